@@ -1,0 +1,1 @@
+//! Directories and files of the operating system behind the shared file effects.

@@ -1,0 +1,1 @@
+//! Redis protocol server over a store.

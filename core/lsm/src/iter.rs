@@ -1,0 +1,28 @@
+//! The walk over internal keys that memtables, tables, levels and merges all offer.
+
+use crate::error::ReadError;
+
+/// An ordered walk over internal keys, in both directions.
+///
+/// A new iterator is not positioned. After a positioning call `valid` tells whether there is an entry; `key` and `value`
+/// may be called only while it is (they return empty slices otherwise). After an error the iterator is not valid.
+pub trait InternalIterator {
+    /// Whether the iterator stands on an entry.
+    fn valid(&self) -> bool;
+    /// The internal key.
+    fn key(&self) -> &[u8];
+    /// The value.
+    fn value(&self) -> &[u8];
+    /// To the first entry.
+    fn seek_to_first(&mut self) -> Result<(), ReadError>;
+    /// To the last entry.
+    fn seek_to_last(&mut self) -> Result<(), ReadError>;
+    /// To the first entry with an internal key ≥ `target`.
+    fn seek(&mut self, target: &[u8]) -> Result<(), ReadError>;
+    /// To the last entry with an internal key ≤ `target`.
+    fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError>;
+    /// To the next entry; only while valid.
+    fn next(&mut self) -> Result<(), ReadError>;
+    /// To the entry before; only while valid.
+    fn prev(&mut self) -> Result<(), ReadError>;
+}

@@ -1,0 +1,20 @@
+//! Log-structured merge tree in RocksDB's formats.
+//!
+//! | part | modules |
+//! |---|---|
+//! | formats | [`key`], [`batch`], block, index, filter, footer, properties, table, edit, manifest, filename |
+//! | reads | [`iter`], memtable, merging, visible (snapshot, tombstones, merge operands), get |
+//! | machine | version, picker, compaction, engine |
+//!
+//! Never here: a clock, a file, a thread, a lock. Blocks come through `dolmen_base::block::BlockSource`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod batch;
+pub mod error;
+pub mod iter;
+pub mod key;
+pub mod limits;
+pub mod merge;

@@ -1,0 +1,3 @@
+//! Redis protocol frames and commands.
+#![no_std]
+#![forbid(unsafe_code)]

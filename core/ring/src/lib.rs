@@ -1,0 +1,3 @@
+//! Consistent hashing: every algorithm with its real vectors.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! CPU detection without std and byte kernels behind level tokens.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Arena skiplist with inlined keys and lock-free reads.
+#![no_std]
