@@ -171,6 +171,10 @@ pub enum Feature {
     Magic(u64),
     /// Prepared (two-phase) transactions in a log.
     PreparedTransactions,
+    /// Data blocks that keep their values apart from the keys (RocksDB 11.9, `separate_key_value_in_data_block`).
+    SeparatedValues,
+    /// A table that was built outside and ingested: its sequence number stands in the MANIFEST only.
+    IngestedTable,
 }
 
 /// Why a merge could not be done.
@@ -241,6 +245,8 @@ impl fmt::Display for Feature {
             Feature::WideColumns => f.write_str("wide columns"),
             Feature::Magic(m) => write!(f, "the magic number {m:#018x}"),
             Feature::PreparedTransactions => f.write_str("prepared transactions"),
+            Feature::SeparatedValues => f.write_str("separate_key_value_in_data_block"),
+            Feature::IngestedTable => f.write_str("rocksdb.external_sst_file.global_seqno"),
         }
     }
 }

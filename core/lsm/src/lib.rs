@@ -13,8 +13,18 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod block;
+pub mod codecs;
+pub mod edit;
 pub mod error;
+pub mod filename;
+pub mod filter;
+pub mod footer;
+pub mod index;
 pub mod iter;
 pub mod key;
 pub mod limits;
 pub mod merge;
+pub mod properties;
+pub mod range_del;
+pub mod table;

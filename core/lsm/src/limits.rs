@@ -6,3 +6,12 @@ pub const KEY_LEN_MAX: usize = 8 << 20;
 pub const VALUE_LEN_MAX: usize = 1 << 30;
 /// Largest write batch in bytes: RocksDB's replay reads a batch into memory as one record.
 pub const BATCH_LEN_MAX: usize = 1 << 31;
+/// Deepest level that a version edit may name. RocksDB's default tree has levels 0 to 6; more can be configured, and a file
+/// that names a level beyond this one is damaged.
+pub const LEVEL_MAX: u32 = 63;
+/// Largest block after decompression: one entry of the largest key and value fills a block alone. The limit keeps a hostile
+/// length from allocating without bound.
+pub const BLOCK_LEN_MAX: usize = VALUE_LEN_MAX + KEY_LEN_MAX + (1 << 20);
+/// Largest expansion by decompression that is believed, so that a small file cannot ask for [`BLOCK_LEN_MAX`]. Deflate reaches
+/// 1,032 and LZ4 255; zstd's run lengths can go higher, but not in the data of one block.
+pub const BLOCK_EXPANSION_MAX: usize = 1 << 14;

@@ -1,0 +1,148 @@
+//! Range tombstones: their form in a table, and cutting overlapping ones into fragments.
+//!
+//! ```text
+//! block entry   key = begin ++ trailer(sequence, 0xf)   value = end                (block `rocksdb.range_del`, restart interval 1)
+//!
+//! tombstones    a──────────e @9      c───────────────h @4
+//! fragments     a────c {9}  c────e {9,4}  e────h {4}
+//! ```
+//! Fragments do not overlap, so that one binary search finds all tombstones over a key. The newest tombstone that a reader
+//! at `sequence` may see is the first of the fragment's sequence numbers (kept descending) that is at most `sequence`.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::key::SequenceNumber;
+
+/// A deletion of all keys in `begin..end` that are older than `sequence`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeTombstone {
+    /// First user key that goes.
+    pub begin: Vec<u8>,
+    /// First user key behind it that stays.
+    pub end: Vec<u8>,
+    /// When it was written.
+    pub sequence: SequenceNumber,
+}
+
+/// One fragment as it is read: `begin..end` and the sequence numbers of the tombstones over it, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment<'a> {
+    /// First user key that is covered.
+    pub begin: &'a [u8],
+    /// First user key behind it that is not.
+    pub end: &'a [u8],
+    /// Sequence numbers, descending.
+    pub sequences: &'a [SequenceNumber],
+}
+
+impl Fragment<'_> {
+    /// The newest tombstone that a reader at `max` sees.
+    pub fn newest_at(&self, max: SequenceNumber) -> Option<SequenceNumber> {
+        let skip = self.sequences.partition_point(|&s| s > max);
+        self.sequences.get(skip).copied()
+    }
+}
+
+/// Range tombstones cut so that no two fragments overlap; immutable, ordered by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fragments {
+    /// Bounds of the fragments, ascending, every distinct key once.
+    bounds: Vec<Vec<u8>>,
+    pieces: Vec<Piece>,
+    sequences: Vec<SequenceNumber>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    begin: u32,
+    end: u32,
+    first_sequence: u32,
+    sequence_count: u32,
+}
+
+impl Fragments {
+    /// Cuts tombstones, in any order. Empty ranges (`begin >= end`) vanish.
+    pub fn new<'a>(tombstones: impl IntoIterator<Item = &'a RangeTombstone>) -> Self {
+        let mut events: Vec<(&[u8], bool, SequenceNumber)> = Vec::new();
+        for t in tombstones {
+            if t.begin < t.end {
+                events.push((&t.begin, true, t.sequence));
+                events.push((&t.end, false, t.sequence));
+            }
+        }
+        events.sort_unstable();
+        let mut out = Fragments::default();
+        let mut open: BTreeMap<SequenceNumber, u32> = BTreeMap::new();
+        let mut i = 0;
+        while i < events.len() {
+            let at = events[i].0;
+            out.close(at, &open);
+            while i < events.len() && events[i].0 == at {
+                let (_, begins, sequence) = events[i];
+                let count = open.entry(sequence).or_insert(0);
+                // At one key ends sort before begins, so a count may pass through zero only by wrapping.
+                *count = if begins { count.wrapping_add(1) } else { count.wrapping_sub(1) };
+                i += 1;
+            }
+            open.retain(|_, count| *count != 0);
+            out.bounds.push(at.to_vec());
+        }
+        out
+    }
+
+    /// Ends the fragment that runs up to `at` under the tombstones in `open`.
+    fn close(&mut self, at: &[u8], open: &BTreeMap<SequenceNumber, u32>) {
+        if open.is_empty() || self.bounds.last().is_none_or(|b| b.as_slice() >= at) {
+            return;
+        }
+        let first_sequence = self.sequences.len() as u32;
+        self.sequences.extend(open.keys().rev());
+        let begin = self.bounds.len() as u32 - 1;
+        self.pieces.push(Piece { begin, end: begin + 1, first_sequence, sequence_count: open.len() as u32 });
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// How many fragments.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// The fragment at `index` in key order.
+    pub fn get(&self, index: usize) -> Option<Fragment<'_>> {
+        self.pieces.get(index).map(|p| self.fragment(p))
+    }
+
+    /// All fragments in key order; reversible.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Fragment<'_>> + ExactSizeIterator {
+        self.pieces.iter().map(|p| self.fragment(p))
+    }
+
+    /// Index of the first fragment that ends behind `user_key`: the one that covers it, or else the next one.
+    pub fn first_ending_after(&self, user_key: &[u8]) -> usize {
+        self.pieces.partition_point(|p| self.bounds[p.end as usize].as_slice() <= user_key)
+    }
+
+    /// The fragment over `user_key`.
+    pub fn find(&self, user_key: &[u8]) -> Option<Fragment<'_>> {
+        self.get(self.first_ending_after(user_key)).filter(|f| f.begin <= user_key)
+    }
+
+    /// The newest tombstone over `user_key` that a reader at `max` sees; a key's entry is deleted if it is older.
+    pub fn covering(&self, user_key: &[u8], max: SequenceNumber) -> Option<SequenceNumber> {
+        self.find(user_key)?.newest_at(max)
+    }
+
+    fn fragment(&self, p: &Piece) -> Fragment<'_> {
+        let sequences = p.first_sequence as usize..(p.first_sequence + p.sequence_count) as usize;
+        Fragment {
+            begin: &self.bounds[p.begin as usize],
+            end: &self.bounds[p.end as usize],
+            sequences: &self.sequences[sequences],
+        }
+    }
+}
