@@ -25,6 +25,7 @@ pub mod iter;
 pub mod key;
 pub mod limits;
 pub mod merge;
+pub mod naive;
 pub mod properties;
 pub mod range_del;
 pub mod table;

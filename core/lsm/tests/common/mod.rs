@@ -1,0 +1,135 @@
+//! What the tests of the formats share: fixtures, a source of blocks over files in memory, the codecs from outside.
+#![allow(dead_code, clippy::disallowed_methods)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::io::{FileNumber, IoError};
+use dolmen_lsm::codecs::{Codec, CodecError, Codecs, CompressionType};
+use dolmen_lsm::error::ReadError;
+
+/// The folder of fixtures that are not committed: `$DOLMEN_TESTDATA`, or `shared/data` upwards from this crate.
+pub fn testdata() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("DOLMEN_TESTDATA") {
+        return Some(PathBuf::from(dir));
+    }
+    let found =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|d| d.join("shared/data")).find(|d| d.is_dir());
+    if found.is_none() {
+        println!("skipped: no data");
+    }
+    found
+}
+
+/// Committed fixtures.
+pub fn committed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+/// Files in memory and the blocks that were read from them.
+#[derive(Default)]
+pub struct Memory {
+    pub files: BTreeMap<u64, Vec<u8>>,
+    cache: RefCell<BTreeMap<(u64, u64), Block>>,
+}
+
+impl Memory {
+    pub fn of(file: u64, bytes: Vec<u8>) -> Self {
+        Memory { files: BTreeMap::from([(file, bytes)]), cache: RefCell::default() }
+    }
+}
+
+impl BlockSource<ReadError> for Memory {
+    fn block(
+        &self,
+        id: BlockId,
+        mode: ReadMode,
+        decode: Decode<'_, ReadError>,
+    ) -> Result<Option<Block>, ReadError> {
+        let key = (id.file.get(), id.offset);
+        if let Some(block) = self.cache.borrow().get(&key) {
+            return Ok(Some(block.clone()));
+        }
+        if mode == ReadMode::CacheOnly {
+            return Ok(None);
+        }
+        let file = &self.files[&id.file.get()];
+        let stored =
+            file.get(id.offset as usize..id.offset as usize + id.len as usize).ok_or(ReadError::Io {
+                file: id.file,
+                at: id.offset,
+                error: IoError::UnexpectedEnd { wanted: u64::from(id.len), got: 0 },
+            })?;
+        let block = Block::new(decode(stored)?);
+        if mode == ReadMode::MayBlock {
+            self.cache.borrow_mut().insert(key, block.clone());
+        }
+        Ok(Some(block))
+    }
+}
+
+pub fn file_number(n: u64) -> FileNumber {
+    FileNumber::new(n)
+}
+
+/// Zstandard, Snappy and raw Deflate beside the built-in LZ4.
+pub fn codecs() -> Codecs {
+    Codecs::new()
+        .with(CompressionType::Zstd, Arc::new(Zstd))
+        .with(CompressionType::Snappy, Arc::new(Snappy))
+        .with(CompressionType::Zlib, Arc::new(Deflate))
+}
+
+struct Zstd;
+struct Snappy;
+struct Deflate;
+
+impl Codec for Zstd {
+    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend(zstd::bulk::compress(input, 3).map_err(|_| CodecError)?);
+        Ok(())
+    }
+    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend(zstd::bulk::decompress(input, len).map_err(|_| CodecError)?);
+        Ok(())
+    }
+}
+
+impl Codec for Snappy {
+    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend(snap::raw::Encoder::new().compress_vec(input).map_err(|_| CodecError)?);
+        Ok(())
+    }
+    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        if snap::raw::decompress_len(input).ok() != Some(len) {
+            return Err(CodecError);
+        }
+        out.extend(snap::raw::Decoder::new().decompress_vec(input).map_err(|_| CodecError)?);
+        Ok(())
+    }
+}
+
+impl Codec for Deflate {
+    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        use std::io::Write;
+        let mut encoder = flate2::write::DeflateEncoder::new(out, flate2::Compression::default());
+        encoder.write_all(input).and_then(|()| encoder.finish().map(drop)).map_err(|_| CodecError)
+    }
+    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        use std::io::Read;
+        let limited = flate2::read::DeflateDecoder::new(input).take(len as u64 + 1);
+        std::io::BufReader::new(limited).read_to_end(out).map(drop).map_err(|_| CodecError)
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub fn unhex(text: &str) -> Vec<u8> {
+    let digits = if text == "-" { "" } else { text };
+    (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
