@@ -14,6 +14,7 @@ extern crate alloc;
 
 pub mod batch;
 pub mod block;
+pub mod check;
 pub mod codecs;
 pub mod edit;
 pub mod error;

@@ -6,6 +6,11 @@
 //! get:   filter (one cache line) → index (flat arrays) → data block through the source → entries of the key
 //! ```
 
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::io::IoError;
+
+use crate::error::ReadError;
+
 mod builder;
 mod iter;
 mod reader;
@@ -13,6 +18,7 @@ mod walk;
 
 pub use builder::{TableBuilder, TableOptions, TableSummary};
 pub use iter::TableIter;
+pub(crate) use reader::parse_tombstones;
 pub use reader::{Looked, Table};
 
 /// The only comparator that is supported, by the name in properties and version edits.
@@ -36,4 +42,26 @@ mod index_type {
     // Type 1, hash search, is stored as a binary-search index; the prefixes beside it are only a help.
     pub const TWO_LEVEL: u32 = 2;
     pub const BINARY_SEARCH_WITH_FIRST_KEY: u32 = 3;
+}
+
+/// A whole table in memory as a source of its blocks, without a cache: for inspection, tests and tables that are embedded.
+#[derive(Clone, Copy, Debug)]
+pub struct FileBytes<'a>(pub &'a [u8]);
+
+impl BlockSource<ReadError> for FileBytes<'_> {
+    fn block(
+        &self,
+        id: BlockId,
+        mode: ReadMode,
+        decode: Decode<'_, ReadError>,
+    ) -> Result<Option<Block>, ReadError> {
+        if mode == ReadMode::CacheOnly {
+            return Ok(None);
+        }
+        let start = usize::try_from(id.offset).ok();
+        let stored = start.and_then(|start| self.0.get(start..)?.get(..id.len as usize));
+        let error = IoError::UnexpectedEnd { wanted: u64::from(id.len), got: 0 };
+        let stored = stored.ok_or(ReadError::Io { file: id.file, at: id.offset, error })?;
+        decode(stored).map(|block| Some(Block::new(block)))
+    }
 }

@@ -1,0 +1,294 @@
+//! Databases that RocksDB 7.8.3, 9.10.0 and 11.9.0 wrote: every entry is read, every key is found by lookup through the filter, and
+//! what is visible equals what RocksDB itself iterates.
+#![allow(clippy::disallowed_methods)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use common::{Memory, codecs, committed, hex, testdata};
+use dolmen_base::block::ReadMode;
+use dolmen_base::io::FileNumber;
+use dolmen_base::trace::Step;
+use dolmen_lsm::batch::{BatchView, Record};
+use dolmen_lsm::edit::VersionEdit;
+use dolmen_lsm::filename::{FileName, parse_current};
+use dolmen_lsm::iter::InternalIterator;
+use dolmen_lsm::key::{self, FamilyId, SEQUENCE_MAX, SequenceNumber, ValueType};
+use dolmen_lsm::merge::MergeOperator;
+use dolmen_lsm::naive::Entries;
+use dolmen_lsm::range_del::RangeTombstone;
+use dolmen_lsm::table::{Looked, Table, TableIter};
+
+/// A database as its MANIFEST describes it.
+struct Database {
+    source: Memory,
+    families: BTreeMap<FamilyId, Family>,
+    logs: BTreeMap<FileNumber, Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Family {
+    name: String,
+    log_number: FileNumber,
+    /// Number to length and level.
+    files: BTreeMap<FileNumber, (u64, u32)>,
+}
+
+impl Database {
+    fn open(dir: &Path) -> Database {
+        let mut db = Database { source: Memory::default(), families: BTreeMap::new(), logs: BTreeMap::new() };
+        db.families.insert(FamilyId::new(0), Family { name: "default".into(), ..Family::default() });
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            match FileName::parse(path.file_name().unwrap().to_str().unwrap()) {
+                Some(FileName::Table(number) | FileName::LevelDbTable(number)) => {
+                    drop(db.source.files.insert(number.get(), bytes))
+                }
+                Some(FileName::Log(number)) => drop(db.logs.insert(number, bytes)),
+                _ => {}
+            }
+        }
+        let manifest = parse_current(&fs::read(dir.join("CURRENT")).unwrap()).unwrap();
+        let manifest = fs::read(dir.join(FileName::Manifest(manifest).to_string())).unwrap();
+        for record in log_records(&manifest) {
+            db.apply(VersionEdit::decode(&record).unwrap());
+        }
+        db
+    }
+
+    fn apply(&mut self, edit: VersionEdit) {
+        if edit.family_drop {
+            self.families.remove(&edit.family);
+            return;
+        }
+        let family = self.families.entry(edit.family).or_default();
+        if let Some(name) = edit.family_add {
+            family.name = name;
+        }
+        if let Some(number) = edit.log_number {
+            family.log_number = number;
+        }
+        for (_, number) in &edit.deleted_files {
+            assert!(family.files.remove(number).is_some(), "deletes a file that is not there");
+        }
+        for file in edit.new_files {
+            assert!(key::compare(&file.smallest, &file.largest).is_le());
+            family.files.insert(file.number, (file.len, file.level));
+        }
+    }
+
+    /// The visible rows in the form of the `.expected.txt` files.
+    fn dump(&self, family: FamilyId, operator: Option<&dyn MergeOperator>) -> String {
+        let mut entries = Entries::default();
+        for (&number, &(len, _)) in &self.families[&family].files {
+            self.read_table(number, len, &mut entries);
+        }
+        for (&number, bytes) in &self.logs {
+            if number >= self.families[&family].log_number {
+                read_log(bytes, family, &mut entries);
+            }
+        }
+        let mut out = String::new();
+        for (key, value) in entries.visible(SEQUENCE_MAX, operator).expect("every merge has its operator") {
+            writeln!(out, "{}\t{}\t{}", self.families[&family].name, hex(&key), hex(&value)).unwrap();
+        }
+        out
+    }
+
+    /// All entries of a table by iterating both ways, each of them found by lookup too.
+    fn read_table(&self, number: FileNumber, len: u64, entries: &mut Entries) {
+        assert_eq!(self.source.files[&number.get()].len() as u64, len);
+        let table = Table::open(&self.source, number, len, &codecs()).unwrap();
+        for tombstone in table.range_tombstones() {
+            entries.add_tombstone(tombstone.clone());
+        }
+        let mut forward = Vec::new();
+        let mut iter = TableIter::new(&table, &self.source, ReadMode::MayBlock);
+        iter.seek_to_first().unwrap();
+        while iter.valid() {
+            forward.push((iter.key().to_vec(), iter.value().to_vec()));
+            iter.next().unwrap();
+        }
+        let mut backward = Vec::new();
+        iter.seek_to_last().unwrap();
+        while iter.valid() {
+            backward.push((iter.key().to_vec(), iter.value().to_vec()));
+            iter.prev().unwrap();
+        }
+        backward.reverse();
+        assert_eq!(forward, backward);
+        assert!(forward.is_sorted_by(|a, b| key::compare(&a.0, &b.0).is_lt()));
+        if let Some(counted) = table.properties().number("rocksdb.num.entries") {
+            assert_eq!(forward.len() + table.range_tombstones().len(), counted as usize);
+        }
+        for (i, (key, value)) in forward.iter().enumerate() {
+            self.find(&table, &forward, i, key, value);
+            iter.seek(key).unwrap();
+            assert_eq!((iter.key(), iter.value()), (&key[..], &value[..]));
+            iter.seek_for_prev(key).unwrap();
+            assert_eq!(iter.key(), &key[..]);
+            entries.add(key, value);
+        }
+    }
+
+    /// Looks a key up at its own sequence number and newer.
+    fn find(&self, table: &Table, all: &[(Vec<u8>, Vec<u8>)], i: usize, key: &[u8], value: &[u8]) {
+        let user_key = key::user_key(key);
+        let mut seek_key = Vec::new();
+        key::put_seek_key(&mut seek_key, user_key, SequenceNumber::new(key::packed_trailer(key) >> 8));
+        let mut found = Vec::new();
+        let mut trace: Vec<Step> = Vec::new();
+        let looked = table.get(&self.source, ReadMode::MayBlock, &seek_key, &mut trace, &mut |k, v| {
+            found.push((k.to_vec(), v.to_vec()));
+            true
+        });
+        assert_eq!(looked, Ok(Looked::Visited), "{}", hex(key));
+        assert_eq!(found[0], (key.to_vec(), value.to_vec()));
+        let rest = all[i..].iter().take_while(|(k, _)| key::user_key(k) == user_key).count();
+        assert_eq!(found, all[i..i + rest]);
+        if table.filter_name() != "none" {
+            assert!(matches!(trace[0], Step::Filter { may_match: true, .. }), "asked without the filter");
+        }
+    }
+}
+
+/// Records of a log in RocksDB's framing; the files of this test are whole.
+fn log_records(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    let mut record = Vec::new();
+    for block in bytes.chunks(32_768) {
+        let mut rest = block;
+        while rest.len() >= 7 {
+            let (len, kind) = (usize::from(u16::from_le_bytes([rest[4], rest[5]])), rest[6]);
+            // Recyclable records (5 to 8) have the log's number behind the type.
+            let header = if kind > 4 { 11 } else { 7 };
+            if kind == 0 {
+                break;
+            }
+            record.extend_from_slice(&rest[header..header + len]);
+            rest = &rest[header + len..];
+            if matches!(kind, 1 | 4 | 5 | 8) {
+                records.push(std::mem::take(&mut record));
+            } else if kind > 8 {
+                record.clear();
+            }
+        }
+    }
+    records
+}
+
+fn read_log(bytes: &[u8], wanted: FamilyId, entries: &mut Entries) {
+    for record in log_records(bytes) {
+        let batch = BatchView::parse(&record).unwrap();
+        let mut sequence = batch.sequence();
+        for record in batch.records() {
+            let mut add = |family: FamilyId, key: &[u8], kind: ValueType, value: &[u8]| {
+                if family == wanted {
+                    let mut internal = Vec::new();
+                    key::put_internal_key(&mut internal, key, sequence, kind);
+                    entries.add(&internal, value);
+                }
+            };
+            match record {
+                Record::Put { family, key, value } => add(family, key, ValueType::Value, value),
+                Record::Delete { family, key } => add(family, key, ValueType::Deletion, b""),
+                Record::SingleDelete { family, key } => add(family, key, ValueType::SingleDeletion, b""),
+                Record::Merge { family, key, operand } => add(family, key, ValueType::Merge, operand),
+                Record::DeleteRange { family, begin, end } if family == wanted => {
+                    entries.add_tombstone(RangeTombstone {
+                        begin: begin.to_vec(),
+                        end: end.to_vec(),
+                        sequence,
+                    });
+                }
+                _ => {}
+            }
+            if record.counts() {
+                sequence = sequence.next();
+            }
+        }
+    }
+}
+
+struct Add;
+struct Append;
+
+impl MergeOperator for Add {
+    fn name(&self) -> &str {
+        "UInt64AddOperator"
+    }
+    fn full_merge(&self, _: &[u8], existing: Option<&[u8]>, operands: &[&[u8]]) -> Option<Vec<u8>> {
+        let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        let sum = existing.into_iter().chain(operands.iter().copied()).map(number).fold(0, u64::wrapping_add);
+        Some(sum.to_le_bytes().to_vec())
+    }
+}
+
+impl MergeOperator for Append {
+    fn name(&self) -> &str {
+        "StringAppendOperator"
+    }
+    fn full_merge(&self, _: &[u8], existing: Option<&[u8]>, operands: &[&[u8]]) -> Option<Vec<u8>> {
+        let parts: Vec<&[u8]> = existing.into_iter().chain(operands.iter().copied()).collect();
+        Some(parts.join(&b','))
+    }
+}
+
+/// Checks one database against its `.expected.txt`.
+fn check_database(dir: &Path) {
+    let db = Database::open(dir);
+    let name = dir.file_name().unwrap().to_str().unwrap();
+    let operator: Option<&dyn MergeOperator> = match name {
+        "merge-uint64add" => Some(&Add),
+        "merge-stringappend" => Some(&Append),
+        _ => None,
+    };
+    let expected = fs::read_to_string(dir.with_extension("expected.txt")).unwrap();
+    let expected: BTreeSet<&str> = expected.lines().skip(1).collect();
+    let found: String = db.families.keys().map(|&family| db.dump(family, operator)).collect();
+    let found: BTreeSet<&str> = found.lines().collect();
+    assert!(!found.is_empty());
+    assert_eq!(found, expected, "{}", dir.display());
+}
+
+fn check_all(root: &Path) -> usize {
+    let mut count = 0;
+    for writer in fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+        for dir in fs::read_dir(writer).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+            check_database(&dir);
+            count += 1;
+        }
+    }
+    count
+}
+
+#[test]
+fn all_databases_read_as_rocksdb_reads_them() {
+    if let Some(data) = testdata() {
+        let count = check_all(&data.join("rocksdb"));
+        println!("{count} databases");
+        assert_eq!(count, 57);
+    }
+}
+
+#[test]
+fn the_committed_databases_read_as_rocksdb_reads_them() {
+    assert_eq!(check_all(&committed().join("rocksdb")), 14);
+}
+
+#[test]
+fn a_leveldb_database_reads_as_leveldb_reads_it() {
+    let dir = committed().join("leveldb");
+    let db = Database::open(&dir.join("db"));
+    assert_eq!(db.source.files.len(), 2);
+    let expected = fs::read_to_string(dir.join("expected.txt")).unwrap();
+    let rows = expected.lines().map(|line| line.split_once('\t').unwrap());
+    let expected: String =
+        rows.map(|(k, v)| format!("default\t{}\t{}\n", hex(k.as_bytes()), hex(v.as_bytes()))).collect();
+    assert_eq!(db.dump(FamilyId::new(0), None), expected);
+}
