@@ -62,7 +62,9 @@ pub fn check_block(data: &[u8]) {
     }
 }
 
-fn walk_block(cursor: &mut BlockCursor, data: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn walk_block(cursor: &mut BlockCursor, data: &[u8]) -> Result<Rows, ReadError> {
     let mut out = Vec::new();
     cursor.seek_to_first(data)?;
     while cursor.valid() {

@@ -10,12 +10,14 @@ use std::fs;
 use std::path::Path;
 
 use common::{Memory, codecs, committed, hex, testdata};
+use dolmen_base::NoTrace;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::FileNumber;
 use dolmen_base::trace::Step;
 use dolmen_lsm::batch::{BatchView, Record};
 use dolmen_lsm::edit::VersionEdit;
 use dolmen_lsm::filename::{FileName, parse_current};
+use dolmen_lsm::filter::{BloomBuilder, hash64};
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, FamilyId, SEQUENCE_MAX, SequenceNumber, ValueType};
 use dolmen_lsm::merge::MergeOperator;
@@ -126,6 +128,7 @@ impl Database {
         if let Some(counted) = table.properties().number("rocksdb.num.entries") {
             assert_eq!(forward.len() + table.range_tombstones().len(), counted as usize);
         }
+        self.check_filter(&table, &forward);
         for (i, (key, value)) in forward.iter().enumerate() {
             self.find(&table, &forward, i, key, value);
             iter.seek(key).unwrap();
@@ -134,6 +137,28 @@ impl Database {
             assert_eq!(iter.key(), &key[..]);
             entries.add(key, value);
         }
+    }
+
+    /// The filter stops most keys that are absent. A bloom filter of whole keys is the one that we would have built (later writers
+    /// round its length to what their allocator gives: `optimize_filters_for_memory`).
+    fn check_filter(&self, table: &Table, rows: &[(Vec<u8>, Vec<u8>)]) {
+        let whole_keys = table.properties().text("rocksdb.prefix.extractor.name") == Some("nullptr");
+        if table.filter_name() == "bloom" && whole_keys && table.footer().form.format_version == 5 {
+            let mut hashes: Vec<u64> = rows.iter().map(|(k, _)| hash64(key::user_key(k))).collect();
+            hashes.dedup();
+            assert_eq!(table.filter_block().unwrap(), BloomBuilder::new(10).build(&hashes));
+        }
+        if table.filter_name() == "none" || rows.is_empty() {
+            return;
+        }
+        let mut passed = 0;
+        for i in 0..1000 {
+            let mut absent = Vec::new();
+            key::put_seek_key(&mut absent, format!("absent-{i}").as_bytes(), SEQUENCE_MAX);
+            let looked = table.get(&self.source, ReadMode::MayBlock, &absent, &mut NoTrace, &mut |_, _| true);
+            passed += usize::from(looked.unwrap() == Looked::Visited);
+        }
+        assert!(passed < 50, "{passed} of 1000 absent keys pass a {} filter", table.filter_name());
     }
 
     /// Looks a key up at its own sequence number and newer.

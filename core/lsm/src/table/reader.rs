@@ -436,6 +436,14 @@ impl Table {
         }
     }
 
+    /// The bytes of a full filter, for `inspect` and tests.
+    pub fn filter_block(&self) -> Option<&[u8]> {
+        match &self.filter {
+            TableFilter::Full(_, block) => Some(block),
+            TableFilter::None | TableFilter::Partitioned(_) => None,
+        }
+    }
+
     /// The range tombstones as they were written.
     pub fn range_tombstones(&self) -> &[RangeTombstone] {
         &self.tombstones
