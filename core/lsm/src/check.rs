@@ -18,6 +18,7 @@ use crate::footer::Footer;
 use crate::index::{Index, IndexForm};
 use crate::iter::InternalIterator;
 use crate::key::{self, SEQUENCE_MAX, SequenceNumber};
+use crate::manifest::{self, Tail};
 use crate::naive;
 use crate::properties::Properties;
 use crate::range_del::{Fragments, RangeTombstone};
@@ -161,6 +162,15 @@ pub fn check_version_edit(data: &[u8]) {
         edit.encode(&mut bytes);
         assert_eq!(VersionEdit::decode(&bytes), Ok(edit));
     }
+}
+
+/// A MANIFEST: what was read is at most the file, and appending to the whole part is read back.
+pub fn check_manifest(data: &[u8]) {
+    let Ok(manifest) = manifest::read(data, FileNumber::new(1)) else { return };
+    let mut bytes = data[..manifest.whole_len as usize].to_vec();
+    manifest::append(&VersionEdit::default(), manifest.whole_len, &mut bytes);
+    let again = manifest::read(&bytes, FileNumber::new(1)).map(|m| (m.edits.len(), m.tail));
+    assert_eq!(again, Ok((manifest.edits.len() + 1, Tail::Whole)));
 }
 
 /// A whole table: every entry of the forward walk is found by lookup, and the backward walk is its mirror.

@@ -25,6 +25,7 @@ pub mod index;
 pub mod iter;
 pub mod key;
 pub mod limits;
+pub mod manifest;
 pub mod merge;
 pub mod naive;
 pub mod properties;

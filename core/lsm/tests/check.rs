@@ -15,6 +15,7 @@ use dolmen_lsm::filter::{BloomBuilder, hash64};
 use dolmen_lsm::footer::BlockHandle;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, FamilyId, SequenceNumber, ValueType};
+use dolmen_lsm::manifest;
 use dolmen_lsm::properties::Properties;
 use dolmen_lsm::range_del::RangeTombstone;
 use dolmen_lsm::table::{FileBytes, Table, TableBuilder, TableIter, TableOptions};
@@ -168,16 +169,25 @@ fn range_deletions() {
 
 #[test]
 fn version_edits() {
-    let manifest = fixture("rocksdb/7.8.3-fv5/column-families/MANIFEST-000005");
-    // Single-fragment records of the log's framing.
-    let (mut seeds, mut at) = (Vec::new(), 0);
-    while at + 7 <= manifest.len() {
-        let len = usize::from(u16::from_le_bytes([manifest[at + 4], manifest[at + 5]]));
-        seeds.push(manifest[at + 7..at + 7 + len].to_vec());
-        at += 7 + len;
-    }
-    assert!(seeds.len() > 3);
-    mutate(&seeds, 20_000, check::check_version_edit);
+    let bytes = fixture("rocksdb/7.8.3-fv5/column-families/MANIFEST-000005");
+    let edits = manifest::read(&bytes, file_number(5)).unwrap().edits;
+    assert!(edits.len() > 3);
+    let encoded = edits.iter().map(|edit| {
+        let mut bytes = Vec::new();
+        edit.encode(&mut bytes);
+        bytes
+    });
+    mutate(&encoded.collect::<Vec<_>>(), 20_000, check::check_version_edit);
+}
+
+#[test]
+fn manifests() {
+    let seeds = [
+        fixture("rocksdb/7.8.3-fv5/column-families/MANIFEST-000005"),
+        fixture("rocksdb/11.9.0-fv7/zstd/MANIFEST-000005"),
+        fixture("leveldb/db/MANIFEST-000006"),
+    ];
+    mutate(&seeds, 20_000, check::check_manifest);
 }
 
 #[test]

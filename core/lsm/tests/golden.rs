@@ -20,6 +20,7 @@ use dolmen_lsm::filename::{FileName, parse_current};
 use dolmen_lsm::filter::{BloomBuilder, hash64};
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, FamilyId, SEQUENCE_MAX, SequenceNumber, ValueType};
+use dolmen_lsm::manifest::{self, Tail};
 use dolmen_lsm::merge::MergeOperator;
 use dolmen_lsm::naive::Entries;
 use dolmen_lsm::range_del::RangeTombstone;
@@ -55,10 +56,12 @@ impl Database {
                 _ => {}
             }
         }
-        let manifest = parse_current(&fs::read(dir.join("CURRENT")).unwrap()).unwrap();
-        let manifest = fs::read(dir.join(FileName::Manifest(manifest).to_string())).unwrap();
-        for record in log_records(&manifest) {
-            db.apply(VersionEdit::decode(&record).unwrap());
+        let number = parse_current(&fs::read(dir.join("CURRENT")).unwrap()).unwrap();
+        let manifest = fs::read(dir.join(FileName::Manifest(number).to_string())).unwrap();
+        let read = manifest::read(&manifest, number).unwrap();
+        assert_eq!((read.tail, read.whole_len), (Tail::Whole, manifest.len() as u64));
+        for edit in read.edits {
+            db.apply(edit);
         }
         db
     }
