@@ -1,12 +1,4 @@
-//! Log-structured merge tree in RocksDB's formats.
-//!
-//! | part | modules |
-//! |---|---|
-//! | formats | [`key`], [`batch`], block, index, filter, footer, properties, table, edit, manifest, filename |
-//! | reads | [`iter`], memtable, merging, visible (snapshot, tombstones, merge operands), get |
-//! | machine | version, picker, compaction, engine |
-//!
-//! Never here: a clock, a file, a thread, a lock. Blocks come through `dolmen_base::block::BlockSource`.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -31,3 +23,4 @@ pub mod naive;
 pub mod properties;
 pub mod range_del;
 pub mod table;
+pub mod view;

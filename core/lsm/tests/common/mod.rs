@@ -1,6 +1,8 @@
 //! What the tests of the formats share: fixtures, a source of blocks over files in memory, the codecs from outside.
 #![allow(dead_code, clippy::disallowed_methods)]
 
+pub mod database;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
