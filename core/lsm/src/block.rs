@@ -173,7 +173,9 @@ fn decode_long_header(bytes: &[u8]) -> Option<(usize, usize, usize, usize)> {
     let shared = cursor.get_varint_u32().ok()? as usize;
     let unshared = cursor.get_varint_u32().ok()? as usize;
     let value_len = cursor.get_varint_u32().ok()? as usize;
-    Some((shared, unshared, value_len, cursor.position()))
+    // So that the caller's sums cannot wrap where addresses have 32 bits.
+    let fits = unshared.checked_add(value_len)? <= bytes.len();
+    fits.then(|| (shared, unshared, value_len, cursor.position()))
 }
 
 const HASH_INDEX_SEED: u32 = 397;

@@ -12,6 +12,7 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use dolmen_base::io::FileNumber;
 use dolmen_codec::{Cursor, varint};
 
 use crate::block::builder::common_prefix_len;
@@ -19,6 +20,7 @@ use crate::block::{Entry, Layout};
 use crate::error::{Damage, Part, ReadError};
 use crate::footer::BlockHandle;
 use crate::key::{self, TRAILER_LEN};
+use crate::limits::KEY_EXPANSION_MAX;
 
 /// How index entries are encoded, from the properties of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +70,7 @@ impl Index {
             let handle = handle.ok_or(damaged(Damage::Order))?;
             at = end.unwrap_or(entries.len() - cursor.rest().len());
             index.push(&key, form.user_keys, handle).map_err(damaged)?;
+            check_expansion(index.keys.len(), block, part)?;
         }
         index.fill_prefixes();
         Ok(index)
@@ -216,6 +219,16 @@ fn prefix(user_key: &[u8], skip: usize) -> u64 {
         Some(bytes) => u64::from_be_bytes(*bytes),
         None => rest.iter().enumerate().fold(0, |n, (i, &b)| n | u64::from(b) << (56 - 8 * i)),
     }
+}
+
+/// Refuses keys that are much larger than the block that they were read from.
+pub(crate) fn check_expansion(keys_len: usize, block: &[u8], part: Part) -> Result<(), ReadError> {
+    let max = block.len().saturating_mul(KEY_EXPANSION_MAX) + (1 << 16);
+    if keys_len > max {
+        let (file, found, max) = (FileNumber::new(0), keys_len as u64, max as u64);
+        return Err(ReadError::Limit { file, part, found, max });
+    }
+    Ok(())
 }
 
 /// An index entry before its value is decoded.

@@ -15,3 +15,8 @@ pub const BLOCK_LEN_MAX: usize = VALUE_LEN_MAX + KEY_LEN_MAX + (1 << 20);
 /// Largest expansion by decompression that is believed, so that a small file cannot ask for [`BLOCK_LEN_MAX`]. Deflate reaches
 /// 1,032 and LZ4 255; zstd's run lengths can go higher, but not in the data of one block.
 pub const BLOCK_EXPANSION_MAX: usize = 1 << 14;
+/// How much larger than its block the keys of a parsed block may be (index, properties, range deletions). Every restart interval stores
+/// its first key whole, so this allows intervals of 64, RocksDB writes 1; without it a few bytes per entry could ask for a long key each.
+pub const KEY_EXPANSION_MAX: usize = 64;
+/// Most sequence numbers in the fragments of one table's range tombstones (128 MiB). `n` tombstones that all overlap give about `n²` of them.
+pub const FRAGMENT_SEQUENCE_COUNT_MAX: usize = 1 << 24;

@@ -10,6 +10,7 @@ use dolmen_codec::{Cursor, varint};
 
 use crate::block::{BlockBuilder, BlockCursor, Layout};
 use crate::error::{Damage, Part, ReadError};
+use crate::index::check_expansion;
 
 /// Names of properties that are read or written here.
 pub mod name {
@@ -62,6 +63,7 @@ impl Properties {
     pub fn parse(block: &[u8]) -> Result<Self, ReadError> {
         let mut cursor = BlockCursor::new(Layout::parse(block, Part::Properties)?, Part::Properties);
         let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut names_len = 0;
         cursor.seek_to_first(block)?;
         while cursor.valid() {
             let damaged = |what| ReadError::corrupt(Part::Properties, 0, what);
@@ -69,6 +71,8 @@ impl Properties {
             if entries.last().is_some_and(|(last, _)| last.as_str() >= name) {
                 return Err(damaged(Damage::Order));
             }
+            names_len += name.len();
+            check_expansion(names_len, block, Part::Properties)?;
             entries.push((name.into(), cursor.value(block).to_vec()));
             cursor.next(block)?;
         }

@@ -64,6 +64,15 @@ struct Piece {
 impl Fragments {
     /// Cuts tombstones, in any order. Empty ranges (`begin >= end`) vanish.
     pub fn new<'a>(tombstones: impl IntoIterator<Item = &'a RangeTombstone>) -> Self {
+        Self::within(tombstones, usize::MAX).expect("no count of sequence numbers is above the largest")
+    }
+
+    /// The same, or `None` if the fragments would have more than `sequence_count_max` sequence numbers together: that count grows
+    /// with the square of the number of tombstones that overlap.
+    pub fn within<'a>(
+        tombstones: impl IntoIterator<Item = &'a RangeTombstone>,
+        sequence_count_max: usize,
+    ) -> Option<Self> {
         let mut events: Vec<(&[u8], bool, SequenceNumber)> = Vec::new();
         for t in tombstones {
             if t.begin < t.end {
@@ -77,6 +86,9 @@ impl Fragments {
         let mut i = 0;
         while i < events.len() {
             let at = events[i].0;
+            if out.sequences.len().saturating_add(open.len()) > sequence_count_max.min(u32::MAX as usize) {
+                return None;
+            }
             out.close(at, &open);
             while i < events.len() && events[i].0 == at {
                 let (_, begins, sequence) = events[i];
@@ -88,7 +100,7 @@ impl Fragments {
             open.retain(|_, count| *count != 0);
             out.bounds.push(at.to_vec());
         }
-        out
+        Some(out)
     }
 
     /// Ends the fragment that runs up to `at` under the tombstones in `open`.

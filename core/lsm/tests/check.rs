@@ -10,9 +10,10 @@ use dolmen_lsm::batch::WriteBatch;
 use dolmen_lsm::block::BlockBuilder;
 use dolmen_lsm::check;
 use dolmen_lsm::codecs::CompressionType;
-use dolmen_lsm::error::ReadError;
+use dolmen_lsm::error::{Part, ReadError};
 use dolmen_lsm::filter::{BloomBuilder, hash64};
 use dolmen_lsm::footer::BlockHandle;
+use dolmen_lsm::index::{Index, IndexForm};
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, FamilyId, SequenceNumber, ValueType};
 use dolmen_lsm::manifest;
@@ -245,4 +246,34 @@ fn every_cut_is_an_error() {
     for len in 0..table.len() {
         assert!(read(&table[..len]).is_err(), "cut at {len}");
     }
+}
+
+#[test]
+fn hostile_blocks_cannot_ask_for_much_memory() {
+    // One long key, then entries of a few bytes that each share it.
+    let mut block = BlockBuilder::new(u32::MAX);
+    let mut handle = Vec::new();
+    BlockHandle { offset: 0, len: 1 }.encode(&mut handle);
+    let mut user_key = vec![b'k'; 1 << 16];
+    for i in 0..60_000u32 {
+        user_key.truncate(1 << 16);
+        user_key.extend_from_slice(&i.to_be_bytes());
+        block.add(&internal(&user_key, 1, ValueType::RangeDeletion), &handle);
+    }
+    let block = block.finish();
+    let form = IndexForm::default();
+    let parsed = Index::parse(block, form, Part::IndexBlock);
+    assert!(matches!(parsed, Err(ReadError::Limit { part: Part::IndexBlock, .. })));
+    check::check_range_deletions(block);
+    // Nested tombstones: the fragments would have the square of their number.
+    let nested = |i: u64| RangeTombstone {
+        begin: (i as u32).to_be_bytes().to_vec(),
+        end: (20_000 - i as u32).to_be_bytes().to_vec(),
+        sequence: SequenceNumber::new(i),
+    };
+    let mut builder = TableBuilder::new(TableOptions::default(), &codecs());
+    (0..9_000).for_each(|i| builder.add_range_tombstone(nested(i)));
+    let mut out = Vec::new();
+    builder.finish(&mut out);
+    assert!(matches!(read(&out), Err(ReadError::Limit { part: Part::RangeDeletions, .. })));
 }

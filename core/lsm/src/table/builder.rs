@@ -112,6 +112,7 @@ pub struct TableBuilder {
     separators: Separators,
     hashes: KeyHashes,
     tombstones: Vec<RangeTombstone>,
+    tombstones_len: u64,
     data_block_count: u64,
     summary: TableSummary,
 }
@@ -145,6 +146,7 @@ impl TableBuilder {
             },
             hashes: KeyHashes::default(),
             tombstones: Vec::new(),
+            tombstones_len: 0,
             data_block_count: 0,
             summary: TableSummary { smallest_sequence: SEQUENCE_MAX, ..TableSummary::default() },
             options,
@@ -180,6 +182,7 @@ impl TableBuilder {
     pub fn add_range_tombstone(&mut self, tombstone: RangeTombstone) {
         let (key_len, value_len) = (tombstone.begin.len() + key::TRAILER_LEN, tombstone.end.len());
         self.count(tombstone.sequence, ValueType::RangeDeletion, key_len, value_len);
+        self.tombstones_len += (key_len + value_len + 8) as u64;
         self.tombstones.push(tombstone);
     }
 
@@ -221,11 +224,7 @@ impl TableBuilder {
     pub fn estimated_len(&self) -> u64 {
         let separators = self.separators.keys.len() + self.separators.ends.len() * 16;
         let filter = self.hashes.as_slice().len() as u64 * u64::from(self.options.bloom_bits_per_key) / 8;
-        self.offset + self.data.len() as u64 + separators as u64 + filter + self.tombstones_len()
-    }
-
-    fn tombstones_len(&self) -> u64 {
-        self.tombstones.iter().map(|t| (t.begin.len() + t.end.len() + 16) as u64).sum()
+        self.offset + self.data.len() as u64 + separators as u64 + filter + self.tombstones_len
     }
 
     /// How many point entries and range tombstones were added.

@@ -16,8 +16,9 @@ use crate::codecs::Codecs;
 use crate::error::{Damage, Feature, Part, ReadError};
 use crate::filter::{Filter, PrefixExtractor};
 use crate::footer::{self, BlockHandle, Footer};
-use crate::index::{Index, IndexForm};
+use crate::index::{Index, IndexForm, check_expansion};
 use crate::key::{self, InternalKey, ValueType};
+use crate::limits::FRAGMENT_SEQUENCE_COUNT_MAX;
 use crate::properties::{Properties, name};
 use crate::range_del::{Fragments, RangeTombstone};
 
@@ -204,7 +205,13 @@ impl Table {
     ) -> Result<(), ReadError> {
         let block = self.read(source, handle, Part::RangeDeletions)?;
         self.tombstones = parse_tombstones(&block).map_err(|e| self.locate(e, handle))?;
-        self.fragments = Fragments::new(&self.tombstones);
+        let max = FRAGMENT_SEQUENCE_COUNT_MAX;
+        self.fragments = Fragments::within(&self.tombstones, max).ok_or(ReadError::Limit {
+            file: self.file,
+            part: Part::RangeDeletions,
+            found: self.tombstones.len() as u64,
+            max: max as u64,
+        })?;
         Ok(())
     }
 
@@ -492,9 +499,11 @@ fn missing_block(file: FileNumber, offset: u64, part: Part) -> ReadError {
 pub(crate) fn parse_tombstones(block: &[u8]) -> Result<Vec<RangeTombstone>, ReadError> {
     let part = Part::RangeDeletions;
     let mut cursor = BlockCursor::new(Layout::parse(block, part)?, part);
-    let mut out = Vec::new();
+    let (mut out, mut keys_len) = (Vec::new(), 0);
     cursor.seek_to_first(block)?;
     while cursor.valid() {
+        keys_len += cursor.key().len();
+        check_expansion(keys_len, block, part)?;
         let begin = InternalKey::parse(cursor.key())?;
         if begin.value_type != ValueType::RangeDeletion {
             return Err(ReadError::corrupt(part, 0, Damage::Tag(begin.value_type as u64)));
