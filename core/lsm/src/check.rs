@@ -200,7 +200,7 @@ fn read_table(table: &Table, source: &FileBytes<'_>) -> Result<(), ReadError> {
     }
     for key in &keys {
         table.get(source, ReadMode::Bypass, key, &mut NoTrace, &mut |found, _| {
-            assert!(key::compare(found, key) != Ordering::Less);
+            assert_eq!(key::user_key(found), key::user_key(key));
             true
         })?;
         iter.seek(key)?;

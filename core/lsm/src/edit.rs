@@ -292,7 +292,7 @@ impl NewFile {
         put_custom_varint(out, custom::OLDEST_ANCESTOR_TIME, self.oldest_ancestor_time);
         put_custom_varint(out, custom::CREATION_TIME, self.creation_time);
         put_custom_varint(out, custom::EPOCH_NUMBER, self.epoch_number);
-        if !self.checksum_function.is_empty() {
+        if !self.checksum.is_empty() || !self.checksum_function.is_empty() {
             put_custom(out, custom::CHECKSUM, &self.checksum);
             put_custom(out, custom::CHECKSUM_FUNCTION, &self.checksum_function);
         }

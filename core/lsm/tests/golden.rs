@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::database::{Add, Append, Database};
 use common::{committed, hex, testdata};
@@ -30,15 +30,14 @@ fn check_database(dir: &Path) {
     assert_eq!(found, expected, "{}", dir.display());
 }
 
+fn folders(root: &Path) -> Vec<PathBuf> {
+    fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect()
+}
+
 fn check_all(root: &Path) -> usize {
-    let mut count = 0;
-    for writer in fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
-        for dir in fs::read_dir(writer).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
-            check_database(&dir);
-            count += 1;
-        }
-    }
-    count
+    let databases: Vec<PathBuf> = folders(root).iter().flat_map(|writer| folders(writer)).collect();
+    databases.iter().for_each(|dir| check_database(dir));
+    databases.len()
 }
 
 #[test]
@@ -53,6 +52,14 @@ fn all_databases_read_as_rocksdb_reads_them() {
 #[test]
 fn the_committed_databases_read_as_rocksdb_reads_them() {
     assert_eq!(check_all(&committed().join("rocksdb")), 14);
+}
+
+#[test]
+fn older_formats_read_as_rocksdb_reads_them() {
+    let mut databases = folders(&committed().join("older"));
+    databases.retain(|dir| !dir.ends_with("plain-table"));
+    databases.iter().for_each(|dir| check_database(dir));
+    assert_eq!(databases.len(), 7);
 }
 
 #[test]
