@@ -32,10 +32,10 @@ pub fn table<S: BlockSource<ReadError>>(
         n => format!("format_version {n}"),
     };
     line(&format!(
-        "file {}: {} bytes, {version}, checksums {:?}",
+        "file {}: {} bytes, {version}, checksum {}",
         table.file(),
         table.file_len(),
-        form.checksum
+        form.checksum.name()
     ));
     line(&format!("meta-index {}", handle(&table.footer().meta_index)));
     line("properties");

@@ -9,9 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::database::{Add, Append, Database};
-use common::{committed, hex, testdata};
-use dolmen_lsm::key::FamilyId;
+use common::{codecs, committed, hex, testdata};
+use dolmen_base::NoTrace;
+use dolmen_base::block::ReadMode;
+use dolmen_lsm::key::{self, FamilyId};
 use dolmen_lsm::merge::MergeOperator;
+use dolmen_lsm::table::{Looked, Table};
 
 /// Checks one database against its `.expected.txt`.
 fn check_database(dir: &Path) {
@@ -72,4 +75,18 @@ fn a_leveldb_database_reads_as_leveldb_reads_it() {
     let expected: String =
         rows.map(|(k, v)| format!("default\t{}\t{}\n", hex(k.as_bytes()), hex(v.as_bytes()))).collect();
     assert_eq!(db.dump(FamilyId::new(0), None), expected);
+}
+
+#[test]
+fn a_partition_that_is_not_cached_is_not_an_error() {
+    let db = Database::open(&committed().join("rocksdb/7.8.3-fv5/partitioned"));
+    let (&number, &(len, _)) = db.families[&FamilyId::new(0)].files.iter().next().unwrap();
+    let table = Table::open(&db.source, number, len, &codecs()).unwrap();
+    assert!(table.is_two_level() && table.filter_name() == "partitioned");
+    let mut key = Vec::new();
+    key::put_seek_key(&mut key, b"key-025715", key::SEQUENCE_MAX);
+    let look = |mode| table.get(&db.source, mode, &key, &mut NoTrace, &mut |_, _| false);
+    assert_eq!(look(ReadMode::CacheOnly), Ok(Looked::NotCached));
+    assert_eq!(look(ReadMode::MayBlock), Ok(Looked::Visited));
+    assert_eq!(look(ReadMode::CacheOnly), Ok(Looked::Visited));
 }

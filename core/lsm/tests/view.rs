@@ -18,7 +18,7 @@ fn a_table_is_shown_with_all_its_parts() {
     let table = Table::open(&source, file_number(11), bytes.len() as u64, &codecs()).unwrap();
     let shown = view::collect(|line| view::table(&table, &source, true, line).unwrap());
     for part in [
-        "format_version 5, checksums Xxh3",
+        "format_version 5, checksum kXXH3",
         "  rocksdb.comparator = leveldb.BytewiseComparator",
         "  rocksdb.num.range-deletions = 3",
         "  rocksdb.block.based.table.whole.key.filtering = 1",

@@ -54,6 +54,17 @@ impl ChecksumType {
         })
     }
 
+    /// RocksDB's name for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ChecksumType::None => "kNoChecksum",
+            ChecksumType::Crc32c => "kCRC32c",
+            ChecksumType::XxHash32 => "kxxHash",
+            ChecksumType::XxHash64 => "kxxHash64",
+            ChecksumType::Xxh3 => "kXXH3",
+        }
+    }
+
     /// The checksum of `bytes`, of which a block's type byte is the last.
     pub fn compute(self, bytes: &[u8]) -> u32 {
         match self {

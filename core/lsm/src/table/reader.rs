@@ -9,6 +9,7 @@ use dolmen_base::io::FileNumber;
 use dolmen_base::trace::Step;
 use dolmen_codec::Cursor;
 
+use super::iter::TableIter;
 use super::walk::{BlockWalk, Miss};
 use super::{BYTEWISE_COMPARATOR, index_type, meta};
 use crate::block::{BlockCursor, Bucket, Layout};
@@ -262,6 +263,11 @@ impl Table {
             walk.next(self, source, mode)?;
         }
         Ok(looked)
+    }
+
+    /// An ordered walk over the point entries, not positioned yet.
+    pub fn iter<S: BlockSource<ReadError>>(&self, source: S, mode: ReadMode) -> TableIter<&Table, S> {
+        TableIter::new(self, source, mode)
     }
 
     /// Visits the key's entries in one block: from `key` on in the first block, from the start in later ones. True if the end

@@ -35,7 +35,7 @@ pub struct Family {
     pub name: String,
     log_number: FileNumber,
     /// Number to length and level.
-    files: BTreeMap<FileNumber, (u64, u32)>,
+    pub files: BTreeMap<FileNumber, (u64, u32)>,
 }
 
 impl Database {
