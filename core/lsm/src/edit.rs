@@ -291,16 +291,18 @@ impl NewFile {
         varint::put_u64(out, self.largest_sequence.get());
         put_custom_varint(out, custom::OLDEST_ANCESTOR_TIME, self.oldest_ancestor_time);
         put_custom_varint(out, custom::CREATION_TIME, self.creation_time);
-        put_custom_varint(out, custom::EPOCH_NUMBER, self.epoch_number);
+        if self.epoch_number != 0 {
+            put_custom_varint(out, custom::EPOCH_NUMBER, self.epoch_number);
+        }
         if !self.checksum.is_empty() || !self.checksum_function.is_empty() {
             put_custom(out, custom::CHECKSUM, &self.checksum);
             put_custom(out, custom::CHECKSUM_FUNCTION, &self.checksum_function);
         }
-        if self.marked_for_compaction {
-            put_custom(out, custom::NEED_COMPACTION, &[1]);
-        }
         if self.temperature != 0 {
             put_custom(out, custom::TEMPERATURE, &[self.temperature]);
+        }
+        if self.marked_for_compaction {
+            put_custom(out, custom::NEED_COMPACTION, &[1]);
         }
         if let Some(id) = &self.unique_id {
             put_custom(out, custom::UNIQUE_ID, id);

@@ -12,7 +12,9 @@ use common::database::{Add, Append, Database};
 use common::{codecs, committed, hex, testdata};
 use dolmen_base::NoTrace;
 use dolmen_base::block::ReadMode;
+use dolmen_lsm::filename::{FileName, parse_current};
 use dolmen_lsm::key::{self, FamilyId};
+use dolmen_lsm::manifest;
 use dolmen_lsm::merge::MergeOperator;
 use dolmen_lsm::table::{Looked, Table};
 
@@ -89,4 +91,25 @@ fn a_partition_that_is_not_cached_is_not_an_error() {
     assert_eq!(look(ReadMode::CacheOnly), Ok(Looked::NotCached));
     assert_eq!(look(ReadMode::MayBlock), Ok(Looked::Visited));
     assert_eq!(look(ReadMode::CacheOnly), Ok(Looked::Visited));
+}
+
+/// The edits that RocksDB 7.8.3 wrote, encoded again, are its bytes. (Later versions add tags that may be ignored.)
+#[test]
+fn edits_have_rocksdbs_bytes() {
+    let databases = folders(&committed().join("rocksdb/7.8.3-fv5"))
+        .into_iter()
+        .chain(testdata().into_iter().flat_map(|data| folders(&data.join("rocksdb/7.8.3-fv5"))));
+    let mut count = 0;
+    for dir in databases {
+        let number = parse_current(&fs::read(dir.join("CURRENT")).unwrap()).unwrap();
+        let written = fs::read(dir.join(FileName::Manifest(number).to_string())).unwrap();
+        let mut encoded = Vec::new();
+        for edit in manifest::read(&written, number).unwrap().edits {
+            let len = encoded.len() as u64;
+            manifest::append(&edit, len, &mut encoded);
+        }
+        assert_eq!(encoded, written, "{}", dir.display());
+        count += 1;
+    }
+    assert!(count >= 5);
 }
