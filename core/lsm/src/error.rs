@@ -55,7 +55,8 @@ impl fmt::Display for Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Bytes are damaged. `at` is the offset in the file (or in the batch).
+    /// Bytes are damaged. `at` is the offset in the file (or in the batch); inside a compressed block, the block's offset plus the place
+    /// in its expanded bytes.
     Corrupt {
         /// The file; 0 if the bytes came from memory.
         file: FileNumber,
