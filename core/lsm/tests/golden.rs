@@ -47,8 +47,8 @@ fn check_all(root: &Path) -> usize {
 
 #[test]
 fn all_databases_read_as_rocksdb_reads_them() {
-    if let Some(data) = testdata() {
-        let count = check_all(&data.join("rocksdb"));
+    if let Some(data) = testdata("rocksdb") {
+        let count = check_all(&data);
         println!("{count} databases");
         assert_eq!(count, 57);
     }
@@ -98,7 +98,7 @@ fn a_partition_that_is_not_cached_is_not_an_error() {
 fn edits_have_rocksdbs_bytes() {
     let databases = folders(&committed().join("rocksdb/7.8.3-fv5"))
         .into_iter()
-        .chain(testdata().into_iter().flat_map(|data| folders(&data.join("rocksdb/7.8.3-fv5"))));
+        .chain(testdata("rocksdb").into_iter().flat_map(|data| folders(&data.join("7.8.3-fv5"))));
     let mut count = 0;
     for dir in databases {
         let number = parse_current(&fs::read(dir.join("CURRENT")).unwrap()).unwrap();

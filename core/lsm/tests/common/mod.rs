@@ -13,13 +13,11 @@ use dolmen_base::io::{FileNumber, IoError};
 use dolmen_lsm::codecs::{Codec, CodecError, Codecs, CompressionType};
 use dolmen_lsm::error::ReadError;
 
-/// The folder of fixtures that are not committed: `$DOLMEN_TESTDATA`, or `shared/data` upwards from this crate.
-pub fn testdata() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("DOLMEN_TESTDATA") {
-        return Some(PathBuf::from(dir));
-    }
-    let found =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|d| d.join("shared/data")).find(|d| d.is_dir());
+/// The folder of one system's fixtures that are not committed: in `$DOLMEN_TESTDATA`, or in `shared/data` upwards from this crate.
+pub fn testdata(system: &str) -> Option<PathBuf> {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("shared/data"));
+    let named = std::env::var_os("DOLMEN_TESTDATA").map(PathBuf::from);
+    let found = named.into_iter().chain(above).map(|dir| dir.join(system)).find(|dir| dir.is_dir());
     if found.is_none() {
         println!("skipped: no data");
     }
