@@ -154,7 +154,7 @@ pub struct Allocation {
     pub tokens: usize,
     /// Replication factor in its data centre.
     pub replicas: usize,
-    /// Seed of the random tokens of a ring's first node.
+    /// Seed of the first token of an empty ring.
     pub seed: u64,
 }
 

@@ -148,6 +148,12 @@ impl Ketama {
         if at == self.points.len() { 0 } else { at }
     }
 
+    /// The same as Perl's Algorithm::ConsistentHash::Ketama finds it by default: its search underflows for the hash 0 and
+    /// ends at the last point.
+    pub fn perl_successor(&self, hash: u32) -> usize {
+        if hash == 0 { self.points.len().saturating_sub(1) } else { self.successor(hash) }
+    }
+
     /// Point and owner number `index`, ascending.
     pub fn point(&self, index: usize) -> (u32, NodeId) {
         (self.points[index], self.owners[index])

@@ -3,13 +3,15 @@
 //!
 //! Steps: (1) take units from the most loaded down, while each still lies above the average that it, those before it and the
 //! new unit would share; (2) each gives parts of its largest ranges, an equal number per unit; (3) a part is the slice that
-//! brings the unit to that average, between 10 % and 90 % of a range. Equal weights go by the smaller id or token.
+//! brings the unit to its target, between 10 % and 90 % of a range. Targets descend evenly from a little above that average
+//! to a little below it, over a spread of 2 / (2·tokens + 1) of it, so that sizes never become all alike and the next
+//! additions find ranges worth splitting. Equal weights go by the smaller id or token.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::arithmetic::{size, split};
-use super::splits::random_tokens;
+use super::splits::generate_splits;
 use crate::members::NodeId;
 
 const TAKEOVER_MAX: f64 = 0.90;
@@ -30,10 +32,13 @@ struct Unit {
 /// Chooses `count` tokens for `node`, which has none yet, and inserts them.
 pub(super) fn add_unit(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: usize, seed: u64) -> Vec<i64> {
     if ring.is_empty() || count > ring.len() {
-        return random_tokens(ring, node, count, seed);
+        return generate_splits(ring, node, count, seed);
     }
     let mut units = units_by_load(ring);
-    let (donors, target) = choose_donors(&units, count);
+    let (donors, average) = choose_donors(&units, count);
+    let coverage = ((count as f64 + 1.0) / (units.len() as f64 + 1.0)).min(1.0);
+    let spread = average * coverage * 2.0 / (2 * count + 1) as f64;
+    let mut target = average + spread / 2.0;
     let mut tokens = Vec::with_capacity(count);
     for (nth, unit) in units.iter_mut().take(donors).enumerate() {
         let share = count / donors + usize::from(nth < count % donors);
@@ -43,6 +48,7 @@ pub(super) fn add_unit(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: us
         let excess = unit.owned - target;
         let slice = if excess < work { (excess / work).clamp(TAKEOVER_MIN, TAKEOVER_MAX) } else { TAKEOVER_MAX };
         tokens.extend(given.iter().map(|range| split(range.start, range.token, slice)));
+        target -= spread / donors as f64;
     }
     tokens.retain(|&token| ring.insert(token, node).is_none());
     top_up(ring, node, count, seed, &mut tokens);
@@ -53,7 +59,7 @@ pub(super) fn add_unit(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: us
 fn top_up(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: usize, seed: u64, tokens: &mut Vec<i64>) {
     let missing = count.saturating_sub(tokens.len());
     if missing > 0 {
-        tokens.extend(random_tokens(ring, node, missing, seed ^ count as u64));
+        tokens.extend(generate_splits(ring, node, missing, seed));
     }
 }
 

@@ -1,5 +1,5 @@
-//! First tokens: random ones, and repeated splits of the largest range at a ratio that varies, which start a ring with ranges
-//! of suitably different sizes.
+//! First tokens: one random one, then repeated splits of the largest range at a ratio that varies, which start a ring with
+//! ranges of suitably different sizes.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -8,20 +8,6 @@ use dolmen_base::Rng;
 
 use super::arithmetic::{size, split};
 use crate::members::NodeId;
-
-/// Random tokens that are not taken yet.
-pub(super) fn random_tokens(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: usize, seed: u64) -> Vec<i64> {
-    let mut rng = Rng::new(seed);
-    let mut tokens = Vec::with_capacity(count);
-    while tokens.len() < count {
-        let token = random_token(&mut rng);
-        if let alloc::collections::btree_map::Entry::Vacant(place) = ring.entry(token) {
-            place.insert(node);
-            tokens.push(token);
-        }
-    }
-    tokens
-}
 
 /// Splits the largest range again and again.
 pub(super) fn generate_splits(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: usize, seed: u64) -> Vec<i64> {
