@@ -20,9 +20,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod algorithm;
+pub mod analysis;
 pub mod anchor;
 pub mod bounded;
 pub mod cassandra;
+pub mod check;
+pub mod config;
 pub mod dx;
 pub mod error;
 pub mod haproxy;
@@ -33,12 +36,15 @@ pub mod limits;
 pub mod maglev;
 pub mod members;
 pub mod multi_probe;
+pub mod naive;
 pub mod placement;
+pub mod plan;
 pub mod positional;
 pub mod rendezvous;
 pub mod replicas;
 pub mod ring;
 pub mod slots;
+pub mod wire;
 
 pub use algorithm::Algorithm;
 pub use error::RingError;

@@ -84,10 +84,13 @@ impl Node {
     /// The node in this zone and rack; empty means none.
     ///
     /// # Errors
-    /// As for the name, but both may be empty.
+    /// As for the name, but both may be empty; a zone holds no `/`.
     pub fn with_place(mut self, zone: &str, rack: &str) -> Result<Self, RingError> {
         check_word(zone)?;
         check_word(rack)?;
+        if let Some(at) = zone.find('/') {
+            return Err(RingError::NameCharacter { at });
+        }
         self.zone = zone.to_string();
         self.rack = rack.to_string();
         Ok(self)
