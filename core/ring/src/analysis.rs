@@ -277,7 +277,9 @@ pub fn moved_arcs(before: (&Ring, &Members), after: (&Ring, &Members)) -> Vec<Mo
         let (_, to) = after.0.point(after.0.successor(end));
         if before.1.name(from) != after.1.name(to) {
             match moved.last_mut() {
-                Some(prev) if prev.arc.upto == start && prev.from == from && prev.to == to => prev.arc.upto = end,
+                Some(prev) if prev.arc.upto == start && prev.from == from && prev.to == to => {
+                    prev.arc.upto = end
+                }
                 _ => moved.push(MovedArc { arc: Arc { after: start, upto: end }, from, to }),
             }
         }

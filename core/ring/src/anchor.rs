@@ -34,7 +34,10 @@ impl Anchor {
         members.check_equal_weights()?;
         let live: Vec<NodeId> = members.owning().map(|(id, _)| id).collect();
         if live.len() > capacity || capacity > NODES_MAX {
-            return Err(RingError::Capacity { nodes: live.len().max(capacity), capacity: capacity.min(NODES_MAX) });
+            return Err(RingError::Capacity {
+                nodes: live.len().max(capacity),
+                capacity: capacity.min(NODES_MAX),
+            });
         }
         let working = live.len() as u32;
         let all = 0..capacity as u32;
@@ -154,7 +157,11 @@ pub(crate) fn check_seating(owners: &[Option<NodeId>], vacant: &[u32]) -> Result
     let mut sorted: Vec<u32> = vacant.to_vec();
     sorted.sort_unstable();
     let empty = owners.iter().zip(0u32..).filter(|(owner, _)| owner.is_none()).map(|(_, b)| b);
-    if empty.eq(sorted) { Ok(()) } else { Err(RingError::Corrupt { at: 0, expected: "vacant seats listed once" }) }
+    if empty.eq(sorted) {
+        Ok(())
+    } else {
+        Err(RingError::Corrupt { at: 0, expected: "vacant seats listed once" })
+    }
 }
 
 /// A number below `count` from the upper half of the hash, by multiply and shift.

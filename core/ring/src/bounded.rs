@@ -33,7 +33,12 @@ impl Bounded {
     pub fn new(ring: Ring, members: &Members, factor: f64) -> Result<Self, RingError> {
         if !(1.0..=1000.0).contains(&factor) {
             let value = (factor * 1000.0) as u64;
-            return Err(RingError::Option { name: "load factor in thousandths", value, min: 1000, max: 1_000_000 });
+            return Err(RingError::Option {
+                name: "load factor in thousandths",
+                value,
+                min: 1000,
+                max: 1_000_000,
+            });
         }
         let mut seats = alloc::vec![Seat::default(); members.id_bound()];
         let total = members.total_weight();
@@ -75,7 +80,8 @@ impl Bounded {
     /// # Errors
     /// [`RingError::UnknownNode`] when the node carries nothing.
     pub fn release(&mut self, node: NodeId) -> Result<(), RingError> {
-        let seat = self.seats.get_mut(node.get() as usize).filter(|s| s.load > 0).ok_or(RingError::UnknownNode)?;
+        let seat =
+            self.seats.get_mut(node.get() as usize).filter(|s| s.load > 0).ok_or(RingError::UnknownNode)?;
         seat.load -= 1;
         self.total -= 1;
         Ok(())

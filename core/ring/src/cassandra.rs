@@ -106,7 +106,9 @@ impl TokenRing {
                 break;
             }
             let Some(node) = members.get(id) else { continue };
-            let Some(centre) = centres.iter_mut().find(|c| c.name == node.zone() && c.left > 0) else { continue };
+            let Some(centre) = centres.iter_mut().find(|c| c.name == node.zone() && c.left > 0) else {
+                continue;
+            };
             let new_rack = !centre.racks.contains(&node.rack());
             if new_rack {
                 centre.racks.push(node.rack());
@@ -130,7 +132,12 @@ impl TokenRing {
         racks.sort_unstable();
         racks.dedup();
         let left = factor.min(nodes.len());
-        (left > 0).then(|| Centre { name, left, repeats: factor.saturating_sub(racks.len()), racks: Vec::new() })
+        (left > 0).then(|| Centre {
+            name,
+            left,
+            repeats: factor.saturating_sub(racks.len()),
+            racks: Vec::new(),
+        })
     }
 }
 

@@ -24,7 +24,8 @@ pub fn check_config(data: &[u8]) {
 /// Any bytes: a serialised placement is refused or reads back to itself.
 pub fn check_wire(data: &[u8]) {
     let Ok(described) = decode(data) else { return };
-    if described.members.len() > 64 || described.settings.vnodes > 256 || described.settings.table_size > 4096 {
+    if described.members.len() > 64 || described.settings.vnodes > 256 || described.settings.table_size > 4096
+    {
         return;
     }
     if described.members.total_weight() > 256.0 || described.settings.capacity > 4096 {

@@ -32,7 +32,10 @@ impl Dx {
         members.check_equal_weights()?;
         let live: Vec<NodeId> = members.owning().map(|(id, _)| id).collect();
         if live.len() > capacity || capacity > NODES_MAX {
-            return Err(RingError::Capacity { nodes: live.len().max(capacity), capacity: capacity.min(NODES_MAX) });
+            return Err(RingError::Capacity {
+                nodes: live.len().max(capacity),
+                capacity: capacity.min(NODES_MAX),
+            });
         }
         let size = capacity.max(1).next_power_of_two();
         let mut dx = Dx {

@@ -137,7 +137,9 @@ impl fmt::Display for RingError {
             E::NameCharacter { at } => {
                 write!(f, "a name holds a control character, white space, a comma, '=' or '@' at byte {at}")
             }
-            E::DuplicateName { index } => write!(f, "node {} of the list has the name of an earlier one", index + 1),
+            E::DuplicateName { index } => {
+                write!(f, "node {} of the list has the name of an earlier one", index + 1)
+            }
             E::Weight { value } => {
                 write!(f, "weight {value} is not a number from 0 to {}", crate::limits::WEIGHT_MAX)
             }
@@ -154,7 +156,10 @@ impl fmt::Display for RingError {
                 write!(f, "{wanted} replicas in distinct zones need {wanted} zones, there are {zones}")
             }
             E::TooFewRacks { racks, replicas } => {
-                write!(f, "{racks} racks are fewer than the replication factor {replicas}: allocation refused")
+                write!(
+                    f,
+                    "{racks} racks are fewer than the replication factor {replicas}: allocation refused"
+                )
             }
             E::Option { name, value, min, max } => write!(f, "{name} is {value}, expected {min} to {max}"),
             E::NotPrime { size } => write!(f, "a Maglev table needs a prime size, {size} is not prime"),

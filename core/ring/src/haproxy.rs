@@ -70,7 +70,8 @@ impl HaproxyRing {
     /// [`RingError::Option`] for a weight above 256 or a factor of 1 to 100 or above 65,535; [`RingError::Capacity`] for
     /// more than 4,096 servers.
     pub fn new(servers: Vec<Server>, balance_factor: u32) -> Result<Self, RingError> {
-        let option = |name, value: u32, min, max| RingError::Option { name, value: u64::from(value), min, max };
+        let option =
+            |name, value: u32, min, max| RingError::Option { name, value: u64::from(value), min, max };
         if let Some(server) = servers.iter().find(|s| s.weight > WEIGHT_MAX) {
             return Err(option("HAProxy weight", server.weight, 0, u64::from(WEIGHT_MAX)));
         }

@@ -19,9 +19,9 @@ use xxhash_rust::{xxh3::xxh3_64, xxh64::xxh64};
 pub use murmur3::{cassandra_token, murmur3_cassandra, murmur3_x64_128};
 pub use sip::siphash24;
 pub use small::{
-    crc16, crc16_twemproxy, crc32, crc32_libmemcached, djb2, fnv1_32_libmemcached, fnv1_64_libmemcached, fnv1a32,
-    fnv1a32_libmemcached, fnv1a64, fnv1a64_libmemcached, haproxy_avalanche, murmur2_libmemcached, one_at_a_time,
-    sdbm, wt6,
+    crc16, crc16_twemproxy, crc32, crc32_libmemcached, djb2, fnv1_32_libmemcached, fnv1_64_libmemcached,
+    fnv1a32, fnv1a32_libmemcached, fnv1a64, fnv1a64_libmemcached, haproxy_avalanche, murmur2_libmemcached,
+    one_at_a_time, sdbm, wt6,
 };
 
 use crate::error::RingError;

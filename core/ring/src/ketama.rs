@@ -21,8 +21,8 @@ use core::ops::ControlFlow;
 use crate::algorithm::Algorithm;
 use crate::error::RingError;
 use crate::hash::{
-    crc16_twemproxy, crc32, crc32_libmemcached, fnv1_32_libmemcached, fnv1_64_libmemcached, fnv1a32_libmemcached,
-    fnv1a64_libmemcached, md5, md5_ketama, murmur2_libmemcached, one_at_a_time,
+    crc16_twemproxy, crc32, crc32_libmemcached, fnv1_32_libmemcached, fnv1_64_libmemcached,
+    fnv1a32_libmemcached, fnv1a64_libmemcached, md5, md5_ketama, murmur2_libmemcached, one_at_a_time,
 };
 use crate::label::Label;
 use crate::limits::POINTS_MAX;
@@ -87,7 +87,9 @@ impl Hash32 {
             "fnv1_32" => Hash32::Fnv132,
             "fnv1a_32" => Hash32::Fnv1a32,
             "murmur" => Hash32::Murmur,
-            "hsieh" | "jenkins" => return Err(RingError::Unsupported { what: "twemproxy's hashes hsieh and jenkins" }),
+            "hsieh" | "jenkins" => {
+                return Err(RingError::Unsupported { what: "twemproxy's hashes hsieh and jenkins" });
+            }
             _ => return Err(RingError::UnknownHash),
         })
     }
@@ -218,7 +220,9 @@ fn label_count(flavour: Flavour, weight: f64, total: f64, servers: usize) -> u32
         Flavour::LibmemcachedWeighted | Flavour::Spymemcached => {
             libm::floorf(pct * 160.0 / 4.0 * n + 0.000_000_000_1_f32) as u32
         }
-        Flavour::Twemproxy => libm::floorf((f64::from(pct * 160.0 / 4.0 * n) + 0.000_000_000_1) as f32) as u32,
+        Flavour::Twemproxy => {
+            libm::floorf((f64::from(pct * 160.0 / 4.0 * n) + 0.000_000_000_1) as f32) as u32
+        }
         Flavour::LibmemcachedUnweighted(_) => 100,
     }
 }

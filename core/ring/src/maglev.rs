@@ -48,13 +48,14 @@ impl Maglev {
             let turn = Turn::new(xxh64(name, 0), xxh64(name, 1), node.weight().get(), size);
             (!node.weight().is_zero()).then_some((id, turn))
         };
-        let (live, turns): (Vec<_>, Vec<_>) = match order {
+        let (mut live, turns): (Vec<_>, Vec<_>) = match order {
             TurnOrder::Name => members.by_name().filter_map(owning).unzip(),
             TurnOrder::List => members.iter().filter_map(owning).unzip(),
         };
         if live.len() > size as usize {
             return Err(RingError::Capacity { nodes: live.len(), capacity: size as usize });
         }
+        live.shrink_to_fit();
         Ok(Maglev { slots: fill(turns, size), live })
     }
 

@@ -28,7 +28,11 @@ impl Weight {
     /// # Errors
     /// [`RingError::Weight`] for NaN, negative numbers and what lies above [`WEIGHT_MAX`].
     pub fn new(value: f64) -> Result<Self, RingError> {
-        if (0.0..=WEIGHT_MAX).contains(&value) { Ok(Weight(value + 0.0)) } else { Err(RingError::Weight { value }) }
+        if (0.0..=WEIGHT_MAX).contains(&value) {
+            Ok(Weight(value + 0.0))
+        } else {
+            Err(RingError::Weight { value })
+        }
     }
 
     /// The number.
@@ -102,7 +106,8 @@ impl Node {
     /// What the parts say.
     pub fn parse(text: &str) -> Result<Self, RingError> {
         let (rest, place) = text.rsplit_once('@').unwrap_or((text, ""));
-        let (name, weight) = rest.rsplit_once('=').map_or((rest, None), |(name, weight)| (name, Some(weight)));
+        let (name, weight) =
+            rest.rsplit_once('=').map_or((rest, None), |(name, weight)| (name, Some(weight)));
         let (zone, rack) = place.split_once('/').unwrap_or((place, ""));
         let weight = weight.map_or(Ok(Weight::ONE), str::parse)?;
         Node::new(name)?.with_weight(weight).with_place(zone, rack)
@@ -191,7 +196,8 @@ impl Members {
             rack: String::new(),
         };
         let slots: Vec<_> = (0..count.min(NODES_MAX)).map(|i| Some(node(i))).collect();
-        let by_name = slots.iter().flatten().zip(0..).map(|(n, i)| (n.name.clone(), NodeId::new(i))).collect();
+        let by_name =
+            slots.iter().flatten().zip(0..).map(|(n, i)| (n.name.clone(), NodeId::new(i))).collect();
         Members { slots, by_name }
     }
 
@@ -218,7 +224,8 @@ impl Members {
     /// # Errors
     /// [`RingError::UnknownNode`].
     pub fn remove(&mut self, id: NodeId) -> Result<Node, RingError> {
-        let node = self.slots.get_mut(id.get() as usize).and_then(Option::take).ok_or(RingError::UnknownNode)?;
+        let node =
+            self.slots.get_mut(id.get() as usize).and_then(Option::take).ok_or(RingError::UnknownNode)?;
         self.by_name.remove(&node.name);
         Ok(node)
     }

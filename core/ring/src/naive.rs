@@ -55,9 +55,9 @@ pub fn maglev(names_and_weights: &[(&str, f64)], size: u32) -> Vec<usize> {
 /// The node of the highest score, names breaking ties.
 pub fn rendezvous_owner(members: &Members, key: u64) -> Option<NodeId> {
     let score = |name: &str| mix64(key ^ xxhash_rust::xxh3::xxh3_64(name.as_bytes()));
-    let best = members.owning().max_by(|(_, a), (_, b)| {
-        score(a.name()).cmp(&score(b.name())).then(b.name().cmp(a.name()))
-    });
+    let best = members
+        .owning()
+        .max_by(|(_, a), (_, b)| score(a.name()).cmp(&score(b.name())).then(b.name().cmp(a.name())));
     best.map(|(id, _)| id)
 }
 

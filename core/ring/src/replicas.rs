@@ -34,7 +34,12 @@ pub fn replicas(
     spread: Spread,
 ) -> Result<Vec<NodeId>, RingError> {
     if !(1..=REPLICAS_MAX).contains(&count) {
-        return Err(RingError::Option { name: "replicas", value: count as u64, min: 1, max: REPLICAS_MAX as u64 });
+        return Err(RingError::Option {
+            name: "replicas",
+            value: count as u64,
+            min: 1,
+            max: REPLICAS_MAX as u64,
+        });
     }
     let owning = members.owning().count();
     if owning == 0 {
@@ -48,7 +53,12 @@ pub fn replicas(
         return Err(RingError::TooManyReplicasForZones { wanted: count, zones });
     }
     let racks = distinct(members, |id| members.get(id).map(|n| (n.zone(), n.rack())));
-    let order = preference(algorithm, members, key, Enough { nodes: count, zones: zones.min(count), racks: racks.min(count) });
+    let order = preference(
+        algorithm,
+        members,
+        key,
+        Enough { nodes: count, zones: zones.min(count), racks: racks.min(count) },
+    );
     Ok(pick(members, &order, count))
 }
 

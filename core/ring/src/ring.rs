@@ -204,7 +204,8 @@ impl Ring {
         let mut places: Vec<usize> = Vec::with_capacity(gone.len());
         for &hash in &gone {
             let from = places.last().map_or(0, |&last| last + 1).max(self.lower_bound(hash));
-            let found = (from..self.len()).take_while(|&i| self.hashes[i] == hash).find(|&i| self.owners[i] == node);
+            let found =
+                (from..self.len()).take_while(|&i| self.hashes[i] == hash).find(|&i| self.owners[i] == node);
             places.extend(found);
         }
         let len = self.len();
@@ -313,7 +314,9 @@ pub fn point_count(weight: Weight, vnodes: u32) -> u32 {
 fn label_points(hash: HashFunction, name: &str, which: Range<u32>, mut point: impl FnMut(u64)) {
     let mut label = Label::new(name);
     for i in which {
-        point(hash.position(label.with(i)).expect("only decimal keys can fail and rings do not hash with it"));
+        point(
+            hash.position(label.with(i)).expect("only decimal keys can fail and rings do not hash with it"),
+        );
     }
 }
 

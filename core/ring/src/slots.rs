@@ -102,7 +102,8 @@ impl Algorithm for SlotMap {
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
         let slot = (key % u64::from(SLOT_COUNT)) as u16;
         let Some(owner) = self.owner(key) else { return };
-        let noted = self.replicas.iter().filter(|(range, _)| range.contains(&slot)).flat_map(|(_, nodes)| nodes);
+        let noted =
+            self.replicas.iter().filter(|(range, _)| range.contains(&slot)).flat_map(|(_, nodes)| nodes);
         for &node in core::iter::once(&owner).chain(noted) {
             if visit(node).is_break() {
                 return;

@@ -108,7 +108,8 @@ impl Described {
 /// # Errors
 /// [`RingError::Corrupt`] with the offset, [`RingError::Unsupported`] for a later version, and what names and weights say.
 pub fn decode(bytes: &[u8]) -> Result<Described, RingError> {
-    let body_len = bytes.len().checked_sub(4).ok_or(RingError::Corrupt { at: 0, expected: "a serialised ring" })?;
+    let body_len =
+        bytes.len().checked_sub(4).ok_or(RingError::Corrupt { at: 0, expected: "a serialised ring" })?;
     let (body, crc) = bytes.split_at(body_len);
     if bytes[..4] != MAGIC {
         return Err(RingError::Corrupt { at: 0, expected: "the letters DRNG" });
@@ -233,7 +234,12 @@ impl<'b> Reader<'_, 'b> {
                 let at = self.cursor.position();
                 let place = self.number()?;
                 let id = NodeId::new(place.wrapping_sub(1));
-                Some(members.get(id).map(|_| id).ok_or(RingError::Corrupt { at, expected: "the place of a node" })?)
+                Some(
+                    members
+                        .get(id)
+                        .map(|_| id)
+                        .ok_or(RingError::Corrupt { at, expected: "the place of a node" })?,
+                )
             });
         }
         let vacancies = owners.iter().filter(|o| o.is_none()).count();

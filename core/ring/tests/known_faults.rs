@@ -5,7 +5,9 @@ use dolmen_ring::maglev::{Maglev, TurnOrder};
 use dolmen_ring::positional::jump;
 use dolmen_ring::ring::Ring;
 use dolmen_ring::slots::{hash_tag, key_slot};
-use dolmen_ring::{Algorithm, HashFunction, Kind, Members, Node, NodeId, Placement, RingError, Settings, Weight};
+use dolmen_ring::{
+    Algorithm, HashFunction, Kind, Members, Node, NodeId, Placement, RingError, Settings, Weight,
+};
 
 fn ids(list: &[u32]) -> Vec<Option<NodeId>> {
     list.iter().map(|&i| Some(NodeId::new(i))).collect()
@@ -14,7 +16,8 @@ fn ids(list: &[u32]) -> Vec<Option<NodeId>> {
 /// nebulex_redis_adapter #64, redisson #2896: hash tags.
 #[test]
 fn redis_slot_of_a_hash_tag() {
-    let slots = ["inv{eu}", "eu", "{k", "k", "cart:{7}{9}", "7", "счёт{дом}"].map(|k| key_slot(k.as_bytes()).get());
+    let slots =
+        ["inv{eu}", "eu", "{k", "k", "cart:{7}{9}", "7", "счёт{дом}"].map(|k| key_slot(k.as_bytes()).get());
     assert_eq!(slots, [6893, 6893, 2414, 7629, 1716, 1716, 15_617]);
     assert_eq!(hash_tag(b"a{}b{x}"), b"a{}b{x}", "an empty tag hashes the whole key");
 }
@@ -48,7 +51,9 @@ fn jump_hash_vectors() {
 /// node-hashring #23, pylibmc #106: the default port is no part of the hashed name.
 #[test]
 fn default_port_in_node_names() {
-    let build = |name: &str, flavour| Ketama::new(&Members::parse(&format!("{name},other")).unwrap(), flavour).unwrap();
+    let build = |name: &str, flavour| {
+        Ketama::new(&Members::parse(&format!("{name},other")).unwrap(), flavour).unwrap()
+    };
     let weighted = |name| build(name, Flavour::LibmemcachedWeighted);
     assert_eq!(weighted("10.0.0.1:11211"), weighted("10.0.0.1"));
     assert_ne!(weighted("10.0.0.1:11212"), weighted("10.0.0.1"));
@@ -170,7 +175,11 @@ fn bad_input_is_refused() {
     }
     for kind in Kind::ALL {
         let mut empty = Placement::new(Members::new(), Settings::new(kind)).unwrap();
-        assert_eq!(empty.owner(if kind == Kind::Ring { b"x" } else { b"7" }), Err(RingError::EmptyRing), "{kind}");
+        assert_eq!(
+            empty.owner(if kind == Kind::Ring { b"x" } else { b"7" }),
+            Err(RingError::EmptyRing),
+            "{kind}"
+        );
         let id = empty.add(Node::new("first").unwrap()).unwrap();
         assert_eq!(empty.owner(b"7"), Ok(id), "{kind}");
         empty.remove(id).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dolmen_ring::analysis::{CIRCLE, arc_shares, arcs, movement, moved_arcs};
+use dolmen_ring::analysis::{CIRCLE, arc_shares, arcs, moved_arcs, movement};
 use dolmen_ring::bounded::Bounded;
 use dolmen_ring::cassandra::TokenRing;
 use dolmen_ring::hash::mix64;
@@ -11,8 +11,8 @@ use dolmen_ring::plan::{Effect, Input, Pace, Plan};
 use dolmen_ring::ring::Ring;
 use dolmen_ring::wire::{decode, encode, fingerprint};
 use dolmen_ring::{
-    Algorithm, HashFunction, Kind, Members, Node, NodeId, Placement, RingError, Settings, Spread, Weight, naive,
-    replicas,
+    Algorithm, HashFunction, Kind, Members, Node, NodeId, Placement, RingError, Settings, Spread, Weight,
+    naive, replicas,
 };
 use proptest::prelude::*;
 
@@ -447,7 +447,9 @@ fn a_snapshot_outlives_changes_and_readers_never_wait() {
     let old = current.load_full();
     let reader = {
         let current = Arc::clone(&current);
-        std::thread::spawn(move || (0..10_000u64).all(|i| current.load().algorithm().owner(mix64(i)).is_some()))
+        std::thread::spawn(move || {
+            (0..10_000u64).all(|i| current.load().algorithm().owner(mix64(i)).is_some())
+        })
     };
     for i in 0..50 {
         let mut next = (*current.load_full()).clone();
@@ -474,9 +476,10 @@ fn weights_are_honoured() {
         assert!(!exact || report.chi_square < 23.5, "{kind}: {report:?}");
         assert!(report.peak < 1.2 && report.min > 0.8, "{kind}: {report:?}");
     }
-    for kind in Kind::ALL.into_iter().filter(|k| {
-        !WEIGHTED.contains(k) && !matches!(k, Kind::Twemproxy | Kind::Spymemcached)
-    }) {
+    for kind in Kind::ALL
+        .into_iter()
+        .filter(|k| !WEIGHTED.contains(k) && !matches!(k, Kind::Twemproxy | Kind::Spymemcached))
+    {
         let refused = Placement::new(members.clone(), Settings::new(kind));
         assert_eq!(refused.unwrap_err(), RingError::WeightsDiffer { node: NodeId::new(1) }, "{kind}");
     }

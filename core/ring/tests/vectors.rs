@@ -10,7 +10,8 @@ use dolmen_ring::slots::key_slot;
 use dolmen_ring::{Algorithm, HashFunction, Members, Node, NodeId, RingError, Weight};
 
 fn servers(list: &[(&str, f64)]) -> Members {
-    let node = |&(name, weight): &(&str, f64)| Node::new(name).unwrap().with_weight(Weight::new(weight).unwrap());
+    let node =
+        |&(name, weight): &(&str, f64)| Node::new(name).unwrap().with_weight(Weight::new(weight).unwrap());
     Members::from_nodes(list.iter().map(node)).unwrap()
 }
 
@@ -217,8 +218,7 @@ fn envoy_maglev() {
     assert!(counts[1..].iter().all(|&c| c == 1));
 
     let retry = Maglev::new(&servers(&six), 7, TurnOrder::List).unwrap();
-    let owners: Vec<u32> =
-        (0..3).map(|a| retry.owner(Maglev::retry_key(10, a)).unwrap().get()).collect();
+    let owners: Vec<u32> = (0..3).map(|a| retry.owner(Maglev::retry_key(10, a)).unwrap().get()).collect();
     assert_eq!(owners, [1, 0, 5]);
 }
 
@@ -292,7 +292,9 @@ fn cassandra_token_allocators() {
         (include_str!("data/cassandra_aware_4.txt"), 8, 2, 4, 6),
     ];
     for (expected, tokens, replicas, racks, first) in runs {
-        let node = |i: usize| Node::new(&format!("n{i:02}")).unwrap().with_place("dc", &format!("r{}", i % racks)).unwrap();
+        let node = |i: usize| {
+            Node::new(&format!("n{i:02}")).unwrap().with_place("dc", &format!("r{}", i % racks)).unwrap()
+        };
         let members = Members::from_nodes((0..40).map(node)).unwrap();
         let mut ring = TokenRing::new();
         for n in 0..first as u64 {

@@ -46,7 +46,8 @@ pub(super) fn add_unit(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: us
         let given = &unit.ranges[..share.min(unit.ranges.len())];
         let work: f64 = given.iter().map(|r| r.owned).sum();
         let excess = unit.owned - target;
-        let slice = if excess < work { (excess / work).clamp(TAKEOVER_MIN, TAKEOVER_MAX) } else { TAKEOVER_MAX };
+        let slice =
+            if excess < work { (excess / work).clamp(TAKEOVER_MIN, TAKEOVER_MAX) } else { TAKEOVER_MAX };
         tokens.extend(given.iter().map(|range| split(range.start, range.token, slice)));
         target -= spread / donors as f64;
     }

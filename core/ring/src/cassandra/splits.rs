@@ -10,7 +10,12 @@ use super::arithmetic::{size, split};
 use crate::members::NodeId;
 
 /// Splits the largest range again and again.
-pub(super) fn generate_splits(ring: &mut BTreeMap<i64, NodeId>, node: NodeId, count: usize, seed: u64) -> Vec<i64> {
+pub(super) fn generate_splits(
+    ring: &mut BTreeMap<i64, NodeId>,
+    node: NodeId,
+    count: usize,
+    seed: u64,
+) -> Vec<i64> {
     let mut random = JavaRandom::new(ring.len() as u64);
     let mut tokens = Vec::with_capacity(count);
     if ring.is_empty() {

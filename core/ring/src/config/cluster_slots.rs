@@ -16,7 +16,8 @@ use crate::slots::{SLOT_COUNT, SlotMap};
 /// # Errors
 /// [`RingError::Line`] for text that is no answer to `CLUSTER SLOTS`.
 pub fn read_cluster_slots(text: &str) -> Result<(Members, SlotMap), RingError> {
-    let values: Vec<(usize, &str)> = text.lines().zip(1..).filter_map(|(l, n)| Some((n, value(l)?))).collect();
+    let values: Vec<(usize, &str)> =
+        text.lines().zip(1..).filter_map(|(l, n)| Some((n, value(l)?))).collect();
     let mut members = Members::new();
     let mut slots = SlotMap::empty();
     let mut at = 0;

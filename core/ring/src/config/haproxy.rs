@@ -89,7 +89,11 @@ fn key_hash(words: &[&str]) -> Result<KeyHash, RingError> {
         Some("djb2") => KeyFunction::Djb2,
         Some("wt6") => KeyFunction::Wt6,
         Some("crc32") => KeyFunction::Crc32,
-        Some(_) => return Err(RingError::Unsupported { what: "a hash function other than sdbm, djb2, wt6 and crc32" }),
+        Some(_) => {
+            return Err(RingError::Unsupported {
+                what: "a hash function other than sdbm, djb2, wt6 and crc32",
+            });
+        }
     };
     Ok(KeyHash { function, avalanche: rest.get(1) == Some(&"avalanche") })
 }

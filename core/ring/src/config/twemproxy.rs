@@ -61,7 +61,13 @@ fn tagged(key: &[u8], (open, close): (u8, u8)) -> &[u8] {
 /// # Errors
 /// [`RingError::Line`], [`RingError::Unsupported`] for `distribution: random` and the hashes hsieh and jenkins.
 pub fn read_twemproxy(text: &str) -> Result<TwemproxyPool, RingError> {
-    let mut fields = Fields { name: String::new(), hash: "fnv1a_64", distribution: "ketama", hash_tag: "", servers: Vec::new() };
+    let mut fields = Fields {
+        name: String::new(),
+        hash: "fnv1a_64",
+        distribution: "ketama",
+        hash_tag: "",
+        servers: Vec::new(),
+    };
     let mut in_servers = false;
     for (number, line) in text.lines().enumerate() {
         let at = |expected| RingError::Line { line: number + 1, expected };

@@ -94,9 +94,7 @@ pub fn murmur2_libmemcached(bytes: &[u8]) -> u32 {
 
 /// HAProxy's `sdbm`, its default.
 pub fn sdbm(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0u32, |h, &b| {
-        u32::from(b).wrapping_add(h << 6).wrapping_add(h << 16).wrapping_sub(h)
-    })
+    bytes.iter().fold(0u32, |h, &b| u32::from(b).wrapping_add(h << 6).wrapping_add(h << 16).wrapping_sub(h))
 }
 
 /// HAProxy's `djb2`.
