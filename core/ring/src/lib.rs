@@ -44,6 +44,7 @@ pub mod rendezvous;
 pub mod replicas;
 pub mod ring;
 pub mod slots;
+pub mod viz;
 pub mod wire;
 
 pub use algorithm::Algorithm;
