@@ -1,3 +1,55 @@
-//! Consistent hashing: every algorithm with its real vectors.
+#![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! | module | what |
+//! |---|---|
+//! | [`hash`] | hash functions under stable names |
+//! | [`members`] | nodes: names, weights, zones, racks |
+//! | [`algorithm`] | the one trait: owner, walk, batch, bytes |
+//! | [`ring`], [`ketama`], [`positional`], [`rendezvous`], [`maglev`], [`multi_probe`], [`anchor`], [`dx`] | the algorithms |
+//! | [`bounded`], [`haproxy`] | bounded loads, of the paper and of HAProxy |
+//! | [`slots`], [`cassandra`] | Redis Cluster slots; Cassandra's tokens, replicas and allocators |
+//! | [`replicas`] | distinct nodes over zones and racks |
+//! | [`placement`] | all of them by name, built, changed, shared |
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod algorithm;
+pub mod analysis;
+pub mod anchor;
+pub mod bounded;
+pub mod cassandra;
+pub mod check;
+pub mod config;
+pub mod dx;
+pub mod error;
+pub mod haproxy;
+pub mod hash;
+pub mod ketama;
+mod label;
+pub mod limits;
+pub mod maglev;
+pub mod members;
+pub mod multi_probe;
+pub mod naive;
+pub mod placement;
+pub mod plan;
+pub mod positional;
+pub mod rendezvous;
+pub mod replicas;
+pub mod ring;
+pub mod slots;
+pub mod viz;
+pub mod wire;
+
+pub use algorithm::Algorithm;
+pub use error::RingError;
+pub use hash::HashFunction;
+pub use members::{Members, Node, NodeId, Weight};
+pub use placement::{Kind, Placement, Settings};
+pub use replicas::Spread;

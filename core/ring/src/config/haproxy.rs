@@ -1,0 +1,112 @@
+//! HAProxy's `server` lines with their ids and weights, the backend's `hash-type` and `hash-balance-factor`.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::error::RingError;
+use crate::haproxy::{HaproxyRing, KeyFunction, KeyHash, Server};
+
+/// A backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HaproxyBackend {
+    /// Server names in the order of the configuration.
+    pub names: Vec<String>,
+    /// How keys are hashed.
+    pub key_hash: KeyHash,
+    /// Its ring.
+    pub ring: HaproxyRing,
+}
+
+impl HaproxyBackend {
+    /// The name of the server that a key goes to when nothing is served yet.
+    pub fn owner(&self, key: &[u8]) -> Option<&str> {
+        self.ring.owner(self.key_hash.hash(key)).and_then(|i| self.names.get(i)).map(String::as_str)
+    }
+}
+
+/// Reads the first section that has servers; lines of other sections count as settings only before it. `hash-type consistent`
+/// without a function means sdbm with the avalanche, with one it means no avalanche unless said.
+///
+/// # Errors
+/// [`RingError::Line`], [`RingError::DuplicateName`], [`RingError::Unsupported`] for map-based hashing and other functions.
+pub fn read_haproxy(text: &str) -> Result<HaproxyBackend, RingError> {
+    let mut backend = Backend::default();
+    for (number, line) in text.lines().enumerate() {
+        let words: Vec<&str> = line.split('#').next().unwrap_or("").split_whitespace().collect();
+        let at = |expected| RingError::Line { line: number + 1, expected };
+        match words.as_slice() {
+            ["backend" | "listen" | "frontend" | "defaults" | "global", ..] => {
+                if !backend.names.is_empty() {
+                    break;
+                }
+                backend = Backend::default();
+            }
+            ["hash-type", rest @ ..] => backend.key_hash = Some(key_hash(rest)?),
+            ["hash-balance-factor", factor] => {
+                backend.factor = factor.parse().map_err(|_| at("a factor above 100, or 0"))?;
+            }
+            ["server", name, _address, options @ ..] => {
+                let id = backend.free_id();
+                let server = server(options, id).ok_or(at("weight 0 to 256 and id above 0"))?;
+                if backend.names.iter().any(|n| n == name) {
+                    return Err(RingError::DuplicateName { index: backend.names.len() });
+                }
+                backend.names.push((*name).to_string());
+                backend.servers.push(server);
+            }
+            ["server", ..] => return Err(at("server name address [weight N] [id N]")),
+            _ => {}
+        }
+    }
+    let ring = HaproxyRing::new(backend.servers, backend.factor)?;
+    let key_hash =
+        backend.key_hash.ok_or(RingError::Unsupported { what: "a backend without hash-type consistent" })?;
+    Ok(HaproxyBackend { names: backend.names, key_hash, ring })
+}
+
+#[derive(Default)]
+struct Backend {
+    names: Vec<String>,
+    servers: Vec<Server>,
+    key_hash: Option<KeyHash>,
+    factor: u32,
+}
+
+impl Backend {
+    /// HAProxy gives a server without an id the lowest free one.
+    fn free_id(&self) -> u32 {
+        (1..).find(|id| self.servers.iter().all(|s| s.id != *id)).unwrap_or(1)
+    }
+}
+
+fn key_hash(words: &[&str]) -> Result<KeyHash, RingError> {
+    let ["consistent", rest @ ..] = words else {
+        return Err(RingError::Unsupported { what: "a hash-type other than consistent" });
+    };
+    let function = match rest.first().copied() {
+        None => return Ok(KeyHash { function: KeyFunction::Sdbm, avalanche: true }),
+        Some("sdbm") => KeyFunction::Sdbm,
+        Some("djb2") => KeyFunction::Djb2,
+        Some("wt6") => KeyFunction::Wt6,
+        Some("crc32") => KeyFunction::Crc32,
+        Some(_) => {
+            return Err(RingError::Unsupported {
+                what: "a hash function other than sdbm, djb2, wt6 and crc32",
+            });
+        }
+    };
+    Ok(KeyHash { function, avalanche: rest.get(1) == Some(&"avalanche") })
+}
+
+fn server(options: &[&str], free_id: u32) -> Option<Server> {
+    let mut server = Server { id: free_id, weight: 1 };
+    let mut words = options.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "weight" => server.weight = words.next()?.parse().ok().filter(|&w| w <= 256)?,
+            "id" => server.id = words.next()?.parse().ok().filter(|&id| id > 0)?,
+            _ => {}
+        }
+    }
+    Some(server)
+}

@@ -1,0 +1,79 @@
+//! Multi-probe consistent hashing (Appleton and O'Reilly, 2015): one point a node, `k` probes a key; the probe that is
+//! nearest to its successor decides. 21 probes bring the peak to about 1.05 of the average with the memory of one point.
+
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use crate::algorithm::Algorithm;
+use crate::error::RingError;
+use crate::hash::{mix64, siphash24};
+use crate::limits::PROBES_MAX;
+use crate::members::{Members, NodeId};
+use crate::ring::Ring;
+
+/// One point a node, many probes a key. Points are SipHash-2-4 of the name under the zero key, as in go-mpchash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiProbe {
+    ring: Ring,
+    probes: u32,
+}
+
+impl MultiProbe {
+    /// The owning nodes; `probes` a key.
+    ///
+    /// # Errors
+    /// [`RingError::WeightsDiffer`], [`RingError::Option`] for probes outside 1 to [`PROBES_MAX`].
+    pub fn new(members: &Members, probes: u32) -> Result<Self, RingError> {
+        members.check_equal_weights()?;
+        if !(1..=PROBES_MAX).contains(&probes) {
+            let (value, max) = (u64::from(probes), u64::from(PROBES_MAX));
+            return Err(RingError::Option { name: "probes", value, min: 1, max });
+        }
+        let owning = members.by_name().filter(|(_, n)| !n.weight().is_zero());
+        let points: Vec<_> = owning.map(|(id, n)| (siphash24(0, 0, n.name().as_bytes()), id)).collect();
+        Ok(MultiProbe { ring: Ring::from_points(points), probes })
+    }
+
+    /// The owner as go-mpchash finds it: probes `h1 + i·h2`, the two being SipHash-2-4 of the key under the keys (1, 0) and
+    /// (2, 0).
+    pub fn owner_of_bytes(&self, key: &[u8]) -> Option<NodeId> {
+        self.owner_of_probes(siphash24(1, 0, key), siphash24(2, 0, key))
+    }
+
+    /// Probes `first + i·step` (wrapping); the smallest distance to the next point after a probe wins, the earlier probe
+    /// among equals.
+    pub fn owner_of_probes(&self, first: u64, step: u64) -> Option<NodeId> {
+        if self.ring.is_empty() {
+            return None;
+        }
+        let mut best = (u64::MAX, None);
+        let mut probe = first;
+        for _ in 0..self.probes {
+            let (point, owner) = self.ring.point(self.ring.successor(probe.wrapping_add(1)));
+            let distance = point.wrapping_sub(probe);
+            if distance < best.0 || best.1.is_none() {
+                best = (distance, Some(owner));
+            }
+            probe = probe.wrapping_add(step);
+        }
+        best.1
+    }
+}
+
+impl Algorithm for MultiProbe {
+    fn owner(&self, key: u64) -> Option<NodeId> {
+        let first = mix64(key);
+        self.owner_of_probes(first, mix64(first) | 1)
+    }
+
+    fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
+        let Some(owner) = self.owner(key) else { return };
+        if visit(owner).is_continue() {
+            self.ring.walk(mix64(key), visit);
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.ring.heap_bytes()
+    }
+}

@@ -1,0 +1,137 @@
+//! Rendezvous hashing (highest random weight, Thaler and Ravishankar, 1996): every node draws a score for the key, the
+//! highest wins. Weighted, the score is `-weight / ln(u)` (the logarithm method), so that a change of one weight moves keys
+//! only to or from that node.
+//!
+//! Invariant: nodes stand in the order of their names and a later one wins only by a higher score, so equal scores go to the
+//! smaller name.
+
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::ops::ControlFlow;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::algorithm::Algorithm;
+use crate::error::RingError;
+use crate::hash::mix64;
+use crate::members::{Members, NodeId};
+
+/// Unweighted rendezvous hashing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendezvous {
+    seeds: Vec<u64>,
+    ids: Vec<NodeId>,
+}
+
+impl Rendezvous {
+    /// The owning nodes.
+    ///
+    /// # Errors
+    /// [`RingError::WeightsDiffer`].
+    pub fn new(members: &Members) -> Result<Self, RingError> {
+        members.check_equal_weights()?;
+        let (seeds, ids, _) = columns(members);
+        Ok(Rendezvous { seeds, ids })
+    }
+
+    /// A node's score for a key.
+    #[inline]
+    pub fn score(key: u64, seed: u64) -> u64 {
+        mix64(key ^ seed)
+    }
+}
+
+impl Algorithm for Rendezvous {
+    fn owner(&self, key: u64) -> Option<NodeId> {
+        let (&first, rest) = self.seeds.split_first()?;
+        let (mut best, mut best_at) = (Self::score(key, first), 0);
+        for (i, &seed) in rest.iter().enumerate() {
+            let score = Self::score(key, seed);
+            if score > best {
+                (best, best_at) = (score, i + 1);
+            }
+        }
+        Some(self.ids[best_at])
+    }
+
+    fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
+        visit_by_score(&self.ids, self.seeds.iter().map(|&s| Self::score(key, s)), u64::cmp, visit);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.seeds.capacity() * 8 + self.ids.capacity() * 4
+    }
+}
+
+/// Weighted rendezvous hashing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightedRendezvous {
+    seeds: Vec<u64>,
+    ids: Vec<NodeId>,
+    weights: Vec<f64>,
+}
+
+impl WeightedRendezvous {
+    /// The owning nodes with their weights.
+    pub fn new(members: &Members) -> Self {
+        let (seeds, ids, weights) = columns(members);
+        WeightedRendezvous { seeds, ids, weights }
+    }
+
+    /// A node's score: `-weight / ln(u)`, u the key's and node's number in (0, 1). `libm`'s logarithm is the same on every
+    /// machine.
+    #[inline]
+    pub fn score(key: u64, seed: u64, weight: f64) -> f64 {
+        let u = ((mix64(key ^ seed) >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64);
+        -weight / libm::log(u)
+    }
+
+    fn scores(&self, key: u64) -> impl Iterator<Item = f64> {
+        self.seeds.iter().zip(&self.weights).map(move |(&seed, &weight)| Self::score(key, seed, weight))
+    }
+}
+
+impl Algorithm for WeightedRendezvous {
+    fn owner(&self, key: u64) -> Option<NodeId> {
+        let mut best = (f64::NEG_INFINITY, None);
+        for (score, &id) in self.scores(key).zip(&self.ids) {
+            if score > best.0 {
+                best = (score, Some(id));
+            }
+        }
+        best.1
+    }
+
+    fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
+        visit_by_score(&self.ids, self.scores(key), f64::total_cmp, visit);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.seeds.capacity() * 8 + self.ids.capacity() * 4 + self.weights.capacity() * 8
+    }
+}
+
+fn columns(members: &Members) -> (Vec<u64>, Vec<NodeId>, Vec<f64>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (id, node) in members.by_name().filter(|(_, n)| !n.weight().is_zero()) {
+        columns.0.push(xxh3_64(node.name().as_bytes()));
+        columns.1.push(id);
+        columns.2.push(node.weight().get());
+    }
+    columns
+}
+
+fn visit_by_score<S: Copy>(
+    ids: &[NodeId],
+    scores: impl Iterator<Item = S>,
+    order: impl Fn(&S, &S) -> Ordering,
+    visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>,
+) {
+    let mut ranked: Vec<(S, NodeId)> = scores.zip(ids.iter().copied()).collect();
+    ranked.sort_by(|a, b| order(&b.0, &a.0));
+    for (_, id) in ranked {
+        if visit(id).is_break() {
+            return;
+        }
+    }
+}
