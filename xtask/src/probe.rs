@@ -7,8 +7,8 @@ use crate::shell;
 
 /// Built with every core crate.
 const TARGETS: [&str; 3] = ["x86_64-unknown-none", "aarch64-unknown-none", "wasm32-unknown-unknown"];
-/// Built with the formats that work without `alloc`.
-const TARGET_WITHOUT_ALLOC: &str = "thumbv7em-none-eabihf";
+/// A microcontroller, built with the crates that formats are made of.
+const TARGET_OF_FORMATS: &str = "thumbv7em-none-eabihf";
 
 /// `cargo xtask probe`
 pub fn run(_args: &[String]) -> Result<()> {
@@ -19,7 +19,7 @@ pub fn run(_args: &[String]) -> Result<()> {
     for target in TARGETS {
         build(target, &[])?;
     }
-    build(TARGET_WITHOUT_ALLOC, &["--no-default-features"])
+    build(TARGET_OF_FORMATS, &["--no-default-features"])
 }
 
 fn build(target: &str, more: &[&str]) -> Result<()> {

@@ -19,7 +19,6 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     }
 }
 
-#[cfg(feature = "all")]
 mod memory {
     use core::alloc::{GlobalAlloc, Layout};
 
