@@ -130,12 +130,7 @@ fn draw_ticks(svg: &mut String, ring: &Ring) {
 
 /// The moved arcs inside the ring: a band in the new owner's colour under a band in the old one's, which fades away and comes
 /// back.
-fn draw_moved(
-    svg: &mut String,
-    before: (&Ring, &Members),
-    after: (&Ring, &Members),
-    colours: &Colours<'_>,
-) {
+fn draw_moved(svg: &mut String, before: (&Ring, &Members), after: (&Ring, &Members), colours: &Colours<'_>) {
     let moved = moved_arcs(before, after);
     let mut sum = 0;
     for range in &moved {

@@ -26,11 +26,18 @@ fn highlighted_arcs_are_exactly_those_that_moved() {
         .filter(|l| l.starts_with("<path class=\"moved\""))
         .map(|l| {
             let number = |name| attribute(l, name).parse().unwrap();
-            (number("data-after"), number("data-upto"), attribute(l, "data-from").into(), attribute(l, "data-to").into())
+            (
+                number("data-after"),
+                number("data-upto"),
+                attribute(l, "data-from").into(),
+                attribute(l, "data-to").into(),
+            )
         })
         .collect();
     assert!(ranges.len() > 5);
-    let owner = |p: &Placement, key| p.members().name(naive::ring_owner(p.members(), p.settings().hash, 8, key).unwrap()).to_string();
+    let owner = |p: &Placement, key| {
+        p.members().name(naive::ring_owner(p.members(), p.settings().hash, 8, key).unwrap()).to_string()
+    };
     let edges = before.ring().unwrap().points().chain(after.ring().unwrap().points()).map(|(p, _)| p);
     for position in edges.flat_map(|p| [p.wrapping_sub(1), p, p.wrapping_add(1)]) {
         let (old, new) = (owner(&before, position), owner(&after, position));
@@ -65,7 +72,9 @@ fn arcs_cover_the_circle_in_their_owners_names() {
             [x.parse::<f64>().unwrap(), y.parse::<f64>().unwrap()]
         };
         let angle = (after as f64) / 2f64.powi(64) * std::f64::consts::TAU;
-        assert!((x - 300.0 - 260.0 * angle.sin()).abs() < 0.01 && (y - 310.0 + 260.0 * angle.cos()).abs() < 0.01);
+        assert!(
+            (x - 300.0 - 260.0 * angle.sin()).abs() < 0.01 && (y - 310.0 + 260.0 * angle.cos()).abs() < 0.01
+        );
     }
     assert_eq!(sum, 1 << 64);
 }

@@ -1,0 +1,209 @@
+//! `tui`: a ring in braille, the nodes' loads as bars, changes by keys. Fits 80 × 24.
+
+use anyhow::bail;
+use dolmen_ring::analysis::{CIRCLE, arc_shares, balance_of_arcs};
+use dolmen_ring::{Node, Placement};
+use ratatui::Frame;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::canvas::{Canvas, Points};
+use ratatui::widgets::{Block, Paragraph};
+
+use super::interactive::Lab;
+use super::{AlgorithmArgs, read_members};
+
+/// Arguments of `tui`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    algorithm: AlgorithmArgs,
+    /// The nodes to start with, or a file
+    #[arg(long, default_value = "node-0,node-1,node-2")]
+    nodes: String,
+}
+
+/// Runs `tui`.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let placement = args.algorithm.place(read_members(&args.nodes)?)?;
+    if placement.ring().is_none() {
+        bail!("{} has no ring to show: choose ring, bounded or token-allocator", args.algorithm.algorithm);
+    }
+    let mut screen =
+        Screen { lab: Lab::new(placement, KEYS), selected: 0, added: 0, message: "ready".into(), moved: 0 };
+    let mut terminal = ratatui::try_init()?;
+    let result = loop {
+        if let Err(error) = terminal.draw(|frame| screen.draw(frame)) {
+            break Err(error.into());
+        }
+        match event::read() {
+            Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => {
+                let interrupt =
+                    key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c');
+                if interrupt || !screen.press(key.code) {
+                    break Ok(());
+                }
+            }
+            Ok(_) => {}
+            Err(error) => break Err(error.into()),
+        }
+    };
+    ratatui::try_restore()?;
+    result
+}
+
+struct Screen {
+    lab: Lab,
+    selected: usize,
+    added: u32,
+    message: String,
+    moved: u64,
+}
+
+impl Screen {
+    fn names(&self) -> Vec<String> {
+        self.lab.placement.members().iter().map(|(_, n)| n.name().to_string()).collect()
+    }
+
+    /// What a key does; `false` means to leave.
+    fn press(&mut self, key: KeyCode) -> bool {
+        let names = self.names();
+        let name = names.get(self.selected).cloned().unwrap_or_default();
+        let weight =
+            self.lab.placement.members().find(&name).and_then(|id| self.lab.placement.members().get(id));
+        let weight = weight.map_or(1.0, |n: &Node| n.weight().get());
+        let result = match key {
+            KeyCode::Char('q') | KeyCode::Esc => return false,
+            KeyCode::Up => {
+                self.selected = self.selected.saturating_sub(1);
+                return true;
+            }
+            KeyCode::Down => {
+                self.selected = (self.selected + 1).min(names.len().saturating_sub(1));
+                return true;
+            }
+            KeyCode::Char('a') => {
+                self.added += 1;
+                self.lab.add(&format!("new-{}", self.added))
+            }
+            KeyCode::Char('r') => self.lab.remove(&name),
+            KeyCode::Char('+') => self.reweigh(&name, weight + 0.5),
+            KeyCode::Char('-') => self.reweigh(&name, (weight - 0.5).max(0.0)),
+            KeyCode::Char('f') if weight == 0.0 => self.lab.restore(&name),
+            KeyCode::Char('f') => self.lab.fail(&name),
+            KeyCode::Char('u') => self.lab.undo(),
+            _ => return true,
+        };
+        self.selected = self.selected.min(self.names().len().saturating_sub(1));
+        self.message = match result {
+            Ok(moved) => {
+                self.moved += moved.moved;
+                format!(
+                    "{:.2} % of keys moved, {:.2} % had to",
+                    moved.moved_share() * 100.0,
+                    moved.ideal * 100.0
+                )
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        true
+    }
+
+    fn reweigh(&mut self, name: &str, weight: f64) -> anyhow::Result<dolmen_ring::analysis::Movement> {
+        self.lab.weigh(name, dolmen_ring::Weight::new(weight)?)
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>) {
+        let [main, status, help] =
+            Layout::vertical([Constraint::Min(8), Constraint::Length(1), Constraint::Length(1)])
+                .areas(frame.area());
+        let [ring, loads] =
+            Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(main);
+        self.draw_ring(frame, ring);
+        self.draw_loads(frame, loads);
+        let status_line = format!(" {} | {} keys moved in all", self.message, self.moved);
+        frame.render_widget(Paragraph::new(status_line), status);
+        let keys = " a add  r remove  f fail/restore  +/- weight  u undo  ↑↓ select  q quit";
+        frame.render_widget(Paragraph::new(keys).style(Style::new().add_modifier(Modifier::DIM)), help);
+    }
+
+    /// Samples of the circle, each in its owner's colour; the selected node's stand outside.
+    fn draw_ring(&self, frame: &mut Frame<'_>, area: Rect) {
+        let placement = &self.lab.placement;
+        let names = self.names();
+        let mut rows: Vec<Vec<(f64, f64)>> = vec![Vec::new(); names.len()];
+        for sample in 0..SAMPLES {
+            let position = ((CIRCLE * u128::from(sample)) / u128::from(SAMPLES)) as u64;
+            let Some(owner) = placement.algorithm().owner(position) else { break };
+            let Some(row) = names.iter().position(|n| n == placement.members().name(owner)) else { continue };
+            let angle = f64::from(sample) / f64::from(SAMPLES) * std::f64::consts::TAU;
+            for radius in if row == self.selected { [0.82, 0.9, 1.0] } else { [0.82, 0.86, 0.9] } {
+                rows[row].push((radius * angle.sin(), radius * angle.cos()));
+            }
+        }
+        let points = placement.ring().map_or(0, |r| r.len());
+        let title = format!(" {} nodes, {points} points, {} ", names.len(), placement.settings().kind);
+        let canvas = Canvas::default()
+            .block(Block::bordered().title(title))
+            .x_bounds([-1.1, 1.1])
+            .y_bounds([-1.1, 1.1])
+            .paint(|context| {
+                for (row, coords) in rows.iter().enumerate() {
+                    context.draw(&Points { coords, color: colour(row) });
+                }
+            });
+        frame.render_widget(canvas, area);
+    }
+
+    fn draw_loads(&self, frame: &mut Frame<'_>, area: Rect) {
+        let placement = &self.lab.placement;
+        let shares = placement.ring().map(|r| arc_shares(r, placement.members())).unwrap_or_default();
+        let most = shares.iter().map(|s| s.1).max().unwrap_or(1).max(1);
+        let height = area.height.saturating_sub(2) as usize;
+        let first = (self.selected + 1).saturating_sub(height);
+        let lines: Vec<Line<'_>> = shares
+            .iter()
+            .enumerate()
+            .skip(first)
+            .map(|(row, &(id, share))| {
+                let bar = "█".repeat((share * BAR / most) as usize);
+                let mark = if row == self.selected { "▸" } else { " " };
+                let label = format!("{mark}{:<12.12}", placement.members().name(id));
+                let percent = format!(" {:.1} %", share as f64 / CIRCLE as f64 * 100.0);
+                let style = Style::new().fg(colour(row));
+                Line::from(vec![Span::raw(label), Span::styled(bar, style), Span::raw(percent)])
+            })
+            .collect();
+        let title = balance_title(placement);
+        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(title)), area);
+    }
+}
+
+fn balance_title(placement: &Placement) -> String {
+    let report = placement.ring().and_then(|r| balance_of_arcs(r, placement.members()).ok());
+    report.map_or(" nobody owns anything ".into(), |b| {
+        format!(" peak/avg {:.3}  min/avg {:.3} ", b.peak, b.min)
+    })
+}
+
+fn colour(row: usize) -> Color {
+    const COLOURS: [Color; 8] = [
+        Color::Red,
+        Color::Green,
+        Color::Yellow,
+        Color::Blue,
+        Color::Magenta,
+        Color::Cyan,
+        Color::LightRed,
+        Color::LightGreen,
+    ];
+    COLOURS[row % COLOURS.len()]
+}
+
+/// Keys whose movement is counted.
+const KEYS: usize = 10_000;
+/// Dots of the circle.
+const SAMPLES: u32 = 720;
+/// Longest bar.
+const BAR: u128 = 16;
