@@ -1,10 +1,319 @@
-//! Key-value verbs.
+//! Key-value verbs: databases in RocksDB's format.
+//!
+//! Verbs that only read open for reading and leave every byte of the directory as it is.
+
+use std::fs;
+use std::io::{self, BufRead, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Subcommand;
+use dolmen_base::io::FileNumber;
+use dolmen_lsm::codecs::Codecs;
+use dolmen_lsm::table::{FileBytes, Table};
+use dolmen_lsm::{manifest, view};
+use dolmen_store::{Db, Family, Options, ReadOptions, WriteBatch, WriteOptions};
+
+/// Largest file that `inspect FILE` reads into memory.
+const INSPECT_BYTES_MAX: u64 = 4 << 30;
+/// Records per batch of an import.
+const IMPORT_BATCH_RECORDS: u32 = 1000;
 
 /// Arguments of `dolmen kv`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(
+    after_help = "Examples:\n  dolmen kv --path db set city Rennes\n  dolmen kv --path db scan --from a --to n\n  \
+                        dolmen kv inspect db/000007.sst --entries"
+)]
+pub struct Args {
+    /// The database's directory
+    #[arg(long, value_name = "DIR", global = true)]
+    path: Option<PathBuf>,
+    /// The column family
+    #[arg(long, value_name = "NAME", default_value = "default", global = true)]
+    cf: String,
+    /// Keys and values are in hex, in arguments and in output
+    #[arg(long, global = true)]
+    hex: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Print the value of a key
+    Get { key: String },
+    /// Set a key to a value
+    Set { key: String, value: String },
+    /// Delete a key
+    Delete { key: String },
+    /// Delete every key from FROM up to TO, TO left out
+    DeleteRange { from: String, to: String },
+    /// Print keys and values in order: KEY<TAB>VALUE
+    Scan {
+        /// First key
+        #[arg(long)]
+        from: Option<String>,
+        /// First key that is left out
+        #[arg(long)]
+        to: Option<String>,
+        /// Most entries
+        #[arg(long)]
+        limit: Option<usize>,
+        /// From the last key to the first
+        #[arg(long)]
+        reverse: bool,
+    },
+    /// Print every family: NAME<TAB>KEYHEX<TAB>VALUEHEX
+    Dump,
+    /// Print every family in the form that `import` reads
+    Export,
+    /// Write the lines of an export (`-`: standard input)
+    Import { file: PathBuf },
+    /// Write what is in memory to tables
+    Flush,
+    /// Compact the family down to its last level
+    Compact,
+    /// Print numbers about the database
+    Stats,
+    /// Print a table or MANIFEST as text
+    Inspect {
+        /// NNNNNN.sst, NNNNNN.ldb or MANIFEST-NNNNNN
+        file: PathBuf,
+        /// Every entry of a table too
+        #[arg(long)]
+        entries: bool,
+    },
+}
 
 /// Runs `dolmen kv`.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("dolmen kv has no verbs in this build")
+pub fn run(args: Args) -> Result<()> {
+    let out = &mut BufWriter::new(io::stdout().lock());
+    let result = run_to(args, out).and_then(|()| out.flush().map_err(Into::into));
+    match result {
+        // The reader of a pipe has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run_to(args: Args, out: &mut dyn Write) -> Result<()> {
+    if let Verb::Inspect { file, entries } = &args.verb {
+        return inspect(file, *entries, out);
+    }
+    let path = args.path.as_deref().context("this verb needs --path DIR")?;
+    let text = Text { hex: args.hex };
+    match args.verb {
+        Verb::Get { .. } | Verb::Scan { .. } | Verb::Dump | Verb::Export | Verb::Stats => {
+            let db = Db::open_read_only(path, Options::default())?;
+            read(&db, &args.cf, &args.verb, text, out)
+        }
+        _ => {
+            let db = Db::open(path, Options::default())?;
+            write(&db, &args.cf, &args.verb, text)?;
+            db.close()?;
+            // An engine that keeps nothing must not say that it did.
+            ensure!(
+                path.join("CURRENT").exists(),
+                "{}: nothing was written: no CURRENT file",
+                path.display()
+            );
+            Ok(())
+        }
+    }
+}
+
+fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut dyn Write) -> Result<()> {
+    match verb {
+        Verb::Get { key } => {
+            let value = db.get(&family(db, cf)?, &text.parse(key)?, &ReadOptions::default())?;
+            let value = value.with_context(|| format!("there is no key {key}"))?;
+            out.write_all(&text.show(&value))?;
+            Ok(writeln!(out)?)
+        }
+        Verb::Scan { from, to, limit, reverse } => {
+            let bound = |b: &Option<String>| b.as_deref().map(|b| text.parse(b)).transpose();
+            let options =
+                ReadOptions { lower_bound: bound(from)?, upper_bound: bound(to)?, ..ReadOptions::default() };
+            scan(db, &family(db, cf)?, options, *reverse, limit.unwrap_or(usize::MAX), &mut |key, value| {
+                out.write_all(&text.show(key))?;
+                out.write_all(b"\t")?;
+                out.write_all(&text.show(value))?;
+                out.write_all(b"\n")
+            })
+        }
+        Verb::Stats => Ok(writeln!(out, "{:#?}", db.stats())?),
+        _ => dump(db, out),
+    }
+}
+
+fn dump(db: &Db, out: &mut dyn Write) -> Result<()> {
+    for family in db.families() {
+        scan(db, &family, ReadOptions::default(), false, usize::MAX, &mut |key, value| {
+            writeln!(out, "{}\t{}\t{}", family.name, hex(key), hex(value))
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes a key and its value.
+type Entry<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
+
+/// Calls `entry` for each key and value of a family, at most `limit` times.
+fn scan(
+    db: &Db,
+    family: &Family,
+    options: ReadOptions,
+    reverse: bool,
+    limit: usize,
+    entry: &mut Entry<'_>,
+) -> Result<()> {
+    let mut iter = db.iter(family, options)?;
+    if reverse {
+        iter.seek_to_last()?
+    } else {
+        iter.seek_to_first()?
+    }
+    let mut left = limit;
+    while iter.valid() && left > 0 {
+        entry(iter.key(), iter.value())?;
+        left -= 1;
+        if reverse { iter.prev()? } else { iter.next()? }
+    }
+    Ok(())
+}
+
+fn write(db: &Db, cf: &str, verb: &Verb, text: Text) -> Result<()> {
+    let mut batch = WriteBatch::new();
+    let id = || family(db, cf).map(|f| f.id);
+    match verb {
+        Verb::Set { key, value } => batch.put(id()?, &text.parse(key)?, &text.parse(value)?),
+        Verb::Delete { key } => batch.delete(id()?, &text.parse(key)?),
+        Verb::DeleteRange { from, to } => batch.delete_range(id()?, &text.parse(from)?, &text.parse(to)?),
+        Verb::Import { file } => return import(db, file),
+        Verb::Compact => return Ok(db.compact_range(&family(db, cf)?, None, None)?),
+        _ => return Ok(db.flush()?),
+    }
+    db.write(batch, WriteOptions::default())?;
+    Ok(())
+}
+
+/// Lines `NAME<TAB>KEYHEX<TAB>VALUEHEX`; families are created as needed, lines that begin with `#` are comments.
+fn import(db: &Db, file: &Path) -> Result<()> {
+    let source: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(fs::File::open(file).with_context(|| file.display().to_string())?)
+    };
+    let mut batch = WriteBatch::new();
+    for (i, line) in io::BufReader::new(source).lines().enumerate() {
+        let line = line?;
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let at = || format!("{}, line {}", file.display(), i + 1);
+        let mut fields = line.split('\t');
+        let (Some(name), Some(key), Some(value), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            bail!("{}: expected NAME<TAB>KEYHEX<TAB>VALUEHEX", at());
+        };
+        let family = db.family(name).map_or_else(|| db.create_family(name), Ok)?;
+        batch.put(family.id, &unhex(key).with_context(at)?, &unhex(value).with_context(at)?);
+        if batch.count() >= IMPORT_BATCH_RECORDS {
+            db.write(std::mem::take(&mut batch), WriteOptions::default())?;
+        }
+    }
+    db.write(batch, WriteOptions::default())?;
+    Ok(())
+}
+
+fn family(db: &Db, name: &str) -> Result<Family> {
+    db.family(name).with_context(|| format!("there is no column family {name}"))
+}
+
+/// Prints a table or a MANIFEST.
+fn inspect(path: &Path, entries: bool, out: &mut dyn Write) -> Result<()> {
+    let name = path.display();
+    let len = fs::metadata(path).with_context(|| name.to_string())?.len();
+    ensure!(
+        len <= INSPECT_BYTES_MAX,
+        "{name}: {len} bytes are more than the {INSPECT_BYTES_MAX} that are read"
+    );
+    let bytes = fs::read(path).with_context(|| name.to_string())?;
+    let mut failed = Ok(());
+    let mut line = |text: &str| {
+        if failed.is_ok() {
+            failed = writeln!(out, "{text}");
+        }
+    };
+    let number = file_number(path);
+    if view::is_table(&bytes) {
+        let source = FileBytes(&bytes);
+        let table = Table::open(&source, number, len, &Codecs::new()).with_context(|| name.to_string())?;
+        view::table(&table, &source, entries, &mut line).with_context(|| name.to_string())?;
+    } else {
+        let manifest = manifest::read(&bytes, number).with_context(|| name.to_string())?;
+        ensure!(!manifest.edits.is_empty(), "{name}: is neither a table nor a MANIFEST with a whole edit");
+        view::manifest(&manifest, &mut line);
+    }
+    Ok(failed?)
+}
+
+/// The digits in the file's name; 0 if there are none.
+fn file_number(path: &Path) -> FileNumber {
+    let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+    let digits = stem.trim_start_matches(|c: char| !c.is_ascii_digit());
+    FileNumber::new(digits.parse().unwrap_or(0))
+}
+
+/// How keys and values are written.
+#[derive(Clone, Copy)]
+struct Text {
+    hex: bool,
+}
+
+impl Text {
+    fn parse(self, text: &str) -> Result<Vec<u8>> {
+        if self.hex { unhex(text) } else { Ok(text.as_bytes().to_vec()) }
+    }
+
+    fn show(self, bytes: &[u8]) -> Vec<u8> {
+        if self.hex { hex(bytes).into_bytes() } else { bytes.to_vec() }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Result<Vec<u8>> {
+    ensure!(text.is_ascii() && text.len().is_multiple_of(2), "{text} is not hex");
+    let pair =
+        |i: usize| u8::from_str_radix(&text[i..i + 2], 16).with_context(|| format!("{text} is not hex"));
+    (0..text.len()).step_by(2).map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_goes_both_ways_and_refuses_the_rest() {
+        assert_eq!(unhex("00ffA0").unwrap(), [0, 255, 160]);
+        assert_eq!(hex(&[0, 255, 160]), "00ffa0");
+        for bad in ["0", "0g", "é"] {
+            assert!(unhex(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_file_number_is_in_the_name() {
+        let number = |name: &str| file_number(Path::new(name)).get();
+        assert_eq!((number("a1/000007.sst"), number("MANIFEST-000005"), number("x")), (7, 5, 0));
+    }
 }

@@ -1,5 +1,6 @@
 //! The one binary: `dolmen <system> <verb>`. Each system's verbs live in the module of its name; errors are printed here,
 //! in one place.
+#![forbid(unsafe_code)]
 
 mod kv;
 mod ring;

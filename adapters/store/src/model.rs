@@ -53,6 +53,11 @@ impl Db {
         Ok(Db(Arc::new(Mutex::new(state))))
     }
 
+    /// Opens an existing database without changing a byte of its directory. The model keeps nothing, so there is none.
+    pub fn open_read_only(path: &Path, _options: Options) -> Result<Db, StoreError> {
+        Err(StoreError::NoDatabase { dir: path.display().to_string(), orphans: 0 })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

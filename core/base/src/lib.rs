@@ -1,9 +1,4 @@
-//! The words that every core crate shares: ids, time, seeded random numbers, file effects, block reads and traces.
-//!
-//! Charter: nothing here belongs to one system, nothing here does anything. This crate knows no clock, no disk, no thread
-//! and no format; it names what crosses the line between a core and its adapter, so that the line is drawn once.
-//! It works without `alloc` (ids, time, random, effects); the `alloc` feature adds the owned types of [`block`] and the
-//! object-safe file traits of [`io`].
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

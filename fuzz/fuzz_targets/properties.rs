@@ -1,0 +1,4 @@
+//! Properties blocks.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_lsm::check::check_properties(data));

@@ -1,0 +1,4 @@
+//! Range-deletion blocks.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_lsm::check::check_range_deletions(data));
