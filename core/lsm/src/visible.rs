@@ -154,6 +154,7 @@ impl<I: InternalIterator> DbIter<I> {
     }
 
     /// To the next entry; only while valid.
+    #[allow(clippy::should_implement_trait)] // A cursor over borrowed entries cannot be an `Iterator`.
     pub fn next(&mut self) -> Result<(), ReadError> {
         match core::mem::replace(&mut self.state, State::Invalid) {
             State::Invalid => return Ok(()),
