@@ -13,6 +13,7 @@ pub mod error;
 pub mod filename;
 pub mod filter;
 pub mod footer;
+pub mod get;
 pub mod index;
 pub mod iter;
 pub mod key;

@@ -117,11 +117,11 @@ pub fn choose(version: &Version, options: &CompactionOptions, state: &State) -> 
         score >= ONE || marked
     });
     scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    let choices = scores.iter().map(|&(_, level)| match level {
+    let mut choices = scores.iter().map(|&(_, level)| match level {
         0 => choose_level0(version, state, targets.base),
         _ => choose_sorted(version, state, level),
     });
-    choices.into_iter().find(|c| *c != Choice::Nothing).unwrap_or(Choice::Nothing)
+    choices.find(|c| *c != Choice::Nothing).unwrap_or(Choice::Nothing)
 }
 
 /// A score of 1, in thousandths.
@@ -160,9 +160,9 @@ fn choose_sorted(version: &Version, state: &State, level: usize) -> Choice {
         })
         .collect();
     order.sort_unstable();
-    let plans =
+    let mut plans =
         order.into_iter().map(|(_, _, i)| plan(version, state, level, clean_cut(files, i), level + 1));
-    plans.into_iter().find(|c| *c != Choice::Nothing).unwrap_or(Choice::Nothing)
+    plans.find(|c| *c != Choice::Nothing).unwrap_or(Choice::Nothing)
 }
 
 /// The table at `index` with those neighbours that share a user key at the border: all versions of a key move together.

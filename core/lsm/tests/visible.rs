@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use dolmen_base::Rng;
 use dolmen_lsm::error::ReadError;
+use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
-use dolmen_lsm::key::{SequenceNumber, ValueType, compare, put_internal_key};
+use dolmen_lsm::key::{SequenceNumber, ValueType, compare, put_internal_key, user_key};
 use dolmen_lsm::merge::StringAppend;
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::naive::Entries;
@@ -215,4 +216,31 @@ fn lsm_08_a_prefix_scan_stays_within_the_whole_prefix() {
     assert_eq!(seen, [vec![0, 1, 0], vec![0, 1, 1]]);
     assert_eq!(prefix_end(&[1, 0xff]), Some(vec![2]));
     assert_eq!(prefix_end(&[0xff]), None);
+}
+
+#[test]
+fn point_reads_give_what_the_twin_gives() {
+    let mut rng = Rng::new(3);
+    let (operator, mut lookup) = (StringAppend::default(), Lookup::default());
+    for _ in 0..1_500 {
+        let world = random_world(&mut rng);
+        let sequence = SequenceNumber::new(rng.below(world.last + 2));
+        let expected = world.entries.visible(sequence, Some(&operator)).unwrap();
+        let fragments = Fragments::new(&world.tombstones);
+        let mut all: Vec<Pair> = world.sources.concat();
+        all.sort_by(|a, b| compare(&a.0, &b.0));
+        for _ in 0..20 {
+            let key = random_key(&mut rng);
+            lookup.start(sequence);
+            lookup.delete_before(fragments.covering(&key, sequence));
+            for (k, v) in all.iter().filter(|(k, _)| user_key(k) == key) {
+                if !lookup.visit(k, v).unwrap() {
+                    break;
+                }
+            }
+            let found = lookup.finish(&key, Some(&operator)).unwrap();
+            let right = expected.iter().find(|e| e.0 == key).map(|e| e.1.as_slice());
+            assert_eq!(found, right);
+        }
+    }
 }
