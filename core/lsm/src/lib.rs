@@ -12,6 +12,7 @@ pub mod edit;
 pub mod error;
 pub mod filename;
 pub mod filter;
+pub mod flush;
 pub mod footer;
 pub mod get;
 pub mod index;

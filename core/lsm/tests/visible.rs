@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use dolmen_base::Rng;
+use dolmen_base::block::ReadMode;
+use dolmen_base::io::FileNumber;
+use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::error::ReadError;
+use dolmen_lsm::flush::{FlushJob, Progress};
 use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{SequenceNumber, ValueType, compare, put_internal_key, user_key};
@@ -11,6 +15,7 @@ use dolmen_lsm::merge::StringAppend;
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::naive::Entries;
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
+use dolmen_lsm::table::{FileBytes, Table, TableOptions};
 use dolmen_lsm::visible::{DbIter, ReadOptions, prefix_end};
 
 type Pair = (Vec<u8>, Vec<u8>);
@@ -242,5 +247,40 @@ fn point_reads_give_what_the_twin_gives() {
             let right = expected.iter().find(|e| e.0 == key).map(|e| e.1.as_slice());
             assert_eq!(found, right);
         }
+    }
+}
+
+#[test]
+fn a_flush_holds_every_entry_once() {
+    let mut rng = Rng::new(4);
+    let codecs = Codecs::new();
+    for _ in 0..100 {
+        let world = random_world(&mut rng);
+        let mut all: Vec<Pair> = world.sources.concat();
+        all.sort_by(|a, b| compare(&a.0, &b.0));
+        all.dedup();
+        let merged = Merging::new(lists(&world));
+        let mut job = FlushJob::new(merged, world.tombstones.clone(), TableOptions::default(), &codecs);
+        let mut bytes = Vec::new();
+        let summary = loop {
+            match job.step(7, &mut bytes).unwrap() {
+                Progress::More => {}
+                Progress::Done(summary) => break summary,
+            }
+        };
+        let Some(summary) = summary else {
+            assert!(all.is_empty());
+            continue;
+        };
+        let source = FileBytes(&bytes);
+        let table = Table::open(&source, FileNumber::new(1), summary.len, &codecs).unwrap();
+        let mut iter = table.iter(&source, ReadMode::MayBlock);
+        iter.seek_to_first().unwrap();
+        for (key, value) in &all {
+            assert_eq!((iter.key(), iter.value()), (key.as_slice(), value.as_slice()));
+            iter.next().unwrap();
+        }
+        assert!(!iter.valid());
+        assert_eq!(table.fragments(), &Fragments::new(&world.tombstones));
     }
 }
