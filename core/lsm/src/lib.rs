@@ -8,6 +8,7 @@ pub mod batch;
 pub mod block;
 pub mod check;
 pub mod codecs;
+pub mod collapse;
 pub mod edit;
 pub mod error;
 pub mod filename;

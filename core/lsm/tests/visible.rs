@@ -6,6 +6,7 @@ use dolmen_base::Rng;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::FileNumber;
 use dolmen_lsm::codecs::Codecs;
+use dolmen_lsm::collapse::Collapse;
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::flush::{FlushJob, Progress};
 use dolmen_lsm::get::Lookup;
@@ -283,4 +284,32 @@ fn a_flush_holds_every_entry_once() {
         assert!(!iter.valid());
         assert_eq!(table.fragments(), &Fragments::new(&world.tombstones));
     }
+}
+
+#[test]
+fn a_collapsed_history_looks_the_same_to_every_snapshot() {
+    let mut rng = Rng::new(6);
+    let (operator, mut dropped) = (StringAppend::default(), 0);
+    for _ in 0..2_000 {
+        let world = random_world(&mut rng);
+        let snapshots: Vec<_> =
+            (0..rng.below(4)).map(|_| SequenceNumber::new(rng.below(world.last + 2))).collect();
+        let mut collapse = Collapse::new(&snapshots, Fragments::new(&world.tombstones), rng.one_in(2));
+        let mut all: Vec<Pair> = world.sources.concat();
+        all.sort_by(|a, b| compare(&a.0, &b.0));
+        all.dedup();
+        let mut after = Entries::default();
+        for (key, value) in &all {
+            match collapse.decide(key).unwrap() {
+                Some(trailer) => after.add(&[user_key(key), &trailer.to_le_bytes()].concat(), value),
+                None => dropped += 1,
+            }
+        }
+        world.tombstones.iter().filter(|t| collapse.keeps(t)).for_each(|t| after.add_tombstone(t.clone()));
+        for &sequence in snapshots.iter().chain([&SequenceNumber::new(world.last)]) {
+            let expected = world.entries.visible(sequence, Some(&operator));
+            assert_eq!(after.visible(sequence, Some(&operator)), expected);
+        }
+    }
+    assert!(dropped > 1_000);
 }
