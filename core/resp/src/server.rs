@@ -257,7 +257,7 @@ fn list(words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
         }
         _ => return Err(fault::SYNTAX),
     };
-    reply.set(wanted.len());
+    reply.array(wanted.len());
     wanted.iter().for_each(|c| reply.bulk(c.name.as_bytes()));
     Ok(())
 }
