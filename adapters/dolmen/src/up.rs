@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use dolmen_host::Host;
 use dolmen_kv_resp::{Engine, Settings};
 use dolmen_store::{Db, Options, SyncPolicy};
 use tokio::net::TcpListener;
@@ -22,6 +24,12 @@ pub struct Args {
     /// Address of the key-value service (Redis protocol)
     #[arg(long, env = "DOLMEN_KV", default_value = "127.0.0.1:6379", value_name = "ADDR:PORT")]
     kv: SocketAddr,
+    /// Address of the page, health probes and metrics
+    #[arg(long, env = "DOLMEN_HTTP", default_value = "127.0.0.1:7000", value_name = "ADDR:PORT")]
+    http: SocketAddr,
+    /// Host name under which the page is served besides localhost (repeatable)
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// When a write counts as done
     #[arg(long, env = "DOLMEN_SYNC", default_value = "always")]
     sync: Sync,
@@ -62,9 +70,8 @@ async fn serve(args: Args, started: Instant) -> anyhow::Result<()> {
     if !args.kv.ip().is_loopback() && args.kv_password.is_none() {
         anyhow::bail!("--kv {} can be reached from other machines; give --kv-password too", args.kv);
     }
-    let listener = TcpListener::bind(args.kv).await.with_context(|| {
-        format!("cannot listen on {}; choose another address with --kv ADDR:PORT", args.kv)
-    })?;
+    let listener = bind(args.kv, "--kv").await?;
+    let http = bind(args.http, "--http").await?;
     let sync = match args.sync {
         Sync::Always => SyncPolicy::Always,
         Sync::Interval => SyncPolicy::Interval(Duration::from_secs(1)),
@@ -83,8 +90,12 @@ async fn serve(args: Args, started: Instant) -> anyhow::Result<()> {
     let engine = Engine::start(db, settings)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let addr = listener.local_addr()?;
-    let service = tokio::spawn(dolmen_kv_resp::serve(engine.clone(), listener, stopped));
+    let service = tokio::spawn(dolmen_kv_resp::serve(engine.clone(), listener, stopped.clone()));
+    let address = http.local_addr()?;
+    let host = Host { services: vec![engine.clone()], allowed: args.allow_host, address, stop: stopped };
+    tokio::spawn(dolmen_host::serve(Arc::new(host), http));
     println!("kv     {addr}   redis-cli -p {} SET tree oak", addr.port());
+    println!("http   {address}   curl http://{address}/readyz?verbose");
     println!("ready in {} ms", started.elapsed().as_millis());
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     stop.send_replace(true);
@@ -95,6 +106,12 @@ async fn serve(args: Args, started: Instant) -> anyhow::Result<()> {
     }
     tokio::task::spawn_blocking(move || engine.close()).await??;
     Ok(())
+}
+
+/// Listens, before any file is changed; a failure names the flag that chooses another address.
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {address}; choose another with {flag} ADDR:PORT"))
 }
 
 /// 40 hexadecimal digits from the start time and the process id.

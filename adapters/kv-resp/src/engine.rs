@@ -260,12 +260,12 @@ impl Engine {
 
     /// The batch is written: the store shows it now.
     fn settle(&self, exec: &mut Exec, generation: u64, counts: AllCounts) {
-        for db in 0..DATABASE_COUNT {
+        for (db, count) in counts.iter().enumerate() {
             exec.overlay[db].retain(|_, (of, _)| *of != generation);
             if exec.cleared[db] == Some(generation) {
                 exec.cleared[db] = None;
             }
-            if counts[db].expires == 0 && exec.counts[db].expires == 0 {
+            if count.expires == 0 && exec.counts[db].expires == 0 {
                 self.may_expire[db].store(false, Ordering::Release);
             }
         }

@@ -8,6 +8,7 @@ mod engine;
 mod info;
 mod layout;
 mod server;
+mod service;
 mod stats;
 mod unit;
 
