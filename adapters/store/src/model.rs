@@ -13,9 +13,10 @@ use crate::api::{
 };
 
 type Versions = Vec<(u64, Option<Vec<u8>>)>;
+type Contents = (Family, FamilyOptions, BTreeMap<Vec<u8>, Versions>);
 
 struct State {
-    families: BTreeMap<u32, (Family, FamilyOptions, BTreeMap<Vec<u8>, Versions>)>,
+    families: BTreeMap<u32, Contents>,
     sequence: u64,
     next_family: u32,
     options: Options,
@@ -275,6 +276,7 @@ impl DbIter {
     }
 
     /// To the next key; only while valid.
+    #[expect(clippy::should_implement_trait, reason = "the field's name for a fallible step")]
     pub fn next(&mut self) -> Result<(), StoreError> {
         self.at = self.at.map(|i| i + 1).filter(|&i| i < self.entries.len());
         Ok(())

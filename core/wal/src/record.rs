@@ -196,7 +196,11 @@ fn cut_off<'a>(
 /// Where a valid fragment stands behind the bad one at `at`, if anywhere. The length of the bad one may be what is wrong, so every
 /// offset of its block is tried, and then the start of each later block.
 pub(crate) fn valid_behind(bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
-    let is_record = |&place: &usize| matches!(fragment_at(bytes, place, log_number), Fragment::Record { start, .. } if start == place);
+    let is_record = |&place: &usize| {
+        let kind = bytes.get(place + HEADER_LEN - 1).copied().unwrap_or(0);
+        (FULL..=LAST + RECYCLABLE).contains(&kind)
+            && matches!(fragment_at(bytes, place, log_number), Fragment::Record { start, .. } if start == place)
+    };
     let next_block = (at - at % BLOCK_LEN + BLOCK_LEN).min(bytes.len());
     let in_block = (at + 1..next_block).find(is_record);
     in_block.or_else(|| (next_block..bytes.len()).step_by(BLOCK_LEN).find(is_record))
