@@ -3,6 +3,7 @@
 //!
 //! A page on the web must not reach a loopback service through a browser: Host is compared exactly and first, then
 //! Origin, if there is one.
+#![forbid(unsafe_code)]
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};

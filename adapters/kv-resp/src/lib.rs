@@ -2,6 +2,7 @@
 //!
 //! Connections are tasks; changes meet under one lock and become durable in groups (`engine`); all decisions about
 //! commands are `dolmen-resp`'s.
+#![forbid(unsafe_code)]
 
 mod clients;
 mod engine;

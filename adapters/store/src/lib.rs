@@ -7,6 +7,7 @@
 //!   reader sees any of it.
 //! * Completion is a callback ([`Db::submit`]) or a parked thread ([`Db::write`]).
 //! * A batch is atomic across column families.
+#![forbid(unsafe_code)]
 
 mod api;
 mod model;

@@ -1,4 +1,4 @@
-//! Redis protocol frames and commands.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

