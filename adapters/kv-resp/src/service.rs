@@ -50,7 +50,7 @@ impl Service for Engine {
         let _ = writeln!(out, "# TYPE dolmen_resp_connections gauge\ndolmen_resp_connections {clients}");
         let syncs = store.wal_syncs;
         let _ = writeln!(out, "# TYPE dolmen_wal_syncs counter\ndolmen_wal_syncs_total {syncs}");
-        let compactions = store.compactions;
-        let _ = writeln!(out, "# TYPE dolmen_compactions counter\ndolmen_compactions_total {compactions}");
+        let flushes = store.flushes;
+        let _ = writeln!(out, "# TYPE dolmen_flushes counter\ndolmen_flushes_total {flushes}");
     }
 }
