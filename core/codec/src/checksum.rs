@@ -30,7 +30,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     CRC32.checksum(bytes)
 }
 
-/// CRC-64/NVME of `bytes`. Source: NVM Command Set Specification, section 5.2.1.3.4.
+/// CRC-64/NVME of `bytes`. Source: the catalogue of parametrised CRC algorithms (reveng.sourceforge.io).
 pub fn crc64_nvme(bytes: &[u8]) -> u64 {
     const CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&crc::CRC_64_NVME);
     CRC64.checksum(bytes)

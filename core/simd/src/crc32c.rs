@@ -14,8 +14,6 @@
 
 use crc::{Crc, Table};
 
-use crate::cpu;
-
 /// A way to compute that this CPU is known to have: only detection makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Kind);
@@ -32,7 +30,7 @@ impl Level {
     #[inline]
     pub fn best() -> Level {
         #[cfg(target_arch = "x86_64")]
-        if cpu::features().sse42() {
+        if crate::cpu::features().sse42() {
             return Level(Kind::Sse42);
         }
         Level(Kind::Portable)
