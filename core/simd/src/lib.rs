@@ -1,2 +1,5 @@
-//! CPU detection without std and byte kernels behind level tokens.
+#![doc = include_str!("../README.md")]
 #![no_std]
+
+pub mod cpu;
+pub mod crc32c;

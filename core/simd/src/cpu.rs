@@ -1,0 +1,132 @@
+//! What the CPU can do, without std.
+//!
+//! 1. CPUID leaf 1 names the instructions, leaf 7 the wider vectors.
+//! 2. An instruction on wide registers also needs the operating system to save them: OSXSAVE says that XGETBV may be asked,
+//!    and XCR0 says which registers are saved (bits 1 and 2 for YMM; 5, 6 and 7 for opmask and ZMM as well).
+//! 3. The answer is one byte, found once and kept in an atomic; two threads that race find the same byte.
+//!
+//! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, sections 13.3, 14.3 and 15.2.
+
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// Instruction sets that kernels here are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features(u8);
+
+/// Set in every answer, so that zero means "not asked yet".
+const ASKED: u8 = 1;
+const SSE42: u8 = 1 << 1;
+const AVX2: u8 = 1 << 2;
+const AVX512: u8 = 1 << 3;
+
+static CACHE: AtomicU8 = AtomicU8::new(0);
+
+/// What this CPU and its operating system offer.
+#[inline]
+pub fn features() -> Features {
+    // Relaxed is enough: the byte is the whole message.
+    match CACHE.load(Ordering::Relaxed) {
+        0 => {
+            let found = detect() | ASKED;
+            CACHE.store(found, Ordering::Relaxed);
+            Features(found)
+        }
+        found => Features(found),
+    }
+}
+
+impl Features {
+    /// SSE4.2, with its CRC32 instruction.
+    #[inline]
+    pub const fn sse42(self) -> bool {
+        self.0 & SSE42 != 0
+    }
+
+    /// AVX2 and FMA, with YMM registers saved.
+    #[inline]
+    pub const fn avx2(self) -> bool {
+        self.0 & AVX2 != 0
+    }
+
+    /// AVX-512 F, BW, DQ and VL, with opmask and ZMM registers saved.
+    #[inline]
+    pub const fn avx512(self) -> bool {
+        self.0 & AVX512 != 0
+    }
+}
+
+/// Elsewhere, and under an interpreter without CPUID, the portable level is the only one.
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+fn detect() -> u8 {
+    0
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn detect() -> u8 {
+    use core::arch::x86_64::{__cpuid, __cpuid_count};
+
+    const FMA: u32 = 1 << 12;
+    const SSE42_BIT: u32 = 1 << 20;
+    const OSXSAVE: u32 = 1 << 27;
+    const AVX: u32 = 1 << 28;
+    const AVX2_BIT: u32 = 1 << 5;
+    /// F, DQ, BW and VL.
+    const AVX512_BITS: u32 = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
+    const YMM_SAVED: u64 = 0b110;
+    const ZMM_SAVED: u64 = 0b1110_0110;
+
+    let leaf_max = __cpuid(0).eax;
+    let one = __cpuid(1).ecx;
+    let seven = if leaf_max >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+    let saved = if has(one, OSXSAVE) {
+        // SAFETY: XGETBV is undefined only while CR4.OSXSAVE is clear, and CPUID's OSXSAVE bit, just seen set, mirrors it.
+        // Register 0 always exists.
+        unsafe { core::arch::x86_64::_xgetbv(0) }
+    } else {
+        0
+    };
+
+    let mut found = 0;
+    if has(one, SSE42_BIT) {
+        found |= SSE42;
+    }
+    if has(one, AVX | FMA) && has(seven, AVX2_BIT) && saved & YMM_SAVED == YMM_SAVED {
+        found |= AVX2;
+        if has(seven, AVX512_BITS) && saved & ZMM_SAVED == ZMM_SAVED {
+            found |= AVX512;
+        }
+    }
+    found
+}
+
+/// Whether all of `bits` are set.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+const fn has(register: u32, bits: u32) -> bool {
+    register & bits == bits
+}
+
+#[cfg(all(test, target_arch = "x86_64", not(miri)))]
+mod tests {
+    extern crate std;
+
+    use super::*;
+
+    #[test]
+    fn agrees_with_std() {
+        let found = features();
+        assert_eq!(found.sse42(), std::is_x86_feature_detected!("sse4.2"));
+        assert_eq!(
+            found.avx2(),
+            std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
+        );
+        assert_eq!(
+            found.avx512(),
+            found.avx2()
+                && std::is_x86_feature_detected!("avx512f")
+                && std::is_x86_feature_detected!("avx512bw")
+                && std::is_x86_feature_detected!("avx512dq")
+                && std::is_x86_feature_detected!("avx512vl")
+        );
+        assert_eq!(features(), found, "the cached answer is the same");
+    }
+}

@@ -1,0 +1,4 @@
+//! JSON texts.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_text::check::check_json(data));
