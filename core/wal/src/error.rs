@@ -53,6 +53,11 @@ pub enum Damage {
     Kind(u8),
     /// A middle or last fragment without a first one, or a first one inside a record.
     Fragment(u8),
+    /// A record of another log, in a file that was recycled.
+    Stale {
+        /// The log's number in the record.
+        number: u32,
+    },
 }
 
 impl fmt::Display for Damage {
@@ -66,6 +71,7 @@ impl fmt::Display for Damage {
             }
             Damage::Kind(kind) => write!(f, "found the unknown record type {kind}"),
             Damage::Fragment(kind) => write!(f, "found a fragment of type {kind} out of its order"),
+            Damage::Stale { number } => write!(f, "found a record of log {number}"),
         }
     }
 }

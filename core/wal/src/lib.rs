@@ -16,4 +16,4 @@ pub mod view;
 pub use error::{Damage, WalError};
 pub use name::LogName;
 pub use record::{BLOCK_LEN, Framing};
-pub use recover::{RecoveryMode, Report, Tail, recover};
+pub use recover::{RecoveryMode, Report, Tail, recover, recover_with};

@@ -8,13 +8,13 @@
 //! | [`RecoveryMode::PointInTime`] | cut | stop, reported | stop, reported |
 //! | [`RecoveryMode::SkipAnyCorrupted`] | cut | skip, reported | skip the rest of the block, go on |
 //!
-//! Zeros up to the end of the file are an end in every mode (preallocated space), and so are records of an earlier life of a
-//! recycled file. The last four modes are RocksDB's `WALRecoveryMode`; RocksDB cannot tell the two kinds of damage apart.
+//! A valid record is a whole one: fragments of a record that was never completed prove nothing. Zeros up to the end of the file are
+//! an end in every mode (preallocated space), and so are records of an earlier life of a recycled file. The last four modes are RocksDB's `WALRecoveryMode`; RocksDB cannot tell the two kinds of damage apart.
 
 use alloc::vec::Vec;
 
 use crate::error::{Damage, WalError};
-use crate::record::{BLOCK_LEN, FIRST, FULL, Fragment, LAST, fragment_at, valid_behind};
+use crate::record::{BLOCK_LEN, FIRST, FULL, Fragment, LAST, fragment_at, record_behind};
 
 /// What recovery does about bytes that are no valid record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -83,8 +83,21 @@ pub fn recover(
     mode: RecoveryMode,
     deliver: &mut dyn FnMut(u64, &[u8]),
 ) -> Result<Report, WalError> {
+    recover_with(bytes, log_number, mode, &|_, _| true, deliver)
+}
+
+/// As [`recover`], for logs whose records say more. A disk that reorders unsynced writes can keep a later record and lose an earlier
+/// one; that is no damage. `proves(at, payload)` judges a whole record that stands behind bad bytes at `at`: whether those bytes had
+/// been synced before it was written. Only such a record counts as one that follows damage.
+pub fn recover_with(
+    bytes: &[u8],
+    log_number: Option<u32>,
+    mode: RecoveryMode,
+    proves: &dyn Fn(u64, &[u8]) -> bool,
+    deliver: &mut dyn FnMut(u64, &[u8]),
+) -> Result<Report, WalError> {
     let mut state =
-        Recovery { bytes, log_number, mode, at: 0, record: Vec::new(), begun: None, report: EMPTY };
+        Recovery { bytes, log_number, mode, proves, at: 0, record: Vec::new(), begun: None, report: EMPTY };
     while let Some(fragment) = state.next()? {
         state.take(fragment, deliver)?;
     }
@@ -97,6 +110,7 @@ struct Recovery<'a> {
     bytes: &'a [u8],
     log_number: Option<u32>,
     mode: RecoveryMode,
+    proves: &'a dyn Fn(u64, &[u8]) -> bool,
     at: usize,
     record: Vec<u8>,
     /// Start of the record whose first fragment was seen.
@@ -125,7 +139,15 @@ impl<'a> Recovery<'a> {
                     return Err(WalError::Unsupported { at: start as u64, kind });
                 }
                 Fragment::End => return self.end().map(|()| None),
-                Fragment::Torn { start } => match valid_behind(self.bytes, start, self.log_number) {
+                Fragment::Stale { start, number } => {
+                    if self.mode == RecoveryMode::SkipAnyCorrupted || self.behind(start).is_none() {
+                        return self.end().map(|()| None);
+                    }
+                    if !self.damaged(start, Damage::Stale { number })? {
+                        return Ok(None);
+                    }
+                }
+                Fragment::Torn { start } => match self.behind(start) {
                     None => return self.torn(self.begun.unwrap_or(start)).map(|()| None),
                     Some(_) => {
                         let max = (self.bytes.len() - start) as u64;
@@ -218,7 +240,7 @@ impl<'a> Recovery<'a> {
             self.skip_block(start);
             return Ok(true);
         }
-        let behind = valid_behind(self.bytes, start, self.log_number).map(|v| v as u64);
+        let behind = self.behind(start);
         match (self.mode, behind) {
             (RecoveryMode::TornTail | RecoveryMode::PointInTime, None) => {
                 self.report.tail = Tail::Damaged { at, damage };
@@ -230,6 +252,12 @@ impl<'a> Recovery<'a> {
             }
             (_, valid_behind) => Err(WalError::Corrupt { at, damage, valid_behind }),
         }
+    }
+
+    /// Where a valid record stands that proves the bytes at `start` damaged.
+    fn behind(&self, start: usize) -> Option<u64> {
+        let proves = |payload: &[u8]| (self.proves)(start as u64, payload);
+        record_behind(self.bytes, start, self.log_number, &proves).map(|place| place as u64)
     }
 
     /// Leaves out everything up to the next block, and the record that was begun.

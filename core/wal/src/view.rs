@@ -19,6 +19,9 @@ pub fn dump(bytes: &[u8]) -> Dump {
                 field(&mut out, bytes, at, end, "a record of a kind that may be skipped")
             }
             Fragment::End => field(&mut out, bytes, at, bytes.len(), "zeros up to the end"),
+            Fragment::Stale { start, number } => {
+                broken(&mut out, bytes, at, start, format_args!("a record of log {number}"))
+            }
             Fragment::Torn { start } => broken(&mut out, bytes, at, start, "a record that the file cuts off"),
             Fragment::Bad { start, damage } => broken(&mut out, bytes, at, start, damage),
             Fragment::Unsupported { start, kind } => {
