@@ -2,8 +2,17 @@
 //!
 //! Each call is one system call or a loop over one; nothing is decided here. Durability: [`Dir::sync`](Directory::sync) makes creations,
 //! renames and deletions durable, [`File::sync`] is fdatasync. Reserving space keeps the file's length, so that no large page-cache
-//! folios of zeros arise behind a log's end.
+//! folios of zeros arise behind a log's end. For the same reason a file that is opened to be written over begins with its cached pages
+//! dropped: a small write into a large cached folio makes the next sync store the whole folio.
+//!
+//! [`Driver`] carries out the file effects of any machine on any [`Directory`]; [`SharedLog`] lets many threads append to one log.
 #![forbid(unsafe_code)]
+
+mod driver;
+mod log;
+
+pub use driver::Driver;
+pub use log::{AppendError, SharedLog};
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dolmen_base::io::{Directory, Entry, File, IoError, OpenMode};
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::FlockOperation;
 
 /// One directory of the operating system.
 #[derive(Debug)]
@@ -42,6 +51,13 @@ impl Dir {
     }
 }
 
+impl Dir {
+    /// The process that holds the directory's lock file `name`, as it wrote down; for messages.
+    pub fn lock_holder(&self, name: &str) -> Option<u32> {
+        fs::read_to_string(self.file(name)).ok()?.trim().parse().ok()
+    }
+}
+
 impl Directory for Dir {
     fn open(&self, name: &str, mode: OpenMode) -> Result<Arc<dyn File>, IoError> {
         let mut options = fs::OpenOptions::new();
@@ -52,6 +68,9 @@ impl Directory for Dir {
             OpenMode::CreateNew => drop(options.write(true).create_new(true)),
         }
         let file = options.open(self.file(name)).map_err(|e| reason(&e))?;
+        if mode == OpenMode::Write {
+            drop_cached_pages(&file);
+        }
         Ok(Arc::new(OpenFile { file }))
     }
 
@@ -161,13 +180,28 @@ impl File for OpenFile {
         self.file.set_len(len).map_err(|e| reason(&e))
     }
 
+    #[cfg(not(target_vendor = "apple"))]
     fn preallocate(&self, len: u64) -> Result<(), IoError> {
-        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, len) {
+        match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, len) {
             Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
             Err(errno) => Err(reason(&errno.into())),
         }
     }
+
+    #[cfg(target_vendor = "apple")]
+    fn preallocate(&self, _: u64) -> Result<(), IoError> {
+        Ok(())
+    }
 }
+
+/// Forgets the clean pages of a file. Advice: that it could not be taken is no error.
+#[cfg(not(target_vendor = "apple"))]
+fn drop_cached_pages(file: &fs::File) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(target_vendor = "apple")]
+fn drop_cached_pages(_: &fs::File) {}
 
 /// The shared name of an operating system's error.
 fn reason(error: &io::Error) -> IoError {
@@ -216,6 +250,7 @@ mod tests {
         let dir = Dir::open(root.path()).unwrap();
         let held = dir.lock("LOCK").unwrap();
         assert_eq!(dir.lock("LOCK").err(), Some(IoError::Locked));
+        assert_eq!(dir.lock_holder("LOCK"), Some(std::process::id()));
         drop(held);
         assert!(dir.lock("LOCK").is_ok());
     }

@@ -13,8 +13,8 @@
 //! 4. A failed write fails its group alone. Before anything else is written the file is cut back to its last good byte and the cut
 //!    is synced, so that nothing that was refused can come back. A cut that fails poisons.
 //! 5. A failed sync poisons for good and is never tried again: the bytes may be gone although a second sync succeeds.
-//! 6. [`Input::Rotate`] syncs the old file, makes the new one and its name durable, and only then goes on: so a file with records
-//!    proves that all of the file before it was synced.
+//! 6. [`Input::Rotate`] syncs the old file, makes the new one, its header and its name durable, and only then goes on: so a file with
+//!    records proves that its header and all of the file before it were synced.
 //!
 //! Invariants: at most one write is in flight, and none beside a sync that a member waits for; every submission that was taken is
 //! settled exactly once; those that wait for a sync are settled in the order of their bytes, and so are the others.
@@ -92,7 +92,7 @@ pub struct Options {
     pub policy: Policy,
     /// Whether frames carry their file's number (types 5-8).
     pub recyclable: bool,
-    /// Length of a record that the driver puts before the first group of every file; `None`: there is none.
+    /// Length of a record with which every new file begins, framed by the driver; `None`: there is none.
     pub header_len: Option<u64>,
     /// Submissions that may wait; more are refused.
     pub queue_len_max: usize,
@@ -156,7 +156,7 @@ pub enum Input {
 /// A wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Frame the header (in a file's first group, if the options name one) and the payloads of [`Commit::group`], and write them.
+    /// Frame the payloads of [`Commit::group`] and write them. At offset 0 of a file with a header: frame the header, and nothing else.
     Write {
         /// For the answer.
         id: EffectId,
@@ -295,6 +295,8 @@ enum Step {
     SyncOld,
     Make,
     Reserve,
+    Header,
+    SyncHeader,
     SyncDir,
 }
 
@@ -460,17 +462,16 @@ impl Commit {
 
     /// Bytes of the group's frames at the end of the file.
     fn group_len(&self) -> u64 {
-        let header = self.options.header_len.filter(|_| self.len == 0);
-        let payloads = self.group.iter().filter_map(|m| m.len);
-        if self.group.iter().all(|m| m.len.is_none()) {
-            return 0;
-        }
         let mut end = self.len;
-        for len in header.into_iter().chain(payloads) {
-            let len = usize::try_from(len).expect("a payload over its limit is refused");
-            end += record::encoded_len(len, end, self.framing(self.file)) as u64;
+        for len in self.group.iter().filter_map(|m| m.len) {
+            end += self.framed_len(len, end, self.file);
         }
         end - self.len
+    }
+
+    fn framed_len(&self, len: u64, at: u64, file: FileNumber) -> u64 {
+        let len = usize::try_from(len).expect("a payload over its limit is refused");
+        record::encoded_len(len, at, self.framing(file)) as u64
     }
 
     fn done(&mut self, now: Time, FileDone { id, result }: FileDone) {
@@ -582,36 +583,55 @@ impl Commit {
         self.stage = Stage::Rotate { id, rotation, step: Step::Make };
     }
 
-    fn sync_dir(&mut self, rotation: Rotation) {
-        let id = self.issue(FileOp::SyncDir);
-        self.stage = Stage::Rotate { id, rotation, step: Step::SyncDir };
+    fn next_step(&mut self, rotation: Rotation, step: Step, op: FileOp<LogName>) {
+        let id = self.issue(op);
+        self.stage = Stage::Rotate { id, rotation, step };
+    }
+
+    fn write_header(&mut self, rotation: Rotation) {
+        let Some(len) = self.options.header_len else {
+            return self.next_step(rotation, Step::SyncDir, FileOp::SyncDir);
+        };
+        let (id, name) = (self.take_id(), LogName::live(rotation.to));
+        let len = self.framed_len(len, 0, rotation.to);
+        self.effects.push_back(Effect::Write { id, name, offset: 0, len });
+        self.stage = Stage::Rotate { id, rotation, step: Step::Header };
     }
 
     fn rotation_done(&mut self, rotation: Rotation, step: Step, result: Result<(), IoError>) {
+        let name = LogName::live(rotation.to);
         match (step, result) {
             (Step::SyncOld, Ok(())) => {
                 self.all_synced();
                 self.make_file(rotation);
             }
             (Step::Make, Ok(())) if self.options.preallocate_len > 0 && rotation.recycle.is_none() => {
-                let len = self.options.preallocate_len;
-                let id = self.issue(FileOp::Preallocate { name: LogName::live(rotation.to), len });
-                self.stage = Stage::Rotate { id, rotation, step: Step::Reserve };
+                let op = FileOp::Preallocate { name, len: self.options.preallocate_len };
+                self.next_step(rotation, Step::Reserve, op);
             }
             // Reserving is a favour to later writes; if it fails, a write will tell.
-            (Step::Make, Ok(())) | (Step::Reserve, _) => self.sync_dir(rotation),
-            (Step::Make, Err(error)) => {
-                self.stage = Stage::Idle;
-                self.effects.push_back(Effect::Rotated { rotation, result: Err(error) });
-            }
+            (Step::Make, Ok(())) | (Step::Reserve, _) => self.write_header(rotation),
+            (Step::Header, Ok(())) => self.next_step(rotation, Step::SyncHeader, FileOp::Sync { name }),
+            (Step::SyncHeader, Ok(())) => self.next_step(rotation, Step::SyncDir, FileOp::SyncDir),
             (Step::SyncDir, Ok(())) => {
-                (self.file, self.len) = (rotation.to, 0);
+                let header = self.options.header_len.map_or(0, |len| self.framed_len(len, 0, rotation.to));
+                (self.file, self.len) = (rotation.to, header);
                 self.all_synced();
-                self.stage = Stage::Idle;
-                self.effects.push_back(Effect::Rotated { rotation, result: Ok(()) });
+                self.rotated(rotation, Ok(()));
             }
-            (Step::SyncOld | Step::SyncDir, Err(error)) => self.poison(error),
+            (Step::Make, Err(error)) => self.rotated(rotation, Err(error)),
+            (Step::Header, Err(error)) => {
+                // It holds nothing; if it cannot be deleted, recovery knows it by that.
+                self.issue(FileOp::Delete { name });
+                self.rotated(rotation, Err(error));
+            }
+            (Step::SyncOld | Step::SyncHeader | Step::SyncDir, Err(error)) => self.poison(error),
         }
+    }
+
+    fn rotated(&mut self, rotation: Rotation, result: Result<(), IoError>) {
+        self.stage = Stage::Idle;
+        self.effects.push_back(Effect::Rotated { rotation, result });
     }
 
     /// Settles the members of the group that `which` names, in order, and takes them out of it.

@@ -6,11 +6,14 @@ extern crate alloc;
 
 pub mod check;
 pub mod commit;
+pub mod entry;
 pub mod error;
 pub mod limits;
+pub mod log;
 pub mod name;
 pub mod record;
 pub mod recover;
+pub mod scan;
 pub mod view;
 
 pub use error::{Damage, WalError};

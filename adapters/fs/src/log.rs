@@ -1,0 +1,225 @@
+//! One log, many threads: leader and followers around the machine of `dolmen_wal::log`.
+//!
+//! A thread that appends queues its record. If nobody leads it leads: it carries out the machine's effects, without the lock while the
+//! system works, until its own record is settled; then whoever still waits takes over. So all that queues up while one group is
+//! written and synced shares the next write and sync.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Instant;
+
+use dolmen_base::Time;
+use dolmen_base::io::{BufferId, Directory, FileDone};
+use dolmen_base::time::Duration;
+use dolmen_wal::commit::CommitError;
+use dolmen_wal::entry::{Lsn, TransactionId};
+use dolmen_wal::log::{Effect, Log, Options, Record, Refused};
+use dolmen_wal::scan::{LogError, Scan};
+
+use crate::Driver;
+
+/// Why a record was not appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendError {
+    /// It was not taken.
+    Refused(Refused),
+    /// It was taken and not written.
+    Failed(CommitError),
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppendError::Refused(refused) => refused.fmt(f),
+            AppendError::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AppendError {}
+
+/// A log that many threads append to. Dropping it leaves what was not synced to the operating system; [`SharedLog::sync`] first.
+pub struct SharedLog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+    driver: Driver,
+    start: Instant,
+}
+
+struct State {
+    log: Log,
+    payloads: BTreeMap<BufferId, Vec<u8>>,
+    settled: BTreeMap<BufferId, Result<Lsn, CommitError>>,
+    led: bool,
+    next_buffer: BufferId,
+    frames: Vec<u8>,
+}
+
+impl SharedLog {
+    /// Opens the log in `dir`, or begins one. The directory is the caller's to lock.
+    pub fn open(dir: Arc<dyn Directory>, options: Options) -> Result<(SharedLog, Scan), LogError> {
+        let (log, found) = Log::open(&*dir, options)?;
+        let state = State {
+            log,
+            payloads: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            led: false,
+            next_buffer: BufferId::new(0),
+            frames: Vec::new(),
+        };
+        let inner = Arc::new(Inner {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            driver: Driver::new(dir),
+            start: Instant::now(),
+        });
+        drop(inner.lead(inner.lock(), None));
+        if let dolmen_wal::commit::Policy::Interval(interval) = options.policy {
+            let log = Arc::downgrade(&inner);
+            thread::spawn(move || keep_time(&log, interval));
+        }
+        Ok((SharedLog { inner }, found))
+    }
+
+    /// Appends one record and waits until it counts as written; `sync` as in [`Log::submit`].
+    pub fn append(&self, bytes: &[u8], sync: Option<bool>) -> Result<Lsn, AppendError> {
+        self.record(Record::Data { len: bytes.len() as u64 }, bytes, sync)
+    }
+
+    /// Begins a transaction.
+    pub fn begin(&self) -> Result<TransactionId, AppendError> {
+        self.record(Record::Begin, &[], None).map(|lsn| TransactionId::new(lsn.get()))
+    }
+
+    /// Appends a write that counts if the transaction commits. It is durable with the commit, so it does not wait for a sync.
+    pub fn write(&self, transaction: TransactionId, bytes: &[u8]) -> Result<Lsn, AppendError> {
+        self.record(Record::Write { transaction, len: bytes.len() as u64 }, bytes, Some(false))
+    }
+
+    /// Makes a transaction's writes count.
+    pub fn commit(&self, transaction: TransactionId) -> Result<Lsn, AppendError> {
+        self.record(Record::Commit(transaction), &[], None)
+    }
+
+    /// Makes none of a transaction's writes count.
+    pub fn abort(&self, transaction: TransactionId) -> Result<Lsn, AppendError> {
+        self.record(Record::Abort(transaction), &[], None)
+    }
+
+    /// Waits until everything that was appended before is synced.
+    pub fn sync(&self) -> Result<Lsn, AppendError> {
+        self.wait_for(&[], |log, now, buffer| log.sync(now, buffer))
+    }
+
+    /// Gives up what stands below `lsn`; answers the LSN that it came to.
+    pub fn truncate_below(&self, lsn: Lsn) -> Result<Lsn, AppendError> {
+        self.wait_for(&[], |log, now, buffer| log.truncate_below(now, buffer, lsn))
+    }
+
+    /// Looks at the machine.
+    pub fn with<R>(&self, look: impl FnOnce(&Log) -> R) -> R {
+        look(&self.inner.lock().log)
+    }
+
+    fn record(&self, record: Record, bytes: &[u8], sync: Option<bool>) -> Result<Lsn, AppendError> {
+        self.wait_for(bytes, |log, now, buffer| log.submit(now, buffer, record, sync))
+    }
+
+    fn wait_for(
+        &self,
+        bytes: &[u8],
+        submit: impl FnOnce(&mut Log, Time, BufferId) -> Result<(), Refused>,
+    ) -> Result<Lsn, AppendError> {
+        let mut state = self.inner.lock();
+        let buffer = state.next_buffer;
+        state.next_buffer = buffer.next();
+        submit(&mut state.log, self.inner.now(), buffer).map_err(AppendError::Refused)?;
+        state.payloads.insert(buffer, bytes.to_vec());
+        loop {
+            if let Some(result) = state.settled.remove(&buffer) {
+                return result.map_err(AppendError::Failed);
+            }
+            state = if state.led {
+                self.inner.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.inner.lead(state, Some(buffer))
+            };
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO + self.start.elapsed()
+    }
+
+    /// Carries out effects until `mine` is settled, or there are none.
+    fn lead<'a>(&'a self, mut state: MutexGuard<'a, State>, mine: Option<BufferId>) -> MutexGuard<'a, State> {
+        state.led = true;
+        while mine.is_none_or(|mine| !state.settled.contains_key(&mine)) {
+            let Some(effect) = state.log.poll() else { break };
+            state = self.carry_out(state, effect);
+        }
+        state.led = false;
+        self.changed.notify_all();
+        state
+    }
+
+    fn carry_out<'a>(&'a self, mut guard: MutexGuard<'a, State>, effect: Effect) -> MutexGuard<'a, State> {
+        let done = match effect {
+            Effect::Settle { buffer, result } => {
+                guard.payloads.remove(&buffer);
+                guard.settled.insert(buffer, result);
+                return guard;
+            }
+            Effect::Write { id, name, offset, .. } => {
+                let state = &mut *guard;
+                let mut frames = std::mem::take(&mut state.frames);
+                frames.clear();
+                let payloads = &state.payloads;
+                let payload = |buffer| payloads.get(&buffer).map_or(&[][..], Vec::as_slice);
+                state.log.frame(name, offset, &payload, &mut frames);
+                drop(guard);
+                let result = self.driver.write_at(&name.to_string(), offset, &frames);
+                guard = self.lock();
+                guard.frames = frames;
+                FileDone { id, result }
+            }
+            Effect::File(effect) => {
+                drop(guard);
+                let done = self.driver.run(&effect, &[]);
+                guard = self.lock();
+                done
+            }
+        };
+        let now = self.now();
+        guard.log.done(now, done);
+        guard
+    }
+}
+
+/// Syncs what nobody waits for, for as long as the log lives.
+fn keep_time(log: &Weak<Inner>, interval: Duration) {
+    while let Some(inner) = log.upgrade() {
+        let mut state = inner.lock();
+        let now = inner.now();
+        state.log.tick(now);
+        if !state.led {
+            state = inner.lead(state, None);
+        }
+        let due = state.log.next_deadline().map_or(interval, |at| at.since(now));
+        drop(state);
+        drop(inner);
+        thread::sleep(due.clamp(Duration::from_millis(1), interval.max(Duration::from_millis(1))));
+    }
+}
