@@ -182,18 +182,18 @@ impl Inner {
                 guard.settled.insert(buffer, result);
                 return guard;
             }
-            Effect::Write { id, name, offset, .. } => {
+            Effect::Write(write) => {
                 let state = &mut *guard;
                 let mut frames = std::mem::take(&mut state.frames);
                 frames.clear();
                 let payloads = &state.payloads;
                 let payload = |buffer| payloads.get(&buffer).map_or(&[][..], Vec::as_slice);
-                state.log.frame(name, offset, &payload, &mut frames);
+                state.log.frame(write, &payload, &mut frames);
                 drop(guard);
-                let result = self.driver.write_at(&name.to_string(), offset, &frames);
+                let result = self.driver.write_at(&write.name.to_string(), write.offset, &frames);
                 guard = self.lock();
                 guard.frames = frames;
-                FileDone { id, result }
+                FileDone { id: write.id, result }
             }
             Effect::File(effect) => {
                 drop(guard);

@@ -10,10 +10,10 @@
 //! 2. A group is one [`Effect::Write`] at the end of the current file. The driver frames the payloads of [`Commit::group`] one behind
 //!    the other with [`record::append`]; the machine knows their lengths only.
 //! 3. Members that need no sync are settled after the write, the others after a sync that began behind it.
-//! 4. A failed write fails its group alone. Before anything else is written the file is cut back to its last good byte and the cut
-//!    is synced, so that nothing that was refused can come back. A cut that fails poisons.
+//! 4. A failed write fails its group alone. The file is cut back to its last good byte and the cut is synced before the members hear of
+//!    it and before anything else is written, so that nothing that was refused can come back. A cut that fails poisons.
 //! 5. A failed sync poisons for good and is never tried again: the bytes may be gone although a second sync succeeds.
-//! 6. [`Input::Rotate`] syncs the old file, makes the new one, its header and its name durable, and only then goes on: so a file with
+//! 6. [`Input::Rotate`] syncs the old file, makes the new one, its name and its header durable, and only then goes on: so a file with
 //!    records proves that its header and all of the file before it were synced.
 //!
 //! Invariants: at most one write is in flight, and none beside a sync that a member waits for; every submission that was taken is
@@ -34,15 +34,15 @@
 //! let (mut file, mut syncs, mut settled) = (Vec::new(), 0, 0);
 //! while let Some(effect) = commit.poll() {
 //!     let id = match effect {
-//!         Effect::Write { id, name, offset, len } => {
+//!         Effect::Write(write) => {
 //!             let mut frames = Vec::new();
 //!             for buffer in commit.group() {
-//!                 let at = offset + frames.len() as u64;
-//!                 record::append(payloads[buffer.get() as usize], at, commit.framing(name.number), &mut frames);
+//!                 let (at, framing) = (write.offset + frames.len() as u64, commit.framing(write.name.number));
+//!                 record::append(payloads[buffer.get() as usize], at, framing, &mut frames);
 //!             }
-//!             assert_eq!(frames.len() as u64, len);
+//!             assert_eq!((frames.len() as u64, write.zeros), (write.len, 0));
 //!             file.extend(frames);
-//!             id
+//!             write.id
 //!         }
 //!         Effect::File(effect) => {
 //!             syncs += 1;
@@ -157,16 +157,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Frame the payloads of [`Commit::group`] and write them. At offset 0 of a file with a header: frame the header, and nothing else.
-    Write {
-        /// For the answer.
-        id: EffectId,
-        /// The file.
-        name: LogName,
-        /// Where the frames begin.
-        offset: u64,
-        /// How long all of them are.
-        len: u64,
-    },
+    Write(Write),
     /// Anything else that concerns files.
     File(FileEffect<LogName>),
     /// A submission came to its end; the driver lets go of the payload.
@@ -183,6 +174,21 @@ pub enum Effect {
         /// How it went.
         result: Result<(), IoError>,
     },
+}
+
+/// Frames to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// For the answer.
+    pub id: EffectId,
+    /// The file.
+    pub name: LogName,
+    /// Where the frames begin.
+    pub offset: u64,
+    /// How long all of them are.
+    pub len: u64,
+    /// Zero bytes to write behind them: the end mark of a recycled file.
+    pub zeros: usize,
 }
 
 /// Why a submission that was taken was not written.
@@ -253,6 +259,8 @@ pub struct Commit {
     len: u64,
     /// End of the bytes that a sync covered.
     synced_len: u64,
+    /// Whether the file may hold older bytes behind its end.
+    recycled: bool,
     /// When the oldest byte behind `synced_len` was written.
     dirty_since: Option<Time>,
     queue: VecDeque<Item>,
@@ -284,8 +292,8 @@ enum Stage {
     Idle,
     Write { id: EffectId, len: u64 },
     Sync { id: EffectId },
-    Cut { id: EffectId },
-    CutSync { id: EffectId },
+    Cut { id: EffectId, error: IoError },
+    CutSync { id: EffectId, error: IoError },
     Rotate { id: EffectId, rotation: Rotation, step: Step },
 }
 
@@ -295,9 +303,9 @@ enum Step {
     SyncOld,
     Make,
     Reserve,
+    SyncDir,
     Header,
     SyncHeader,
-    SyncDir,
 }
 
 /// A sync that nobody waits for.
@@ -317,6 +325,7 @@ impl Commit {
             file,
             len,
             synced_len: len,
+            recycled: false,
             dirty_since: None,
             queue: VecDeque::new(),
             group: Vec::new(),
@@ -456,8 +465,14 @@ impl Commit {
             return self.written();
         }
         let id = self.take_id();
-        self.effects.push_back(Effect::Write { id, name: self.name(), offset: self.len, len });
+        let write = Write { id, name: self.name(), offset: self.len, len, zeros: 0 };
+        self.write(write, self.recycled);
         self.stage = Stage::Write { id, len };
+    }
+
+    fn write(&mut self, write: Write, recycled: bool) {
+        let zeros = if recycled { record::end_mark_len(write.offset + write.len) } else { 0 };
+        self.effects.push_back(Effect::Write(Write { zeros, ..write }));
     }
 
     /// Bytes of the group's frames at the end of the file.
@@ -489,17 +504,19 @@ impl Commit {
                 }
                 Err(error) => self.poison(error),
             },
-            Stage::Cut { id: wanted } if wanted == id => match result {
+            Stage::Cut { id: wanted, error } if wanted == id => match result {
                 Ok(()) => {
+                    self.recycled = false;
                     let id = self.issue(FileOp::Sync { name: self.name() });
-                    self.stage = Stage::CutSync { id };
+                    self.stage = Stage::CutSync { id, error };
                 }
                 Err(error) => self.poison(error),
             },
-            Stage::CutSync { id: wanted } if wanted == id => match result {
+            Stage::CutSync { id: wanted, error } if wanted == id => match result {
                 Ok(()) => {
                     self.all_synced();
                     self.stage = Stage::Idle;
+                    self.settle(|_| true, Err(CommitError::Write(error)));
                 }
                 Err(error) => self.poison(error),
             },
@@ -518,9 +535,8 @@ impl Commit {
                 self.written();
             }
             Err(error) => {
-                self.settle(|_| true, Err(CommitError::Write(error)));
                 let id = self.issue(FileOp::Truncate { name: self.name(), len: self.len });
-                self.stage = Stage::Cut { id };
+                self.stage = Stage::Cut { id, error };
             }
         }
     }
@@ -588,13 +604,10 @@ impl Commit {
         self.stage = Stage::Rotate { id, rotation, step };
     }
 
-    fn write_header(&mut self, rotation: Rotation) {
-        let Some(len) = self.options.header_len else {
-            return self.next_step(rotation, Step::SyncDir, FileOp::SyncDir);
-        };
+    fn write_header(&mut self, rotation: Rotation, len: u64) {
         let (id, name) = (self.take_id(), LogName::live(rotation.to));
         let len = self.framed_len(len, 0, rotation.to);
-        self.effects.push_back(Effect::Write { id, name, offset: 0, len });
+        self.write(Write { id, name, offset: 0, len, zeros: 0 }, rotation.recycle.is_some());
         self.stage = Stage::Rotate { id, rotation, step: Step::Header };
     }
 
@@ -609,15 +622,19 @@ impl Commit {
                 let op = FileOp::Preallocate { name, len: self.options.preallocate_len };
                 self.next_step(rotation, Step::Reserve, op);
             }
-            // Reserving is a favour to later writes; if it fails, a write will tell.
-            (Step::Make, Ok(())) | (Step::Reserve, _) => self.write_header(rotation),
+            // Reserving is a favour to later writes; if it fails, a write will tell. The name is made durable before the first byte
+            // is written: else a crash could leave a recycled file under its old name with a new beginning.
+            (Step::Make, Ok(())) | (Step::Reserve, _) => {
+                self.next_step(rotation, Step::SyncDir, FileOp::SyncDir);
+            }
+            (Step::SyncDir, Ok(())) => match self.options.header_len {
+                Some(len) => self.write_header(rotation, len),
+                None => self.go_on_in(rotation, 0),
+            },
             (Step::Header, Ok(())) => self.next_step(rotation, Step::SyncHeader, FileOp::Sync { name }),
-            (Step::SyncHeader, Ok(())) => self.next_step(rotation, Step::SyncDir, FileOp::SyncDir),
-            (Step::SyncDir, Ok(())) => {
+            (Step::SyncHeader, Ok(())) => {
                 let header = self.options.header_len.map_or(0, |len| self.framed_len(len, 0, rotation.to));
-                (self.file, self.len) = (rotation.to, header);
-                self.all_synced();
-                self.rotated(rotation, Ok(()));
+                self.go_on_in(rotation, header);
             }
             (Step::Make, Err(error)) => self.rotated(rotation, Err(error)),
             (Step::Header, Err(error)) => {
@@ -627,6 +644,12 @@ impl Commit {
             }
             (Step::SyncOld | Step::SyncHeader | Step::SyncDir, Err(error)) => self.poison(error),
         }
+    }
+
+    fn go_on_in(&mut self, rotation: Rotation, len: u64) {
+        (self.file, self.len, self.recycled) = (rotation.to, len, rotation.recycle.is_some());
+        self.all_synced();
+        self.rotated(rotation, Ok(()));
     }
 
     fn rotated(&mut self, rotation: Rotation, result: Result<(), IoError>) {
@@ -648,6 +671,8 @@ impl Commit {
             self.effects.push_back(Effect::Rotated { rotation, result: Err(error) });
         }
         self.stage = Stage::Idle;
+        // What was wished for and not begun is not to be done any more.
+        self.effects.retain(|effect| matches!(effect, Effect::Settle { .. } | Effect::Rotated { .. }));
         self.settle(|_| true, Err(CommitError::Poisoned(error)));
         for item in core::mem::take(&mut self.queue) {
             self.effects.push_back(match item {

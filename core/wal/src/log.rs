@@ -11,7 +11,8 @@
 //! 2. [`Log::submit`] queues an entry. Its LSN is given when its group is framed, in the order of the bytes, so that a group that
 //!    could not be written leaves no hole.
 //! 3. A segment that would grow past its length is followed by a new one first.
-//! 4. Truncation is an entry: once it is synced, segments that end below it are given up. A transaction that is open keeps its own.
+//! 4. Truncation is an entry: once it is synced, segments that are not needed any more are given up. A transaction needs the log from its
+//!    beginning until it has ended below the truncation.
 //!
 //! Recycled segments are written over, not extended, so a sync has no length to store. The driver drops their cached pages when it opens
 //! them, because a small write into a large cached folio makes the kernel write the whole folio.
@@ -26,13 +27,13 @@ use dolmen_base::io::{
     BufferId, Directory, EffectId, FileDone, FileEffect, FileNumber, FileOp, IoError, OpenMode,
 };
 
-use crate::commit::{self, Commit, CommitError, Input, Policy, Rotation, Submission};
+use crate::commit::{self, Commit, CommitError, Input, Policy, Rotation, Submission, Write};
 use crate::entry::{self, Body, Entry, Lsn, TransactionId};
 use crate::limits::{SEGMENT_LEN_MAX, SEGMENT_LEN_MIN, TRANSACTIONS_MAX};
 use crate::name::LogName;
 use crate::record;
 use crate::recover::RecoveryMode;
-use crate::scan::{LogError, Scan, ScanOptions, scan};
+use crate::scan::{self, LogError, Scan, ScanOptions, scan};
 
 /// How a log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,17 +97,8 @@ pub enum Record {
 /// A wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Have [`Log::frame`] fill a buffer and write it.
-    Write {
-        /// For the answer.
-        id: EffectId,
-        /// The file.
-        name: LogName,
-        /// Where to write.
-        offset: u64,
-        /// How many bytes.
-        len: u64,
-    },
+    /// Have [`Log::frame`] fill a buffer, and write all of it at the offset.
+    Write(Write),
     /// Anything else that concerns files.
     File(FileEffect<LogName>),
     /// A submission came to its end; the driver lets go of the payload.
@@ -165,13 +157,28 @@ pub struct Log {
     low: Lsn,
     pending: BTreeMap<BufferId, Pending>,
     open: BTreeMap<TransactionId, Open>,
-    segments: VecDeque<(FileNumber, Lsn)>,
+    segments: VecDeque<Segment>,
     spare: VecDeque<FileNumber>,
     number_max: FileNumber,
     /// Bytes in the newest segment once everything that was submitted is written, at most.
     fill: u64,
     effects: VecDeque<Effect>,
     next_own: u64,
+}
+
+/// A segment that is still needed.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    number: FileNumber,
+    first_lsn: Lsn,
+    /// The oldest transaction that was open where it begins, or `first_lsn`.
+    oldest_open: Lsn,
+}
+
+impl From<&scan::Segment> for Segment {
+    fn from(found: &scan::Segment) -> Self {
+        Segment { number: found.name.number, first_lsn: found.first_lsn, oldest_open: found.oldest_open }
+    }
 }
 
 /// A submission that is not settled.
@@ -245,7 +252,7 @@ impl Log {
             low: found.low,
             pending: BTreeMap::new(),
             open: found.open.keys().map(|&id| (id, Open::default())).collect(),
-            segments: found.segments.iter().map(|s| (s.name.number, s.first_lsn)).collect(),
+            segments: found.segments.iter().map(Segment::from).collect(),
             spare: VecDeque::new(),
             number_max: found.number_max,
             fill: active.whole_len,
@@ -288,11 +295,11 @@ impl Log {
         Ok(())
     }
 
-    /// Gives up what stands below `lsn`: nothing below it is read any more, and segments that end below it go. Settles with the LSN
-    /// that it came to: no higher than the first open transaction or the next LSN, and never lower than before.
+    /// Gives up what counts from below `lsn` on: it is not read any more, and segments that hold nothing else go. What counts from `lsn`
+    /// on or is still open stays, with all of its transaction. Settles with the LSN that it came to: no higher than the next one, and
+    /// never lower than before.
     pub fn truncate_below(&mut self, now: Time, buffer: BufferId, lsn: Lsn) -> Result<(), Refused> {
-        let first_open = self.open.keys().next().map_or(self.next_lsn, |id| Lsn::new(id.get()));
-        let low = lsn.min(first_open).min(self.next_lsn).max(self.low);
+        let low = lsn.min(self.next_lsn).max(self.low);
         self.append(now, buffer, What::Low(low), 8, Some(true))
     }
 
@@ -325,9 +332,7 @@ impl Log {
                 return Some(effect);
             }
             match self.commit.poll()? {
-                commit::Effect::Write { id, name, offset, len } => {
-                    return Some(Effect::Write { id, name, offset, len });
-                }
+                commit::Effect::Write(write) => return Some(Effect::Write(write)),
                 commit::Effect::File(effect) => return Some(Effect::File(effect)),
                 commit::Effect::Settle { buffer, result } => self.settle(buffer, result),
                 commit::Effect::Rotated { rotation, result } => self.rotated(rotation, result),
@@ -335,34 +340,29 @@ impl Log {
         }
     }
 
-    /// Fills `out` with the frames of the write in flight, as its effect names it. `payload` gives the caller's bytes of a buffer.
-    pub fn frame<'p>(
-        &mut self,
-        name: LogName,
-        offset: u64,
-        payload: &dyn Fn(BufferId) -> &'p [u8],
-        out: &mut Vec<u8>,
-    ) {
-        let (framing, mut scratch) = (self.commit.framing(name.number), Vec::new());
-        if offset == 0 {
+    /// Appends to `out` what is to be written. `payload` gives the caller's bytes of a buffer.
+    pub fn frame<'p>(&mut self, write: Write, payload: &dyn Fn(BufferId) -> &'p [u8], out: &mut Vec<u8>) {
+        let (framing, start, mut scratch) = (self.commit.framing(write.name.number), out.len(), Vec::new());
+        if write.offset == 0 {
             let body = Body::Segment { low: self.low };
             Entry { lsn: self.next_lsn, synced_len: 0, body }.encode(&mut scratch);
-            return record::append(&scratch, 0, framing, out);
-        }
-        let synced_len = u32::try_from(self.commit.synced_len()).unwrap_or(u32::MAX);
-        let start = out.len();
-        for buffer in self.commit.group() {
-            let pending = self.pending.get_mut(&buffer).expect("a member of the group is pending");
-            let body = body(pending.what, buffer, payload);
-            pending.lsn = Some(self.next_lsn);
-            scratch.clear();
-            Entry { lsn: self.next_lsn, synced_len, body }.encode(&mut scratch);
-            if body.takes_lsn() {
-                self.next_lsn = self.next_lsn.next();
+            record::append(&scratch, 0, framing, out);
+        } else {
+            let synced_len = u32::try_from(self.commit.synced_len()).unwrap_or(u32::MAX);
+            for buffer in self.commit.group() {
+                let pending = self.pending.get_mut(&buffer).expect("a member of the group is pending");
+                let body = body(pending.what, buffer, payload);
+                pending.lsn = Some(self.next_lsn);
+                scratch.clear();
+                Entry { lsn: self.next_lsn, synced_len, body }.encode(&mut scratch);
+                if body.takes_lsn() {
+                    self.next_lsn = self.next_lsn.next();
+                }
+                let at = write.offset + (out.len() - start) as u64;
+                record::append(&scratch, at, framing, out);
             }
-            let at = offset + (out.len() - start) as u64;
-            record::append(&scratch, at, framing, out);
         }
+        out.resize(out.len() + write.zeros, 0);
     }
 
     /// The LSN that the next entry gets.
@@ -452,7 +452,11 @@ impl Log {
 
     fn rotated(&mut self, rotation: Rotation, result: Result<(), IoError>) {
         match result {
-            Ok(()) => self.segments.push_back((rotation.to, self.next_lsn)),
+            Ok(()) => {
+                let oldest_open = self.open.keys().next().map_or(self.next_lsn, |id| Lsn::new(id.get()));
+                let segment = Segment { number: rotation.to, first_lsn: self.next_lsn, oldest_open };
+                self.segments.push_back(segment);
+            }
             Err(error) => {
                 self.fill = self.fill.saturating_add(self.commit.len());
                 // The oldest is tried again first; one that went away with its unfinished successor is forgotten.
@@ -506,13 +510,14 @@ impl Log {
         }
     }
 
-    /// Gives up the segments that end below the low LSN.
+    /// Gives up the segments that nothing from the low LSN on needs: not even the beginning of a transaction that ended behind it.
     fn give_up_segments(&mut self) {
-        while let (Some(&(number, _)), Some(&(_, next_first))) = (self.segments.front(), self.segments.get(1))
-            && next_first <= self.low
+        let at_low = self.segments.iter().rev().find(|s| s.first_lsn <= self.low);
+        let needed = at_low.map_or(Lsn::new(0), |s| s.oldest_open);
+        while self.segments.get(1).is_some_and(|next| next.first_lsn <= needed)
+            && let Some(gone) = self.segments.pop_front()
         {
-            self.segments.pop_front();
-            self.give_up(number);
+            self.give_up(gone.number);
         }
     }
 
@@ -586,7 +591,7 @@ fn mend(dir: &dyn Directory, found: &Scan) -> Result<(), LogError> {
 }
 
 /// Makes the first segment of a log.
-fn begin(dir: &dyn Directory, number: FileNumber, found: &Scan) -> Result<crate::scan::Segment, LogError> {
+fn begin(dir: &dyn Directory, number: FileNumber, found: &Scan) -> Result<scan::Segment, LogError> {
     let name = LogName::live(number);
     let at = |error| LogError::Io { name: Some(name), error };
     let (mut payload, mut frames) = (Vec::new(), Vec::new());
@@ -597,9 +602,10 @@ fn begin(dir: &dyn Directory, number: FileNumber, found: &Scan) -> Result<crate:
     file.sync().map_err(at)?;
     dir.sync().map_err(|error| LogError::Io { name: None, error })?;
     let len = frames.len() as u64;
-    Ok(crate::scan::Segment {
+    Ok(scan::Segment {
         name,
         first_lsn: found.next_lsn,
+        oldest_open: found.next_lsn,
         entry_count: 0,
         whole_len: len,
         file_len: len,

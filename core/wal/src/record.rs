@@ -67,6 +67,14 @@ pub const fn encoded_len(payload_len: usize, log_len: u64, framing: Framing) -> 
     pad + header + payload_len + rest.div_ceil(BLOCK_LEN - header) * header
 }
 
+/// How many zero bytes mark the end of a log that is `log_len` bytes long in a recycled file: a whole header of them, behind the rest of
+/// a block that has no room for it. The next record is written over them. Without a mark, what an earlier life of the file left
+/// could not be told from a torn record.
+pub const fn end_mark_len(log_len: u64) -> usize {
+    let left = BLOCK_LEN - (log_len % BLOCK_LEN as u64) as usize;
+    if left < RECYCLABLE_HEADER_LEN { left + RECYCLABLE_HEADER_LEN } else { RECYCLABLE_HEADER_LEN }
+}
+
 /// Appends the frames of one record to `out`, for a log that is `log_len` bytes long before them.
 pub fn append(payload: &[u8], log_len: u64, framing: Framing, out: &mut Vec<u8>) {
     out.reserve(encoded_len(payload.len(), log_len, framing));
@@ -123,6 +131,8 @@ pub(crate) enum Fragment<'a> {
     End,
     /// A record of an earlier life of the file.
     Stale { start: usize, number: u32 },
+    /// Zeros where a header would be, in front of what an earlier life of the file left ([`end_mark_len`]).
+    Mark { start: usize },
     /// The file ends inside the fragment that starts here.
     Torn { start: usize },
     /// Bytes that are no fragment.
@@ -142,6 +152,9 @@ pub(crate) fn fragment_at(bytes: &[u8], at: usize, log_number: Option<u32>) -> F
     let rest = bytes.get(start..).unwrap_or_default();
     if rest.iter().take(HEADER_LEN).all(|&b| b == 0) && rest.iter().all(|&b| b == 0) {
         return Fragment::End;
+    }
+    if log_number.is_some() && rest.iter().take(RECYCLABLE_HEADER_LEN).all(|&b| b == 0) {
+        return Fragment::Mark { start };
     }
     let Some((&[c0, c1, c2, c3, l0, l1, kind], behind)) = rest.split_first_chunk::<HEADER_LEN>() else {
         return Fragment::Torn { start };

@@ -140,10 +140,12 @@ impl<'a> Recovery<'a> {
                 }
                 Fragment::End => return self.end().map(|()| None),
                 Fragment::Stale { start, number } => {
-                    if self.mode == RecoveryMode::SkipAnyCorrupted || self.behind(start).is_none() {
-                        return self.end().map(|()| None);
+                    if !self.ended(start, Damage::Stale { number })? {
+                        return Ok(None);
                     }
-                    if !self.damaged(start, Damage::Stale { number })? {
+                }
+                Fragment::Mark { start } => {
+                    if !self.ended(start, Damage::Kind(0))? {
                         return Ok(None);
                     }
                 }
@@ -231,6 +233,14 @@ impl<'a> Recovery<'a> {
         }
         self.report.tail = Tail::Torn { at: at as u64 };
         Ok(())
+    }
+
+    /// Decides about what an end looks like in a recycled file: it is one, unless a record behind it proves otherwise.
+    fn ended(&mut self, start: usize, damage: Damage) -> Result<bool, WalError> {
+        if self.mode == RecoveryMode::SkipAnyCorrupted || self.behind(start).is_none() {
+            return self.end().map(|()| false);
+        }
+        self.damaged(start, damage)
     }
 
     /// Decides about damage at `start`: true to go on behind it.

@@ -18,7 +18,6 @@ use crate::entry::{Body, Entry, EntryError, Lsn, TransactionId};
 use crate::error::WalError;
 use crate::limits::{SEGMENT_FILE_LEN_MAX, TRANSACTION_BYTES_MAX, TRANSACTIONS_MAX};
 use crate::name::LogName;
-use crate::record::{Fragment, fragment_at};
 use crate::recover::{RecoveryMode, Tail, recover_with};
 
 /// How to read a log.
@@ -37,6 +36,9 @@ pub struct Segment {
     pub name: LogName,
     /// LSN of its first entry that takes one, or of the next if there is none yet.
     pub first_lsn: Lsn,
+    /// LSN of the oldest transaction that was open where it begins; `first_lsn` if there was none. What stands behind needs the log from
+    /// here on.
+    pub oldest_open: Lsn,
     /// Entries in it, the segment entry left out.
     pub entry_count: u64,
     /// Length up to the end of the last entry.
@@ -274,14 +276,7 @@ impl<'a, 'd> Walk<'a, 'd> {
 
     fn segment(&mut self, name: LogName, bytes: &[u8]) -> Result<(), LogError> {
         let number = name.number.get() as u32;
-        // A file that was about to become a later one holds nothing that is still needed.
-        if let Fragment::Stale { start: 0, number: found } = fragment_at(bytes, 0, Some(number))
-            && found > number
-        {
-            self.scan.leftovers.push(name);
-            return Ok(());
-        }
-        let (segments_before, mut progress) = (self.scan.segments.len(), Progress::default());
+        let mut progress = Progress::default();
         let proves = |at: u64, payload: &[u8]| {
             Entry::parse(payload).is_ok_and(|entry| u64::from(entry.synced_len) > at)
         };
@@ -295,12 +290,10 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
         let report = report.map_err(|error| LogError::Record { name, error })?;
         let whole_len = progress.refused_at.unwrap_or(report.whole_len);
-        if self.scan.segments.len() == segments_before {
-            let stopped_before = self.stopped;
-            if stopped_before { &mut self.scan.unread } else { &mut self.scan.leftovers }.push(name);
+        let Some(segment) = self.scan.segments.last_mut().filter(|s| s.name == name) else {
+            if self.stopped { &mut self.scan.unread } else { &mut self.scan.leftovers }.push(name);
             return Ok(());
-        }
-        let segment = self.scan.segments.last_mut().expect("one was added");
+        };
         segment.whole_len = whole_len;
         segment.file_len = bytes.len() as u64;
         let cut_len = bytes.len() as u64 - whole_len;
@@ -357,7 +350,9 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
         self.scan.next_lsn = if entry.body.takes_lsn() { entry.lsn.next() } else { entry.lsn };
         if begins {
-            let empty = Segment { name, first_lsn: entry.lsn, entry_count: 0, whole_len: 0, file_len: 0 };
+            let first_lsn = entry.lsn;
+            let oldest_open = self.scan.open.keys().next().map_or(first_lsn, |id| Lsn::new(id.get()));
+            let empty = Segment { name, first_lsn, oldest_open, entry_count: 0, whole_len: 0, file_len: 0 };
             self.scan.segments.push(empty);
         } else if let Some(segment) = self.scan.segments.last_mut() {
             segment.entry_count += 1;
@@ -436,6 +431,11 @@ impl Transactions {
         Transactions::default()
     }
 
+    /// Whether its beginning was seen and its end was not.
+    pub fn is_open(&self, transaction: TransactionId) -> bool {
+        self.open.contains_key(&transaction)
+    }
+
     /// Takes the next entry and delivers what counts now.
     pub fn entry(
         &mut self,
@@ -480,12 +480,22 @@ pub fn read(
     options: ScanOptions,
     deliver: &mut dyn FnMut(Committed<'_>),
 ) -> Result<Scan, LogError> {
-    let low = scan(dir, options, &mut |_, _, _| {})?.low;
+    let before = scan(dir, options, &mut |_, _, _| {})?;
+    let lenient = matches!(options.mode, RecoveryMode::PointInTime | RecoveryMode::SkipAnyCorrupted);
     let (mut transactions, mut failed) = (Transactions::new(), Ok(()));
     let found = scan(dir, options, &mut |_, _, entry| {
+        let counts = options.archived || entry.lsn >= before.low;
+        if let Body::Commit(id) = entry.body
+            && counts
+            && !lenient
+            && !transactions.is_open(id)
+        {
+            let (expected, found) = (Lsn::new(id.get()), before.segments[0].first_lsn);
+            failed = failed.and(Err(LogError::Missing { expected, found }));
+        }
         if failed.is_ok() {
             failed = transactions.entry(entry, &mut |record| {
-                if options.archived || record.commit_lsn >= low {
+                if counts {
                     deliver(record);
                 }
             });

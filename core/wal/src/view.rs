@@ -22,6 +22,7 @@ pub fn dump(bytes: &[u8]) -> Dump {
             Fragment::Stale { start, number } => {
                 broken(&mut out, bytes, at, start, format_args!("a record of log {number}"))
             }
+            Fragment::Mark { start } => broken(&mut out, bytes, at, start, "an end mark"),
             Fragment::Torn { start } => broken(&mut out, bytes, at, start, "a record that the file cuts off"),
             Fragment::Bad { start, damage } => broken(&mut out, bytes, at, start, damage),
             Fragment::Unsupported { start, kind } => {
