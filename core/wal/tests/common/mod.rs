@@ -1,5 +1,7 @@
 //! One life of a log on a simulated disk, and what must be known about it afterwards.
 
+#![expect(clippy::disallowed_methods, reason = "tests have settings")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
