@@ -193,13 +193,15 @@ fn cut_off<'a>(
     Fragment::Torn { start }
 }
 
-/// Where a valid fragment stands behind the bad one at `at`, if anywhere. The length of the bad one may be what is wrong, so every
+/// Where another record starts behind the bad fragment at `at`, if anywhere. Middle and last fragments prove nothing: they may belong to
+/// the same record, of which a crash lost another part. The length of the bad one may be what is wrong, so every
 /// offset of its block is tried, and then the start of each later block.
 pub(crate) fn valid_behind(bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
     let is_record = |&place: &usize| {
         let kind = bytes.get(place + HEADER_LEN - 1).copied().unwrap_or(0);
         (FULL..=LAST + RECYCLABLE).contains(&kind)
-            && matches!(fragment_at(bytes, place, log_number), Fragment::Record { start, .. } if start == place)
+            && matches!(fragment_at(bytes, place, log_number),
+                Fragment::Record { kind: FULL | FIRST, start, .. } if start == place)
     };
     let next_block = (at - at % BLOCK_LEN + BLOCK_LEN).min(bytes.len());
     let in_block = (at + 1..next_block).find(is_record);
