@@ -5,11 +5,15 @@
 extern crate alloc;
 
 pub mod check;
+pub mod commit;
 pub mod error;
+pub mod limits;
+pub mod name;
 pub mod record;
 pub mod recover;
 pub mod view;
 
 pub use error::{Damage, WalError};
+pub use name::LogName;
 pub use record::{BLOCK_LEN, Framing};
 pub use recover::{RecoveryMode, Report, Tail, recover};

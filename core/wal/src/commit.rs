@@ -1,0 +1,646 @@
+//! Group commit as a machine: many submitters, one write and one sync per group.
+//!
+//! ```text
+//! Submit, Submit, Sync, Rotate ──▶ queue ──▶ group ──▶ Write ──▶ Sync ──▶ Settle each member
+//!                                             │ failed    │ failed
+//!                                             ▼           ▼
+//!                                        Cut, Sync     poisoned: every member, now and later, hears the reason
+//! ```
+//! 1. Whatever has queued up while the last group was written and synced becomes the next group.
+//! 2. A group is one [`Effect::Write`] at the end of the current file. The driver frames the payloads of [`Commit::group`] one behind
+//!    the other with [`record::append`]; the machine knows their lengths only.
+//! 3. Members that need no sync are settled after the write, the others after a sync that began behind it.
+//! 4. A failed write fails its group alone. Before anything else is written the file is cut back to its last good byte and the cut
+//!    is synced, so that nothing that was refused can come back. A cut that fails poisons.
+//! 5. A failed sync poisons for good and is never tried again: the bytes may be gone although a second sync succeeds.
+//! 6. [`Input::Rotate`] syncs the old file, makes the new one and its name durable, and only then goes on: so a file with records
+//!    proves that all of the file before it was synced.
+//!
+//! Invariants: at most one write is in flight, and none beside a sync that a member waits for; every submission that was taken is
+//! settled exactly once; those that wait for a sync are settled in the order of their bytes, and so are the others.
+//!
+//! ```
+//! use dolmen_base::Time;
+//! use dolmen_base::io::{BufferId, FileDone, FileNumber};
+//! use dolmen_wal::commit::{Commit, Effect, Input, Options, Submission};
+//! use dolmen_wal::record;
+//!
+//! let payloads = [&b"one"[..], b"two"];
+//! let mut commit = Commit::new(Options::default(), FileNumber::new(7), 0);
+//! for (i, payload) in payloads.iter().enumerate() {
+//!     let submission = Submission { buffer: BufferId::new(i as u64), len: payload.len() as u64, sync: None };
+//!     commit.handle(Time::ZERO, Input::Submit(submission)).unwrap();
+//! }
+//! let (mut file, mut syncs, mut settled) = (Vec::new(), 0, 0);
+//! while let Some(effect) = commit.poll() {
+//!     let id = match effect {
+//!         Effect::Write { id, name, offset, len } => {
+//!             let mut frames = Vec::new();
+//!             for buffer in commit.group() {
+//!                 let at = offset + frames.len() as u64;
+//!                 record::append(payloads[buffer.get() as usize], at, commit.framing(name.number), &mut frames);
+//!             }
+//!             assert_eq!(frames.len() as u64, len);
+//!             file.extend(frames);
+//!             id
+//!         }
+//!         Effect::File(effect) => {
+//!             syncs += 1;
+//!             effect.id
+//!         }
+//!         Effect::Settle { result, .. } => {
+//!             result.unwrap();
+//!             settled += 1;
+//!             continue;
+//!         }
+//!         Effect::Rotated { .. } => continue,
+//!     };
+//!     commit.handle(Time::ZERO, Input::Done(FileDone { id, result: Ok(()) })).unwrap();
+//! }
+//! // The first came alone, so it was the first group; here the second one waited for it.
+//! assert_eq!((syncs, settled, file.len()), (2, 2, 2 * (7 + 3)));
+//! ```
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+use dolmen_base::Time;
+use dolmen_base::io::{BufferId, EffectId, FileDone, FileEffect, FileNumber, FileOp, IoError};
+use dolmen_base::time::Duration;
+
+use crate::limits::RECORD_LEN_MAX;
+use crate::name::LogName;
+use crate::record::{self, Framing};
+
+/// When a record counts as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// When its file has been synced behind it.
+    #[default]
+    Always,
+    /// When the operating system has it; what was written is synced at most this long after.
+    Interval(Duration),
+    /// When the operating system has it; files are synced at rotation only.
+    Never,
+}
+
+/// How a machine is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// When a record counts as written, unless its submission says otherwise.
+    pub policy: Policy,
+    /// Whether frames carry their file's number (types 5-8).
+    pub recyclable: bool,
+    /// Length of a record that the driver puts before the first group of every file; `None`: there is none.
+    pub header_len: Option<u64>,
+    /// Submissions that may wait; more are refused.
+    pub queue_len_max: usize,
+    /// Payload bytes after which a group takes no further member, so that the first of a burst does not wait for all of it.
+    pub group_len_max: u64,
+    /// Bytes to reserve in every new file; 0: none.
+    pub preallocate_len: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            policy: Policy::Always,
+            recyclable: false,
+            header_len: None,
+            queue_len_max: 1 << 16,
+            group_len_max: 1 << 20,
+            preallocate_len: 0,
+        }
+    }
+}
+
+/// One record to append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Names the payload, held by the driver until it is settled. Unique among those not yet settled.
+    pub buffer: BufferId,
+    /// Its length in bytes.
+    pub len: u64,
+    /// `Some(true)`: wait for a sync, `Some(false)`: do not, `None`: as the policy says.
+    pub sync: Option<bool>,
+}
+
+/// A new file to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Its number; larger than every earlier one.
+    pub to: FileNumber,
+    /// A file that is no longer needed: it is renamed and written over instead of creating one.
+    pub recycle: Option<FileNumber>,
+}
+
+/// A fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Append a record.
+    Submit(Submission),
+    /// Settle `buffer` once everything that was submitted before is synced.
+    Sync {
+        /// Names the request; it has no payload.
+        buffer: BufferId,
+    },
+    /// Go on in a new file behind everything that was submitted before.
+    Rotate(Rotation),
+    /// An effect's answer.
+    Done(FileDone),
+    /// Time has passed; [`Commit::next_deadline`] says when this is due.
+    Tick,
+}
+
+/// A wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Frame the header (in a file's first group, if the options name one) and the payloads of [`Commit::group`], and write them.
+    Write {
+        /// For the answer.
+        id: EffectId,
+        /// The file.
+        name: LogName,
+        /// Where the frames begin.
+        offset: u64,
+        /// How long all of them are.
+        len: u64,
+    },
+    /// Anything else that concerns files.
+    File(FileEffect<LogName>),
+    /// A submission came to its end; the driver lets go of the payload.
+    Settle {
+        /// Which.
+        buffer: BufferId,
+        /// How it went.
+        result: Result<(), CommitError>,
+    },
+    /// A rotation came to its end; after an error the old file goes on.
+    Rotated {
+        /// What was asked for.
+        rotation: Rotation,
+        /// How it went.
+        result: Result<(), IoError>,
+    },
+}
+
+/// Why a submission that was taken was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// Its group could not be written; nothing of it is in the file. A later submission may succeed.
+    Write(IoError),
+    /// A sync or a cut failed: whether it is in the file is not known, and nothing is written any more.
+    Poisoned(IoError),
+}
+
+/// Why a submission was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The queue is full; try again when something was settled.
+    Full {
+        /// Submissions that wait.
+        len: usize,
+    },
+    /// A sync or a cut failed earlier.
+    Poisoned(IoError),
+    /// The payload is over its limit.
+    TooLarge {
+        /// Its length in bytes.
+        len: u64,
+        /// The most that is allowed.
+        max: u64,
+    },
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommitError::Write(error) => write!(f, "the log could not be written: {error}"),
+            CommitError::Poisoned(error) => poisoned(f, *error),
+        }
+    }
+}
+
+impl core::error::Error for CommitError {}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Full { len } => write!(f, "{len} records wait for the log already"),
+            Refused::Poisoned(error) => poisoned(f, *error),
+            Refused::TooLarge { len, max } => {
+                write!(f, "a record of {len} bytes is over the limit of {max}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Refused {}
+
+fn poisoned(f: &mut fmt::Formatter<'_>, error: IoError) -> fmt::Result {
+    write!(f, "the log could not be made durable ({error}) and takes nothing more until it is opened again")
+}
+
+/// The machine. See the [module](self).
+#[derive(Debug)]
+pub struct Commit {
+    options: Options,
+    file: FileNumber,
+    /// End of the good bytes.
+    len: u64,
+    /// End of the bytes that a sync covered.
+    synced_len: u64,
+    /// When the oldest byte behind `synced_len` was written.
+    dirty_since: Option<Time>,
+    queue: VecDeque<Item>,
+    group: Vec<Member>,
+    stage: Stage,
+    background: Option<Background>,
+    effects: VecDeque<Effect>,
+    next_id: EffectId,
+    poisoned: Option<IoError>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    buffer: BufferId,
+    /// Length of the payload; `None` for a sync request.
+    len: Option<u64>,
+    sync: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Member(Member),
+    Rotate(Rotation),
+}
+
+/// What the foreground waits for.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Idle,
+    Write { id: EffectId, len: u64 },
+    Sync { id: EffectId },
+    Cut { id: EffectId },
+    CutSync { id: EffectId },
+    Rotate { id: EffectId, rotation: Rotation, step: Step },
+}
+
+/// Steps of a rotation, in order.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    SyncOld,
+    Make,
+    Reserve,
+    SyncDir,
+}
+
+/// A sync that nobody waits for.
+#[derive(Clone, Copy, Debug)]
+struct Background {
+    id: EffectId,
+    file: FileNumber,
+    end: u64,
+    begun: Time,
+}
+
+impl Commit {
+    /// A machine that goes on in `file` behind its `len` bytes, all of them synced. The file exists and its name is durable.
+    pub fn new(options: Options, file: FileNumber, len: u64) -> Self {
+        Commit {
+            options,
+            file,
+            len,
+            synced_len: len,
+            dirty_since: None,
+            queue: VecDeque::new(),
+            group: Vec::new(),
+            stage: Stage::Idle,
+            background: None,
+            effects: VecDeque::new(),
+            next_id: EffectId::new(0),
+            poisoned: None,
+        }
+    }
+
+    /// Takes a fact. Only submissions, syncs and rotations can be refused; `Done` of an unknown id changes nothing.
+    pub fn handle(&mut self, now: Time, input: Input) -> Result<(), Refused> {
+        match input {
+            Input::Submit(Submission { buffer, len, sync }) => {
+                if len > RECORD_LEN_MAX {
+                    return Err(Refused::TooLarge { len, max: RECORD_LEN_MAX });
+                }
+                let sync = sync.unwrap_or(self.options.policy == Policy::Always);
+                self.push(Item::Member(Member { buffer, len: Some(len), sync }))?;
+            }
+            Input::Sync { buffer } => self.push(Item::Member(Member { buffer, len: None, sync: true }))?,
+            Input::Rotate(rotation) => self.push(Item::Rotate(rotation))?,
+            Input::Done(done) => self.done(now, done),
+            Input::Tick => {}
+        }
+        self.advance();
+        self.sync_if_due(now);
+        Ok(())
+    }
+
+    /// The next wish, if there is one.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due; `None`: not before another input.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let Policy::Interval(interval) = self.options.policy else { return None };
+        let waiting = self.background.is_some() || self.poisoned.is_some();
+        self.dirty_since.filter(|_| !waiting).map(|since| since + interval)
+    }
+
+    /// The members of the group that is being written, in order; sync requests are left out.
+    pub fn group(&self) -> impl Iterator<Item = BufferId> {
+        self.group.iter().filter(|m| m.len.is_some()).map(|m| m.buffer)
+    }
+
+    /// How the records of a file are framed.
+    pub fn framing(&self, file: FileNumber) -> Framing {
+        framing(self.options.recyclable, file)
+    }
+
+    /// The current file.
+    pub fn file(&self) -> FileNumber {
+        self.file
+    }
+
+    /// End of the current file's good bytes, those in flight left out.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the current file holds nothing yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// End of the current file's synced bytes.
+    pub fn synced_len(&self) -> u64 {
+        self.synced_len
+    }
+
+    /// Why nothing is written any more.
+    pub fn poisoned(&self) -> Option<IoError> {
+        self.poisoned
+    }
+
+    /// Whether nothing waits and nothing that somebody waits for is in flight.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle) && self.queue.is_empty() && self.effects.is_empty()
+    }
+
+    fn push(&mut self, item: Item) -> Result<(), Refused> {
+        if let Some(error) = self.poisoned {
+            return Err(Refused::Poisoned(error));
+        }
+        if self.queue.len() >= self.options.queue_len_max {
+            return Err(Refused::Full { len: self.queue.len() });
+        }
+        self.queue.push_back(item);
+        Ok(())
+    }
+
+    fn issue(&mut self, op: FileOp<LogName>) -> EffectId {
+        let id = self.take_id();
+        self.effects.push_back(Effect::File(FileEffect { id, op }));
+        id
+    }
+
+    fn take_id(&mut self) -> EffectId {
+        let id = self.next_id;
+        self.next_id = id.next();
+        id
+    }
+
+    fn name(&self) -> LogName {
+        LogName::live(self.file)
+    }
+
+    /// Starts what comes next, if nothing is in flight.
+    fn advance(&mut self) {
+        while matches!(self.stage, Stage::Idle) {
+            match self.queue.front() {
+                None => return,
+                Some(&Item::Rotate(rotation)) => {
+                    self.queue.pop_front();
+                    self.begin_rotation(rotation);
+                }
+                Some(Item::Member(_)) => self.begin_group(),
+            }
+        }
+    }
+
+    fn begin_group(&mut self) {
+        let mut payload_len = 0;
+        while let Some(&Item::Member(member)) = self.queue.front() {
+            if payload_len >= self.options.group_len_max {
+                break;
+            }
+            payload_len += member.len.unwrap_or(0);
+            self.group.push(member);
+            self.queue.pop_front();
+        }
+        let len = self.group_len();
+        if len == 0 {
+            return self.written();
+        }
+        let id = self.take_id();
+        self.effects.push_back(Effect::Write { id, name: self.name(), offset: self.len, len });
+        self.stage = Stage::Write { id, len };
+    }
+
+    /// Bytes of the group's frames at the end of the file.
+    fn group_len(&self) -> u64 {
+        let header = self.options.header_len.filter(|_| self.len == 0);
+        let payloads = self.group.iter().filter_map(|m| m.len);
+        if self.group.iter().all(|m| m.len.is_none()) {
+            return 0;
+        }
+        let mut end = self.len;
+        for len in header.into_iter().chain(payloads) {
+            let len = usize::try_from(len).expect("a payload over its limit is refused");
+            end += record::encoded_len(len, end, self.framing(self.file)) as u64;
+        }
+        end - self.len
+    }
+
+    fn done(&mut self, now: Time, FileDone { id, result }: FileDone) {
+        if let Some(background) = self.background.filter(|b| b.id == id) {
+            self.background = None;
+            return self.background_done(background, result);
+        }
+        match self.stage {
+            Stage::Write { id: wanted, len } if wanted == id => self.write_done(now, len, result),
+            Stage::Sync { id: wanted } if wanted == id => match result {
+                Ok(()) => {
+                    self.all_synced();
+                    self.stage = Stage::Idle;
+                    self.settle(|_| true, Ok(()));
+                }
+                Err(error) => self.poison(error),
+            },
+            Stage::Cut { id: wanted } if wanted == id => match result {
+                Ok(()) => {
+                    let id = self.issue(FileOp::Sync { name: self.name() });
+                    self.stage = Stage::CutSync { id };
+                }
+                Err(error) => self.poison(error),
+            },
+            Stage::CutSync { id: wanted } if wanted == id => match result {
+                Ok(()) => {
+                    self.all_synced();
+                    self.stage = Stage::Idle;
+                }
+                Err(error) => self.poison(error),
+            },
+            Stage::Rotate { id: wanted, rotation, step } if wanted == id => {
+                self.rotation_done(rotation, step, result);
+            }
+            _ => {}
+        }
+    }
+
+    fn write_done(&mut self, now: Time, len: u64, result: Result<(), IoError>) {
+        match result {
+            Ok(()) => {
+                self.len += len;
+                self.dirty_since.get_or_insert(now);
+                self.written();
+            }
+            Err(error) => {
+                self.settle(|_| true, Err(CommitError::Write(error)));
+                let id = self.issue(FileOp::Truncate { name: self.name(), len: self.len });
+                self.stage = Stage::Cut { id };
+            }
+        }
+    }
+
+    /// The group is in the file: settle who needs no sync, sync for the rest.
+    fn written(&mut self) {
+        self.settle(|m| !m.sync, Ok(()));
+        if self.group.is_empty() {
+            self.stage = Stage::Idle;
+        } else if self.synced_len == self.len {
+            self.stage = Stage::Idle;
+            self.settle(|_| true, Ok(()));
+        } else {
+            let id = self.issue(FileOp::Sync { name: self.name() });
+            self.stage = Stage::Sync { id };
+        }
+    }
+
+    fn all_synced(&mut self) {
+        self.synced_len = self.len;
+        self.dirty_since = None;
+    }
+
+    fn sync_if_due(&mut self, now: Time) {
+        // A sync that somebody waits for covers the same bytes.
+        let covered = matches!(self.stage, Stage::Sync { .. } | Stage::CutSync { .. });
+        if self.next_deadline().is_some_and(|at| at <= now) && !covered {
+            let id = self.issue(FileOp::Sync { name: self.name() });
+            self.background = Some(Background { id, file: self.file, end: self.len, begun: now });
+        }
+    }
+
+    fn background_done(&mut self, background: Background, result: Result<(), IoError>) {
+        if let Err(error) = result {
+            return self.poison(error);
+        }
+        // Meanwhile the file may have been left, or a foreground sync may have covered more.
+        if background.file == self.file && background.end > self.synced_len {
+            self.synced_len = background.end;
+            self.dirty_since = (self.len > self.synced_len).then_some(background.begun);
+        }
+    }
+
+    fn begin_rotation(&mut self, rotation: Rotation) {
+        if self.synced_len < self.len {
+            let id = self.issue(FileOp::Sync { name: self.name() });
+            self.stage = Stage::Rotate { id, rotation, step: Step::SyncOld };
+        } else {
+            self.make_file(rotation);
+        }
+    }
+
+    fn make_file(&mut self, rotation: Rotation) {
+        let to = LogName::live(rotation.to);
+        let op = match rotation.recycle {
+            Some(from) => FileOp::Rename { from: LogName::live(from), to },
+            None => FileOp::Create { name: to },
+        };
+        let id = self.issue(op);
+        self.stage = Stage::Rotate { id, rotation, step: Step::Make };
+    }
+
+    fn sync_dir(&mut self, rotation: Rotation) {
+        let id = self.issue(FileOp::SyncDir);
+        self.stage = Stage::Rotate { id, rotation, step: Step::SyncDir };
+    }
+
+    fn rotation_done(&mut self, rotation: Rotation, step: Step, result: Result<(), IoError>) {
+        match (step, result) {
+            (Step::SyncOld, Ok(())) => {
+                self.all_synced();
+                self.make_file(rotation);
+            }
+            (Step::Make, Ok(())) if self.options.preallocate_len > 0 && rotation.recycle.is_none() => {
+                let len = self.options.preallocate_len;
+                let id = self.issue(FileOp::Preallocate { name: LogName::live(rotation.to), len });
+                self.stage = Stage::Rotate { id, rotation, step: Step::Reserve };
+            }
+            // Reserving is a favour to later writes; if it fails, a write will tell.
+            (Step::Make, Ok(())) | (Step::Reserve, _) => self.sync_dir(rotation),
+            (Step::Make, Err(error)) => {
+                self.stage = Stage::Idle;
+                self.effects.push_back(Effect::Rotated { rotation, result: Err(error) });
+            }
+            (Step::SyncDir, Ok(())) => {
+                (self.file, self.len) = (rotation.to, 0);
+                self.all_synced();
+                self.stage = Stage::Idle;
+                self.effects.push_back(Effect::Rotated { rotation, result: Ok(()) });
+            }
+            (Step::SyncOld | Step::SyncDir, Err(error)) => self.poison(error),
+        }
+    }
+
+    /// Settles the members of the group that `which` names, in order, and takes them out of it.
+    fn settle(&mut self, which: impl Fn(&Member) -> bool, result: Result<(), CommitError>) {
+        for member in self.group.iter().filter(|m| which(m)) {
+            self.effects.push_back(Effect::Settle { buffer: member.buffer, result });
+        }
+        self.group.retain(|m| !which(m));
+    }
+
+    fn poison(&mut self, error: IoError) {
+        let error = *self.poisoned.get_or_insert(error);
+        if let Stage::Rotate { rotation, .. } = self.stage {
+            self.effects.push_back(Effect::Rotated { rotation, result: Err(error) });
+        }
+        self.stage = Stage::Idle;
+        self.settle(|_| true, Err(CommitError::Poisoned(error)));
+        for item in core::mem::take(&mut self.queue) {
+            self.effects.push_back(match item {
+                Item::Member(Member { buffer, .. }) => {
+                    Effect::Settle { buffer, result: Err(CommitError::Poisoned(error)) }
+                }
+                Item::Rotate(rotation) => Effect::Rotated { rotation, result: Err(error) },
+            });
+        }
+    }
+}
+
+pub(crate) fn framing(recyclable: bool, file: FileNumber) -> Framing {
+    // The format has room for the low half of the number.
+    if recyclable { Framing::Recyclable { log_number: file.get() as u32 } } else { Framing::Plain }
+}
