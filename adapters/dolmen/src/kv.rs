@@ -2,6 +2,8 @@
 //!
 //! Verbs that only read open for reading and leave every byte of the directory as it is.
 
+mod bench;
+
 use std::fs;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use dolmen_base::io::FileNumber;
-use dolmen_lsm::codecs::Codecs;
+use dolmen_lsm::merge::by_name;
 use dolmen_lsm::table::{FileBytes, Table};
 use dolmen_lsm::{manifest, view};
 use dolmen_store::{Db, Family, Options, ReadOptions, WriteBatch, WriteOptions};
@@ -35,6 +37,9 @@ pub struct Args {
     /// Keys and values are in hex, in arguments and in output
     #[arg(long, global = true)]
     hex: bool,
+    /// How merge operands are combined: uint64add, stringappend or max, or RocksDB's names of them
+    #[arg(long = "merge", value_name = "NAME", global = true)]
+    operator: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -47,9 +52,11 @@ enum Verb {
     Set { key: String, value: String },
     /// Delete a key
     Delete { key: String },
+    /// Add a merge operand to a key (with --merge NAME)
+    Merge { key: String, value: String },
     /// Delete every key from FROM up to TO, TO left out
     DeleteRange { from: String, to: String },
-    /// Print keys and values in order: KEY<TAB>VALUE
+    /// Print keys and values in order: `KEY<TAB>VALUE`
     Scan {
         /// First key
         #[arg(long)]
@@ -64,7 +71,7 @@ enum Verb {
         #[arg(long)]
         reverse: bool,
     },
-    /// Print every family: NAME<TAB>KEYHEX<TAB>VALUEHEX
+    /// Print every family: `NAME<TAB>KEYHEX<TAB>VALUEHEX`
     Dump,
     /// Print every family in the form that `import` reads
     Export,
@@ -72,8 +79,14 @@ enum Verb {
     Import { file: PathBuf },
     /// Write what is in memory to tables
     Flush,
-    /// Compact the family down to its last level
+    /// Compact the family down to its last level (refused: not built yet)
     Compact,
+    /// Make a copy in DIR2 that shares the tables by hard links
+    Checkpoint { dir2: PathBuf },
+    /// Read every block of every table and report damage by file and offset
+    Verify,
+    /// Measure one kind of work after the other in a database of its own
+    Bench(bench::Args),
     /// Print numbers about the database
     Stats,
     /// Print a table or MANIFEST as text
@@ -107,24 +120,36 @@ fn run_to(args: Args, out: &mut dyn Write) -> Result<()> {
     }
     let path = args.path.as_deref().context("this verb needs --path DIR")?;
     let text = Text { hex: args.hex };
+    let options = options(args.operator.as_deref())?;
     match args.verb {
-        Verb::Get { .. } | Verb::Scan { .. } | Verb::Dump | Verb::Export | Verb::Stats => {
-            let db = Db::open_read_only(path, Options::default())?;
+        Verb::Get { .. } | Verb::Scan { .. } | Verb::Dump | Verb::Export | Verb::Stats | Verb::Verify => {
+            let db = Db::open_read_only(path, options)?;
             read(&db, &args.cf, &args.verb, text, out)
         }
+        Verb::Compact => {
+            bail!("compaction is not built yet; RocksDB's `ldb --db={} compact` does it", path.display())
+        }
+        Verb::Merge { .. } if args.operator.is_none() => {
+            bail!("merge needs --merge uint64add, stringappend or max")
+        }
+        Verb::Bench(bench) => bench::run(path, &bench, out),
         _ => {
-            let db = Db::open(path, Options::default())?;
+            let db = Db::open(path, options)?;
             write(&db, &args.cf, &args.verb, text)?;
-            db.close()?;
-            // An engine that keeps nothing must not say that it did.
-            ensure!(
-                path.join("CURRENT").exists(),
-                "{}: nothing was written: no CURRENT file",
-                path.display()
-            );
-            Ok(())
+            Ok(db.close()?)
         }
     }
+}
+
+fn options(operator: Option<&str>) -> Result<Options> {
+    let mut options = Options::default();
+    if let Some(name) = operator {
+        let found = by_name(name).with_context(|| {
+            format!("there is no merge operator {name}; there are uint64add, stringappend and max")
+        })?;
+        options.default_family.merge_operator = Some(found.into());
+    }
+    Ok(options)
 }
 
 fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut dyn Write) -> Result<()> {
@@ -146,6 +171,7 @@ fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut dyn Write) -> Resu
                 out.write_all(b"\n")
             })
         }
+        Verb::Verify => Ok(writeln!(out, "ok: {} entries in tables", db.verify()?)?),
         Verb::Stats => Ok(writeln!(out, "{:#?}", db.stats())?),
         _ => dump(db, out),
     }
@@ -195,7 +221,8 @@ fn write(db: &Db, cf: &str, verb: &Verb, text: Text) -> Result<()> {
         Verb::Delete { key } => batch.delete(id()?, &text.parse(key)?),
         Verb::DeleteRange { from, to } => batch.delete_range(id()?, &text.parse(from)?, &text.parse(to)?),
         Verb::Import { file } => return import(db, file),
-        Verb::Compact => return Ok(db.compact_range(&family(db, cf)?, None, None)?),
+        Verb::Merge { key, value } => batch.merge(id()?, &text.parse(key)?, &text.parse(value)?),
+        Verb::Checkpoint { dir2 } => return Ok(db.checkpoint(dir2)?),
         _ => return Ok(db.flush()?),
     }
     db.write(batch, WriteOptions::default())?;
@@ -254,7 +281,8 @@ fn inspect(path: &Path, entries: bool, out: &mut dyn Write) -> Result<()> {
     let number = file_number(path);
     if view::is_table(&bytes) {
         let source = FileBytes(&bytes);
-        let table = Table::open(&source, number, len, &Codecs::new()).with_context(|| name.to_string())?;
+        let table =
+            Table::open(&source, number, len, &dolmen_store::codecs()).with_context(|| name.to_string())?;
         view::table(&table, &source, entries, &mut line).with_context(|| name.to_string())?;
     } else {
         let manifest = manifest::read(&bytes, number).with_context(|| name.to_string())?;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dolmen_base::io::IoError;
+use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
 use dolmen_lsm::merge::MergeOperator;
+use dolmen_wal::WalError;
 
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +38,16 @@ pub struct Options {
     pub default_family: FamilyOptions,
     /// Options by family name.
     pub families: Vec<(String, FamilyOptions)>,
-    /// Threads for flushes and compactions.
-    pub background_threads: usize,
+    /// Block compressions that are plugged in: by default LZ4, Zstandard, Snappy and Deflate.
+    pub codecs: Codecs,
+}
+
+impl Options {
+    /// The options of a family by its name.
+    pub fn of_family(&self, name: &str) -> FamilyOptions {
+        let named = self.families.iter().find(|(n, _)| n == name);
+        named.map_or_else(|| self.default_family.clone(), |(_, options)| options.clone())
+    }
 }
 
 /// Options of one column family.
@@ -60,7 +70,7 @@ impl Default for Options {
             write_buffer_bytes: 64 << 20,
             default_family: FamilyOptions { merge_operator: None, compression: 4, bloom_bits_per_key: 10 },
             families: Vec::new(),
-            background_threads: 2,
+            codecs: crate::codecs::codecs(),
         }
     }
 }
@@ -158,6 +168,13 @@ pub enum StoreError {
         /// What is wrong.
         error: ReadError,
     },
+    /// A log is damaged in a way that is no torn tail.
+    Log {
+        /// The log's name.
+        file: String,
+        /// What is wrong.
+        error: WalError,
+    },
     /// A call to the file system failed.
     Io {
         /// The file's name.
@@ -188,6 +205,7 @@ impl fmt::Display for StoreError {
         match self {
             StoreError::Read { file, error } => write!(f, "{file}: {error}"),
             StoreError::Io { file, error } => write!(f, "{file}: {error}"),
+            StoreError::Log { file, error } => write!(f, "{file}: {error}"),
             StoreError::Locked { dir } => {
                 write!(f, "{dir} is open in another process; stop it, or open a checkpoint")
             }
@@ -214,12 +232,10 @@ pub struct Stats {
     pub batches: u64,
     /// Records written since open.
     pub records: u64,
-    /// Bytes in the present logs.
+    /// Bytes in the present log.
     pub wal_bytes: u64,
     /// Flushes done since open.
     pub flushes: u64,
-    /// Compactions done since open.
-    pub compactions: u64,
     /// Bytes in memtables.
     pub memtable_bytes: u64,
     /// Block cache: hits since open.

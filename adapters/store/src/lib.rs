@@ -7,15 +7,26 @@
 //!   reader sees any of it.
 //! * Completion is a callback ([`Db::submit`]) or a parked thread ([`Db::write`]).
 //! * A batch is atomic across column families.
+//! * The directory is RocksDB's: logs, tables of format_version 5, MANIFEST and CURRENT; no OPTIONS file, so that every RocksDB opens it.
+//! * Full memtables become tables of level 0. Nothing is compacted here yet: deeper levels are read where RocksDB made them.
+#![forbid(unsafe_code)]
 
 mod api;
-mod model;
+mod codecs;
+mod commit;
+mod db;
+mod memtable;
+mod open;
+mod tables;
+mod view;
 
 pub use api::{
     Completion, Family, FamilyOptions, Options, ReadOptions, Stats, StoreError, SyncPolicy, WriteError,
     WriteOptions,
 };
-pub use model::{Db, DbIter, Snapshot};
+pub use codecs::codecs;
+pub use db::{Db, Snapshot};
+pub use view::DbIter;
 
 pub use dolmen_lsm::batch::WriteBatch;
 pub use dolmen_lsm::key::{FamilyId, SequenceNumber};

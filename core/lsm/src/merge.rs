@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+mod operators;
+pub use operators::{Max, StringAppend, UInt64Add, by_name};
+
 /// Combines a value with merge operands. Must be deterministic; called from several threads.
 pub trait MergeOperator: Send + Sync {
     /// The name that RocksDB stores in table properties and checks at open.

@@ -1,3 +1,27 @@
-//! Redis protocol frames and commands.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+pub mod check;
+pub mod command;
+pub mod connection;
+pub mod fault;
+pub mod float80;
+pub mod glob;
+pub mod int;
+mod keys;
+pub mod keyspace;
+pub mod limits;
+pub mod naive;
+pub mod options;
+pub mod reply;
+pub mod request;
+pub mod scan;
+mod server;
+pub mod session;
+mod strings;

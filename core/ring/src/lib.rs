@@ -12,6 +12,11 @@
 //! | [`slots`], [`cassandra`] | Redis Cluster slots; Cassandra's tokens, replicas and allocators |
 //! | [`replicas`] | distinct nodes over zones and racks |
 //! | [`placement`] | all of them by name, built, changed, shared |
+//! | [`wire`] | the serialised form and the fingerprint |
+//! | [`analysis`], [`plan`] | arcs, balance, movement, disruption; the rebalance plan |
+//! | [`config`] | readers of other systems' configurations |
+//! | [`viz`] | SVG and HTML |
+//! | [`naive`], [`check`] | the plain twins; the fuzz bodies |
 #![no_std]
 #![forbid(unsafe_code)]
 

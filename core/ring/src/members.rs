@@ -248,6 +248,17 @@ impl Members {
         Ok(core::mem::replace(&mut slot.ok_or(RingError::UnknownNode)?.weight, weight))
     }
 
+    /// Moves a node to another zone and rack.
+    ///
+    /// # Errors
+    /// [`RingError::UnknownNode`], and what [`Node::with_place`] says.
+    pub fn set_place(&mut self, id: NodeId, zone: &str, rack: &str) -> Result<(), RingError> {
+        let slot =
+            self.slots.get_mut(id.get() as usize).and_then(Option::as_mut).ok_or(RingError::UnknownNode)?;
+        *slot = slot.clone().with_place(zone, rack)?;
+        Ok(())
+    }
+
     /// The node with this id.
     pub fn get(&self, id: NodeId) -> Option<&Node> {
         self.slots.get(id.get() as usize)?.as_ref()

@@ -141,7 +141,7 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -164,7 +164,8 @@ pub struct Settings {
     pub vnodes: u32,
     /// Probes of multi-probe.
     pub probes: u32,
-    /// Slots of a Maglev table; 0 takes 65,537 or the first prime above 100 a node, whichever is more.
+    /// Slots of a Maglev table; 0 takes 65,537 or the first prime above 100 a node, whichever is more, when the table is
+    /// first built, and keeps it.
     pub table_size: u32,
     /// Nodes that AnchorHash or DxHash have room for; 0 takes room to spare.
     pub capacity: u32,
@@ -216,7 +217,11 @@ impl Placement {
     ///
     /// # Errors
     /// What the algorithm says of its settings, weights and capacity.
-    pub fn new(members: Members, settings: Settings) -> Result<Self, RingError> {
+    pub fn new(members: Members, mut settings: Settings) -> Result<Self, RingError> {
+        if matches!(settings.kind, Kind::Maglev | Kind::MaglevEnvoy) {
+            // Decided once: a table that grew with the nodes would move nearly every key.
+            settings.table_size = table_size(&settings, members.owning().count())?;
+        }
         let table = build(&members, &settings)?;
         Ok(Placement { settings, members, table })
     }
@@ -367,6 +372,14 @@ impl Placement {
         result
     }
 
+    /// Moves a node to another zone and rack. Owners stay; replica lists may change.
+    ///
+    /// # Errors
+    /// As [`Members::set_place`].
+    pub fn set_place(&mut self, id: NodeId, zone: &str, rack: &str) -> Result<(), RingError> {
+        self.members.set_place(id, zone, rack)
+    }
+
     /// This placement as readers share it: taking it never waits for a writer, and a later change leaves it as it is.
     pub fn snapshot(self: &Arc<Self>) -> Arc<Self> {
         Arc::clone(self)
@@ -449,10 +462,8 @@ fn build(members: &Members, settings: &Settings) -> Result<Table, RingError> {
         Kind::Flip => Table::Positional(Positional::new(Choice::Flip, members)?),
         Kind::Rendezvous => Table::Rendezvous(Rendezvous::new(members)?),
         Kind::WeightedRendezvous => Table::Weighted(WeightedRendezvous::new(members)),
-        Kind::Maglev => Table::Maglev(Maglev::new(members, table_size(settings, owning)?, TurnOrder::Name)?),
-        Kind::MaglevEnvoy => {
-            Table::Maglev(Maglev::new(members, table_size(settings, owning)?, TurnOrder::List)?)
-        }
+        Kind::Maglev => Table::Maglev(Maglev::new(members, settings.table_size, TurnOrder::Name)?),
+        Kind::MaglevEnvoy => Table::Maglev(Maglev::new(members, settings.table_size, TurnOrder::List)?),
         Kind::MultiProbe => Table::MultiProbe(MultiProbe::new(members, settings.probes)?),
         Kind::Anchor => Table::Anchor(Anchor::new(members, spare(owning + owning / 10 + 16))?),
         Kind::Dx => Table::Dx(Dx::new(members, spare(owning + owning / 10 + 16))?),

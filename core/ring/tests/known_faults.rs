@@ -187,3 +187,13 @@ fn bad_input_is_refused() {
         assert_eq!(empty.remove(id), Err(RingError::UnknownNode));
     }
 }
+
+/// A Maglev table keeps its size when nodes come: one that grew with them would move nearly every key.
+#[test]
+fn a_maglev_table_does_not_move_everything_when_it_grows() {
+    let before = Placement::new(Members::numbered(700), Settings::new(Kind::Maglev)).unwrap();
+    let mut after = before.clone();
+    after.add(Node::new("one-more").unwrap()).unwrap();
+    let moved = (0..20_000u64).filter(|&k| before.algorithm().owner(k) != after.algorithm().owner(k)).count();
+    assert!(moved < 2000, "{moved} of 20000");
+}

@@ -445,18 +445,16 @@ fn a_snapshot_outlives_changes_and_readers_never_wait() {
     use std::sync::Arc;
     let current = Arc::new(arc_swap::ArcSwap::from_pointee(place(Members::numbered(5), Kind::Ring)));
     let old = current.load_full();
-    let reader = {
-        let current = Arc::clone(&current);
-        std::thread::spawn(move || {
-            (0..10_000u64).all(|i| current.load().algorithm().owner(mix64(i)).is_some())
-        })
-    };
-    for i in 0..50 {
-        let mut next = (*current.load_full()).clone();
-        next.add(Node::new(&format!("extra-{i}")).unwrap()).unwrap();
-        current.store(Arc::new(next));
-    }
-    assert!(reader.join().unwrap());
+    std::thread::scope(|scope| {
+        let reader =
+            scope.spawn(|| (0..10_000u64).all(|i| current.load().algorithm().owner(mix64(i)).is_some()));
+        for i in 0..50 {
+            let mut next = (*current.load_full()).clone();
+            next.add(Node::new(&format!("extra-{i}")).unwrap()).unwrap();
+            current.store(Arc::new(next));
+        }
+        assert!(reader.join().unwrap());
+    });
     assert_eq!(old.members().len(), 5);
     assert_eq!(current.load().members().len(), 55);
     assert_eq!(*old, place(Members::numbered(5), Kind::Ring));

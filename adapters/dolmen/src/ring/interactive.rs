@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use dolmen_ring::analysis::{Movement, movement};
 use dolmen_ring::wire::{encode, fingerprint};
-use dolmen_ring::{Members, Node, NodeId, Placement, RingError, Weight};
+use dolmen_ring::{Node, NodeId, Placement, RingError, Weight};
 
 use super::demo::print_loads;
 use super::route::load;
@@ -210,14 +210,7 @@ impl Lab {
     fn relocate(&mut self, name: &str, place: &str) -> anyhow::Result<Movement> {
         let id = self.find(name)?;
         let (zone, rack) = place.split_once('/').unwrap_or((place, ""));
-        let moved_node = |(other, node): (NodeId, &Node)| {
-            if other == id { node.clone().with_place(zone, rack) } else { Ok(node.clone()) }
-        };
-        let nodes = self.placement.members().iter().map(moved_node).collect::<Result<Vec<_>, RingError>>()?;
-        self.change(|p| {
-            *p = Placement::new(Members::from_nodes(nodes)?, *p.settings())?;
-            Ok(())
-        })
+        self.change(|p| p.set_place(id, zone, rack))
     }
 
     fn find(&self, name: &str) -> anyhow::Result<NodeId> {

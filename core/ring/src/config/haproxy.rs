@@ -1,5 +1,6 @@
 //! HAProxy's `server` lines with their ids and weights, the backend's `hash-type` and `hash-balance-factor`.
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -46,8 +47,10 @@ pub fn read_haproxy(text: &str) -> Result<HaproxyBackend, RingError> {
                 backend.factor = factor.parse().map_err(|_| at("a factor above 100, or 0"))?;
             }
             ["server", name, _address, options @ ..] => {
-                let id = backend.free_id();
-                let server = server(options, id).ok_or(at("weight 0 to 256 and id above 0"))?;
+                let server = server(options).ok_or(at("weight 0 to 256 and id above 0"))?;
+                if server.id != 0 && backend.servers.iter().any(|s| s.id == server.id) {
+                    return Err(at("an id that no earlier server has"));
+                }
                 if backend.names.iter().any(|n| n == name) {
                     return Err(RingError::DuplicateName { index: backend.names.len() });
                 }
@@ -58,6 +61,7 @@ pub fn read_haproxy(text: &str) -> Result<HaproxyBackend, RingError> {
             _ => {}
         }
     }
+    backend.assign_ids();
     let ring = HaproxyRing::new(backend.servers, backend.factor)?;
     let key_hash =
         backend.key_hash.ok_or(RingError::Unsupported { what: "a backend without hash-type consistent" })?;
@@ -73,9 +77,16 @@ struct Backend {
 }
 
 impl Backend {
-    /// HAProxy gives a server without an id the lowest free one.
-    fn free_id(&self) -> u32 {
-        (1..).find(|id| self.servers.iter().all(|s| s.id != *id)).unwrap_or(1)
+    /// Servers without an id (0 until then) get, as in HAProxy, the lowest free one from their place in the list on, places
+    /// counted from 1.
+    fn assign_ids(&mut self) {
+        let mut used: BTreeSet<u32> = self.servers.iter().map(|s| s.id).collect();
+        for (server, place) in self.servers.iter_mut().zip(1u32..) {
+            if server.id == 0 {
+                server.id = (place..).find(|id| !used.contains(id)).unwrap_or(place);
+                used.insert(server.id);
+            }
+        }
     }
 }
 
@@ -98,8 +109,8 @@ fn key_hash(words: &[&str]) -> Result<KeyHash, RingError> {
     Ok(KeyHash { function, avalanche: rest.get(1) == Some(&"avalanche") })
 }
 
-fn server(options: &[&str], free_id: u32) -> Option<Server> {
-    let mut server = Server { id: free_id, weight: 1 };
+fn server(options: &[&str]) -> Option<Server> {
+    let mut server = Server { id: 0, weight: 1 };
     let mut words = options.iter();
     while let Some(word) = words.next() {
         match *word {

@@ -23,8 +23,7 @@ pub enum Distribution {
 pub struct TwemproxyPool {
     /// The pool's name.
     pub name: String,
-    /// The servers by the names that are hashed, in the order of those names, which is the order in which twemproxy keeps
-    /// them.
+    /// The servers by the names that are hashed, shorter names first and then by their bytes: twemproxy's own order.
     pub members: Members,
     /// The hash of keys.
     pub hash: Hash32,
@@ -115,7 +114,7 @@ impl<'t> Fields<'t> {
     }
 
     fn pool(mut self) -> Result<TwemproxyPool, RingError> {
-        self.servers.sort_by(|a, b| a.0.cmp(&b.0));
+        self.servers.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then(a.cmp(b)));
         let nodes = self.servers.iter().map(|(name, weight)| Ok(Node::new(name)?.with_weight(*weight)));
         let members = Members::from_nodes(nodes.collect::<Result<Vec<_>, RingError>>()?)?;
         let hash_tag = match self.hash_tag.as_bytes() {

@@ -1,0 +1,351 @@
+//! Opening: CURRENT → MANIFEST → versions → logs, and the first writes of a new process.
+//!
+//! 1. CURRENT names the MANIFEST. Without it, tables or logs in the directory are an error; a directory with none of them is empty, even
+//!    if a crash left the beginnings of a new database.
+//! 2. The MANIFEST's edits give the families, their tables and the log number of each.
+//! 3. Logs from the smallest log number on are replayed in order; each family takes what is in none of its tables.
+//! 4. Unless opened for reading: a new MANIFEST with everything known so far, CURRENT switched to it by a rename, a new log, what was
+//!    replayed flushed, files that nothing names deleted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use dolmen_base::io::{Directory, Entry, FileNumber, IoError, OpenMode, read_file};
+use dolmen_lsm::batch::BatchView;
+use dolmen_lsm::edit::VersionEdit;
+use dolmen_lsm::error::{Feature, ReadError};
+use dolmen_lsm::filename::{FileName, current_text, parse_current};
+use dolmen_lsm::key::{FamilyId, SequenceNumber};
+use dolmen_lsm::manifest::{self, Tail};
+use dolmen_lsm::version::VersionBuilder;
+use dolmen_wal::{RecoveryMode, recover};
+
+use crate::api::{Family, Options, StoreError};
+use crate::commit::{Commit, enter_records};
+use crate::db::{Inner, NoFile};
+use crate::memtable::Memtable;
+use crate::tables::Source;
+use crate::view::{FamilyView, LEVELS, View};
+
+const COMPARATOR: &str = "leveldb.BytewiseComparator";
+/// Largest MANIFEST, log or CURRENT that is read into memory.
+const META_LEN_MAX: u64 = 4 << 30;
+
+/// One family as the MANIFEST has it.
+struct FamilyState {
+    name: String,
+    log_number: FileNumber,
+    version: VersionBuilder,
+}
+
+/// The database as the MANIFEST has it.
+struct State {
+    families: BTreeMap<u32, FamilyState>,
+    next_file: FileNumber,
+    sequence: u64,
+    family_max: FamilyId,
+    epoch: u64,
+}
+
+/// Opens a database in `dir`. With `read_only` nothing in the directory is changed, not even a lock is taken.
+pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -> Result<Inner, StoreError> {
+    let at_dir = |error| StoreError::Io { file: dir.display(), error };
+    let lock = if read_only {
+        None
+    } else {
+        Some(dir.lock("LOCK").map_err(|error| match error {
+            IoError::Locked => StoreError::Locked { dir: dir.display() },
+            error => at_dir(error),
+        })?)
+    };
+    let files = dir.list().map_err(at_dir)?;
+    let state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
+    let source = Arc::new(Source::new(dir.clone(), options.block_cache_bytes));
+    let view = open_view(&state, &options, &source)?;
+    let mut sequence = state.sequence;
+    let logs = replay(&*dir, &files, &state, &view, &mut sequence)?;
+    let commit = blank_commit(&state, &options, sequence);
+    let inner = Inner {
+        dir,
+        codecs: options.codecs.clone(),
+        options,
+        source,
+        view: ArcSwap::from_pointee(view),
+        visible: sequence.into(),
+        queue: Default::default(),
+        commit: commit.into(),
+        counters: Default::default(),
+        read_only,
+        _lock: lock,
+    };
+    if !read_only {
+        begin(&inner, &files, logs)?;
+    }
+    Ok(inner)
+}
+
+fn read_state(dir: &dyn Directory, files: &[Entry], create: bool) -> Result<State, StoreError> {
+    let mut state = State {
+        families: BTreeMap::new(),
+        next_file: FileNumber::new(1),
+        sequence: 0,
+        family_max: FamilyId::new(0),
+        epoch: 0,
+    };
+    let default = || FamilyState {
+        name: "default".to_owned(),
+        log_number: FileNumber::new(0),
+        version: VersionBuilder::new(Default::default()),
+    };
+    state.families.insert(0, default());
+    let current = match read_file(dir, "CURRENT", META_LEN_MAX) {
+        Ok(text) => text,
+        Err(IoError::NotFound) => {
+            let is_data = |e: &&Entry| {
+                matches!(
+                    FileName::parse(&e.name),
+                    Some(
+                        FileName::Table(_) | FileName::LevelDbTable(_) | FileName::Log(_) | FileName::Blob(_)
+                    )
+                )
+            };
+            let orphans = files.iter().filter(is_data).count();
+            if create && orphans == 0 {
+                state.next_file = after_all(files, state.next_file);
+                return Ok(state);
+            }
+            return Err(StoreError::NoDatabase { dir: dir.display(), orphans });
+        }
+        Err(error) => return Err(StoreError::Io { file: "CURRENT".into(), error }),
+    };
+    let number =
+        parse_current(&current).map_err(|error| StoreError::Read { file: "CURRENT".into(), error })?;
+    let file = FileName::Manifest(number).to_string();
+    let read = |error| StoreError::Read { file: file.clone(), error };
+    let bytes =
+        read_file(dir, &file, META_LEN_MAX).map_err(|error| StoreError::Io { file: file.clone(), error })?;
+    let found = manifest::read(&bytes, number).map_err(read)?;
+    if let Tail::Damaged(error) = found.tail {
+        return Err(read(error));
+    }
+    if found.edits.is_empty() {
+        return Err(StoreError::Invalid(format!(
+            "{file} holds no whole version edit; restore it, or CURRENT, from a backup"
+        )));
+    }
+    // A group of edits takes effect as one; a crash can cut it off at the end.
+    let mut group = Vec::new();
+    for edit in &found.edits {
+        group.push(edit);
+        if edit.atomic_group_remaining.unwrap_or(0) == 0 {
+            group.drain(..).try_for_each(|e| state.apply(e, &file))?;
+        }
+    }
+    state.next_file = after_all(files, state.next_file);
+    Ok(state)
+}
+
+/// The first number behind all numbers in the directory: files that nothing names must not be taken for new ones.
+fn after_all(files: &[Entry], next: FileNumber) -> FileNumber {
+    let numbers = files.iter().filter_map(|e| FileName::parse(&e.name)?.number());
+    numbers.map(FileNumber::next).fold(next, FileNumber::max)
+}
+
+impl State {
+    fn apply(&mut self, edit: &VersionEdit, file: &str) -> Result<(), StoreError> {
+        let invalid = |e: &dyn core::fmt::Display| StoreError::Invalid(format!("{file}: {e}"));
+        self.next_file = edit.next_file_number.map_or(self.next_file, |n| n.max(self.next_file));
+        self.sequence = edit.last_sequence.map_or(self.sequence, |s| s.get().max(self.sequence));
+        self.family_max =
+            edit.family_max.map_or(self.family_max, |f| f.max(self.family_max)).max(edit.family);
+        let id = edit.family.get();
+        if let Some(name) = &edit.family_add {
+            let version = VersionBuilder::new(Default::default());
+            self.families
+                .insert(id, FamilyState { name: name.clone(), log_number: FileNumber::new(0), version });
+        }
+        if edit.family_drop {
+            self.families.remove(&id);
+            return Ok(());
+        }
+        if edit.comparator.as_ref().is_some_and(|c| c != COMPARATOR) {
+            let error = ReadError::Unsupported { file: FileNumber::new(0), what: Feature::Comparator };
+            return Err(StoreError::Read { file: file.to_owned(), error });
+        }
+        // RocksDB writes edits of a family that was dropped meanwhile; they mean nothing.
+        let Some(family) = self.families.get_mut(&id) else { return Ok(()) };
+        family.log_number = edit.log_number.unwrap_or(family.log_number);
+        family.version.apply(edit).map_err(|e| invalid(&e))?;
+        self.epoch = edit.new_files.iter().map(|f| f.epoch_number).fold(self.epoch, u64::max);
+        Ok(())
+    }
+}
+
+fn open_view(state: &State, options: &Options, source: &Source) -> Result<View, StoreError> {
+    let mut view = View::default();
+    for (&id, family) in &state.families {
+        let version = family.version.clone().finish().map_err(|e| StoreError::Invalid(e.to_string()))?;
+        let mut tables = BTreeMap::new();
+        for meta in (0..LEVELS).flat_map(|level| version.level(level)) {
+            let table = source.open_table(meta.clone(), &options.codecs).map_err(|error| {
+                StoreError::Read { file: FileName::Table(meta.number).to_string(), error }
+            })?;
+            tables.insert(meta.number, Arc::new(table));
+        }
+        let name: Arc<str> = family.name.as_str().into();
+        let opened = FamilyView {
+            options: options.of_family(&name),
+            family: Family { id: FamilyId::new(id), name },
+            memtable: Arc::new(Memtable::default()),
+            version: Arc::new(version),
+            tables: Arc::new(tables),
+        };
+        view.families.insert(id, Arc::new(opened));
+    }
+    Ok(view)
+}
+
+/// Replays the logs that any family needs, in order; the numbers of all logs come back.
+fn replay(
+    dir: &dyn Directory,
+    files: &[Entry],
+    state: &State,
+    view: &View,
+    sequence: &mut u64,
+) -> Result<Vec<FileNumber>, StoreError> {
+    let mut logs: Vec<_> = files
+        .iter()
+        .filter_map(|e| match FileName::parse(&e.name) {
+            Some(FileName::Log(number)) => Some(number),
+            _ => None,
+        })
+        .collect();
+    logs.sort();
+    let needed = state.families.values().map(|f| f.log_number).min().unwrap_or_default();
+    for &number in logs.iter().filter(|&&n| n >= needed) {
+        let file = FileName::Log(number).to_string();
+        let bytes = read_file(dir, &file, META_LEN_MAX)
+            .map_err(|error| StoreError::Io { file: file.clone(), error })?;
+        let wanted =
+            |family: FamilyId| state.families.get(&family.get()).is_some_and(|f| number >= f.log_number);
+        let mut failed = None;
+        let recovered =
+            recover(&bytes, Some(number.get() as u32), RecoveryMode::TornTail, &mut |at, record| {
+                match BatchView::parse(record) {
+                    Ok(batch) => {
+                        enter_records(view, &batch, wanted);
+                        *sequence = (*sequence)
+                            .max((batch.sequence().get() + u64::from(batch.count())).saturating_sub(1));
+                    }
+                    Err(error) => failed = failed.or(Some(error.in_file(number, at))),
+                }
+            });
+        if let Some(error) = failed {
+            return Err(StoreError::Read { file, error });
+        }
+        recovered.map_err(|error| StoreError::Log { file, error })?;
+    }
+    Ok(logs)
+}
+
+fn blank_commit(state: &State, options: &Options, sequence: u64) -> Commit {
+    Commit {
+        log: Arc::new(NoFile),
+        log_number: FileNumber::new(0),
+        log_len: 0,
+        old_logs: Vec::new(),
+        sequence,
+        next_file: state.next_file,
+        manifest: Arc::new(NoFile),
+        manifest_number: FileNumber::new(0),
+        manifest_len: 0,
+        family_max: state.family_max,
+        epoch: state.epoch,
+        poisoned: None,
+        failed: None,
+        closed: false,
+        unsynced: false,
+        last_sync: Instant::now(),
+        flush_at: options.write_buffer_bytes,
+    }
+}
+
+/// The first writes: MANIFEST, CURRENT, log; then the flush of what was replayed, and the deletion of what nothing names.
+fn begin(inner: &Inner, files: &[Entry], logs: Vec<FileNumber>) -> Result<(), StoreError> {
+    let mut guard = inner.commit.lock();
+    let c = &mut *guard;
+    let dir = &inner.dir;
+    let io = |file: String| move |error| StoreError::Io { file, error };
+    c.manifest_number = c.take_number();
+    let manifest = FileName::Manifest(c.manifest_number).to_string();
+    c.manifest = dir.open(&manifest, OpenMode::CreateNew).map_err(io(manifest))?;
+    c.log_number = c.take_number();
+    let view = inner.view.load_full();
+    let edits = snapshot_edits(c, &view, &logs);
+    inner.log_edits(c, &edits)?;
+    let temp = FileName::Temp(c.manifest_number).to_string();
+    // A temporary file of that name can only be left over.
+    let _ = dir.delete(&temp);
+    let current = dir.open(&temp, OpenMode::CreateNew).map_err(io(temp.clone()))?;
+    current
+        .append(current_text(c.manifest_number).as_bytes())
+        .and_then(|()| current.sync())
+        .map_err(io(temp.clone()))?;
+    dir.sync().map_err(io(dir.display()))?;
+    dir.rename(&temp, "CURRENT").map_err(io("CURRENT".into()))?;
+    dir.sync().map_err(io(dir.display()))?;
+    let log = FileName::Log(c.log_number).to_string();
+    c.log = dir.open(&log, OpenMode::CreateNew).map_err(io(log))?;
+    dir.sync().map_err(io(dir.display()))?;
+    c.old_logs = logs;
+    inner.flush_locked(c)?;
+    let number = c.manifest_number;
+    let log = c.log_number;
+    drop(guard);
+    delete_unnamed(inner, files, number, log);
+    Ok(())
+}
+
+/// Everything known, as edits of a new MANIFEST. The families keep needing the logs that were replayed, until their flush.
+fn snapshot_edits(c: &Commit, view: &View, logs: &[FileNumber]) -> Vec<VersionEdit> {
+    let log_number = logs.first().copied().unwrap_or(c.log_number).min(c.log_number);
+    let replayed = view.families.values().any(|f| !f.memtable.is_empty());
+    let edits = view.families.values().map(|family| VersionEdit {
+        family: family.family.id,
+        family_add: (family.family.id.get() != 0).then(|| family.family.name.to_string()),
+        comparator: Some(COMPARATOR.to_owned()),
+        log_number: Some(if replayed { log_number } else { c.log_number }),
+        prev_log_number: (family.family.id.get() == 0).then_some(FileNumber::new(0)),
+        next_file_number: Some(c.next_file),
+        last_sequence: Some(SequenceNumber::new(c.sequence)),
+        family_max: Some(c.family_max),
+        new_files: (0..LEVELS)
+            .flat_map(|level| family.version.level(level).iter().map(move |m| (level, m)))
+            .map(|(level, m)| dolmen_lsm::edit::NewFile { level: level as u32, ..(**m).clone() })
+            .collect(),
+        ..VersionEdit::default()
+    });
+    edits.collect()
+}
+
+/// Deletes logs, MANIFESTs, tables and temporary files that the new MANIFEST does not name. Files of other programs stay, and what
+/// cannot be deleted now is tried again at the next open.
+fn delete_unnamed(inner: &Inner, files: &[Entry], manifest: FileNumber, log: FileNumber) {
+    let view = inner.view.load();
+    for entry in files {
+        let unnamed = match FileName::parse(&entry.name) {
+            Some(FileName::Table(n) | FileName::LevelDbTable(n)) => {
+                view.families.values().all(|f| !f.tables.contains_key(&n))
+            }
+            Some(FileName::Manifest(n)) => n != manifest,
+            Some(FileName::Log(n)) => n < log,
+            Some(FileName::Temp(_)) => true,
+            _ => false,
+        };
+        if unnamed {
+            let _ = inner.dir.delete(&entry.name);
+        }
+    }
+}

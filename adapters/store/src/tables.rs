@@ -1,0 +1,121 @@
+//! Open tables and the block cache.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::io::{Directory, File, FileNumber, OpenMode};
+use dolmen_lsm::codecs::Codecs;
+use dolmen_lsm::edit::NewFile;
+use dolmen_lsm::error::ReadError;
+use dolmen_lsm::filename::FileName;
+use dolmen_lsm::key::{self, SEQUENCE_MAX, ValueType};
+use dolmen_lsm::range_del::{Fragments, RangeTombstone};
+use dolmen_lsm::table::Table;
+use parking_lot::RwLock;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+/// Bytes that a cached block costs beyond its content.
+const BLOCK_OVERHEAD: u64 = 64;
+
+#[derive(Clone)]
+struct BlockWeight;
+
+impl Weighter<(u64, u64), Block> for BlockWeight {
+    fn weight(&self, _: &(u64, u64), block: &Block) -> u64 {
+        block.len() as u64 + BLOCK_OVERHEAD
+    }
+}
+
+/// The files of the open tables, and their blocks in memory.
+pub(crate) struct Source {
+    dir: Arc<dyn Directory>,
+    files: RwLock<BTreeMap<u64, Arc<dyn File>>>,
+    cache: Cache<(u64, u64), Block, BlockWeight>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Source {
+    pub(crate) fn new(dir: Arc<dyn Directory>, cache_bytes: usize) -> Self {
+        let bytes = cache_bytes as u64;
+        let cache = Cache::with_weighter(cache_bytes / 4096 + 16, bytes, BlockWeight);
+        Source { dir, files: RwLock::default(), cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    /// Hits, misses and bytes held.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed), self.cache.weight())
+    }
+
+    fn file(&self, number: FileNumber) -> Result<Arc<dyn File>, ReadError> {
+        if let Some(file) = self.files.read().get(&number.get()) {
+            return Ok(file.clone());
+        }
+        let failed = |error| ReadError::Io { file: number, at: 0, error };
+        let names = [FileName::Table(number), FileName::LevelDbTable(number)];
+        let open = |name: FileName| self.dir.open(&name.to_string(), OpenMode::Read);
+        let file = open(names[0]).or_else(|first| open(names[1]).map_err(|_| first)).map_err(failed)?;
+        self.files.write().insert(number.get(), file.clone());
+        Ok(file)
+    }
+
+    /// Opens a table that a version names; its length must be the one that the MANIFEST says.
+    pub(crate) fn open_table(&self, meta: Arc<NewFile>, codecs: &Codecs) -> Result<OpenTable, ReadError> {
+        let table = Table::open(self, meta.number, meta.len, codecs)?;
+        let clipped: Vec<_> = table.range_tombstones().iter().filter_map(|t| clip(t, &meta)).collect();
+        let fragments = Arc::new(Fragments::new(&clipped));
+        Ok(OpenTable { table: Arc::new(table), fragments, meta })
+    }
+}
+
+impl BlockSource<ReadError> for Source {
+    fn block(
+        &self,
+        id: BlockId,
+        mode: ReadMode,
+        decode: Decode<'_, ReadError>,
+    ) -> Result<Option<Block>, ReadError> {
+        let at = (id.file.get(), id.offset);
+        if mode != ReadMode::Bypass
+            && let Some(block) = self.cache.get(&at)
+        {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(Some(block));
+        }
+        if mode == ReadMode::CacheOnly {
+            return Ok(None);
+        }
+        let mut stored = vec![0; id.len as usize];
+        let failed = |error| ReadError::Io { file: id.file, at: id.offset, error };
+        self.file(id.file)?.read_exact_at(id.offset, &mut stored).map_err(failed)?;
+        let block = Block::new(decode(&stored)?);
+        if mode == ReadMode::MayBlock {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            self.cache.insert(at, block.clone());
+        }
+        Ok(Some(block))
+    }
+}
+
+/// A table of a version.
+pub(crate) struct OpenTable {
+    pub(crate) table: Arc<Table>,
+    /// Its range tombstones, within the table's bounds.
+    pub(crate) fragments: Arc<Fragments>,
+    pub(crate) meta: Arc<NewFile>,
+}
+
+/// A tombstone within the bounds of its table: beyond them other tables of the level hold its continuation, or nothing does.
+fn clip(tombstone: &RangeTombstone, meta: &NewFile) -> Option<RangeTombstone> {
+    let open_end = key::pack(SEQUENCE_MAX, ValueType::RangeDeletion as u8);
+    let mut last = key::user_key(&meta.largest).to_vec();
+    if key::packed_trailer(&meta.largest) != open_end {
+        last.push(0);
+    }
+    let begin = tombstone.begin.clone().max(key::user_key(&meta.smallest).to_vec());
+    let end = tombstone.end.clone().min(last);
+    (begin < end).then_some(RangeTombstone { begin, end, sequence: tombstone.sequence })
+}

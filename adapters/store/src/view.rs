@@ -1,0 +1,230 @@
+//! What readers look at: an immutable view of every family, replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dolmen_base::block::ReadMode;
+use dolmen_base::{NoTrace, io::FileNumber};
+use dolmen_lsm::error::ReadError;
+use dolmen_lsm::get::Lookup;
+use dolmen_lsm::iter::InternalIterator;
+use dolmen_lsm::key::{self, SequenceNumber};
+use dolmen_lsm::merging::Merging;
+use dolmen_lsm::range_del::Fragments;
+use dolmen_lsm::table::{Table, TableIter};
+use dolmen_lsm::version::Version;
+use dolmen_lsm::visible;
+
+use crate::api::{Family, FamilyOptions, ReadOptions, StoreError};
+use crate::memtable::{Memtable, MemtableIter};
+use crate::tables::{OpenTable, Source};
+
+/// Levels of a version.
+pub(crate) const LEVELS: usize = 7;
+
+/// All families by id.
+#[derive(Clone, Default)]
+pub(crate) struct View {
+    pub(crate) families: BTreeMap<u32, Arc<FamilyView>>,
+}
+
+/// One family: its memtable, its version and the open tables of the version.
+#[derive(Clone)]
+pub(crate) struct FamilyView {
+    pub(crate) family: Family,
+    pub(crate) options: FamilyOptions,
+    pub(crate) memtable: Arc<Memtable>,
+    pub(crate) version: Arc<Version>,
+    pub(crate) tables: Arc<BTreeMap<FileNumber, Arc<OpenTable>>>,
+}
+
+impl FamilyView {
+    /// The value of a key as of `sequence`.
+    pub(crate) fn get(
+        &self,
+        source: &Source,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        let mut seek_key = Vec::with_capacity(user_key.len() + key::TRAILER_LEN);
+        key::put_seek_key(&mut seek_key, user_key, sequence);
+        let mut lookup = Lookup::default();
+        lookup.start(sequence);
+        lookup.delete_before(self.memtable.fragments().covering(user_key, sequence));
+        let mut failed = None;
+        self.memtable.get(&seek_key, &mut |k, v| fold(&mut lookup, &mut failed, k, v));
+        for table in self.tables_for(user_key) {
+            if lookup.is_done() || failed.is_some() {
+                break;
+            }
+            lookup.delete_before(table.fragments.covering(user_key, sequence));
+            let visit = &mut |k: &[u8], v: &[u8]| fold(&mut lookup, &mut failed, k, v);
+            table.table.get(source, ReadMode::MayBlock, &seek_key, &mut NoTrace, visit)?;
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let value = lookup.finish(user_key, self.options.merge_operator.as_deref())?;
+        Ok(value.map(<[u8]>::to_vec))
+    }
+
+    /// The tables whose range holds the key, newest first: level 0 by age, then one per level.
+    fn tables_for(&self, user_key: &[u8]) -> impl Iterator<Item = &Arc<OpenTable>> {
+        let in_range = move |meta: &Arc<_>| {
+            let meta: &dolmen_lsm::edit::NewFile = meta;
+            key::user_key(&meta.smallest) <= user_key && user_key <= key::user_key(&meta.largest)
+        };
+        let first = self.version.level(0).iter().filter(move |m| in_range(m));
+        let deeper = (1..LEVELS).flat_map(move |level| self.version.overlapping(level, user_key, user_key));
+        first.chain(deeper).filter_map(|meta| self.tables.get(&meta.number))
+    }
+
+    /// A walk over the family, not positioned.
+    pub(crate) fn iter(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        options: ReadOptions,
+        newest: SequenceNumber,
+    ) -> DbIter {
+        let mut children = vec![Child::Memtable(MemtableIter::new(self.memtable.clone()))];
+        let mut tombstones = vec![self.memtable.fragments()];
+        for level in 0..LEVELS {
+            for table in self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number)) {
+                let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);
+                children.push(Child::Table(Box::new(iter)));
+                tombstones.push(table.fragments.clone());
+            }
+        }
+        tombstones.retain(|f: &Arc<Fragments>| !f.is_empty());
+        let options = visible::ReadOptions {
+            sequence: options.sequence.unwrap_or(newest),
+            lower: options.lower_bound,
+            upper: options.upper_bound,
+            operator: self.options.merge_operator.clone(),
+        };
+        DbIter {
+            iter: visible::DbIter::new(Merging::new(children), tombstones, options),
+            family: self.family.clone(),
+        }
+    }
+}
+
+fn fold(lookup: &mut Lookup, failed: &mut Option<ReadError>, key: &[u8], value: &[u8]) -> bool {
+    lookup.visit(key, value).unwrap_or_else(|error| {
+        *failed = Some(error);
+        false
+    })
+}
+
+/// A source of entries.
+enum Child {
+    Memtable(MemtableIter),
+    Table(Box<TableIter<Arc<Table>, Arc<Source>>>),
+}
+
+macro_rules! each {
+    ($self:ident, $iter:ident => $call:expr) => {
+        match $self {
+            Child::Memtable($iter) => $call,
+            Child::Table($iter) => $call,
+        }
+    };
+}
+
+impl InternalIterator for Child {
+    fn valid(&self) -> bool {
+        each!(self, i => i.valid())
+    }
+    fn key(&self) -> &[u8] {
+        each!(self, i => i.key())
+    }
+    fn value(&self) -> &[u8] {
+        each!(self, i => i.value())
+    }
+    fn seek_to_first(&mut self) -> Result<(), ReadError> {
+        each!(self, i => i.seek_to_first())
+    }
+    fn seek_to_last(&mut self) -> Result<(), ReadError> {
+        each!(self, i => i.seek_to_last())
+    }
+    fn seek(&mut self, target: &[u8]) -> Result<(), ReadError> {
+        each!(self, i => i.seek(target))
+    }
+    fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError> {
+        each!(self, i => i.seek_for_prev(target))
+    }
+    fn next(&mut self) -> Result<(), ReadError> {
+        each!(self, i => i.next())
+    }
+    fn prev(&mut self) -> Result<(), ReadError> {
+        each!(self, i => i.prev())
+    }
+}
+
+/// A walk over the live keys of a family, in both directions, as of one sequence number.
+pub struct DbIter {
+    iter: visible::DbIter<Merging<Child>>,
+    family: Family,
+}
+
+impl DbIter {
+    /// Whether it stands on an entry.
+    pub fn valid(&self) -> bool {
+        self.iter.valid()
+    }
+
+    /// The user key; empty if not valid.
+    pub fn key(&self) -> &[u8] {
+        self.iter.key()
+    }
+
+    /// The value; empty if not valid.
+    pub fn value(&self) -> &[u8] {
+        self.iter.value()
+    }
+
+    /// To the first key.
+    pub fn seek_to_first(&mut self) -> Result<(), StoreError> {
+        self.iter.seek_to_first().map_err(|e| read_error(&self.family, e))
+    }
+
+    /// To the last key.
+    pub fn seek_to_last(&mut self) -> Result<(), StoreError> {
+        self.iter.seek_to_last().map_err(|e| read_error(&self.family, e))
+    }
+
+    /// To the first key ≥ `target`.
+    pub fn seek(&mut self, target: &[u8]) -> Result<(), StoreError> {
+        self.iter.seek(target).map_err(|e| read_error(&self.family, e))
+    }
+
+    /// To the last key ≤ `target`.
+    pub fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), StoreError> {
+        self.iter.seek_for_prev(target).map_err(|e| read_error(&self.family, e))
+    }
+
+    /// To the next key; only while valid.
+    #[expect(clippy::should_implement_trait, reason = "the field's name for a step that can fail")]
+    pub fn next(&mut self) -> Result<(), StoreError> {
+        self.iter.next().map_err(|e| read_error(&self.family, e))
+    }
+
+    /// To the key before; only while valid.
+    pub fn prev(&mut self) -> Result<(), StoreError> {
+        self.iter.prev().map_err(|e| read_error(&self.family, e))
+    }
+}
+
+/// A read error with the place that the caller knows: the table's file if the error names one, else the family.
+pub(crate) fn read_error(family: &Family, error: ReadError) -> StoreError {
+    let number = match error {
+        ReadError::Corrupt { file, .. }
+        | ReadError::Unsupported { file, .. }
+        | ReadError::Limit { file, .. }
+        | ReadError::Io { file, .. } => file.get(),
+        _ => 0,
+    };
+    let file =
+        if number == 0 { format!("column family {}", family.name) } else { format!("{number:06}.sst") };
+    StoreError::Read { file, error }
+}

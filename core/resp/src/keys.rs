@@ -1,0 +1,217 @@
+//! Commands on keys of any type, and on whole databases.
+
+use crate::command::{CommandSpec, Verb};
+use crate::fault::{self, Fault};
+use crate::int::{parse_i64, put_u64};
+use crate::keyspace::{Host, Keyspace};
+use crate::limits::DATABASES;
+use crate::options::{self, Clock};
+use crate::reply::Reply;
+use crate::request::Words;
+use crate::scan;
+
+/// Keys among which RANDOMKEY chooses, from the start of the database.
+const RANDOM_KEYS_MAX: u64 = 4096;
+
+/// Runs one of them in database `db`.
+pub(crate) fn run(
+    spec: &CommandSpec,
+    words: &Words<'_>,
+    db: u8,
+    host: &mut impl Host,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
+    match spec.verb {
+        Verb::Del => {
+            let mut removed = 0;
+            for key in words.from(1).iter() {
+                removed += i64::from(host.delete(db, key)?);
+            }
+            reply.int(removed);
+        }
+        Verb::Exists | Verb::Touch => {
+            let mut found = 0;
+            for key in words.from(1).iter() {
+                found += i64::from(host.expiry(db, key)?.is_some());
+            }
+            reply.int(found);
+        }
+        Verb::Type => reply.simple(if host.expiry(db, &words[1])?.is_some() { "string" } else { "none" }),
+        Verb::Expire => return expire(spec, Clock::Seconds, words, db, host, reply),
+        Verb::PExpire => return expire(spec, Clock::Millis, words, db, host, reply),
+        Verb::ExpireAt => return expire(spec, Clock::UnixSeconds, words, db, host, reply),
+        Verb::PExpireAt => return expire(spec, Clock::UnixMillis, words, db, host, reply),
+        Verb::Ttl | Verb::PTtl | Verb::ExpireTime | Verb::PExpireTime => {
+            let present = host.expiry(db, &words[1])?;
+            reply.int(remaining(spec.verb, present, host.now()));
+        }
+        Verb::Persist => {
+            let had = host.expiry(db, &words[1])?.flatten().is_some();
+            if had {
+                host.set_expiry(db, &words[1], None)?;
+            }
+            reply.int(i64::from(had));
+        }
+        Verb::Rename | Verb::RenameNx => return rename(spec, words, db, host, reply),
+        Verb::Copy | Verb::Move => return transfer(spec, words, db, host, reply),
+        Verb::Keys => {
+            let page = scan::page(host, db, None, Some(&words[1]), u64::MAX)?;
+            reply.array(page.keys.len());
+            page.keys.iter().for_each(|key| reply.bulk(key));
+        }
+        Verb::Scan => {
+            let options = options::scan(words.from(1))?;
+            let (cursor, keys) = scan::scan(host, db, &options)?;
+            let mut text = alloc::vec::Vec::new();
+            put_u64(&mut text, cursor);
+            reply.array(2);
+            reply.bulk(&text);
+            reply.array(keys.len());
+            keys.iter().for_each(|key| reply.bulk(key));
+        }
+        Verb::RandomKey => return random_key(db, host, reply),
+        Verb::DbSize => reply.int(host.len(db)? as i64),
+        _ => return flush(spec, words, db, host, reply),
+    }
+    Ok(())
+}
+
+fn remaining(verb: Verb, present: Option<Option<i64>>, now: i64) -> i64 {
+    match (present, verb) {
+        (None, _) => -2,
+        (Some(None), _) => -1,
+        (Some(Some(at)), Verb::Ttl) => ((at - now).max(0) + 500) / 1000,
+        (Some(Some(at)), Verb::PTtl) => (at - now).max(0),
+        (Some(Some(at)), Verb::ExpireTime) => at.saturating_add(500) / 1000,
+        (Some(Some(at)), _) => at,
+    }
+}
+
+fn expire(
+    spec: &CommandSpec,
+    clock: Clock,
+    words: &Words<'_>,
+    db: u8,
+    host: &mut impl Host,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
+    let condition = options::expire(words.from(3))?;
+    let amount = parse_i64(&words[2]).ok_or(fault::NOT_INTEGER)?;
+    let now = host.now();
+    let at = clock.absolute(amount, now).ok_or_else(|| fault::invalid_expire(spec.name))?;
+    let key = &words[1];
+    let applies = host.expiry(db, key)?.is_some_and(|present| condition.holds(present, at));
+    if applies && at <= now {
+        host.delete(db, key)?;
+    } else if applies {
+        host.set_expiry(db, key, Some(at))?;
+    }
+    reply.int(i64::from(applies));
+    Ok(())
+}
+
+fn rename(
+    spec: &CommandSpec,
+    words: &Words<'_>,
+    db: u8,
+    keys: &mut impl Keyspace,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
+    let (from, to) = (&words[1], &words[2]);
+    let entry = keys.get(db, from)?.ok_or(fault::NO_SUCH_KEY)?;
+    let only_new = spec.verb == Verb::RenameNx;
+    let done = from != to && !(only_new && keys.expiry(db, to)?.is_some());
+    if done {
+        keys.put(db, to, &entry.value, entry.expires_at)?;
+        keys.delete(db, from)?;
+    }
+    if only_new {
+        reply.int(i64::from(done))
+    } else {
+        reply.simple("OK")
+    }
+    Ok(())
+}
+
+/// The database in `word`.
+pub(crate) fn database(word: &[u8]) -> Result<u8, Fault> {
+    let index = parse_i64(word).ok_or(fault::NOT_INTEGER)?;
+    u8::try_from(index).ok().filter(|&db| db < DATABASES).ok_or(fault::DB_RANGE)
+}
+
+/// MOVE key db, COPY from to [DB n] [REPLACE].
+fn transfer(
+    spec: &CommandSpec,
+    words: &Words<'_>,
+    db: u8,
+    keys: &mut impl Keyspace,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
+    let moves = spec.verb == Verb::Move;
+    let (from, mut to, mut to_db, mut replace) = (&words[1], &words[1], db, false);
+    if moves {
+        to_db = database(&words[2])?;
+    } else {
+        to = &words[2];
+        let mut options = words.from(3).iter();
+        while let Some(word) = options.next() {
+            if word.eq_ignore_ascii_case(b"REPLACE") {
+                replace = true;
+            } else if word.eq_ignore_ascii_case(b"DB") {
+                to_db = database(options.next().ok_or(fault::SYNTAX)?)?;
+            } else {
+                return Err(fault::SYNTAX);
+            }
+        }
+    }
+    if from == to && db == to_db {
+        return Err(fault::SAME_OBJECT);
+    }
+    let entry = keys.get(db, from)?;
+    let free = replace || keys.expiry(to_db, to)?.is_none();
+    let done = match entry {
+        Some(entry) if free => {
+            keys.put(to_db, to, &entry.value, entry.expires_at)?;
+            if moves {
+                keys.delete(db, from)?;
+            }
+            true
+        }
+        _ => false,
+    };
+    reply.int(i64::from(done));
+    Ok(())
+}
+
+fn random_key(db: u8, host: &mut impl Host, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let among = host.len(db)?.min(RANDOM_KEYS_MAX);
+    let mut skip = if among > 0 { host.random() % among } else { 0 };
+    let mut chosen = None;
+    host.walk(db, &[], false, &mut |key| {
+        chosen = Some(key.to_vec());
+        let more = skip > 0;
+        skip = skip.saturating_sub(1);
+        more
+    })?;
+    reply.bulk_or_null(chosen.as_deref());
+    Ok(())
+}
+
+fn flush(
+    spec: &CommandSpec,
+    words: &Words<'_>,
+    db: u8,
+    keys: &mut impl Keyspace,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
+    let known = |word: &[u8]| word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
+    if words.len() > 2 || words.get(1).is_some_and(|word| !known(word)) {
+        return Err(fault::SYNTAX);
+    }
+    let databases = if spec.verb == Verb::FlushAll { 0..DATABASES } else { db..db + 1 };
+    for db in databases {
+        keys.flush(db)?;
+    }
+    reply.simple("OK");
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The plain twins that judge: keys in one ordered map, the exponential glob, a parser that copies.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::fault::Fault;
+use crate::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter};
+use crate::scan::Cursors;
+use crate::session::Session;
+
+/// Keys in memory and a clock that the caller sets.
+pub struct Memory {
+    /// All keys, live or not.
+    pub keys: BTreeMap<(u8, Vec<u8>), Entry>,
+    /// The time.
+    pub now: i64,
+    /// The password, if there is one.
+    pub password: Option<Vec<u8>>,
+    versions: BTreeMap<(u8, Vec<u8>), u64>,
+    cursors: Cursors,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
+            keys: BTreeMap::new(),
+            now: 1_700_000_000_000,
+            password: None,
+            versions: BTreeMap::new(),
+            cursors: Cursors::new(1),
+        }
+    }
+}
+
+impl Memory {
+    fn live(&self, db: u8, key: &[u8]) -> Option<&Entry> {
+        self.keys.get(&(db, key.to_vec())).filter(|e| e.expires_at.is_none_or(|at| self.now <= at))
+    }
+
+    fn touch(&mut self, db: u8, key: &[u8]) {
+        *self.versions.entry((db, key.to_vec())).or_default() += 1;
+    }
+}
+
+impl Keyspace for Memory {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn get(&mut self, db: u8, key: &[u8]) -> Result<Option<Entry>, Fault> {
+        Ok(self.live(db, key).cloned())
+    }
+
+    fn expiry(&mut self, db: u8, key: &[u8]) -> Result<Option<Option<i64>>, Fault> {
+        Ok(self.live(db, key).map(|e| e.expires_at))
+    }
+
+    fn put(&mut self, db: u8, key: &[u8], value: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
+        self.touch(db, key);
+        self.keys.insert((db, key.to_vec()), Entry { value: value.to_vec(), expires_at });
+        Ok(())
+    }
+
+    fn set_expiry(&mut self, db: u8, key: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
+        self.touch(db, key);
+        if let Some(entry) = self.keys.get_mut(&(db, key.to_vec())) {
+            entry.expires_at = expires_at;
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, db: u8, key: &[u8]) -> Result<bool, Fault> {
+        let live = self.live(db, key).is_some();
+        if live {
+            self.touch(db, key);
+        }
+        self.keys.remove(&(db, key.to_vec()));
+        Ok(live)
+    }
+
+    fn flush(&mut self, db: u8) -> Result<(), Fault> {
+        let keys: Vec<_> = self.keys.keys().filter(|(of, _)| *of == db).cloned().collect();
+        for (db, key) in keys {
+            self.delete(db, &key)?;
+        }
+        Ok(())
+    }
+
+    fn len(&mut self, db: u8) -> Result<u64, Fault> {
+        Ok(self.keys.keys().filter(|(of, key)| *of == db && self.live(db, key).is_some()).count() as u64)
+    }
+
+    fn walk(
+        &mut self,
+        db: u8,
+        from: &[u8],
+        after: bool,
+        visit: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<(), Fault> {
+        for (of, key) in self.keys.keys() {
+            let ahead = if after { key.as_slice() > from } else { key.as_slice() >= from };
+            if *of == db && ahead && self.live(db, key).is_some() && !visit(key) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, db: u8, key: &[u8]) -> u64 {
+        self.version(db, key)
+    }
+
+    fn version(&self, db: u8, key: &[u8]) -> u64 {
+        self.versions.get(&(db, key.to_vec())).copied().unwrap_or(0)
+    }
+
+    fn unwatch(&mut self, _db: u8, _key: &[u8]) {}
+}
+
+impl Host for Memory {
+    fn clock_us(&self) -> u64 {
+        self.now as u64 * 1000
+    }
+
+    fn random(&mut self) -> u64 {
+        4
+    }
+
+    fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    fn check_password(&self, password: &[u8]) -> bool {
+        self.password.as_deref() == Some(password)
+    }
+
+    fn info(&mut self, sections: &[String]) -> String {
+        if sections.is_empty() { String::from("# Server\r\nredis_version:7.2.0\r\n") } else { String::new() }
+    }
+
+    fn config(&self) -> Vec<(&'static str, String)> {
+        alloc::vec![("databases", String::from("16"))]
+    }
+
+    fn reset_stats(&mut self) {}
+
+    fn clients(&mut self, asking: &Session) -> Vec<ClientRow> {
+        alloc::vec![ClientRow { id: asking.id, addr: String::new(), line: String::from("id=1\n") }]
+    }
+
+    fn kill(&mut self, _filter: &KillFilter) -> usize {
+        0
+    }
+
+    fn pause(&mut self, _until_ms: i64) {}
+
+    fn cursors(&mut self) -> &mut Cursors {
+        &mut self.cursors
+    }
+}
+
+/// Glob by plain recursion, as Redis does it; only for short inputs.
+pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.first(), text.first()) {
+        (None, rest) => rest.is_none(),
+        (Some(b'*'), _) => (0..=text.len()).any(|skip| glob(&pattern[1..], &text[skip..])),
+        (Some(_), None) => false,
+        (Some(b'?'), Some(_)) => glob(&pattern[1..], &text[1..]),
+        (Some(b'\\'), Some(t)) if pattern.len() > 1 => pattern[1] == *t && glob(&pattern[2..], &text[1..]),
+        (Some(b'['), Some(t)) => {
+            let (hit, used) = class(&pattern[1..], *t);
+            hit && glob(&pattern[1 + used..], &text[1..])
+        }
+        (Some(p), Some(t)) => p == t && glob(&pattern[1..], &text[1..]),
+    }
+}
+
+fn class(mut rest: &[u8], byte: u8) -> (bool, usize) {
+    let whole = rest.len();
+    let negate = rest.first() == Some(&b'^');
+    rest = &rest[usize::from(negate)..];
+    let mut members = [false; 256];
+    loop {
+        match rest {
+            [] => break,
+            [b'\\', c, tail @ ..] => {
+                members[usize::from(*c)] = true;
+                rest = tail;
+            }
+            [b']', tail @ ..] => {
+                rest = tail;
+                break;
+            }
+            [a, b'-', b, tail @ ..] => {
+                let (low, high) = if a <= b { (*a, *b) } else { (*b, *a) };
+                (low..=high).for_each(|c| members[usize::from(c)] = true);
+                rest = tail;
+            }
+            [c, tail @ ..] => {
+                members[usize::from(*c)] = true;
+                rest = tail;
+            }
+        }
+    }
+    (members[usize::from(byte)] != negate, whole - rest.len())
+}

@@ -1,0 +1,170 @@
+//! Frames and limits, seen from outside, and the clever functions beside their twins.
+
+use dolmen_base::rng::Rng;
+use dolmen_resp::check::{check_resp, converse};
+use dolmen_resp::{command, float80::Float80, glob, naive};
+
+fn answer(request: &str) -> String {
+    let (out, closed) = converse(request.as_bytes(), request.len().max(1));
+    String::from_utf8_lossy(&out).replace("\r\n", "|") + if closed { "closed" } else { "" }
+}
+
+#[test]
+fn known_faults_redis_07_09_10() {
+    assert_eq!(answer("PING\n"), "+PONG|");
+    assert_eq!(answer("\r\n\r\nPING\r\n"), "+PONG|");
+    assert_eq!(answer("SET a \"b\r\nPING\r\n"), "-ERR Protocol error: unbalanced quotes in request|closed");
+    assert_eq!(answer("ECHO \"\\x41\\n\"\r\n"), "$2|A\n|");
+    assert_eq!(answer("*1\n$4\nPING\n"), "");
+    let longer = "*3\r\n$3\r\nSET\r\n$5\r\nabcd\r\n$1\r\nv\r\nPING\r\nPING\r\nPING\r\nSET x 1\r\n";
+    assert_eq!(answer(longer), "-ERR Protocol error: expected '$', got '1'|closed");
+    assert_eq!(answer("*2\r\n$4\r\nECHO\r\n$0\r\n\r\n"), "$0||");
+    let mut many = String::new();
+    for _ in 0..100 {
+        many.push_str("*3\r\n$3\r\nSET\r\n$1\r\ne\r\n$0\r\n\r\n");
+    }
+    assert_eq!(answer(&many), "+OK|".repeat(100));
+    assert_eq!(answer("SET e \"\"\r\nGET e\r\nSTRLEN e\r\nEXISTS e\r\n"), "+OK|$0||:0|:1|");
+}
+
+#[test]
+fn known_faults_redis_01_and_05() {
+    let tail = "EXISTS leak\r\n";
+    let abort = "-EXECABORT Transaction discarded because of previous errors.|:0|";
+    let unknown = "-ERR unknown command 'NOSUCH', with args beginning with: |";
+    let run = |text: &str| answer(&format!("{text}{tail}"));
+    assert_eq!(run("MULTI\r\nNOSUCH\r\nSET leak 1\r\nEXEC\r\n"), format!("+OK|{unknown}+QUEUED|{abort}"));
+    let arity = "-ERR wrong number of arguments for 'get' command|";
+    assert_eq!(run("MULTI\r\nGET\r\nSET leak 1\r\nEXEC\r\n"), format!("+OK|{arity}+QUEUED|{abort}"));
+    assert_eq!(run("MULTI\r\nNOSUCH\r\nSET leak 1\r\nDISCARD\r\n"), format!("+OK|{unknown}+QUEUED|+OK|:0|"));
+    assert_eq!(
+        run("MULTI\r\nMULTI\r\nSET leak 1\r\nEXEC\r\n"),
+        "+OK|-ERR MULTI calls can not be nested|+QUEUED|*1|+OK|:1|"
+    );
+    let empty = "SET \"\" v\r\nTYPE \"\"\r\nSCAN 0\r\nGET \"\"\r\n";
+    assert_eq!(answer(empty), "+OK|+string|*2|$1|0|*1|$0||$1|v|");
+}
+
+#[test]
+fn known_fault_redis_04_the_scan_is_complete() {
+    use dolmen_resp::keyspace::Keyspace;
+    let mut host = naive::Memory::default();
+    for i in 0..5000 {
+        host.put(0, format!("key:{i}").as_bytes(), b"v", None).unwrap();
+    }
+    let mut session = dolmen_resp::session::Session::new(1, true);
+    let (mut cursor, mut found, mut turn) = (String::from("0"), std::collections::BTreeSet::new(), 0);
+    loop {
+        let words = ["SCAN", &cursor, "MATCH", "*7*", "COUNT", "10"].map(str::as_bytes);
+        let request = dolmen_resp::request::Request::new(words);
+        let mut out = Vec::new();
+        session.handle(&request.words(), &mut host, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        found.extend(lines[5..].iter().filter(|l| l.starts_with("key:")).map(ToString::to_string));
+        cursor = lines[2].to_string();
+        if cursor.parse::<u64>().unwrap() == 0 {
+            break;
+        }
+        turn += 1;
+        host.put(0, format!("new:{turn}").as_bytes(), b"v", None).unwrap();
+        host.delete(0, format!("new:{}", turn - 1).as_bytes()).unwrap();
+    }
+    let wanted = (0..5000).filter(|i| i.to_string().contains('7')).map(|i| format!("key:{i}"));
+    assert!(wanted.clone().all(|k| found.contains(&k)));
+    assert!(answer("SCAN abc\r\n").starts_with("-ERR invalid cursor"));
+    // Numbers in the range that we give out, but not remembered: an error, never a silent end.
+    assert!(answer("SCAN 12345\r\n").starts_with("-ERR invalid cursor"));
+}
+
+#[test]
+fn announced_sizes_are_not_allocated() {
+    let mut parser = dolmen_resp::request::Parser::default();
+    parser.buffer().extend_from_slice(b"*2147483647\r\n$536870912\r\nabc");
+    assert_eq!(parser.parse(true), Ok(false));
+    assert!(parser.weight() < 4096);
+}
+
+#[test]
+fn long_lines_and_http_close() {
+    let long = |head: &str| format!("{head}{}", "1".repeat(65_600));
+    assert!(answer(&long("PING ")).ends_with("too big inline request|closed"));
+    assert!(answer(&long("*")).ends_with("too big mbulk count string|closed"));
+    assert!(answer(&long("*1\r\n$")).ends_with("too big bulk count string|closed"));
+    for line in ["POST / HTTP/1.1", "host: x", "GET / HTTP/1.1", "PUT /k HTTP/1.0", "DELETE / HTTP/1.1"] {
+        assert_eq!(answer(&format!("{line}\r\nSET x 1\r\n")), "closed", "{line}");
+    }
+}
+
+#[test]
+fn random_bytes_never_panic_and_pieces_do_not_matter() {
+    let seeds: [&[u8]; 8] = [
+        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n10\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n",
+        b"SET k \"v\\x41\" EX 10\r\nGETEX k PERSIST\r\nTTL k\r\n",
+        b"MULTI\r\nSET a 1\r\nINCRBYFLOAT a 1e3\r\nEXEC\r\n",
+        b"WATCH a\r\nMULTI\r\nAPPEND a x\r\nSETRANGE a 5 y\r\nEXEC\r\n",
+        b"SCAN 0 MATCH [a-z]* COUNT 5\r\nKEYS *\r\nCLIENT REPLY SKIP\r\nPING\r\n",
+        b"HELLO 3 SETNAME x\r\nCOMMAND INFO get config|get\r\nCONFIG GET *\r\n",
+        b"*1\r\n$4\r\nPING??*2\r\n$4\r\nECHO\r\n$-1\r\n",
+        b"WAITAOF 1 0 0\r\nEXPIRE k 10 NX GT\r\nCOPY a b DB 3 REPLACE\r\n",
+    ];
+    let mut rng = Rng::new(7);
+    for round in 0..4000 {
+        let mut bytes = seeds[round % seeds.len()].to_vec();
+        for _ in 0..rng.below(6) {
+            let at = rng.below(bytes.len() as u64) as usize;
+            match rng.below(3) {
+                0 => bytes[at] = rng.next_u32() as u8,
+                1 => bytes.insert(at, b"*$\r\n\"'1\\ "[rng.below(9) as usize]),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        check_resp(&bytes);
+    }
+}
+
+#[test]
+fn glob_equals_its_twin() {
+    let mut rng = Rng::new(3);
+    for _ in 0..60_000 {
+        let mut pick = |set: &[u8], len: u64| -> Vec<u8> {
+            (0..rng.below(len)).map(|_| set[rng.below(set.len() as u64) as usize]).collect()
+        };
+        let (pattern, text) = (pick(b"ab*?[]^-\\", 8), pick(b"ab]-", 6));
+        assert_eq!(glob::matches(&pattern, &text), naive::glob(&pattern, &text), "{pattern:?} {text:?}");
+        if glob::matches(&pattern, &text) {
+            assert!(text.starts_with(glob::literal_prefix(&pattern)));
+        }
+    }
+    assert!(!glob::matches(b"*a*a*a*a*a*b", &vec![b'a'; 100_000]));
+}
+
+#[test]
+fn every_command_is_found_by_its_name() {
+    for spec in command::COMMANDS {
+        let upper = spec.name.to_ascii_uppercase();
+        assert!(std::ptr::eq(command::find(upper.as_bytes()).unwrap(), spec), "{}", spec.name);
+    }
+    assert!(command::COMMANDS.is_sorted_by_key(|c| c.name));
+}
+
+/// Numbers that a u64 mantissa holds exactly: their sum and text are known without rounding.
+#[test]
+fn float80_equals_exact_arithmetic() {
+    let mut rng = Rng::new(11);
+    for _ in 0..20_000 {
+        // Multiples of 2^-17 have at most 17 decimals, so that the text is exact: numerator × 5^17 / 10^17.
+        let (a, b) = (rng.next_u64() as i64 >> 3, rng.next_u64() as i64 >> 3);
+        let text = |n: i64| {
+            let scaled = i128::from(n).unsigned_abs() * 5u128.pow(17);
+            let (whole, part) = (scaled / 10u128.pow(17), scaled % 10u128.pow(17));
+            let text = format!("{whole}.{part:017}");
+            let text = text.trim_end_matches('0').trim_end_matches('.');
+            if n < 0 { format!("-{text}") } else { text.to_string() }
+        };
+        let (x, y) =
+            (Float80::parse(text(a).as_bytes()).unwrap(), Float80::parse(text(b).as_bytes()).unwrap());
+        assert_eq!(x.print(), text(a));
+        assert_eq!(x.checked_add(y).unwrap().print(), text(a + b));
+    }
+}

@@ -1,0 +1,207 @@
+//! Framing of log records, bit for bit as RocksDB and LevelDB write it (`db/log_format.h`, `db/log_writer.cc`).
+//!
+//! ```text
+//! file       = blocks of 32,768 bytes; the last may be short
+//! record     = header payload; never crosses a block border
+//! header     = fixed32 masked crc | fixed16 length | u8 type                          7 bytes
+//! recyclable = fixed32 masked crc | fixed16 length | u8 type | fixed32 log number    11 bytes
+//! crc        = CRC-32C over type [log number] payload
+//! type       = 1 full, 2 first, 3 middle, 4 last; 5-8 the recyclable twins
+//! ```
+//! A payload that does not fit the rest of its block is cut into first, middle and last fragments. When fewer bytes than a header
+//! are left in a block they are zeros.
+
+use alloc::vec::Vec;
+
+use dolmen_codec::checksum;
+
+use crate::error::Damage;
+
+/// Bytes of a block.
+pub const BLOCK_LEN: usize = 32 << 10;
+/// Bytes before the payload of a plain record.
+pub const HEADER_LEN: usize = 7;
+/// Bytes before the payload of a recyclable record.
+pub const RECYCLABLE_HEADER_LEN: usize = 11;
+
+pub(crate) const FULL: u8 = 1;
+pub(crate) const FIRST: u8 = 2;
+pub(crate) const MIDDLE: u8 = 3;
+pub(crate) const LAST: u8 = 4;
+const RECYCLABLE: u8 = 4;
+
+/// How records are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Types 1-4; the file must not hold older bytes behind its end.
+    Plain,
+    /// Types 5-8 with the low half of the log's number, so that records of an earlier life of the file are told apart.
+    Recyclable {
+        /// Low 32 bits of the log's number.
+        log_number: u32,
+    },
+}
+
+impl Framing {
+    /// Bytes before each fragment's payload.
+    pub const fn header_len(self) -> usize {
+        match self {
+            Framing::Plain => HEADER_LEN,
+            Framing::Recyclable { .. } => RECYCLABLE_HEADER_LEN,
+        }
+    }
+}
+
+/// How many bytes [`append`] adds for a payload of `payload_len` bytes to a log that is `log_len` bytes long.
+pub const fn encoded_len(payload_len: usize, log_len: u64, framing: Framing) -> usize {
+    let header = framing.header_len();
+    let in_block = (log_len % BLOCK_LEN as u64) as usize;
+    let left = BLOCK_LEN - in_block;
+    let (pad, room) = if left < header { (left, BLOCK_LEN - header) } else { (0, left - header) };
+    if payload_len <= room {
+        return pad + header + payload_len;
+    }
+    let rest = payload_len - room;
+    pad + header + payload_len + rest.div_ceil(BLOCK_LEN - header) * header
+}
+
+/// Appends the frames of one record to `out`, for a log that is `log_len` bytes long before them.
+pub fn append(payload: &[u8], log_len: u64, framing: Framing, out: &mut Vec<u8>) {
+    out.reserve(encoded_len(payload.len(), log_len, framing));
+    let header = framing.header_len();
+    let mut in_block = (log_len % BLOCK_LEN as u64) as usize;
+    let (mut rest, mut first) = (payload, true);
+    loop {
+        if BLOCK_LEN - in_block < header {
+            out.resize(out.len() + BLOCK_LEN - in_block, 0);
+            in_block = 0;
+        }
+        let (fragment, behind) = rest.split_at(rest.len().min(BLOCK_LEN - in_block - header));
+        let kind = match (first, behind.is_empty()) {
+            (true, true) => FULL,
+            (true, false) => FIRST,
+            (false, false) => MIDDLE,
+            (false, true) => LAST,
+        };
+        put_fragment(kind, fragment, framing, out);
+        in_block += header + fragment.len();
+        (rest, first) = (behind, false);
+        if rest.is_empty() {
+            return;
+        }
+    }
+}
+
+fn put_fragment(kind: u8, payload: &[u8], framing: Framing, out: &mut Vec<u8>) {
+    let (kind, number) = match framing {
+        Framing::Plain => (kind, None),
+        Framing::Recyclable { log_number } => (kind + RECYCLABLE, Some(log_number)),
+    };
+    out.extend_from_slice(&checksum::mask(crc(kind, number, payload)).to_le_bytes());
+    out.extend_from_slice(&(payload.len() as u16).to_le_bytes());
+    out.push(kind);
+    if let Some(number) = number {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(payload);
+}
+
+fn crc(kind: u8, log_number: Option<u32>, payload: &[u8]) -> u32 {
+    let mut crc = checksum::crc32c(&[kind]);
+    if let Some(number) = log_number {
+        crc = checksum::crc32c_extend(crc, &number.to_le_bytes());
+    }
+    checksum::crc32c_extend(crc, payload)
+}
+
+/// What stands at an offset of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fragment<'a> {
+    /// Nothing more: the end of the file, zeros up to it, or records of an earlier life of the file.
+    End,
+    /// The file ends inside the fragment that starts here.
+    Torn { start: usize },
+    /// Bytes that are no fragment.
+    Bad { start: usize, damage: Damage },
+    /// A fragment of a kind that is known and not read here.
+    Unsupported { start: usize, kind: u8 },
+    /// A fragment of a kind that may be skipped (bit 7 of its type is set).
+    Skip { end: usize },
+    /// A valid fragment; `kind` is the plain twin.
+    Record { kind: u8, payload: &'a [u8], start: usize, end: usize },
+}
+
+/// Looks at the fragment at `at`; a block trailer is stepped over. `log_number` is needed to tell recycled records apart.
+pub(crate) fn fragment_at(bytes: &[u8], at: usize, log_number: Option<u32>) -> Fragment<'_> {
+    let left = BLOCK_LEN - at % BLOCK_LEN;
+    let start = if left < HEADER_LEN { at + left } else { at };
+    let rest = bytes.get(start..).unwrap_or_default();
+    if rest.iter().take(HEADER_LEN).all(|&b| b == 0) && rest.iter().all(|&b| b == 0) {
+        return Fragment::End;
+    }
+    let Some((&[c0, c1, c2, c3, l0, l1, kind], behind)) = rest.split_first_chunk::<HEADER_LEN>() else {
+        return Fragment::Torn { start };
+    };
+    let (stored, len) = (u32::from_le_bytes([c0, c1, c2, c3]), usize::from(u16::from_le_bytes([l0, l1])));
+    let recyclable = (FULL + RECYCLABLE..=LAST + RECYCLABLE).contains(&kind);
+    let known = (FULL..=LAST + RECYCLABLE + 3).contains(&kind) || kind & 0x80 != 0;
+    if !known {
+        return Fragment::Bad { start, damage: Damage::Kind(kind) };
+    }
+    let header = if recyclable { RECYCLABLE_HEADER_LEN } else { HEADER_LEN };
+    let room = (BLOCK_LEN - start % BLOCK_LEN).saturating_sub(header);
+    if len > room {
+        return Fragment::Bad { start, damage: Damage::Length { found: len as u64, max: room as u64 } };
+    }
+    let (number, behind) = match (recyclable, behind.split_first_chunk::<4>()) {
+        (false, _) => (None, behind),
+        (true, Some((number, behind))) => (Some(u32::from_le_bytes(*number)), behind),
+        (true, None) => return Fragment::Torn { start },
+    };
+    let Some(payload) = behind.get(..len) else {
+        return cut_off(start, stored, kind, number, len, behind);
+    };
+    let (expected, found) = (checksum::unmask(stored), crc(kind, number, payload));
+    if expected != found {
+        return Fragment::Bad { start, damage: Damage::Checksum { expected, found } };
+    }
+    if number.is_some() && log_number.is_some() && number != log_number {
+        return Fragment::End;
+    }
+    let end = start + header + len;
+    match kind {
+        9..=11 => Fragment::Unsupported { start, kind },
+        k if k & 0x80 != 0 => Fragment::Skip { end },
+        k => Fragment::Record { kind: if recyclable { k - RECYCLABLE } else { k }, payload, start, end },
+    }
+}
+
+/// A fragment whose payload the file cuts off. If the checksum fits all the bytes there are, only its length is wrong: the
+/// checksum does not cover it.
+fn cut_off<'a>(
+    start: usize,
+    stored: u32,
+    kind: u8,
+    number: Option<u32>,
+    len: usize,
+    behind: &[u8],
+) -> Fragment<'a> {
+    if checksum::unmask(stored) == crc(kind, number, behind) {
+        let damage = Damage::Length { found: len as u64, max: behind.len() as u64 };
+        return Fragment::Bad { start, damage };
+    }
+    Fragment::Torn { start }
+}
+
+/// Where a valid fragment stands behind the bad one at `at`, if anywhere. The length of the bad one may be what is wrong, so every
+/// offset of its block is tried, and then the start of each later block.
+pub(crate) fn valid_behind(bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
+    let is_record = |&place: &usize| {
+        let kind = bytes.get(place + HEADER_LEN - 1).copied().unwrap_or(0);
+        (FULL..=LAST + RECYCLABLE).contains(&kind)
+            && matches!(fragment_at(bytes, place, log_number), Fragment::Record { start, .. } if start == place)
+    };
+    let next_block = (at - at % BLOCK_LEN + BLOCK_LEN).min(bytes.len());
+    let in_block = (at + 1..next_block).find(is_record);
+    in_block.or_else(|| (next_block..bytes.len()).step_by(BLOCK_LEN).find(is_record))
+}
