@@ -1,5 +1,6 @@
 //! One run through every system on this repository's own bytes. A step that fails ends the tour with its error.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -10,6 +11,8 @@ use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::key::{self, SequenceNumber, ValueType};
 use dolmen_lsm::table::{FileBytes, Table, TableBuilder, TableOptions};
 use dolmen_ring::{Kind, Members, Placement, Settings};
+use dolmen_store::{Db, Options, ReadOptions, WriteBatch, WriteOptions};
+use dolmen_wal::{Framing, RecoveryMode, record, recover};
 
 /// The input: the source of this very page.
 const SOURCE: &str = include_str!("tour.rs");
@@ -31,7 +34,7 @@ struct Report {
 
 /// Runs `dolmen tour`.
 pub fn run(args: Args) -> Result<()> {
-    for step in [lsm as fn() -> Result<Report>, ring] {
+    for step in [wal as fn() -> Result<Report>, lsm, store, ring] {
         let start = Instant::now();
         let Report { system, did, page } = step()?;
         let us = start.elapsed().as_micros();
@@ -43,6 +46,55 @@ pub fn run(args: Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every line as a record of a log, read back, and once more with its last byte torn off.
+fn wal() -> Result<Report> {
+    let mut log = Vec::new();
+    for line in SOURCE.lines() {
+        record::append(line.as_bytes(), log.len() as u64, Framing::Plain, &mut log);
+    }
+    let mut lines = SOURCE.lines();
+    let mut equal = true;
+    let report = recover(&log, None, RecoveryMode::Absolute, &mut |_, r| {
+        equal &= lines.next().map(str::as_bytes) == Some(r)
+    })?;
+    ensure!(equal && lines.next().is_none(), "the log gave back other lines");
+    let torn = recover(&log[..log.len() - 1], None, RecoveryMode::default(), &mut |_, _| {})?;
+    ensure!(torn.record_count + 1 == report.record_count, "a torn tail took {} records", report.record_count);
+    let did = format!(
+        "{} lines in a log of {} bytes; torn at its end it loses the last one",
+        report.record_count,
+        log.len()
+    );
+    Ok(Report { system: "wal", did, page: "core/wal/README.md" })
+}
+
+/// Every line in a database on disk that is opened again.
+fn store() -> Result<Report> {
+    let dir = std::env::temp_dir().join(format!("dolmen-tour-{}", std::process::id()));
+    let outcome = store_in(&dir);
+    std::fs::remove_dir_all(&dir)?;
+    outcome
+}
+
+fn store_in(dir: &Path) -> Result<Report> {
+    let key = |i: usize| format!("line {i:05}").into_bytes();
+    let db = Db::open(dir, Options::default())?;
+    let mut batch = WriteBatch::new();
+    for (i, line) in SOURCE.lines().enumerate() {
+        batch.put(db.default_family().id, &key(i), line.as_bytes());
+    }
+    db.write(batch, WriteOptions::default())?;
+    db.close()?;
+    drop(db);
+    let db = Db::open(dir, Options::default())?;
+    for (i, line) in SOURCE.lines().enumerate() {
+        let found = db.get(&db.default_family(), &key(i), &ReadOptions::default())?;
+        ensure!(found.as_deref() == Some(line.as_bytes()), "the database lost line {i}");
+    }
+    let did = format!("{} lines in one synced batch, each there after a reopen", SOURCE.lines().count());
+    Ok(Report { system: "store", did, page: "ARCHITECTURE.md" })
 }
 
 /// Every line as an entry of a table in RocksDB's format, each found again.

@@ -127,7 +127,7 @@ pub fn decode(bytes: &[u8]) -> Result<Described, RingError> {
     Ok(Described { settings, members, history })
 }
 
-/// A number that two placements share exactly when they are described alike and route [`PROBES`] fixed keys to nodes of the
+/// A number that two placements share exactly when they are described alike and route a fixed set of keys to nodes of the
 /// same names.
 pub fn fingerprint(placement: &Placement) -> u64 {
     let settings = placement.settings();

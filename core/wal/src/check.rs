@@ -15,6 +15,7 @@ pub fn check_log(data: &[u8]) {
         RecoveryMode::PointInTime,
         RecoveryMode::SkipAnyCorrupted,
     ];
+    assert!(crate::view::dump(data).offset() == data.len() as u64, "a dump shows every byte");
     for mode in modes {
         let mut records = Vec::new();
         let outcome = recover(data, None, mode, &mut |at, r| records.push((at, r.to_vec())));

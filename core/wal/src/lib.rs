@@ -8,6 +8,7 @@ pub mod check;
 pub mod error;
 pub mod record;
 pub mod recover;
+pub mod view;
 
 pub use error::{Damage, WalError};
 pub use record::{BLOCK_LEN, Framing};
