@@ -18,6 +18,8 @@ const ASKED: u8 = 1;
 const SSE42: u8 = 1 << 1;
 const AVX2: u8 = 1 << 2;
 const AVX512: u8 = 1 << 3;
+const PCLMULQDQ: u8 = 1 << 4;
+const VPCLMULQDQ: u8 = 1 << 5;
 
 static CACHE: AtomicU8 = AtomicU8::new(0);
 
@@ -53,6 +55,18 @@ impl Features {
     pub const fn avx512(self) -> bool {
         self.0 & AVX512 != 0
     }
+
+    /// SSE4.2 and carry-less multiplication.
+    #[inline]
+    pub const fn pclmulqdq(self) -> bool {
+        self.0 & PCLMULQDQ != 0
+    }
+
+    /// [`Features::avx512`] and [`Features::pclmulqdq`], and carry-less multiplication in ZMM registers.
+    #[inline]
+    pub const fn vpclmulqdq(self) -> bool {
+        self.0 & VPCLMULQDQ != 0
+    }
 }
 
 /// Elsewhere, and under an interpreter without CPUID, the portable level is the only one.
@@ -65,11 +79,13 @@ fn detect() -> u8 {
 fn detect() -> u8 {
     use core::arch::x86_64::{__cpuid, __cpuid_count};
 
+    const PCLMULQDQ_BIT: u32 = 1 << 1;
     const FMA: u32 = 1 << 12;
     const SSE42_BIT: u32 = 1 << 20;
     const OSXSAVE: u32 = 1 << 27;
     const AVX: u32 = 1 << 28;
     const AVX2_BIT: u32 = 1 << 5;
+    const VPCLMULQDQ_BIT: u32 = 1 << 10;
     /// F, DQ, BW and VL.
     const AVX512_BITS: u32 = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
     const YMM_SAVED: u64 = 0b110;
@@ -77,7 +93,13 @@ fn detect() -> u8 {
 
     let leaf_max = __cpuid(0).eax;
     let one = __cpuid(1).ecx;
-    let seven = if leaf_max >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+    let (seven, seven_c) = match leaf_max {
+        0..7 => (0, 0),
+        _ => {
+            let leaf = __cpuid_count(7, 0);
+            (leaf.ebx, leaf.ecx)
+        }
+    };
     let saved = if has(one, OSXSAVE) {
         // SAFETY: XGETBV is undefined only while CR4.OSXSAVE is clear, and CPUID's OSXSAVE bit, just seen set, mirrors it.
         // Register 0 always exists.
@@ -89,11 +111,17 @@ fn detect() -> u8 {
     let mut found = 0;
     if has(one, SSE42_BIT) {
         found |= SSE42;
+        if has(one, PCLMULQDQ_BIT) {
+            found |= PCLMULQDQ;
+        }
     }
     if has(one, AVX | FMA) && has(seven, AVX2_BIT) && saved & YMM_SAVED == YMM_SAVED {
         found |= AVX2;
         if has(seven, AVX512_BITS) && saved & ZMM_SAVED == ZMM_SAVED {
             found |= AVX512;
+            if found & PCLMULQDQ != 0 && has(seven_c, VPCLMULQDQ_BIT) {
+                found |= VPCLMULQDQ;
+            }
         }
     }
     found
@@ -126,6 +154,11 @@ mod tests {
                 && std::is_x86_feature_detected!("avx512bw")
                 && std::is_x86_feature_detected!("avx512dq")
                 && std::is_x86_feature_detected!("avx512vl")
+        );
+        assert_eq!(found.pclmulqdq(), found.sse42() && std::is_x86_feature_detected!("pclmulqdq"));
+        assert_eq!(
+            found.vpclmulqdq(),
+            found.avx512() && found.pclmulqdq() && std::is_x86_feature_detected!("vpclmulqdq")
         );
         assert_eq!(features(), found, "the cached answer is the same");
     }
