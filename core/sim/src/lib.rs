@@ -1,3 +1,15 @@
-//! A deterministic world: seeded clock, scheduler and a disk that crashes.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod disk;
+mod fault;
+mod node;
+mod time;
+
+pub use disk::Disk;
+pub use fault::{EIO, Fault, Op};
+pub use node::SECTOR;
+pub use time::{Clock, Scheduler};

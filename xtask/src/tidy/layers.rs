@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::{Findings, Tree};
 
 /// Libraries from outside that a core crate may use: they need no std and no C.
-const CORE_EXTERNAL: [&str; 12] = [
+const CORE_EXTERNAL: [&str; 13] = [
     "arrayref",
     "bytemuck",
     "crc",
@@ -16,6 +16,7 @@ const CORE_EXTERNAL: [&str; 12] = [
     "md-5",
     "sha1",
     "sha2",
+    "spin",
     "xxhash-rust",
     "zerocopy",
 ];
