@@ -127,9 +127,6 @@ fn read_state(dir: &dyn Directory, files: &[Entry], create: bool) -> Result<Stat
     let bytes =
         read_file(dir, &file, META_LEN_MAX).map_err(|error| StoreError::Io { file: file.clone(), error })?;
     let found = manifest::read(&bytes, number).map_err(read)?;
-    if let Tail::Damaged(error) = found.tail {
-        return Err(read(error));
-    }
     if found.edits.is_empty() {
         return Err(StoreError::Invalid(format!(
             "{file} holds no whole version edit; restore it, or CURRENT, from a backup"
@@ -143,8 +140,19 @@ fn read_state(dir: &dyn Directory, files: &[Entry], create: bool) -> Result<Stat
             group.drain(..).try_for_each(|e| state.apply(e, &file))?;
         }
     }
+    if let Tail::Damaged(error) = found.tail
+        && !has_log(files, state.log_needed())
+    {
+        return Err(read(error));
+    }
     state.next_file = after_all(files, state.next_file);
     Ok(state)
+}
+
+/// Whether a log is there. An edit is in force before the logs that it makes superfluous are deleted: where the last edit of a MANIFEST is
+/// unreadable and the log that the edits before it need is gone, that edit was in force, and what it named is not to be lost.
+fn has_log(files: &[Entry], number: FileNumber) -> bool {
+    files.iter().any(|e| FileName::parse(&e.name) == Some(FileName::Log(number)))
 }
 
 /// The first number behind all numbers in the directory: files that nothing names must not be taken for new ones.
@@ -154,6 +162,11 @@ fn after_all(files: &[Entry], next: FileNumber) -> FileNumber {
 }
 
 impl State {
+    /// The oldest log that a family needs.
+    fn log_needed(&self) -> FileNumber {
+        self.families.values().map(|f| f.log_number).min().unwrap_or_default()
+    }
+
     fn apply(&mut self, edit: &VersionEdit, file: &str) -> Result<(), StoreError> {
         let invalid = |e: &dyn core::fmt::Display| StoreError::Invalid(format!("{file}: {e}"));
         self.next_file = edit.next_file_number.map_or(self.next_file, |n| n.max(self.next_file));
@@ -223,8 +236,7 @@ fn replay(
         })
         .collect();
     logs.sort();
-    let needed = state.families.values().map(|f| f.log_number).min().unwrap_or_default();
-    for &number in logs.iter().filter(|&&n| n >= needed) {
+    for &number in logs.iter().filter(|&&n| n >= state.log_needed()) {
         let file = FileName::Log(number).to_string();
         let bytes = read_file(dir, &file, META_LEN_MAX)
             .map_err(|error| StoreError::Io { file: file.clone(), error })?;
@@ -284,7 +296,7 @@ fn begin(inner: &Inner, files: &[Entry], logs: Vec<FileNumber>) -> Result<(), St
     c.log_number = c.take_number();
     let view = inner.view.load_full();
     let edits = snapshot_edits(c, &view, &logs);
-    inner.log_edits(c, &edits)?;
+    inner.log_edits_at_once(c, &edits)?;
     let temp = FileName::Temp(c.manifest_number).to_string();
     // A temporary file of that name can only be left over.
     let _ = dir.delete(&temp);

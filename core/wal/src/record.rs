@@ -193,15 +193,29 @@ fn cut_off<'a>(
     Fragment::Torn { start }
 }
 
-/// Where a valid fragment stands behind the bad one at `at`, if anywhere. The length of the bad one may be what is wrong, so every
+/// Where another record starts behind the bad fragment at `at`, if anywhere. Middle and last fragments prove nothing: they may belong to
+/// the same record, of which a crash lost another part. The length of the bad one may be what is wrong, so every
 /// offset of its block is tried, and then the start of each later block.
 pub(crate) fn valid_behind(bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
-    let is_record = |&place: &usize| {
-        let kind = bytes.get(place + HEADER_LEN - 1).copied().unwrap_or(0);
-        (FULL..=LAST + RECYCLABLE).contains(&kind)
-            && matches!(fragment_at(bytes, place, log_number), Fragment::Record { start, .. } if start == place)
-    };
     let next_block = (at - at % BLOCK_LEN + BLOCK_LEN).min(bytes.len());
-    let in_block = (at + 1..next_block).find(is_record);
-    in_block.or_else(|| (next_block..bytes.len()).step_by(BLOCK_LEN).find(is_record))
+    let record_from = |place| record_from(bytes, place, log_number);
+    let in_block = (at + 1..next_block).find_map(record_from);
+    in_block.or_else(|| (next_block..bytes.len()).step_by(BLOCK_LEN).find_map(record_from))
+}
+
+/// Where a record starts within a block, if valid fragments stand from `place` up to it.
+fn record_from(bytes: &[u8], mut place: usize, log_number: Option<u32>) -> Option<usize> {
+    let block = place / BLOCK_LEN;
+    while place / BLOCK_LEN == block {
+        // A look at the type byte first: a walk over zeros must not cost a look at all of them each.
+        if !(FULL..=LAST + RECYCLABLE).contains(bytes.get(place + HEADER_LEN - 1)?) {
+            return None;
+        }
+        match fragment_at(bytes, place, log_number) {
+            Fragment::Record { kind: FULL | FIRST, start, .. } if start == place => return Some(start),
+            Fragment::Record { start, end, .. } if start == place => place = end,
+            _ => return None,
+        }
+    }
+    None
 }
