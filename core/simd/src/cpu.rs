@@ -1,11 +1,17 @@
 //! What the CPU can do, without std.
 //!
+//! x86-64:
 //! 1. CPUID leaf 1 names the instructions, leaf 7 the wider vectors.
 //! 2. An instruction on wide registers also needs the operating system to save them: OSXSAVE says that XGETBV may be asked,
 //!    and XCR0 says which registers are saved (bits 1 and 2 for YMM; 5, 6 and 7 for opmask and ZMM as well).
 //! 3. The answer is one byte, found once and kept in an atomic; two threads that race find the same byte.
 //!
-//! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, sections 13.3, 14.3 and 15.2.
+//! aarch64: the register ID_AA64ISAR0_EL1 names the instructions, and every system saves the registers they use. A program may read it
+//! only where the system answers in the CPU's place, as Linux does since 4.11 (and qemu); elsewhere, and under Miri, what the
+//! compiler was told to use (`-C target-feature`) is what there is.
+//!
+//! Sources: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, sections 13.3, 14.3 and 15.2; Arm Architecture
+//! Reference Manual, D19.2.61; Linux, `Documentation/arch/arm64/cpu-feature-registers.rst`.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -20,6 +26,8 @@ const AVX2: u8 = 1 << 2;
 const AVX512: u8 = 1 << 3;
 const PCLMULQDQ: u8 = 1 << 4;
 const VPCLMULQDQ: u8 = 1 << 5;
+const CRC: u8 = 1 << 6;
+const PMULL: u8 = 1 << 7;
 
 static CACHE: AtomicU8 = AtomicU8::new(0);
 
@@ -67,12 +75,61 @@ impl Features {
     pub const fn vpclmulqdq(self) -> bool {
         self.0 & VPCLMULQDQ != 0
     }
+
+    /// aarch64's CRC32 instructions.
+    #[inline]
+    pub const fn crc(self) -> bool {
+        self.0 & CRC != 0
+    }
+
+    /// aarch64's NEON and carry-less multiplication, PMULL on 64 bits.
+    #[inline]
+    pub const fn pmull(self) -> bool {
+        self.0 & PMULL != 0
+    }
 }
 
-/// Elsewhere, and under an interpreter without CPUID, the portable level is the only one.
-#[cfg(any(not(target_arch = "x86_64"), miri))]
+/// What the compiler may use anyway.
+#[cfg(not(any(
+    all(target_arch = "x86_64", not(miri)),
+    all(target_arch = "aarch64", target_os = "linux", not(miri))
+)))]
+const fn detect() -> u8 {
+    const fn when(known: bool, bit: u8) -> u8 {
+        if known { bit } else { 0 }
+    }
+    let avx512 = cfg!(target_feature = "avx512f")
+        && cfg!(target_feature = "avx512bw")
+        && cfg!(target_feature = "avx512dq")
+        && cfg!(target_feature = "avx512vl");
+    let pclmulqdq = cfg!(target_feature = "sse4.2") && cfg!(target_feature = "pclmulqdq");
+    when(cfg!(target_feature = "sse4.2"), SSE42)
+        | when(cfg!(target_feature = "avx2") && cfg!(target_feature = "fma"), AVX2)
+        | when(avx512, AVX512)
+        | when(pclmulqdq, PCLMULQDQ)
+        | when(pclmulqdq && avx512 && cfg!(target_feature = "vpclmulqdq"), VPCLMULQDQ)
+        | when(cfg!(target_feature = "crc"), CRC)
+        | when(cfg!(target_feature = "neon") && cfg!(target_feature = "aes"), PMULL)
+}
+
+#[cfg(all(target_arch = "aarch64", target_os = "linux", not(miri)))]
 fn detect() -> u8 {
-    0
+    const FIELD: u64 = 0b1111;
+    let features: u64;
+    // SAFETY: reading the register changes nothing, and Linux since 4.11 answers it to programs, with what it supports.
+    unsafe {
+        core::arch::asm!("mrs {}, ID_AA64ISAR0_EL1", out(reg) features, options(pure, nomem, nostack, preserves_flags));
+    }
+    let (aes, crc) = (features >> 4 & FIELD, features >> 16 & FIELD);
+    // 1 is AES alone, 2 is PMULL as well.
+    let mut found = 0;
+    if crc >= 1 {
+        found |= CRC;
+    }
+    if cfg!(target_feature = "neon") && aes >= 2 {
+        found |= PMULL;
+    }
+    found
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]

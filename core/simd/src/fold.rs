@@ -14,11 +14,16 @@
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) mod pclmulqdq;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod pmull;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) mod vpclmulqdq;
 
 /// The least that the kernels take: a register.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(any(
+    all(target_arch = "x86_64", target_feature = "sse2"),
+    all(target_arch = "aarch64", target_feature = "neon")
+))]
 const LEN_MIN: usize = 16;
 
 /// A way to fold, or not to, that this CPU is known to have: only detection makes one.
@@ -34,6 +39,8 @@ enum Kind {
     Pclmulqdq,
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     Vpclmulqdq,
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    Pmull,
 }
 
 impl Level {
@@ -50,22 +57,23 @@ impl Level {
                 return Level(Kind::Pclmulqdq);
             }
         }
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        if crate::cpu::features().pmull() {
+            return Level(Kind::Pmull);
+        }
         Level(Kind::Portable)
     }
 
     /// Every level of this CPU, the portable one first.
     pub fn available() -> impl Iterator<Item = Level> {
-        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-        let above = {
-            let cpu = crate::cpu::features();
-            [
-                cpu.pclmulqdq().then_some(Level(Kind::Pclmulqdq)),
-                cpu.vpclmulqdq().then_some(Level(Kind::Vpclmulqdq)),
-            ]
-        };
-        #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-        let above: [Option<Level>; 0] = [];
-        core::iter::once(Level(Kind::Portable)).chain(above.into_iter().flatten())
+        let below_best = [
+            Level(Kind::Portable),
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            Level(Kind::Pclmulqdq),
+        ];
+        let best = Level::best();
+        // The levels ascend: a CPU that has one has those before it.
+        below_best.into_iter().take_while(move |level| *level != best).chain([best])
     }
 
     /// The level's name for reports.
@@ -76,12 +84,20 @@ impl Level {
             Kind::Pclmulqdq => "pclmulqdq",
             #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
             Kind::Vpclmulqdq => "vpclmulqdq",
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Kind::Pmull => "pmull",
         }
     }
 
     /// The state after `bytes`, or `None` where tables are to do it: at the portable level and for less than a register.
     #[inline]
-    #[cfg_attr(not(all(target_arch = "x86_64", target_feature = "sse2")), expect(unused_variables))]
+    #[cfg_attr(
+        not(any(
+            all(target_arch = "x86_64", target_feature = "sse2"),
+            all(target_arch = "aarch64", target_feature = "neon")
+        )),
+        expect(unused_variables)
+    )]
     pub(crate) fn update(self, keys: &Keys, state: u64, bytes: &[u8]) -> Option<u64> {
         match self.0 {
             #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
@@ -96,6 +112,12 @@ impl Level {
                 // `Kind::Vpclmulqdq` is private to this module, which makes it only after `Features::vpclmulqdq` has named all.
                 Some(unsafe { vpclmulqdq::update(keys, state, bytes) })
             }
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Kind::Pmull if bytes.len() >= LEN_MIN => {
+                // SAFETY: the function needs NEON and PMULL. `Kind::Pmull` is private to this module, which makes it only after
+                // `Features::pmull` has named both.
+                Some(unsafe { pmull::update(keys, state, bytes) })
+            }
             _ => None,
         }
     }
@@ -103,11 +125,17 @@ impl Level {
 
 /// Factors that carry the first and the second half of a register over a distance.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(all(target_arch = "x86_64", target_feature = "sse2")), expect(dead_code))]
+#[cfg_attr(
+    not(any(
+        all(target_arch = "x86_64", target_feature = "sse2"),
+        all(target_arch = "aarch64", target_feature = "neon")
+    )),
+    expect(dead_code)
+)]
 pub(crate) struct Pair(pub [u64; 2]);
 
-/// All that folding needs to know of a polynomial.
-#[cfg_attr(not(all(target_arch = "x86_64", target_feature = "sse2")), expect(dead_code))]
+/// All that folding needs to know of a polynomial. Some levels leave some out.
+#[cfg_attr(not(all(target_arch = "x86_64", target_feature = "sse2")), allow(dead_code))]
 pub(crate) struct Keys {
     /// Over 1 to 4 registers of 16 bytes.
     pub over_16: Pair,
