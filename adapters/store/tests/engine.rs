@@ -316,6 +316,10 @@ fn rocksdb_opens_what_is_written_here() {
         let model = contents(&db, &db.default_family(), &ReadOptions::default());
         let of_users = contents(&db, &users, &ReadOptions::default());
         drop(db);
+        if compression != 0 {
+            // A reopen writes a new MANIFEST with everything in it; without one the log is still unflushed.
+            drop(Db::open(&path, set.clone()).unwrap());
+        }
         judge(ldb, &path, "default", &model);
         judge(ldb, &path, "users", &of_users);
         let db = Db::open(&path, set).unwrap();
