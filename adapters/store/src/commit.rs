@@ -117,9 +117,9 @@ impl Inner {
         Some(core::mem::replace(&mut queue.pending, rest))
     }
 
-    fn commit_group(&self, mut group: Vec<Pending>) {
+    fn commit_group(&self, group: Vec<Pending>) {
         let mut commit = self.commit.lock();
-        let outcomes = self.commit_locked(&mut commit, &mut group);
+        let outcomes = self.commit_locked(&mut commit, &group);
         drop(commit);
         for (pending, outcome) in group.into_iter().zip(outcomes) {
             (pending.done)(outcome);
@@ -127,27 +127,19 @@ impl Inner {
     }
 
     /// The outcome of each write of the group, in order.
-    fn commit_locked(
-        &self,
-        c: &mut Commit,
-        group: &mut [Pending],
-    ) -> Vec<Result<SequenceNumber, WriteError>> {
+    fn commit_locked(&self, c: &mut Commit, group: &[Pending]) -> Vec<Result<SequenceNumber, WriteError>> {
         if let Some(refusal) = c.refusal() {
             return group.iter().map(|_| Err(refusal.clone())).collect();
         }
         let view = self.view.load_full();
-        let (mut frames, mut sequence, mut sync) = (Vec::new(), c.sequence, false);
+        // One record for the whole group: a crash then keeps all of it or nothing, whatever order its sectors reach the disk in.
+        let (mut merged, mut sequence, mut sync) = (WriteBatch::new(), c.sequence, false);
+        merged.set_sequence(SequenceNumber::new(sequence + 1));
         let mut outcomes = Vec::with_capacity(group.len());
-        for pending in group.iter_mut() {
+        for pending in group.iter() {
             outcomes.push(admit(&view, &pending.batch).map(|()| {
-                pending.batch.set_sequence(SequenceNumber::new(sequence + 1));
+                merged.append(&pending.batch);
                 sequence += u64::from(pending.batch.count());
-                record::append(
-                    pending.batch.as_bytes(),
-                    c.log_len + frames.len() as u64,
-                    Framing::Plain,
-                    &mut frames,
-                );
                 sync |= pending.options.sync.unwrap_or(self.options.sync == SyncPolicy::Always);
                 SequenceNumber::new(sequence)
             }));
@@ -155,17 +147,20 @@ impl Inner {
         if let SyncPolicy::Interval(interval) = self.options.sync {
             sync |= c.last_sync.elapsed() >= interval;
         }
+        let mut frames = Vec::new();
+        if !merged.is_empty() {
+            record::append(merged.as_bytes(), c.log_len, Framing::Plain, &mut frames);
+        }
         if let Err(error) = self.append(c, &frames, sync) {
             c.failed = Some(error.clone());
             outcomes.iter_mut().filter(|o| o.is_ok()).for_each(|o| *o = Err(error.clone()));
             return outcomes;
         }
         c.failed = None;
-        for (pending, _) in group.iter().zip(&outcomes).filter(|(_, o)| o.is_ok()) {
-            enter(&view, &pending.batch, |_| true);
-            self.counters.batches.fetch_add(1, Ordering::Relaxed);
-            self.counters.records.fetch_add(u64::from(pending.batch.count()), Ordering::Relaxed);
-        }
+        enter(&view, &merged);
+        let written = outcomes.iter().filter(|o| o.is_ok()).count();
+        self.counters.batches.fetch_add(written as u64, Ordering::Relaxed);
+        self.counters.records.fetch_add(sequence - c.sequence, Ordering::Relaxed);
         c.sequence = sequence;
         self.visible.store(sequence, Ordering::Release);
         self.flush_if_full(c, &view);
@@ -331,8 +326,14 @@ impl Inner {
         }
     }
 
-    /// Appends edits to the MANIFEST and syncs it. A failure poisons: which edits a reopen will see is not known.
+    /// Appends edits to the MANIFEST, each with a sync of its own, so that a crash leaves no damage before a whole edit. A failure
+    /// poisons: which edits a reopen will see is not known.
     pub(crate) fn log_edits(&self, c: &mut Commit, edits: &[VersionEdit]) -> Result<(), StoreError> {
+        edits.chunks(1).try_for_each(|edit| self.log_edits_at_once(c, edit))
+    }
+
+    /// The same with one sync for all; for a MANIFEST that CURRENT does not name yet.
+    pub(crate) fn log_edits_at_once(&self, c: &mut Commit, edits: &[VersionEdit]) -> Result<(), StoreError> {
         let mut bytes = Vec::new();
         for edit in edits {
             manifest::append(edit, c.manifest_len + bytes.len() as u64, &mut bytes);
@@ -400,13 +401,13 @@ fn parts<'a>(record: &Record<'a>) -> Option<(FamilyId, &'a [u8], &'a [u8])> {
     })
 }
 
-/// Enters the records of a batch that carries its sequence number, those of families that `wanted` names.
-pub(crate) fn enter(view: &View, batch: &WriteBatch, wanted: impl Fn(FamilyId) -> bool) {
+/// Enters the records of a batch that carries its sequence number.
+fn enter(view: &View, batch: &WriteBatch) {
     let parsed = BatchView::parse(batch.as_bytes()).expect("a batch that was admitted is well-formed");
-    enter_records(view, &parsed, wanted);
+    enter_records(view, &parsed, |_| true);
 }
 
-/// The same for a batch from a log.
+/// Enters the records of those families that are wanted.
 pub(crate) fn enter_records(view: &View, batch: &BatchView<'_>, wanted: impl Fn(FamilyId) -> bool) {
     let mut sequence = batch.sequence();
     for record in batch.records() {

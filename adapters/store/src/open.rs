@@ -127,24 +127,42 @@ fn read_state(dir: &dyn Directory, files: &[Entry], create: bool) -> Result<Stat
     let bytes =
         read_file(dir, &file, META_LEN_MAX).map_err(|error| StoreError::Io { file: file.clone(), error })?;
     let found = manifest::read(&bytes, number).map_err(read)?;
-    if let Tail::Damaged(error) = found.tail {
-        return Err(read(error));
-    }
     if found.edits.is_empty() {
         return Err(StoreError::Invalid(format!(
             "{file} holds no whole version edit; restore it, or CURRENT, from a backup"
         )));
     }
     // A group of edits takes effect as one; a crash can cut it off at the end.
-    let mut group = Vec::new();
+    let (mut group, mut whole) = (Vec::new(), 0);
     for edit in &found.edits {
         group.push(edit);
         if edit.atomic_group_remaining.unwrap_or(0) == 0 {
             group.drain(..).try_for_each(|e| state.apply(e, &file))?;
+            whole += 1;
         }
+    }
+    // The first group was synced before CURRENT named this file: no crash can have cut it.
+    if whole == 0 {
+        return Err(match found.tail {
+            Tail::Damaged(error) => read(error),
+            _ => StoreError::Invalid(format!(
+                "{file} ends within its first group of version edits; restore it, or CURRENT, from a backup"
+            )),
+        });
+    }
+    if let Tail::Damaged(error) = found.tail
+        && !has_log(files, state.log_needed())
+    {
+        return Err(read(error));
     }
     state.next_file = after_all(files, state.next_file);
     Ok(state)
+}
+
+/// Whether a log is there. An edit is in force before the logs that it makes superfluous are deleted: where the last edit of a MANIFEST is
+/// unreadable and the log that the edits before it need is gone, that edit was in force, and what it named is not to be lost.
+fn has_log(files: &[Entry], number: FileNumber) -> bool {
+    files.iter().any(|e| FileName::parse(&e.name) == Some(FileName::Log(number)))
 }
 
 /// The first number behind all numbers in the directory: files that nothing names must not be taken for new ones.
@@ -154,6 +172,11 @@ fn after_all(files: &[Entry], next: FileNumber) -> FileNumber {
 }
 
 impl State {
+    /// The oldest log that a family needs.
+    fn log_needed(&self) -> FileNumber {
+        self.families.values().map(|f| f.log_number).min().unwrap_or_default()
+    }
+
     fn apply(&mut self, edit: &VersionEdit, file: &str) -> Result<(), StoreError> {
         let invalid = |e: &dyn core::fmt::Display| StoreError::Invalid(format!("{file}: {e}"));
         self.next_file = edit.next_file_number.map_or(self.next_file, |n| n.max(self.next_file));
@@ -223,8 +246,7 @@ fn replay(
         })
         .collect();
     logs.sort();
-    let needed = state.families.values().map(|f| f.log_number).min().unwrap_or_default();
-    for &number in logs.iter().filter(|&&n| n >= needed) {
+    for &number in logs.iter().filter(|&&n| n >= state.log_needed()) {
         let file = FileName::Log(number).to_string();
         let bytes = read_file(dir, &file, META_LEN_MAX)
             .map_err(|error| StoreError::Io { file: file.clone(), error })?;
@@ -284,7 +306,7 @@ fn begin(inner: &Inner, files: &[Entry], logs: Vec<FileNumber>) -> Result<(), St
     c.log_number = c.take_number();
     let view = inner.view.load_full();
     let edits = snapshot_edits(c, &view, &logs);
-    inner.log_edits(c, &edits)?;
+    inner.log_edits_at_once(c, &edits)?;
     let temp = FileName::Temp(c.manifest_number).to_string();
     // A temporary file of that name can only be left over.
     let _ = dir.delete(&temp);
@@ -308,26 +330,44 @@ fn begin(inner: &Inner, files: &[Entry], logs: Vec<FileNumber>) -> Result<(), St
     Ok(())
 }
 
-/// Everything known, as edits of a new MANIFEST. The families keep needing the logs that were replayed, until their flush.
+/// Everything known, as one atomic group of edits for a new MANIFEST. The families keep needing the logs that were replayed, until their
+/// flush. A family is added by an edit of its own: RocksDB passes over the tables of an edit that adds one.
 fn snapshot_edits(c: &Commit, view: &View, logs: &[FileNumber]) -> Vec<VersionEdit> {
     let log_number = logs.first().copied().unwrap_or(c.log_number).min(c.log_number);
     let replayed = view.families.values().any(|f| !f.memtable.is_empty());
-    let edits = view.families.values().map(|family| VersionEdit {
-        family: family.family.id,
-        family_add: (family.family.id.get() != 0).then(|| family.family.name.to_string()),
-        comparator: Some(COMPARATOR.to_owned()),
-        log_number: Some(if replayed { log_number } else { c.log_number }),
-        prev_log_number: (family.family.id.get() == 0).then_some(FileNumber::new(0)),
-        next_file_number: Some(c.next_file),
-        last_sequence: Some(SequenceNumber::new(c.sequence)),
-        family_max: Some(c.family_max),
-        new_files: (0..LEVELS)
-            .flat_map(|level| family.version.level(level).iter().map(move |m| (level, m)))
-            .map(|(level, m)| dolmen_lsm::edit::NewFile { level: level as u32, ..(**m).clone() })
-            .collect(),
-        ..VersionEdit::default()
-    });
-    edits.collect()
+    let log_number = Some(if replayed { log_number } else { c.log_number });
+    let mut edits = Vec::new();
+    for family in view.families.values() {
+        let base = VersionEdit {
+            family: family.family.id,
+            comparator: Some(COMPARATOR.to_owned()),
+            log_number,
+            ..VersionEdit::default()
+        };
+        if family.family.id.get() != 0 {
+            let name = family.family.name.to_string();
+            edits.push(VersionEdit {
+                family_add: Some(name),
+                family_max: Some(c.family_max),
+                ..base.clone()
+            });
+        }
+        edits.push(VersionEdit {
+            prev_log_number: (family.family.id.get() == 0).then_some(FileNumber::new(0)),
+            next_file_number: Some(c.next_file),
+            last_sequence: Some(SequenceNumber::new(c.sequence)),
+            family_max: Some(c.family_max),
+            new_files: (0..LEVELS)
+                .flat_map(|level| family.version.level(level).iter().map(move |m| (level, m)))
+                .map(|(level, m)| dolmen_lsm::edit::NewFile { level: level as u32, ..(**m).clone() })
+                .collect(),
+            ..base
+        });
+    }
+    if edits.len() > 1 {
+        edits.iter_mut().rev().zip(0..).for_each(|(edit, rest)| edit.atomic_group_remaining = Some(rest));
+    }
+    edits
 }
 
 /// Deletes logs, MANIFESTs, tables and temporary files that the new MANIFEST does not name. Files of other programs stay, and what

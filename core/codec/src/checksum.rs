@@ -7,10 +7,8 @@
 //! | [`crc64_nvme`] | 0xAD93D23594C93659 | S3 (its default) |
 //! | [`xxh3_64`] | none | RocksDB since 6.27 |
 //!
-//! All three CRCs are reflected, with initial state and final xor of all ones. CRC-32C runs at the CPU's fastest level
-//! ([`dolmen_simd::crc32c`]); the others are the `crc` crate's sixteen tables, built at compile time.
-
-use crc::{Crc, Table};
+//! All three CRCs are reflected, with initial state and final xor of all ones. They run at the CPU's fastest level
+//! ([`dolmen_simd`]).
 
 /// CRC-32C (Castagnoli) of `bytes`. Source: RFC 3720, appendix B.4.
 #[inline]
@@ -25,15 +23,27 @@ pub fn crc32c_extend(crc: u32, bytes: &[u8]) -> u32 {
 }
 
 /// CRC-32 (ISO-HDLC) of `bytes`. Source: RFC 1952, section 8.
+#[inline]
 pub fn crc32(bytes: &[u8]) -> u32 {
-    const CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_ISO_HDLC);
-    CRC32.checksum(bytes)
+    crc32_extend(0, bytes)
+}
+
+/// CRC-32 of a text in several parts, as [`crc32c_extend`].
+#[inline]
+pub fn crc32_extend(crc: u32, bytes: &[u8]) -> u32 {
+    dolmen_simd::crc32::extend(crc, bytes)
 }
 
 /// CRC-64/NVME of `bytes`. Source: the catalogue of parametrised CRC algorithms (reveng.sourceforge.io).
+#[inline]
 pub fn crc64_nvme(bytes: &[u8]) -> u64 {
-    const CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&crc::CRC_64_NVME);
-    CRC64.checksum(bytes)
+    crc64_nvme_extend(0, bytes)
+}
+
+/// CRC-64/NVME of a text in several parts, as [`crc32c_extend`].
+#[inline]
+pub fn crc64_nvme_extend(crc: u64, bytes: &[u8]) -> u64 {
+    dolmen_simd::crc64_nvme::extend(crc, bytes)
 }
 
 /// LevelDB's and RocksDB's mask, so that a checksum of data that holds checksums stays useful.
@@ -57,7 +67,7 @@ mod tests {
 
     use std::vec;
 
-    use crc::NoTable;
+    use crc::{Crc, NoTable};
     use dolmen_base::Rng;
 
     use super::*;
@@ -88,6 +98,12 @@ mod tests {
             assert_eq!(crc64_nvme(whole), of_64.clone().finalize(), "crc64 of {len} bytes");
             let (head, tail) = whole.split_at(len * 2 / 3);
             assert_eq!(crc32c_extend(crc32c(head), tail), crc32c(whole), "two parts of {len} bytes");
+            assert_eq!(crc32_extend(crc32(head), tail), crc32(whole), "two parts of {len} bytes");
+            assert_eq!(
+                crc64_nvme_extend(crc64_nvme(head), tail),
+                crc64_nvme(whole),
+                "two parts of {len} bytes"
+            );
             let next = &bytes[len..=len];
             of_32c.update(next);
             of_32.update(next);

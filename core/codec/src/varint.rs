@@ -1,5 +1,6 @@
 //! LEB128 varints (seven bits a byte, low group first) and zig-zag, as RocksDB, Protocol Buffers and Kafka write them.
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
 /// The longest encoding of a 32-bit value.
@@ -8,6 +9,7 @@ pub const MAX_LEN_32: usize = 5;
 pub const MAX_LEN_64: usize = 10;
 
 /// Appends a 64-bit varint.
+#[cfg(feature = "alloc")]
 pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -17,6 +19,7 @@ pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a 32-bit varint.
+#[cfg(feature = "alloc")]
 pub fn put_u32(out: &mut Vec<u8>, value: u32) {
     put_u64(out, u64::from(value));
 }
@@ -28,6 +31,7 @@ pub const fn len_u64(value: u64) -> usize {
 }
 
 /// Appends `bytes` behind their length as a varint.
+#[cfg(feature = "alloc")]
 pub fn put_slice(out: &mut Vec<u8>, bytes: &[u8]) {
     put_u64(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -71,7 +75,7 @@ pub fn get_u32(bytes: &[u8]) -> Option<(u32, usize)> {
     Some((u32::try_from(value).ok()?, len))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
 

@@ -1,10 +1,11 @@
 //! The block compressions that are plugged in, by RocksDB's compression type.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 
 use dolmen_base::io::FileNumber;
+use dolmen_codec::compress::Lz4Block;
+pub use dolmen_codec::compress::{Codec, CodecError};
 
 use crate::error::{Feature, ReadError};
 
@@ -74,7 +75,7 @@ pub struct Codecs {
 impl Codecs {
     /// LZ4 only.
     pub fn new() -> Self {
-        Codecs { slots: Default::default() }.with(CompressionType::Lz4, Arc::new(Lz4))
+        Codecs { slots: Default::default() }.with(CompressionType::Lz4, Arc::new(Lz4Block))
     }
 
     /// With one more codec, which replaces one for the same type.
@@ -100,38 +101,5 @@ impl Default for Codecs {
 impl fmt::Debug for Codecs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.slots.iter().map(Option::is_some)).finish()
-    }
-}
-
-/// Could not compress or expand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodecError;
-
-/// A block compression.
-pub trait Codec {
-    /// Appends `input` compressed.
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError>;
-    /// Appends `input` expanded to at most `len` bytes.
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError>;
-}
-
-/// LZ4 block format.
-struct Lz4;
-
-impl Codec for Lz4 {
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let start = out.len();
-        out.resize(start + lz4_flex::block::get_maximum_output_size(input.len()), 0);
-        let len = lz4_flex::block::compress_into(input, &mut out[start..]).map_err(|_| CodecError)?;
-        out.truncate(start + len);
-        Ok(())
-    }
-
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let start = out.len();
-        out.resize(start + len, 0);
-        let len = lz4_flex::block::decompress_into(input, &mut out[start..]).map_err(|_| CodecError)?;
-        out.truncate(start + len);
-        Ok(())
     }
 }

@@ -11,7 +11,6 @@
 mod bloom;
 mod legacy;
 mod ribbon;
-mod xxph3;
 
 use alloc::vec::Vec;
 
@@ -78,7 +77,7 @@ impl Filter {
 /// The frozen hash of keys in filters.
 #[inline]
 pub fn hash64(key: &[u8]) -> u64 {
-    xxph3::xxph3_64(key)
+    dolmen_codec::xxph3::xxph3_64(key)
 }
 
 /// Which part of a key counts as its prefix, by the name in the properties (`util/slice.cc`).

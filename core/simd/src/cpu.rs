@@ -1,11 +1,17 @@
 //! What the CPU can do, without std.
 //!
+//! x86-64:
 //! 1. CPUID leaf 1 names the instructions, leaf 7 the wider vectors.
 //! 2. An instruction on wide registers also needs the operating system to save them: OSXSAVE says that XGETBV may be asked,
 //!    and XCR0 says which registers are saved (bits 1 and 2 for YMM; 5, 6 and 7 for opmask and ZMM as well).
 //! 3. The answer is one byte, found once and kept in an atomic; two threads that race find the same byte.
 //!
-//! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, sections 13.3, 14.3 and 15.2.
+//! aarch64: the register ID_AA64ISAR0_EL1 names the instructions, and every system saves the registers they use. A program may read it
+//! only where the system answers in the CPU's place, as Linux does since 4.11 (and qemu); elsewhere, and under Miri, what the
+//! compiler was told to use (`-C target-feature`) is what there is.
+//!
+//! Sources: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, sections 13.3, 14.3 and 15.2; Arm Architecture
+//! Reference Manual, D19.2.61; Linux, `Documentation/arch/arm64/cpu-feature-registers.rst`.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -18,6 +24,10 @@ const ASKED: u8 = 1;
 const SSE42: u8 = 1 << 1;
 const AVX2: u8 = 1 << 2;
 const AVX512: u8 = 1 << 3;
+const PCLMULQDQ: u8 = 1 << 4;
+const VPCLMULQDQ: u8 = 1 << 5;
+const CRC: u8 = 1 << 6;
+const PMULL: u8 = 1 << 7;
 
 static CACHE: AtomicU8 = AtomicU8::new(0);
 
@@ -53,23 +63,86 @@ impl Features {
     pub const fn avx512(self) -> bool {
         self.0 & AVX512 != 0
     }
+
+    /// SSE4.2 and carry-less multiplication.
+    #[inline]
+    pub const fn pclmulqdq(self) -> bool {
+        self.0 & PCLMULQDQ != 0
+    }
+
+    /// [`Features::avx512`] and [`Features::pclmulqdq`], and carry-less multiplication in ZMM registers.
+    #[inline]
+    pub const fn vpclmulqdq(self) -> bool {
+        self.0 & VPCLMULQDQ != 0
+    }
+
+    /// aarch64's CRC32 instructions.
+    #[inline]
+    pub const fn crc(self) -> bool {
+        self.0 & CRC != 0
+    }
+
+    /// aarch64's NEON and carry-less multiplication, PMULL on 64 bits.
+    #[inline]
+    pub const fn pmull(self) -> bool {
+        self.0 & PMULL != 0
+    }
 }
 
-/// Elsewhere, and under an interpreter without CPUID, the portable level is the only one.
-#[cfg(any(not(target_arch = "x86_64"), miri))]
+/// What the compiler may use anyway.
+#[cfg(not(any(
+    all(target_arch = "x86_64", not(miri)),
+    all(target_arch = "aarch64", target_os = "linux", not(miri))
+)))]
+const fn detect() -> u8 {
+    const fn when(known: bool, bit: u8) -> u8 {
+        if known { bit } else { 0 }
+    }
+    let avx512 = cfg!(target_feature = "avx512f")
+        && cfg!(target_feature = "avx512bw")
+        && cfg!(target_feature = "avx512dq")
+        && cfg!(target_feature = "avx512vl");
+    let pclmulqdq = cfg!(target_feature = "sse4.2") && cfg!(target_feature = "pclmulqdq");
+    when(cfg!(target_feature = "sse4.2"), SSE42)
+        | when(cfg!(target_feature = "avx2") && cfg!(target_feature = "fma"), AVX2)
+        | when(avx512, AVX512)
+        | when(pclmulqdq, PCLMULQDQ)
+        | when(pclmulqdq && avx512 && cfg!(target_feature = "vpclmulqdq"), VPCLMULQDQ)
+        | when(cfg!(target_feature = "crc"), CRC)
+        | when(cfg!(target_feature = "neon") && cfg!(target_feature = "aes"), PMULL)
+}
+
+#[cfg(all(target_arch = "aarch64", target_os = "linux", not(miri)))]
 fn detect() -> u8 {
-    0
+    const FIELD: u64 = 0b1111;
+    let features: u64;
+    // SAFETY: reading the register changes nothing, and Linux since 4.11 answers it to programs, with what it supports.
+    unsafe {
+        core::arch::asm!("mrs {}, ID_AA64ISAR0_EL1", out(reg) features, options(pure, nomem, nostack, preserves_flags));
+    }
+    let (aes, crc) = (features >> 4 & FIELD, features >> 16 & FIELD);
+    // 1 is AES alone, 2 is PMULL as well.
+    let mut found = 0;
+    if crc >= 1 {
+        found |= CRC;
+    }
+    if cfg!(target_feature = "neon") && aes >= 2 {
+        found |= PMULL;
+    }
+    found
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn detect() -> u8 {
     use core::arch::x86_64::{__cpuid, __cpuid_count};
 
+    const PCLMULQDQ_BIT: u32 = 1 << 1;
     const FMA: u32 = 1 << 12;
     const SSE42_BIT: u32 = 1 << 20;
     const OSXSAVE: u32 = 1 << 27;
     const AVX: u32 = 1 << 28;
     const AVX2_BIT: u32 = 1 << 5;
+    const VPCLMULQDQ_BIT: u32 = 1 << 10;
     /// F, DQ, BW and VL.
     const AVX512_BITS: u32 = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
     const YMM_SAVED: u64 = 0b110;
@@ -77,7 +150,13 @@ fn detect() -> u8 {
 
     let leaf_max = __cpuid(0).eax;
     let one = __cpuid(1).ecx;
-    let seven = if leaf_max >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+    let (seven, seven_c) = match leaf_max {
+        0..7 => (0, 0),
+        _ => {
+            let leaf = __cpuid_count(7, 0);
+            (leaf.ebx, leaf.ecx)
+        }
+    };
     let saved = if has(one, OSXSAVE) {
         // SAFETY: XGETBV is undefined only while CR4.OSXSAVE is clear, and CPUID's OSXSAVE bit, just seen set, mirrors it.
         // Register 0 always exists.
@@ -89,11 +168,17 @@ fn detect() -> u8 {
     let mut found = 0;
     if has(one, SSE42_BIT) {
         found |= SSE42;
+        if has(one, PCLMULQDQ_BIT) {
+            found |= PCLMULQDQ;
+        }
     }
     if has(one, AVX | FMA) && has(seven, AVX2_BIT) && saved & YMM_SAVED == YMM_SAVED {
         found |= AVX2;
         if has(seven, AVX512_BITS) && saved & ZMM_SAVED == ZMM_SAVED {
             found |= AVX512;
+            if found & PCLMULQDQ != 0 && has(seven_c, VPCLMULQDQ_BIT) {
+                found |= VPCLMULQDQ;
+            }
         }
     }
     found
@@ -126,6 +211,11 @@ mod tests {
                 && std::is_x86_feature_detected!("avx512bw")
                 && std::is_x86_feature_detected!("avx512dq")
                 && std::is_x86_feature_detected!("avx512vl")
+        );
+        assert_eq!(found.pclmulqdq(), found.sse42() && std::is_x86_feature_detected!("pclmulqdq"));
+        assert_eq!(
+            found.vpclmulqdq(),
+            found.avx512() && found.pclmulqdq() && std::is_x86_feature_detected!("vpclmulqdq")
         );
         assert_eq!(features(), found, "the cached answer is the same");
     }

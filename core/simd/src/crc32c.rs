@@ -4,6 +4,8 @@
 //! |---|---|
 //! | portable | the `crc` crate's sixteen tables |
 //! | SSE4.2 | the CRC32 instruction, in three streams on long input |
+//! | CRC | the same with aarch64's instruction |
+//! | VPCLMULQDQ | as SSE4.2 on short input, folding ([`crate::fold`]) on long |
 //!
 //! The instruction takes eight bytes every cycle but answers after three, so one stream would wait two cycles of three. Long input
 //! is cut into groups of three equal stripes, each with a stream of its own. A checksum's state is linear: the state after
@@ -23,23 +25,41 @@ enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Sse42,
+    #[cfg(target_arch = "aarch64")]
+    Crc,
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    Vpclmulqdq,
 }
 
 impl Level {
     /// The fastest level of this CPU.
     #[inline]
     pub fn best() -> Level {
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+        if crate::cpu::features().vpclmulqdq() {
+            return Level(Kind::Vpclmulqdq);
+        }
         #[cfg(target_arch = "x86_64")]
         if crate::cpu::features().sse42() {
             return Level(Kind::Sse42);
+        }
+        #[cfg(target_arch = "aarch64")]
+        if crate::cpu::features().crc() {
+            return Level(Kind::Crc);
         }
         Level(Kind::Portable)
     }
 
     /// Every level of this CPU, the portable one first.
     pub fn available() -> impl Iterator<Item = Level> {
-        let best = Some(Level::best()).filter(|l| l.0 != Kind::Portable);
-        [Some(Level(Kind::Portable)), best].into_iter().flatten()
+        let below_best = [
+            Level(Kind::Portable),
+            #[cfg(target_arch = "x86_64")]
+            Level(Kind::Sse42),
+        ];
+        let best = Level::best();
+        // The levels ascend: a CPU that has one has those before it.
+        below_best.into_iter().take_while(move |level| *level != best).chain([best])
     }
 
     /// The level's name for reports.
@@ -48,6 +68,10 @@ impl Level {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Sse42 => "sse4.2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Crc => "crc",
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            Kind::Vpclmulqdq => "vpclmulqdq",
         }
     }
 
@@ -60,6 +84,14 @@ impl Level {
             // SAFETY: the function needs a CPU with SSE4.2. `Kind::Sse42` is private to this module, and `Level::best` makes it
             // only after CPUID has named SSE4.2; the CRC32 instruction works on general registers, which every system saves.
             Kind::Sse42 => !unsafe { sse42::update(!crc, bytes) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the function needs a CPU with the CRC extension. `Kind::Crc` is private to this module, and `Level::best` makes
+            // it only after `Features::crc` has named it.
+            Kind::Crc => !unsafe { crc_extension::update(!crc, bytes) },
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            // SAFETY: the function needs SSE4.2, PCLMULQDQ, VPCLMULQDQ and AVX-512 F, DQ and VL, with ZMM registers saved.
+            // `Kind::Vpclmulqdq` is private to this module, and `Level::best` makes it only after `Features::vpclmulqdq` has named all.
+            Kind::Vpclmulqdq => !unsafe { vpclmulqdq::update(!crc, bytes) },
         }
     }
 }
@@ -78,68 +110,118 @@ fn extend_portable(crc: u32, bytes: &[u8]) -> u32 {
     digest.finalize()
 }
 
+/// The three streams, once for each architecture's instruction: a function with a CPU feature of its own cannot be a parameter.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! streams {
+    ($name:ident, $feature:literal, $step_8:expr, $step_1:expr) => {
+        mod $name {
+            use super::shift::Shift;
+
+            /// Bytes of a stripe while at least three remain; three of them are just under the usual 4 KiB block.
+            const LONG: usize = 1360;
+            /// Bytes of a stripe after that. Below three of these, joining costs more than waiting.
+            const SHORT: usize = 256;
+
+            static OVER_LONG: Shift = Shift::over_zero_bytes(LONG as u32);
+            static OVER_SHORT: Shift = Shift::over_zero_bytes(SHORT as u32);
+
+            /// The state after `bytes`.
+            #[target_feature(enable = $feature)]
+            pub fn update(mut state: u32, mut bytes: &[u8]) -> u32 {
+                while let Some((group, rest)) = bytes.split_at_checked(3 * LONG) {
+                    state = three_stripes::<LONG>(state, group, &OVER_LONG);
+                    bytes = rest;
+                }
+                while let Some((group, rest)) = bytes.split_at_checked(3 * SHORT) {
+                    state = three_stripes::<SHORT>(state, group, &OVER_SHORT);
+                    bytes = rest;
+                }
+                one_stream(state, bytes)
+            }
+
+            #[inline]
+            #[target_feature(enable = $feature)]
+            pub fn one_stream(mut state: u32, bytes: &[u8]) -> u32 {
+                let (words, tail) = bytes.as_chunks::<8>();
+                for word in words {
+                    state = $step_8(state, u64::from_le_bytes(*word));
+                }
+                for byte in tail {
+                    state = $step_1(state, *byte);
+                }
+                state
+            }
+
+            /// `group` is three stripes long; a stripe is a whole number of words.
+            #[target_feature(enable = $feature)]
+            fn three_stripes<const STRIPE: usize>(state: u32, group: &[u8], over_stripe: &Shift) -> u32 {
+                const { assert!(STRIPE.is_multiple_of(8)) };
+                let (first, rest) = group.split_at(STRIPE);
+                let (second, third) = rest.split_at(STRIPE);
+                let (mut a, mut b, mut c) = (state, 0, 0);
+                let words = first
+                    .as_chunks::<8>()
+                    .0
+                    .iter()
+                    .zip(second.as_chunks::<8>().0)
+                    .zip(third.as_chunks::<8>().0);
+                for ((x, y), z) in words {
+                    a = $step_8(a, u64::from_le_bytes(*x));
+                    b = $step_8(b, u64::from_le_bytes(*y));
+                    c = $step_8(c, u64::from_le_bytes(*z));
+                }
+                over_stripe.apply(over_stripe.apply(a) ^ b) ^ c
+            }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
-mod sse42 {
-    use core::arch::x86_64::{_mm_crc32_u8, _mm_crc32_u64};
+streams!(
+    sse42,
+    "sse4.2",
+    |state: u32, word| core::arch::x86_64::_mm_crc32_u64(u64::from(state), word) as u32,
+    core::arch::x86_64::_mm_crc32_u8
+);
 
-    use super::shift::Shift;
+#[cfg(target_arch = "aarch64")]
+streams!(crc_extension, "crc", core::arch::aarch64::__crc32cd, core::arch::aarch64::__crc32cb);
 
-    /// Bytes of a stripe while at least three remain; three of them are just under the usual 4 KiB block.
-    const LONG: usize = 1360;
-    /// Bytes of a stripe after that. Below three of these, joining costs more than waiting.
-    const SHORT: usize = 256;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod vpclmulqdq {
+    use core::arch::x86_64::{_mm_crc32_u64, _mm_cvtsi128_si64, _mm_extract_epi64};
 
-    static OVER_LONG: Shift = Shift::over_zero_bytes(LONG as u32);
-    static OVER_SHORT: Shift = Shift::over_zero_bytes(SHORT as u32);
+    use super::sse42::one_stream;
+    use crate::fold::{Keys, vpclmulqdq::fold};
+
+    /// Below this, one stream of the CRC32 instruction is done before folding has begun to pay.
+    const FOLD_LEN_MIN: usize = 256;
+
+    static KEYS: Keys = Keys::of_32(super::POLYNOMIAL);
 
     /// The state after `bytes`.
-    #[target_feature(enable = "sse4.2")]
-    pub fn update(mut state: u32, mut bytes: &[u8]) -> u32 {
-        while let Some((group, rest)) = bytes.split_at_checked(3 * LONG) {
-            state = three_stripes::<LONG>(state, group, &OVER_LONG);
-            bytes = rest;
+    #[target_feature(enable = "sse4.2,pclmulqdq,avx512f,avx512dq,avx512vl,vpclmulqdq")]
+    pub fn update(state: u32, bytes: &[u8]) -> u32 {
+        if bytes.len() < FOLD_LEN_MIN {
+            return one_stream(state, bytes);
         }
-        while let Some((group, rest)) = bytes.split_at_checked(3 * SHORT) {
-            state = three_stripes::<SHORT>(state, group, &OVER_SHORT);
-            bytes = rest;
-        }
-        one_stream(state, bytes)
-    }
-
-    #[target_feature(enable = "sse4.2")]
-    fn one_stream(state: u32, bytes: &[u8]) -> u32 {
-        let (words, tail) = bytes.as_chunks::<8>();
-        let mut wide = u64::from(state);
-        for word in words {
-            wide = _mm_crc32_u64(wide, u64::from_le_bytes(*word));
-        }
-        tail.iter().fold(wide as u32, |state, &byte| _mm_crc32_u8(state, byte))
-    }
-
-    /// `group` is three stripes long; a stripe is a whole number of words.
-    #[target_feature(enable = "sse4.2")]
-    fn three_stripes<const STRIPE: usize>(state: u32, group: &[u8], over_stripe: &Shift) -> u32 {
-        const { assert!(STRIPE.is_multiple_of(8)) };
-        let (first, rest) = group.split_at(STRIPE);
-        let (second, third) = rest.split_at(STRIPE);
-        let (mut a, mut b, mut c) = (u64::from(state), 0, 0);
-        let words =
-            first.as_chunks::<8>().0.iter().zip(second.as_chunks::<8>().0).zip(third.as_chunks::<8>().0);
-        for ((x, y), z) in words {
-            a = _mm_crc32_u64(a, u64::from_le_bytes(*x));
-            b = _mm_crc32_u64(b, u64::from_le_bytes(*y));
-            c = _mm_crc32_u64(c, u64::from_le_bytes(*z));
-        }
-        let two = over_stripe.apply(a as u32) ^ b as u32;
-        over_stripe.apply(two) ^ c as u32
+        let (register, tail) = fold(&KEYS, u64::from(state), bytes);
+        // The instruction reduces the last register faster than Barrett does.
+        let half = _mm_crc32_u64(0, _mm_cvtsi128_si64(register) as u64);
+        let state = _mm_crc32_u64(half, _mm_extract_epi64::<1>(register) as u64);
+        one_stream(state as u32, tail)
     }
 }
 
+/// Castagnoli's polynomial; bit 31 is the coefficient of x⁰, as everywhere in a reflected checksum.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", test))]
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
 /// States carried over zero bytes, as multiplication of polynomials modulo the checksum's own.
-#[cfg(any(target_arch = "x86_64", test))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", test))]
 mod shift {
-    /// Castagnoli's polynomial; bit 31 is the coefficient of x⁰, as everywhere in a reflected checksum.
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
+    use super::POLYNOMIAL;
+
     const ONE: u32 = 1 << 31;
     /// x⁸: one zero byte.
     const ONE_BYTE: u32 = ONE >> 8;
@@ -195,14 +277,10 @@ mod shift {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
-    use std::vec;
-
     use crc::{Crc, NoTable};
-    use dolmen_base::Rng;
 
     use super::*;
+    use crate::judge;
 
     /// The judge: the `crc` crate's bit by bit code, which shares no table with any level.
     const NAIVE: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&crc::CRC_32_ISCSI);
@@ -221,34 +299,15 @@ mod tests {
 
     #[test]
     fn every_level_agrees_at_every_length_and_alignment() {
-        let mut bytes = vec![0; 4200 + 8];
-        Rng::new(1).fill(&mut bytes);
-        for start in [0, 1, 3, 7] {
-            let mut digest = NAIVE.digest();
-            for len in 0..=4200 {
-                let wanted = digest.clone().finalize();
-                for level in Level::available() {
-                    let found = level.extend(0, &bytes[start..start + len]);
-                    assert_eq!(found, wanted, "{} bytes from {start} at level {}", len, level.name());
-                }
-                digest.update(&bytes[start + len..=start + len]);
-            }
+        for level in Level::available() {
+            judge::every_length(level.name(), |bytes| level.extend(0, bytes), |bytes| NAIVE.checksum(bytes));
         }
     }
 
     #[test]
     fn parts_extend_to_the_whole() {
-        let mut rng = Rng::new(2);
-        let mut bytes = vec![0; 20_000];
-        rng.fill(&mut bytes);
-        for _ in 0..500 {
-            let len = rng.below(20_000) as usize;
-            let cut = rng.below(len as u64 + 1) as usize;
-            let wanted = Level(Kind::Portable).extend(0, &bytes[..len]);
-            for level in Level::available() {
-                let found = level.extend(level.extend(0, &bytes[..cut]), &bytes[cut..len]);
-                assert_eq!(found, wanted, "{len} bytes cut at {cut}, level {}", level.name());
-            }
+        for level in Level::available() {
+            judge::every_cut(level.name(), |crc, bytes| level.extend(crc, bytes));
         }
     }
 

@@ -8,3 +8,4 @@ pub mod check;
 pub mod dump;
 pub mod json;
 pub mod limits;
+pub mod svg;

@@ -11,7 +11,6 @@
 //! A payload that does not fit the rest of its block is cut into first, middle and last fragments. When fewer bytes than a header
 //! are left in a block they are zeros.
 
-use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use dolmen_codec::checksum;
@@ -212,17 +211,14 @@ fn cut_off<'a>(
     Fragment::Torn { start }
 }
 
-/// Where a valid fragment stands behind the bad one at `at`, if anywhere. The length of the bad one may be what is wrong, so every
-/// offset of its block is tried, and then the start of each later block.
+/// Where another record starts behind the bad fragment at `at`, if anywhere. Middle and last fragments prove nothing: they may belong to
+/// the same record, of which a crash lost another part. The length of the bad one may be what is wrong, so every offset of its block is
+/// tried, and then the start of each later block; behind a valid fragment the walk goes on at its end.
 pub(crate) fn valid_behind(bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
-    let is_record = |&place: &usize| piece_at(bytes, place, log_number).is_some();
-    let next_block = (at - at % BLOCK_LEN + BLOCK_LEN).min(bytes.len());
-    let in_block = (at + 1..next_block).find(is_record);
-    in_block.or_else(|| (next_block..bytes.len()).step_by(BLOCK_LEN).find(is_record))
+    record_behind(bytes, at, log_number, &|_| true)
 }
 
-/// Where a whole record stands behind the bad bytes at `at` for whose payload `proves` holds, if anywhere. Places are tried as in
-/// [`valid_behind`]; behind a whole record the walk goes on at its end.
+/// As [`valid_behind`], of those records for whose first fragment's payload `proves` holds.
 pub(crate) fn record_behind(
     bytes: &[u8],
     at: usize,
@@ -231,27 +227,13 @@ pub(crate) fn record_behind(
 ) -> Option<usize> {
     let block_after = |place: usize| place - place % BLOCK_LEN + BLOCK_LEN;
     let next_block = block_after(at);
-    // Every first fragment of a block leads to the same later ones, so those that lead nowhere are walked once.
-    let mut dead_end = None;
     let mut place = at + 1;
     while place < bytes.len() {
-        let piece = piece_at(bytes, place, log_number);
-        let record = match piece {
-            Some((FULL, payload, end)) => Some((Cow::Borrowed(payload), end)),
-            Some((FIRST, payload, end)) if dead_end != Some(end.next_multiple_of(BLOCK_LEN)) => {
-                let whole = rest_of_record(bytes, payload, end, log_number);
-                if whole.is_none() {
-                    dead_end = Some(end.next_multiple_of(BLOCK_LEN));
-                }
-                whole.map(|(payload, end)| (Cow::Owned(payload), end))
-            }
-            _ => None,
-        };
-        place = match (record, piece) {
-            (Some((payload, _)), _) if proves(&payload) => return Some(place),
-            (Some((_, end)), _) | (None, Some((MIDDLE | LAST, _, end))) => end,
-            _ if place < next_block => place + 1,
-            _ => block_after(place),
+        place = match piece_at(bytes, place, log_number) {
+            Some((FULL | FIRST, payload, _)) if proves(payload) => return Some(place),
+            Some((_, _, end)) => end,
+            None if place < next_block => place + 1,
+            None => block_after(place),
         };
     }
     None
@@ -259,34 +241,12 @@ pub(crate) fn record_behind(
 
 /// The fragment that starts exactly at `place`: plain kind, payload and end.
 fn piece_at(bytes: &[u8], place: usize, log_number: Option<u32>) -> Option<(u8, &[u8], usize)> {
-    let kind = bytes.get(place + HEADER_LEN - 1).copied().unwrap_or(0);
-    if !(FULL..=LAST + RECYCLABLE).contains(&kind) {
+    // A look at the type byte first: a walk over zeros must not cost a look at all of them each.
+    if !(FULL..=LAST + RECYCLABLE).contains(bytes.get(place + HEADER_LEN - 1)?) {
         return None;
     }
     match fragment_at(bytes, place, log_number) {
         Fragment::Record { kind, payload, start, end } if start == place => Some((kind, payload, end)),
         _ => None,
-    }
-}
-
-/// The whole payload and the end of a record whose first fragment ends at `at`.
-fn rest_of_record(
-    bytes: &[u8],
-    first: &[u8],
-    mut at: usize,
-    log_number: Option<u32>,
-) -> Option<(Vec<u8>, usize)> {
-    let mut whole = first.to_vec();
-    loop {
-        let Fragment::Record { kind: kind @ (MIDDLE | LAST), payload, end, .. } =
-            fragment_at(bytes, at, log_number)
-        else {
-            return None;
-        };
-        whole.extend_from_slice(payload);
-        at = end;
-        if kind == LAST {
-            return Some((whole, at));
-        }
     }
 }

@@ -8,7 +8,7 @@
 //! | [`RecoveryMode::PointInTime`] | cut | stop, reported | stop, reported |
 //! | [`RecoveryMode::SkipAnyCorrupted`] | cut | skip, reported | skip the rest of the block, go on |
 //!
-//! A valid record is a whole one: fragments of a record that was never completed prove nothing. Zeros up to the end of the file are
+//! Only the start of another record counts as one behind: later fragments may belong to the damaged record itself. Zeros up to the end of the file are
 //! an end in every mode (preallocated space), and so are records of an earlier life of a recycled file. The last four modes are RocksDB's `WALRecoveryMode`; RocksDB cannot tell the two kinds of damage apart.
 
 use alloc::vec::Vec;
@@ -87,8 +87,8 @@ pub fn recover(
 }
 
 /// As [`recover`], for logs whose records say more. A disk that reorders unsynced writes can keep a later record and lose an earlier
-/// one; that is no damage. `proves(at, payload)` judges a whole record that stands behind bad bytes at `at`: whether those bytes had
-/// been synced before it was written. Only such a record counts as one that follows damage.
+/// one; that is no damage. `proves(at, payload)` judges a record that starts behind bad bytes at `at`, by its first fragment: whether those
+/// bytes had been synced before it was written. Only such a record counts as one that follows damage.
 pub fn recover_with(
     bytes: &[u8],
     log_number: Option<u32>,

@@ -169,8 +169,11 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
     use super::xxph3_64;
-    use alloc::vec::Vec;
 
     /// From `XXPH3_64bits` of RocksDB's `util/xxph3.h`, compiled with g++ 12; byte `i` of the input is `131 i + 7`.
     const EXPECTED: [(usize, u64); 25] = [
