@@ -8,6 +8,7 @@ pub mod check;
 pub mod commit;
 pub mod entry;
 pub mod error;
+pub mod follow;
 pub mod limits;
 pub mod log;
 pub mod name;

@@ -1,18 +1,32 @@
 //! A log as annotated bytes: every fragment's header field by field, its payload, and what is wrong where.
 
+use alloc::vec::Vec;
+
 use dolmen_text::dump::Dump;
 
-use crate::record::{BLOCK_LEN, FIRST, FULL, Fragment, HEADER_LEN, MIDDLE, fragment_at, valid_behind};
+use crate::record::{BLOCK_LEN, FIRST, FULL, Fragment, HEADER_LEN, LAST, MIDDLE, fragment_at, valid_behind};
 
 /// Dumps a log. Damage is shown as a field of its own, up to the next valid fragment. The text grows with the number of fragments.
 pub fn dump(bytes: &[u8]) -> Dump {
-    let mut out = Dump::new(0);
+    dump_with(bytes, &mut |_, _| {})
+}
+
+/// As [`dump`], with what `describe` adds behind the last fragment of every record; it is given the record's payload.
+pub fn dump_with(bytes: &[u8], describe: &mut dyn FnMut(&[u8], &mut Dump)) -> Dump {
+    let (mut out, mut record) = (Dump::new(0), Vec::new());
     let mut at = 0;
     while at < bytes.len() {
         at = match fragment_at(bytes, at, None) {
-            Fragment::Record { kind, start, end, .. } => {
+            Fragment::Record { kind, payload, start, end } => {
                 pad(&mut out, bytes, at, start);
                 fragment(&mut out, &bytes[start..end], kind);
+                if matches!(kind, FULL | FIRST) {
+                    record.clear();
+                }
+                record.extend_from_slice(payload);
+                if matches!(kind, FULL | LAST) {
+                    describe(&record, &mut out);
+                }
                 end
             }
             Fragment::Skip { end } => {
