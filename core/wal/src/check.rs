@@ -2,21 +2,28 @@
 
 use alloc::vec::Vec;
 
+use dolmen_base::io::FileNumber;
+
+use crate::entry::Lsn;
+use crate::name::LogName;
 use crate::record::{self, Framing};
 use crate::recover::{RecoveryMode, recover};
+use crate::scan::{ScanOptions, scan_files};
+
+const MODES: [RecoveryMode; 5] = [
+    RecoveryMode::TornTail,
+    RecoveryMode::TolerateCorruptedTail,
+    RecoveryMode::Absolute,
+    RecoveryMode::PointInTime,
+    RecoveryMode::SkipAnyCorrupted,
+];
 
 /// Any bytes, read as a log in every mode: never a panic, records that lie inside the file, and a prefix up to `whole_len` that
 /// recovers to the same records without a complaint wherever nothing was skipped.
 pub fn check_log(data: &[u8]) {
-    let modes = [
-        RecoveryMode::TornTail,
-        RecoveryMode::TolerateCorruptedTail,
-        RecoveryMode::Absolute,
-        RecoveryMode::PointInTime,
-        RecoveryMode::SkipAnyCorrupted,
-    ];
+    check_segments(data);
     assert!(crate::view::dump(data).offset() == data.len() as u64, "a dump shows every byte");
-    for mode in modes {
+    for mode in MODES {
         let mut records = Vec::new();
         let outcome = recover(data, None, mode, &mut |at, r| records.push((at, r.to_vec())));
         let total: usize = records.iter().map(|(_, r)| r.len()).sum();
@@ -29,6 +36,37 @@ pub fn check_log(data: &[u8]) {
             let whole =
                 recover(prefix, None, RecoveryMode::Absolute, &mut |at, r| again.push((at, r.to_vec())));
             assert_eq!((whole.map(|r| r.whole_len), again), (Ok(report.whole_len), records));
+        }
+    }
+}
+
+/// Any bytes, cut in two and read as the segments of a log in every mode: never a panic; LSNs that grow; and what is delivered in the
+/// default mode without an error is delivered by point-in-time recovery too.
+pub fn check_segments(data: &[u8]) {
+    let (first, second) = data.split_at(data.len() - data.len() / 3);
+    let name = |n| LogName::live(FileNumber::new(n));
+    for files in [&[(name(1), data)][..], &[(name(1), first), (name(2), second)]] {
+        let mut whole = None;
+        for mode in MODES {
+            let (mut lsns, mut bytes) = (Vec::new(), 0);
+            let options = ScanOptions { mode, archived: false };
+            let found = scan_files(files, options, &mut |_, _, entry| {
+                bytes += entry.body.encoded_len();
+                if entry.body.takes_lsn() {
+                    lsns.push(entry.lsn);
+                }
+            });
+            assert!(bytes <= data.len(), "more bytes delivered than the log has");
+            // Only the largest LSN is its own successor.
+            let grows = |w: &[Lsn]| w[0] < w[1] || w[0] == Lsn::new(u64::MAX);
+            assert!(lsns.windows(2).all(grows), "{mode:?}: {lsns:?}");
+            match mode {
+                RecoveryMode::TornTail => whole = found.ok().map(|_| lsns),
+                RecoveryMode::PointInTime if whole.is_some() => {
+                    assert!(found.is_ok() && whole.as_ref() == Some(&lsns));
+                }
+                _ => {}
+            }
         }
     }
 }

@@ -228,16 +228,27 @@ pub type Deliver<'a> = dyn FnMut(LogName, u64, Entry<'_>) + 'a;
 pub fn scan(dir: &dyn Directory, options: ScanOptions, deliver: &mut Deliver<'_>) -> Result<Scan, LogError> {
     let names = list(dir, options.archived)?;
     let mut walk = Walk::new(options, deliver);
-    walk.scan.number_max = names.last().map_or(FileNumber::new(0), |n| n.number);
     for name in names {
-        if walk.stopped {
-            walk.scan.unread.push(name);
-            continue;
-        }
-        let bytes = read_file(dir, &alloc::format!("{name}"), SEGMENT_FILE_LEN_MAX)
-            .map_err(|error| LogError::Io { name: Some(name), error })?;
-        walk.segment(name, &bytes)?;
+        // What stands behind the place where the walk stopped is not read.
+        let bytes = if walk.stopped {
+            Vec::new()
+        } else {
+            read_file(dir, &alloc::format!("{name}"), SEGMENT_FILE_LEN_MAX)
+                .map_err(|error| LogError::Io { name: Some(name), error })?
+        };
+        walk.file(name, &bytes)?;
     }
+    walk.finish()
+}
+
+/// As [`scan`], of files that are in memory, in the order of their numbers.
+pub fn scan_files(
+    files: &[(LogName, &[u8])],
+    options: ScanOptions,
+    deliver: &mut Deliver<'_>,
+) -> Result<Scan, LogError> {
+    let mut walk = Walk::new(options, deliver);
+    files.iter().try_for_each(|(name, bytes)| walk.file(*name, bytes))?;
     walk.finish()
 }
 
@@ -272,6 +283,15 @@ impl<'a, 'd> Walk<'a, 'd> {
     fn new(options: ScanOptions, deliver: &'a mut Deliver<'d>) -> Self {
         let scan = Scan { next_lsn: Lsn::new(1), low: Lsn::new(1), ..Scan::default() };
         Walk { options, deliver, scan, pending: None, stopped: false }
+    }
+
+    fn file(&mut self, name: LogName, bytes: &[u8]) -> Result<(), LogError> {
+        self.scan.number_max = self.scan.number_max.max(name.number);
+        if self.stopped {
+            self.scan.unread.push(name);
+            return Ok(());
+        }
+        self.segment(name, bytes)
     }
 
     fn segment(&mut self, name: LogName, bytes: &[u8]) -> Result<(), LogError> {

@@ -1,11 +1,14 @@
 //! The log against a model, on a disk that crashes, fills up and fails: after every crash the log opens without an error, holds every
 //! record that was acknowledged as synced, and is a prefix of what was written, in order.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod life;
 
-use common::{Life, soak};
+use common::soak;
 use dolmen_base::Rng;
 use dolmen_sim::Disk;
+use life::Life;
 
 /// Lives of logs, each ended by a crash at any place between two calls to the disk.
 const CRASHES: u64 = 1500;
@@ -18,10 +21,10 @@ fn what_was_synced_survives_every_crash() {
     for seed in 0..CRASHES * soak() / LIVES {
         let mut rng = Rng::new(seed);
         let mut disk = Disk::new();
-        let mut known = common::Known::default();
+        let mut known = life::Known::default();
         for life in 0..LIVES {
             if rng.one_in(3) {
-                common::open_in_vain(&disk, &mut rng);
+                life::open_in_vain(&disk, &mut rng);
                 disk = disk.crash(rng.next_u64());
             }
             let mut open = Life::open(&disk, &mut rng, known, &format!("seed {seed}, life {life}"));
@@ -40,7 +43,7 @@ fn what_was_synced_survives_every_crash() {
 fn the_same_seed_writes_the_same_bytes() {
     let world = |seed| {
         let (mut rng, disk) = (Rng::new(seed), Disk::new());
-        let mut life = Life::open(&disk, &mut rng, common::Known::default(), "determinism");
+        let mut life = Life::open(&disk, &mut rng, life::Known::default(), "determinism");
         life.run(&mut rng, 200);
         life.end();
         common::image(&disk.crash(seed))

@@ -1,0 +1,213 @@
+//! The log under damage: every flipped bit, missing segments, mutations of whole logs.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::image;
+use dolmen_base::io::{BufferId, Directory, FileEffect, FileNumber, FileOp};
+use dolmen_base::{Rng, Time};
+use dolmen_fs::Driver;
+use dolmen_sim::Disk;
+use dolmen_wal::check::check_segments;
+use dolmen_wal::entry::Lsn;
+use dolmen_wal::log::{Effect, Log, Options, Record, Refused};
+use dolmen_wal::scan::{LogError, Scan, ScanOptions, read};
+use dolmen_wal::{LogName, RecoveryMode};
+
+/// Carries out everything that the log wishes for; answers the last LSN that was settled.
+fn drive(log: &mut Log, disk: &Disk, payload: &[u8]) -> Option<Lsn> {
+    let driver = Driver::new(Arc::new(disk.clone()));
+    let mut last = None;
+    while let Some(effect) = log.poll() {
+        let done = match effect {
+            Effect::Settle { result, .. } => {
+                last = Some(result.unwrap());
+                continue;
+            }
+            Effect::Write(write) => {
+                let mut bytes = Vec::new();
+                log.frame(write, &|_| payload, &mut bytes);
+                let (buffer, len) = (BufferId::new(0), bytes.len() as u64);
+                let op = FileOp::Write { name: write.name, offset: write.offset, buffer, len };
+                driver.run(&FileEffect { id: write.id, op }, &bytes)
+            }
+            Effect::File(effect) => driver.run(&effect, &[]),
+        };
+        log.done(Time::ZERO, done);
+    }
+    last
+}
+
+fn append(log: &mut Log, disk: &Disk, bytes: &[u8]) -> Lsn {
+    log.submit(Time::ZERO, BufferId::new(1), Record::Data { len: bytes.len() as u64 }, None).unwrap();
+    drive(log, disk, bytes).unwrap()
+}
+
+fn small() -> Options {
+    Options { segment_len: 4096, preallocate: false, ..Options::default() }
+}
+
+/// Records of about 400 bytes, each in a group of its own, so that each proves the one before to have been synced.
+fn written(options: Options, records: u8, truncate_at: Option<u8>) -> (Disk, Vec<Vec<u8>>) {
+    let disk = Disk::new();
+    let mut log = Log::open(&disk, options).unwrap().0;
+    let mut texts = Vec::new();
+    for i in 0..records {
+        texts.push(vec![i; 400]);
+        append(&mut log, &disk, &texts[usize::from(i)]);
+        if truncate_at == Some(i) {
+            log.truncate_below(Time::ZERO, BufferId::new(2), Lsn::new(u64::from(i) + 1)).unwrap();
+            drive(&mut log, &disk, &[]);
+        }
+    }
+    texts.drain(..usize::from(truncate_at.unwrap_or(0)));
+    (disk, texts)
+}
+
+fn read_all(disk: &Disk, mode: RecoveryMode) -> (Vec<Vec<u8>>, Result<Scan, LogError>) {
+    let mut texts = Vec::new();
+    let found = read(disk, ScanOptions { mode, archived: false }, &mut |r| texts.push(r.bytes.to_vec()));
+    (texts, found)
+}
+
+/// A flipped bit is an error; or it is in the last record, which is left out and reported; or nothing is lost.
+fn every_flip(disk: &Disk, texts: &[Vec<u8>]) -> (u64, u64, u64) {
+    let (mut errors, mut reported, mut harmless) = (0, 0, 0);
+    for (name, bytes) in image(disk) {
+        for at in 0..bytes.len() {
+            let bit = (at % 8) as u32;
+            disk.flip_bit(&name, at as u64, bit).unwrap();
+            let (read, found) = read_all(disk, RecoveryMode::TornTail);
+            match found {
+                Err(_) => errors += 1,
+                Ok(found) if read == texts => {
+                    harmless += 1;
+                    assert!(found.dropped.len() <= 1);
+                }
+                Ok(found) => {
+                    reported += 1;
+                    assert_eq!(read, texts[..texts.len() - 1], "{name} at {at}");
+                    assert_eq!(found.dropped.len(), 1, "{name} at {at}: the loss is reported");
+                }
+            }
+            disk.flip_bit(&name, at as u64, bit).unwrap();
+        }
+    }
+    (errors, reported, harmless)
+}
+
+#[test]
+fn every_flip_is_detected_or_in_the_last_record() {
+    let (disk, texts) = written(small(), 25, None);
+    let files = image(&disk);
+    assert_eq!(files.len(), 3, "segments");
+    let (errors, reported, harmless) = every_flip(&disk, &texts);
+    // The last record: its frame's header, its entry's header, 400 bytes.
+    assert_eq!((reported, harmless), (11 + 13 + 400, 0));
+    let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert_eq!(errors + reported, total as u64);
+}
+
+/// In a recycled file the bytes of its earlier life behind the end are harmless, and only they and the end mark.
+#[test]
+fn flips_in_a_recycled_segment() {
+    let (disk, texts) = written(Options { recycle_max: 1, ..small() }, 42, Some(30));
+    let active = image(&disk).pop().unwrap();
+    let end = read_all(&disk, RecoveryMode::TornTail).1.unwrap().segments.last().unwrap().whole_len;
+    assert!(active.1.len() as u64 > end + 11, "{} was written over", active.0);
+    let (_, reported, harmless) = every_flip(&disk, &texts);
+    assert_eq!(reported, 11 + 13 + 400);
+    let spare: usize = image(&disk)[0].1.len();
+    assert!(harmless >= active.1.len() as u64 - end, "{harmless} of {spare} and {}", active.1.len());
+}
+
+#[test]
+fn missing_segments_are_missed() {
+    let (disk, texts) = written(small(), 40, None);
+    let names: Vec<String> = disk.list().unwrap().into_iter().map(|e| e.name).collect();
+    assert!(names.len() >= 4);
+    for name in &names[..names.len() - 1] {
+        let (disk, _) = written(small(), 40, None);
+        disk.delete(name).unwrap();
+        let (_, found) = read_all(&disk, RecoveryMode::TornTail);
+        assert!(matches!(found, Err(LogError::Missing { .. })), "{name}: {found:?}");
+        assert!(matches!(Log::open(&disk, small()), Err(LogError::Missing { .. })));
+    }
+    assert_eq!(read_all(&disk, RecoveryMode::TornTail).0, texts);
+}
+
+/// A torn tail is one only in the last segment; in an earlier one it is damage, and the error names both files.
+#[test]
+fn a_cut_in_an_earlier_segment_is_damage() {
+    let (disk, texts) = written(small(), 25, None);
+    let name = |n| LogName::live(FileNumber::new(n));
+    let file = disk.open("000001.log", dolmen_base::io::OpenMode::Write).unwrap();
+    file.truncate(file.len().unwrap() - 1).unwrap();
+    let (_, found) = read_all(&disk, RecoveryMode::TornTail);
+    let right =
+        |e: &LogError| matches!(e, LogError::Tail { name: a, next: b, .. } if (*a, *b) == (name(1), name(2)));
+    assert!(found.as_ref().is_err_and(right), "{found:?}");
+    let (read, found) = read_all(&disk, RecoveryMode::PointInTime);
+    assert_eq!(read, texts[..read.len()]);
+    assert_eq!(found.unwrap().unread, [name(2), name(3)]);
+
+    // Going on from there keeps what was left out under another name.
+    let options = Options { mode: RecoveryMode::PointInTime, ..small() };
+    let mut log = Log::open(&disk, options).unwrap().0;
+    assert_eq!(append(&mut log, &disk, b"again").get(), read.len() as u64 + 1);
+    let names: Vec<String> = disk.list().unwrap().into_iter().map(|e| e.name).collect();
+    assert_eq!(names[1..3], ["000002.log.lost", "000003.log.lost"]);
+    assert_eq!(read_all(&disk, RecoveryMode::TornTail).0.len(), read.len() + 1);
+}
+
+#[test]
+fn a_commit_waits_for_its_writes_and_queues_are_bounded() {
+    let disk = Disk::new();
+    let mut log = Log::open(&disk, Options { queue_len_max: 2, ..small() }).unwrap().0;
+    log.submit(Time::ZERO, BufferId::new(1), Record::Begin, None).unwrap();
+    drive(&mut log, &disk, &[]);
+    let transaction = log.open_transactions().next().unwrap();
+    log.submit(Time::ZERO, BufferId::new(2), Record::Write { transaction, len: 3 }, None).unwrap();
+    let commit = |log: &mut Log| log.submit(Time::ZERO, BufferId::new(3), Record::Commit(transaction), None);
+    assert_eq!(commit(&mut log), Err(Refused::Unsettled { transaction, writes: 1 }));
+    drive(&mut log, &disk, b"abc");
+    commit(&mut log).unwrap();
+    assert_eq!(commit(&mut log), Err(Refused::NoTransaction(transaction)), "it ends already");
+    for buffer in [4, 5] {
+        log.submit(Time::ZERO, BufferId::new(buffer), Record::Begin, None).unwrap();
+    }
+    let full = log.submit(Time::ZERO, BufferId::new(6), Record::Begin, None);
+    assert!(matches!(full, Err(Refused::Commit(dolmen_wal::commit::Refused::Full { len: 2 }))), "{full:?}");
+    let huge = Record::Data { len: 1 << 40 };
+    let huge = log.submit(Time::ZERO, BufferId::new(7), huge, None);
+    assert!(matches!(huge, Err(Refused::Commit(dolmen_wal::commit::Refused::TooLarge { .. }))), "{huge:?}");
+    drive(&mut log, &disk, &[]);
+    assert!(log.is_idle());
+    assert_eq!(read_all(&disk, RecoveryMode::TornTail).0, [b"abc"]);
+}
+
+#[test]
+fn mutations_of_logs_never_panic() {
+    let mut rng = Rng::new(5);
+    let mut seeds = Vec::new();
+    for (records, options) in [(3, small()), (25, small()), (42, Options { recycle_max: 1, ..small() })] {
+        let (disk, _) = written(options, records, (records == 42).then_some(30));
+        seeds.push(image(&disk).into_iter().flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>());
+        seeds.extend(image(&disk).into_iter().map(|(_, bytes)| bytes));
+    }
+    for _ in 0..3000 * common::soak() {
+        let mut bytes = seeds[rng.below(seeds.len() as u64) as usize].clone();
+        for _ in 0..rng.range(1, 4) {
+            let at = rng.below(bytes.len() as u64) as usize;
+            match rng.below(4) {
+                0 => bytes[at] = rng.next_u32() as u8,
+                1 => bytes.truncate(at.max(1)),
+                2 => drop(bytes.drain(..at / 2)),
+                _ => bytes.insert(at, rng.next_u32() as u8),
+            }
+            bytes.push(0);
+        }
+        check_segments(&bytes);
+    }
+}
