@@ -516,7 +516,9 @@ impl Commit {
                 Ok(()) => {
                     self.all_synced();
                     self.stage = Stage::Idle;
-                    self.settle(|_| true, Err(CommitError::Write(error)));
+                    self.settle(|m| m.len.is_some(), Err(CommitError::Write(error)));
+                    // Whoever asked for a sync alone has it: of what is in the file.
+                    self.settle(|_| true, Ok(()));
                 }
                 Err(error) => self.poison(error),
             },

@@ -270,10 +270,13 @@ impl<'a> Recovery<'a> {
         record_behind(self.bytes, start, self.log_number, &proves).map(|place| place as u64)
     }
 
-    /// Leaves out everything up to the next block, and the record that was begun.
+    /// Leaves out everything up to the next block that is not all zeros, and the record that was begun.
     fn skip_block(&mut self, start: usize) {
         let from = self.begun.unwrap_or(start);
-        let to = (start - start % BLOCK_LEN + BLOCK_LEN).min(self.bytes.len());
+        // A look at the zeros from every block of a hole would take the square of its length.
+        let zeros = self.bytes[start..].iter().take_while(|&&b| b == 0).count();
+        let to = (start - start % BLOCK_LEN + BLOCK_LEN).max((start + zeros) / BLOCK_LEN * BLOCK_LEN);
+        let to = to.min(self.bytes.len());
         self.report.skipped_len += (to - from) as u64;
         self.forget();
         self.at = to;

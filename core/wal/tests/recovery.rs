@@ -86,6 +86,18 @@ fn zeros_are_an_end_in_every_mode() {
     }
 }
 
+/// A hole of many blocks, as a lost write into a sparse file leaves it, is stepped over in one go.
+#[test]
+fn a_hole_of_zeros_is_skipped() {
+    let (mut bytes, _) = log(3, 100);
+    let hole = 1000 * BLOCK_LEN - bytes.len();
+    bytes.resize(1000 * BLOCK_LEN, 0);
+    record::append(&[9; 100], bytes.len() as u64, Framing::Plain, &mut bytes);
+    let (ids, report) = read(&bytes, RecoveryMode::SkipAnyCorrupted);
+    assert_eq!((ids, report.map(|r| r.skipped_len)), (vec![0, 1, 2, 9], Ok(hole as u64)));
+    assert!(matches!(read(&bytes, RecoveryMode::TornTail).1, Err(WalError::Corrupt { .. })));
+}
+
 /// wal-05: after every possible cut of the last record, what is appended at `whole_len` is found again.
 #[test]
 fn writing_goes_on_behind_a_cut_tail() {
