@@ -88,7 +88,8 @@ impl Judge {
             }
             _ => self.answer(),
         }
-        self.take_wishes();
+        let most = self.rng.below(6);
+        self.take_wishes(most);
     }
 
     fn submit(&mut self) {
@@ -124,8 +125,10 @@ impl Judge {
         let _ = self.commit.handle(self.now, Input::Rotate(Rotation { to, recycle }));
     }
 
-    fn take_wishes(&mut self) {
-        while let Some(effect) = self.commit.poll() {
+    /// Takes up to `most` wishes.
+    fn take_wishes(&mut self, most: u64) {
+        for _ in 0..most {
+            let Some(effect) = self.commit.poll() else { return };
             match effect {
                 Effect::Write(write) => self.begin_write(write),
                 Effect::File(effect) => {
@@ -226,11 +229,11 @@ impl Judge {
 
     fn finish(mut self) -> (u64, u64) {
         for _ in 0..10_000 {
+            self.take_wishes(u64::MAX);
             if self.flying.is_empty() {
                 break;
             }
             self.answer();
-            self.take_wishes();
         }
         assert!(self.flying.is_empty() && self.waiting.is_empty(), "something hangs: {:?}", self.waiting);
         assert!(self.commit.is_idle());
