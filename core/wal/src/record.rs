@@ -147,7 +147,10 @@ pub(crate) enum Fragment<'a> {
 /// Looks at the fragment at `at`; a block trailer is stepped over. `log_number` is needed to tell recycled records apart.
 pub(crate) fn fragment_at(bytes: &[u8], at: usize, log_number: Option<u32>) -> Fragment<'_> {
     let left = BLOCK_LEN - at % BLOCK_LEN;
-    let start = if left < HEADER_LEN { at + left } else { at };
+    // Where only a plain header would fit, a recyclable record leaves zeros.
+    let zeros = || bytes.get(at..at + left).is_some_and(|rest| rest.iter().all(|&b| b == 0));
+    let pad = left < HEADER_LEN || left < RECYCLABLE_HEADER_LEN && zeros();
+    let start = if pad { at + left } else { at };
     let rest = bytes.get(start..).unwrap_or_default();
     if rest.iter().take(HEADER_LEN).all(|&b| b == 0) && rest.iter().all(|&b| b == 0) {
         return Fragment::End;

@@ -86,6 +86,29 @@ fn zeros_are_an_end_in_every_mode() {
     }
 }
 
+/// However many bytes a record leaves in its block: fewer than a header are zeros, and the reader steps over them.
+#[test]
+fn records_end_anywhere_in_a_block() {
+    for framing in [Framing::Plain, Framing::Recyclable { log_number: 4 }] {
+        for left in 0..40 {
+            let mut bytes = Vec::new();
+            let first = vec![1; BLOCK_LEN - framing.header_len() - left];
+            for payload in [&first[..], &[2; 100], &[3; 40_000]] {
+                record::append(payload, bytes.len() as u64, framing, &mut bytes);
+            }
+            for number in [None, Some(4)] {
+                let mut ids = Vec::new();
+                let report = recover(&bytes, number, RecoveryMode::Absolute, &mut |_, r| ids.push(r[0]));
+                assert_eq!(
+                    (ids, report.map(|r| r.whole_len)),
+                    (vec![1, 2, 3], Ok(bytes.len() as u64)),
+                    "{left}"
+                );
+            }
+        }
+    }
+}
+
 /// A hole of many blocks, as a lost write into a sparse file leaves it, is stepped over in one go.
 #[test]
 fn a_hole_of_zeros_is_skipped() {

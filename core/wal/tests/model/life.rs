@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dolmen_base::io::{BufferId, FileDone, FileEffect, FileOp, IoError};
+use dolmen_base::io::{BufferId, Directory, FileDone, FileEffect, FileOp, IoError};
 use dolmen_base::time::Duration;
 use dolmen_base::{Rng, Time};
 use dolmen_fs::Driver;
 use dolmen_sim::{Disk, EIO, Fault, Op};
+use dolmen_wal::BLOCK_LEN;
 use dolmen_wal::commit::{CommitError, Policy};
 use dolmen_wal::entry::{Body, Lsn, TransactionId};
 use dolmen_wal::log::{Effect, Log, Options, Record};
@@ -79,7 +80,7 @@ fn options(rng: &mut Rng) -> Options {
             1 => Policy::Interval(Duration::from_millis(rng.range(1, 50))),
             _ => Policy::Always,
         },
-        segment_len: rng.range(4096, 20_000),
+        segment_len: if rng.one_in(3) { 150_000 } else { rng.range(4096, 20_000) },
         preallocate: rng.one_in(2),
         recycle_max: rng.below(4) as usize,
         archive: rng.one_in(8),
@@ -252,11 +253,24 @@ impl Life {
     /// Bytes that occur once.
     fn payload(&mut self, rng: &mut Rng) -> Vec<u8> {
         self.known.submitted += 1;
-        let len_max = if rng.one_in(10) { 6000 } else { 200 };
-        let mut bytes = vec![0; 8 + rng.below(len_max) as usize];
+        let len = match rng.below(20) {
+            0 => self.len_to_the_end_of_the_block(rng),
+            1 => rng.below(20_000),
+            2 => rng.below(4000),
+            _ => rng.below(200),
+        };
+        let mut bytes = vec![0; 8 + len as usize];
         rng.fill(&mut bytes);
         bytes[..8].copy_from_slice(&self.known.submitted.to_le_bytes());
         bytes
+    }
+
+    /// So that a record ends within a header's length of the end of its block, more or less.
+    fn len_to_the_end_of_the_block(&self, rng: &mut Rng) -> u64 {
+        let log_len =
+            self.disk.list().unwrap().iter().rfind(|e| e.name.ends_with(".log")).map_or(0, |e| e.len);
+        let left = BLOCK_LEN as u64 - log_len % BLOCK_LEN as u64;
+        left.saturating_sub(11 + 13 + 8 + rng.below(30))
     }
 
     fn transaction(&mut self, rng: &mut Rng) {
