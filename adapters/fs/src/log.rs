@@ -2,7 +2,8 @@
 //!
 //! A thread that appends queues its record. If nobody leads it leads: it carries out the machine's effects, without the lock while the
 //! system works, until its own record is settled; then whoever still waits takes over. So all that queues up while one group is
-//! written and synced shares the next write and sync.
+//! written and synced shares the next write and sync. Those whose group was just settled come back a moment apart: the first of them
+//! lets the others queue up before it leads, or groups of one and of all the rest would take turns.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,6 +58,9 @@ struct State {
     payloads: BTreeMap<BufferId, Vec<u8>>,
     settled: BTreeMap<BufferId, Result<Lsn, CommitError>>,
     led: bool,
+    /// Members of the last group, and submissions since.
+    last_group: usize,
+    queued: usize,
     next_buffer: BufferId,
     frames: Vec<u8>,
 }
@@ -70,6 +74,8 @@ impl SharedLog {
             payloads: BTreeMap::new(),
             settled: BTreeMap::new(),
             led: false,
+            last_group: 0,
+            queued: 0,
             next_buffer: BufferId::new(0),
             frames: Vec::new(),
         };
@@ -141,6 +147,10 @@ impl SharedLog {
         state.next_buffer = buffer.next();
         submit(&mut state.log, self.inner.now(), buffer).map_err(AppendError::Refused)?;
         state.payloads.insert(buffer, bytes.to_vec());
+        state.queued += 1;
+        if !state.led {
+            state = self.inner.gather(state);
+        }
         loop {
             if let Some(result) = state.settled.remove(&buffer) {
                 return result.map_err(AppendError::Failed);
@@ -161,6 +171,19 @@ impl Inner {
 
     fn now(&self) -> Time {
         Time::ZERO + self.start.elapsed()
+    }
+
+    /// Lets threads that are about to come back queue up.
+    fn gather<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        for _ in 0..GATHER_YIELDS_MAX {
+            if state.led || state.queued >= state.last_group {
+                break;
+            }
+            drop(state);
+            thread::yield_now();
+            state = self.lock();
+        }
+        state
     }
 
     /// Carries out effects until `mine` is settled, or there are none.
@@ -189,6 +212,7 @@ impl Inner {
                 let payloads = &state.payloads;
                 let payload = |buffer| payloads.get(&buffer).map_or(&[][..], Vec::as_slice);
                 state.log.frame(write, &payload, &mut frames);
+                (state.last_group, state.queued) = (state.queued, 0);
                 drop(guard);
                 let result = self.driver.write_at(&write.name.to_string(), write.offset, &frames);
                 guard = self.lock();
@@ -207,6 +231,9 @@ impl Inner {
         guard
     }
 }
+
+/// How often a leader gives way before it leads.
+const GATHER_YIELDS_MAX: u32 = 8;
 
 /// Syncs what nobody waits for, for as long as the log lives.
 fn keep_time(log: &Weak<Inner>, interval: Duration) {

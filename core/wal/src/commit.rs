@@ -6,7 +6,7 @@
 //!                                             ▼           ▼
 //!                                        Cut, Sync     poisoned: every member, now and later, hears the reason
 //! ```
-//! 1. Whatever has queued up while the last group was written and synced becomes the next group.
+//! 1. Whatever has queued up while the last group was written and synced, and until the next wish is taken, becomes the next group.
 //! 2. A group is one [`Effect::Write`] at the end of the current file. The driver frames the payloads of [`Commit::group`] one behind
 //!    the other with [`record::append`]; the machine knows their lengths only.
 //! 3. Members that need no sync are settled after the write, the others after a sync that began behind it.
@@ -57,8 +57,7 @@
 //!     };
 //!     commit.handle(Time::ZERO, Input::Done(FileDone { id, result: Ok(()) })).unwrap();
 //! }
-//! // The first came alone, so it was the first group; here the second one waited for it.
-//! assert_eq!((syncs, settled, file.len()), (2, 2, 2 * (7 + 3)));
+//! assert_eq!((syncs, settled, file.len()), (1, 2, 2 * (7 + 3)));
 //! ```
 
 use alloc::collections::VecDeque;
@@ -352,13 +351,15 @@ impl Commit {
             Input::Done(done) => self.done(now, done),
             Input::Tick => {}
         }
-        self.advance();
         self.sync_if_due(now);
         Ok(())
     }
 
-    /// The next wish, if there is one.
+    /// The next wish, if there is one. Where nothing is in flight this begins the next group.
     pub fn poll(&mut self) -> Option<Effect> {
+        if self.effects.is_empty() {
+            self.advance();
+        }
         self.effects.pop_front()
     }
 
@@ -438,7 +439,7 @@ impl Commit {
 
     /// Starts what comes next, if nothing is in flight.
     fn advance(&mut self) {
-        while matches!(self.stage, Stage::Idle) {
+        while matches!(self.stage, Stage::Idle) && self.effects.is_empty() {
             match self.queue.front() {
                 None => return,
                 Some(&Item::Rotate(rotation)) => {
