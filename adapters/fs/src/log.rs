@@ -58,9 +58,10 @@ struct State {
     payloads: BTreeMap<BufferId, Vec<u8>>,
     settled: BTreeMap<BufferId, Result<Lsn, CommitError>>,
     led: bool,
-    /// Members of the last group, and submissions since.
-    last_group: usize,
+    /// Submissions since the last group was formed, its members, and how many may be expected for the next.
     queued: usize,
+    last_group: usize,
+    expected: usize,
     next_buffer: BufferId,
     frames: Vec<u8>,
 }
@@ -74,8 +75,9 @@ impl SharedLog {
             payloads: BTreeMap::new(),
             settled: BTreeMap::new(),
             led: false,
-            last_group: 0,
             queued: 0,
+            last_group: 0,
+            expected: 0,
             next_buffer: BufferId::new(0),
             frames: Vec::new(),
         };
@@ -148,9 +150,6 @@ impl SharedLog {
         submit(&mut state.log, self.inner.now(), buffer).map_err(AppendError::Refused)?;
         state.payloads.insert(buffer, bytes.to_vec());
         state.queued += 1;
-        if !state.led {
-            state = self.inner.gather(state);
-        }
         loop {
             if let Some(result) = state.settled.remove(&buffer) {
                 return result.map_err(AppendError::Failed);
@@ -158,7 +157,12 @@ impl SharedLog {
             state = if state.led {
                 self.inner.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
             } else {
-                self.inner.lead(state, Some(buffer))
+                let state = self.inner.gather(state);
+                if state.led || state.settled.contains_key(&buffer) {
+                    state
+                } else {
+                    self.inner.lead(state, Some(buffer))
+                }
             };
         }
     }
@@ -176,7 +180,7 @@ impl Inner {
     /// Lets threads that are about to come back queue up.
     fn gather<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         for _ in 0..GATHER_YIELDS_MAX {
-            if state.led || state.queued >= state.last_group {
+            if state.led || state.queued >= state.expected {
                 break;
             }
             drop(state);
@@ -194,6 +198,7 @@ impl Inner {
             state = self.carry_out(state, effect);
         }
         state.led = false;
+        state.expected = state.queued + state.last_group;
         self.changed.notify_all();
         state
     }
