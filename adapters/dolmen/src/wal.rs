@@ -268,7 +268,9 @@ fn warn(found: &Scan) {
         eprintln!("warning: {dropped}");
     }
     for name in &found.unread {
-        eprintln!("warning: {name}: not read, it stands behind damage");
+        eprintln!(
+            "warning: {name}: not read: it stands behind damage, or is no file of this log; writing renames it to {name}.lost"
+        );
     }
 }
 

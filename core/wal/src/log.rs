@@ -207,7 +207,7 @@ const OWN: u64 = 1 << 63;
 
 impl Log {
     /// Opens a log, or begins one in a directory without segments. The directory is the caller's to lock. Bytes of a torn tail are cut;
-    /// segments behind the place where point-in-time recovery stopped are renamed to `NNNNNN.log.lost`.
+    /// files that were not read ([`Scan::unread`]) are renamed to `NNNNNN.log.lost`.
     pub fn open(dir: &dyn Directory, options: Options) -> Result<(Log, Scan), LogError> {
         if options.mode == RecoveryMode::SkipAnyCorrupted {
             return Err(LogError::Mode(options.mode));

@@ -14,10 +14,11 @@ use core::fmt;
 
 use dolmen_base::io::{Directory, FileNumber, IoError, read_file};
 
-use crate::entry::{Body, Entry, EntryError, Lsn, TransactionId};
+use crate::entry::{self, Body, Entry, EntryError, Lsn, TransactionId};
 use crate::error::WalError;
 use crate::limits::{SEGMENT_FILE_LEN_MAX, TRANSACTION_BYTES_MAX, TRANSACTIONS_MAX};
 use crate::name::LogName;
+use crate::record::{self, Fragment, Framing, fragment_at};
 use crate::recover::{RecoveryMode, Tail, recover_with};
 
 /// How to read a log.
@@ -80,11 +81,11 @@ impl fmt::Display for Dropped {
 pub struct Scan {
     /// Its segments in order.
     pub segments: Vec<Segment>,
-    /// Files without a segment entry: they hold nothing.
+    /// Files that a rotation left unfinished: they hold nothing.
     pub leftovers: Vec<LogName>,
     /// Segments that were given up by a truncation and not removed yet, with segments behind them missing already.
     pub given_up: Vec<LogName>,
-    /// Segments behind the place where point-in-time recovery stopped.
+    /// Segments behind the place where point-in-time recovery stopped, and files that hold something else than a log.
     pub unread: Vec<LogName>,
     /// What was left out at the end, or between entries.
     pub dropped: Vec<Dropped>,
@@ -311,7 +312,8 @@ impl<'a, 'd> Walk<'a, 'd> {
         let report = report.map_err(|error| LogError::Record { name, error })?;
         let whole_len = progress.refused_at.unwrap_or(report.whole_len);
         let Some(segment) = self.scan.segments.last_mut().filter(|s| s.name == name) else {
-            if self.stopped { &mut self.scan.unread } else { &mut self.scan.leftovers }.push(name);
+            let unread = self.stopped || !unfinished(bytes, number);
+            if unread { &mut self.scan.unread } else { &mut self.scan.leftovers }.push(name);
             return Ok(());
         };
         segment.whole_len = whole_len;
@@ -422,6 +424,15 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
         Ok(self.scan)
     }
+}
+
+/// Whether a file without a segment entry is what a rotation leaves when it is cut short: nothing, zeros, a part of the entry, or what a
+/// recycled file held before.
+fn unfinished(bytes: &[u8], number: u32) -> bool {
+    let entry = Framing::Recyclable { log_number: number };
+    let entry_len = record::encoded_len(entry::SEGMENT_LEN, 0, entry) + record::end_mark_len(0);
+    bytes.len() <= entry_len
+        || !matches!(fragment_at(bytes, 0, Some(number)), Fragment::Bad { .. } | Fragment::Torn { .. })
 }
 
 /// One record that counts: data, or a write of a transaction that committed.

@@ -10,7 +10,8 @@ use dolmen_base::{Rng, Time};
 use dolmen_fs::Driver;
 use dolmen_sim::Disk;
 use dolmen_wal::check::check_segments;
-use dolmen_wal::entry::Lsn;
+use dolmen_wal::entry::{Body, Lsn};
+use dolmen_wal::follow::Follower;
 use dolmen_wal::log::{Effect, Log, Options, Record, Refused};
 use dolmen_wal::scan::{LogError, Scan, ScanOptions, read};
 use dolmen_wal::{LogName, RecoveryMode};
@@ -135,6 +136,56 @@ fn missing_segments_are_missed() {
         assert!(matches!(Log::open(&disk, small()), Err(LogError::Missing { .. })));
     }
     assert_eq!(read_all(&disk, RecoveryMode::TornTail).0, texts);
+}
+
+/// However the bytes of a segment arrive, a follower delivers each record once, when it is whole.
+#[test]
+fn a_follower_sees_every_record_once() {
+    let (disk, texts) = written(small(), 25, None);
+    let files = image(&disk);
+    for step in [1, 7, 100, 4096] {
+        let (growing, mut follower, mut seen) = (Disk::new(), Follower::new(), Vec::new());
+        for (name, bytes) in &files {
+            let file = growing.open(name, dolmen_base::io::OpenMode::CreateNew).unwrap();
+            for part in bytes.chunks(step) {
+                file.append(part).unwrap();
+                let poll = follower.poll(&growing, &mut |_, _, entry| {
+                    if let Body::Data(bytes) = entry.body {
+                        seen.push(bytes.to_vec());
+                    }
+                });
+                poll.unwrap();
+                let whole = read_all(&growing, RecoveryMode::TornTail).0.len();
+                assert_eq!(seen.len(), whole, "as many as a reader from the start sees");
+            }
+        }
+        assert_eq!(seen, texts);
+    }
+    disk.flip_bit(&files[0].0, files[0].1.len() as u64 - 1, 0).unwrap();
+    let damaged = Follower::new().poll(&disk, &mut |_, _, _| {});
+    assert!(
+        matches!(damaged, Err(LogError::Record { name, .. }) if name.number == FileNumber::new(1)),
+        "{damaged:?}"
+    );
+}
+
+/// What a rotation leaves when it is cut short goes; a file that holds something else is kept.
+#[test]
+fn leftovers_go_and_foreign_files_stay() {
+    let foreign = [b"notes of somebody, ".repeat(5), vec![0xff; 5000]];
+    let leftovers = [vec![], vec![0; 9000], vec![5; 30]];
+    for (bytes, kept) in foreign.iter().map(|f| (f, true)).chain(leftovers.iter().map(|l| (l, false))) {
+        let (disk, texts) = written(small(), 5, None);
+        let file = disk.open("000002.log", dolmen_base::io::OpenMode::CreateNew).unwrap();
+        file.append(bytes).unwrap();
+        assert_eq!(read_all(&disk, RecoveryMode::TornTail).0, texts);
+        let mut log = Log::open(&disk, small()).unwrap().0;
+        append(&mut log, &disk, b"more");
+        let names: Vec<String> = disk.list().unwrap().into_iter().map(|e| e.name).collect();
+        assert_eq!(names.contains(&"000002.log.lost".to_owned()), kept, "{names:?}");
+        assert!(!names.contains(&"000002.log".to_owned()));
+        assert_eq!(read_all(&disk, RecoveryMode::TornTail).0.len(), texts.len() + 1);
+    }
 }
 
 /// A torn tail is one only in the last segment; in an earlier one it is damage, and the error names both files.
