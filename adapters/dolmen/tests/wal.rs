@@ -323,6 +323,12 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     let said = log.refused(&["write", "second"]);
     assert!(said.contains(&format!("is open for writing in process {}", child.id())), "{said}");
     assert_eq!(log.ok(&["read"]), "1\tfirst\n");
+    // RocksDB's own tools take another kind of lock, and are refused too.
+    let db = format!("--db={}", log.dir().display());
+    match Command::new("ldb").args([&db, "--create_if_missing", "put", "k", "v"]).output() {
+        Ok(ldb) => assert!(text(&ldb.stderr).contains("lock"), "{}", text(&ldb.stderr)),
+        Err(_) => eprintln!("skipped: no ldb"),
+    }
 
     let follower = log.command(&["follow", "--count", "3"]).stdout(Stdio::piped()).spawn().unwrap();
     input.write_all(b"second\nthird\n").unwrap();

@@ -9,19 +9,19 @@
 #![forbid(unsafe_code)]
 
 mod driver;
+mod lock;
 mod log;
 
 pub use driver::Driver;
 pub use log::{AppendError, SharedLog};
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dolmen_base::io::{Directory, Entry, File, IoError, OpenMode};
-use rustix::fs::FlockOperation;
 
 /// One directory of the operating system.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Dir {
 impl Dir {
     /// The process that holds the directory's lock file `name`, as it wrote down; for messages.
     pub fn lock_holder(&self, name: &str) -> Option<u32> {
-        fs::read_to_string(self.file(name)).ok()?.trim().parse().ok()
+        lock::holder(&self.file(name))
     }
 }
 
@@ -120,21 +120,7 @@ impl Directory for Dir {
     }
 
     fn lock(&self, name: &str) -> Result<Box<dyn Send + Sync>, IoError> {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(self.file(name))
-            .map_err(|e| reason(&e))?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|errno| {
-            if errno == rustix::io::Errno::WOULDBLOCK { IoError::Locked } else { reason(&errno.into()) }
-        })?;
-        // The holder's process id, for the message of whoever is refused; the lock itself is the kernel's.
-        let write = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        write.map_err(|e| reason(&e))?;
-        Ok(Box::new(file))
+        lock::lock(&self.file(name))
     }
 
     fn as_any(&self) -> &dyn core::any::Any {
