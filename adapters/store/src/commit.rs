@@ -171,10 +171,11 @@ impl Inner {
     fn append(&self, c: &mut Commit, frames: &[u8], sync: bool) -> Result<(), WriteError> {
         let file = || FileName::Log(c.log_number).to_string();
         if let Err(error) = c.log.write_all_at(c.log_len, frames) {
-            let retry = c.log.truncate(c.log_len).is_ok();
-            let refused = WriteError::Io { file: file(), error, retry };
+            // The cut is synced before anybody hears of the refusal: a cut that a crash undoes would bring the record back.
+            let retry = c.log.truncate(c.log_len).and_then(|()| c.log.sync()).is_ok();
+            c.unsynced &= !retry;
             c.poisoned = (!retry).then_some(error);
-            return Err(refused);
+            return Err(WriteError::Io { file: file(), error, retry });
         }
         c.log_len += frames.len() as u64;
         c.unsynced |= !frames.is_empty();
