@@ -8,8 +8,9 @@
 //! | [`RecoveryMode::PointInTime`] | cut | stop, reported | stop, reported |
 //! | [`RecoveryMode::SkipAnyCorrupted`] | cut | skip, reported | skip the rest of the block, go on |
 //!
-//! Only the start of another record counts as one behind: later fragments may belong to the damaged record itself. Zeros up to the end of the file are
-//! an end in every mode (preallocated space), and so are records of an earlier life of a recycled file. The last four modes are RocksDB's `WALRecoveryMode`; RocksDB cannot tell the two kinds of damage apart.
+//! Only the start of another record counts as one behind: later fragments may belong to the damaged record itself. Zeros up to
+//! the end of the file are an end in every mode (preallocated space), and so are records of an earlier life of a recycled file.
+//! The last four modes are RocksDB's `WALRecoveryMode`; RocksDB cannot tell the two kinds of damage apart.
 
 use alloc::vec::Vec;
 
