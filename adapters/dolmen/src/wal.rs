@@ -94,7 +94,7 @@ enum Verb {
         #[arg(required = true)]
         texts: Vec<String>,
     },
-    /// Print what counts, in commit order: LSN<TAB>TEXT, or LSN<TAB>KEY<TAB>VALUE
+    /// Print what counts, in commit order: `LSN<TAB>TEXT`, or `LSN<TAB>KEY<TAB>VALUE`
     Read {
         /// First LSN; a transaction counts from its commit on
         #[arg(long, default_value_t = 0)]
