@@ -8,8 +8,8 @@ use dolmen_codec as _;
 use dolmen_simd as _;
 #[cfg(feature = "all")]
 use {
-    dolmen_lsm as _, dolmen_resp as _, dolmen_ring as _, dolmen_sim as _, dolmen_skiplist as _,
-    dolmen_text as _, dolmen_wal as _,
+    dolmen_bti as _, dolmen_lsm as _, dolmen_resp as _, dolmen_ring as _, dolmen_sim as _,
+    dolmen_skiplist as _, dolmen_text as _, dolmen_wal as _,
 };
 
 #[panic_handler]
