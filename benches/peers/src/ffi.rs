@@ -17,7 +17,6 @@ macro_rules! c_functions {
 }
 
 c_functions! {
-    rocksdb_open(options: Made, name: *const c_char, error: Error) -> Made;
     rocksdb_open_column_families(options: Made, name: *const c_char, count: c_int, names: *const *const c_char,
         all: *const Made, handles: *mut Made, error: Error) -> Made;
     rocksdb_close(db: Made);
@@ -73,7 +72,6 @@ c_functions! {
     rocksdb_writeoptions_create() -> Made;
     rocksdb_writeoptions_destroy(options: Made);
     rocksdb_writeoptions_set_sync(options: Made, yes: c_uchar);
-    rocksdb_writeoptions_disable_WAL(options: Made, yes: c_int);
     rocksdb_readoptions_create() -> Made;
     rocksdb_readoptions_destroy(options: Made);
     leveldb_open(options: Made, name: *const c_char, error: Error) -> Made;

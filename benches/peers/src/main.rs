@@ -1,14 +1,22 @@
 //! Engines side by side on one machine, and the oracle of our bytes.
-//!
-//! ```text
-//! dolmen-peers oracle [PROGRAMS]      batches and logs against librocksdb's and LevelDB's, byte for byte
-//! ```
 
+mod bench;
+mod engine;
 mod ffi;
+mod measure;
 mod oracle;
 mod rocks;
+mod workload;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use bench::Plan;
+
+const HELP: &str = "\
+dolmen-peers oracle [PROGRAMS]          batches and logs against librocksdb's and LevelDB's, byte for byte
+dolmen-peers bench [--rounds N] [--shrink N] [--set NAME].. [--engine NAME].. [--dir DIR] [--out FILE]
+                                        every engine in turn, the page to FILE (standard output)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -25,10 +33,46 @@ fn main() -> ExitCode {
 fn dispatch(args: &[&str]) -> Result<(), String> {
     match args {
         ["oracle"] => tell_oracle(200),
-        ["oracle", count] => {
-            tell_oracle(count.parse().map_err(|_| format!("{count} is no number of programs"))?)
+        ["oracle", count] => tell_oracle(number(count)?),
+        ["bench", rest @ ..] => bench(rest),
+        // What `bench` starts.
+        ["one", contender, set, shrink, dir] => {
+            let contender =
+                engine::CONTENDERS.iter().find(|c| c.name == *contender).ok_or("no such engine")?;
+            let set = workload::SETS.iter().find(|s| s.name == *set).ok_or("no such set")?;
+            workload::run(*contender, *set, number(shrink)?, Path::new(dir));
+            Ok(())
         }
-        _ => Err("dolmen-peers oracle [PROGRAMS]".to_owned()),
+        _ => Err(format!("what is to be done?\n{HELP}")),
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text} is not such a number"))
+}
+
+fn bench(args: &[&str]) -> Result<(), String> {
+    let (sets, contenders) = (Vec::new(), Vec::new());
+    let mut plan = Plan { rounds: 3, shrink: 1, sets, contenders, dir: std::env::temp_dir() };
+    let mut out = None;
+    for pair in args.chunks(2) {
+        match pair {
+            ["--rounds", n] => plan.rounds = number(n)?,
+            ["--shrink", n] => plan.shrink = number(n)?,
+            ["--set", name] => plan.sets.push((*name).to_owned()),
+            ["--engine", name] => plan.contenders.push((*name).to_owned()),
+            ["--dir", dir] => plan.dir = PathBuf::from(dir),
+            ["--out", file] => out = Some(PathBuf::from(file)),
+            _ => return Err(format!("{} is not known here\n{HELP}", pair[0])),
+        }
+    }
+    let page = bench::run(&plan)?;
+    match out {
+        Some(file) => std::fs::write(&file, page).map_err(|e| format!("{}: {e}", file.display())),
+        None => {
+            print!("{page}");
+            Ok(())
+        }
     }
 }
 
