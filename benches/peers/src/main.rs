@@ -16,7 +16,9 @@ use bench::Plan;
 const HELP: &str = "\
 dolmen-peers oracle [PROGRAMS]          batches and logs against librocksdb's and LevelDB's, byte for byte
 dolmen-peers bench [--rounds N] [--shrink N] [--set NAME].. [--engine NAME].. [--dir DIR] [--out FILE]
-                                        every engine in turn, the page to FILE (standard output)";
+                                        every engine in turn, the page to FILE (standard output)
+dolmen-peers repeat ENGINE SET hit|miss|seek10|scan SECONDS DIR
+                                        one phase on a filled set, for a profiler";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -43,8 +45,19 @@ fn dispatch(args: &[&str]) -> Result<(), String> {
             workload::run(*contender, *set, number(shrink)?, Path::new(dir));
             Ok(())
         }
+        ["repeat", contender, set, phase, seconds, dir] => {
+            workload::repeat(*known(contender)?, *known_set(set)?, phase, number(seconds)?, Path::new(dir))
+        }
         _ => Err(format!("what is to be done?\n{HELP}")),
     }
+}
+
+fn known(name: &str) -> Result<&'static engine::Contender, String> {
+    engine::CONTENDERS.iter().find(|c| c.name == name).ok_or_else(|| format!("there is no engine {name}"))
+}
+
+fn known_set(name: &str) -> Result<&'static workload::Set, String> {
+    workload::SETS.iter().find(|s| s.name == name).ok_or_else(|| format!("there is no set {name}"))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

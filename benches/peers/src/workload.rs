@@ -90,6 +90,33 @@ pub fn run(contender: Contender, set: Set, shrink: u64, dir: &Path) {
     (set.run)(&mut Run { engine, dir, count, value_len: set.value_len, values, rng: Rng::new(42) });
 }
 
+/// Repeats one phase on the entries of a set for so many seconds, for a profiler to look at; the filling takes 100 entries a write.
+pub fn repeat(contender: Contender, set: Set, phase: &str, seconds: u64, dir: &Path) -> Result<(), String> {
+    let engine = (contender.open)(dir);
+    let values = noise(1, (1 << 20) + set.value_len);
+    let mut run = Run { engine, dir, count: set.count, value_len: set.value_len, values, rng: Rng::new(42) };
+    let numbers = run.shuffled();
+    run.put_all("fill", &numbers, 100);
+    run.engine.flush();
+    measure::wait_until_idle();
+    run.gets(run.count / 4, 0);
+    let (start, mut count) = (Instant::now(), 0);
+    let (result, span) = span(|| {
+        while start.elapsed() < Duration::from_secs(seconds) {
+            count += match phase {
+                "hit" => run.gets(10_000, 0).0,
+                "miss" => 10_000 + run.gets(10_000, 1).0,
+                "seek10" => (0..1000).map(|_| run.seek10()).sum::<u64>() / 10,
+                "scan" => run.engine.scan(&key(0), usize::MAX).0 as u64,
+                other => return Err(format!("there is no phase {other}")),
+            };
+        }
+        Ok(())
+    });
+    tell_span(phase, count, span);
+    result
+}
+
 /// One reading for the process above.
 fn tell(name: &str, number: f64) {
     println!("{name}\t{number}");
@@ -175,14 +202,15 @@ impl Run<'_> {
         tell_span("miss", count, span_miss);
     }
 
+    /// A seek to a random key and ten entries from there on.
+    fn seek10(&mut self) -> u64 {
+        let number = 2 * self.rng.below(self.count - 10);
+        self.engine.scan(&key(number), 10).0 as u64
+    }
+
     fn seeks(&mut self) {
         let count = self.count / 20;
-        let ((), span_seek) = span(|| {
-            for _ in 0..count {
-                let number = 2 * self.rng.below(self.count - 10);
-                assert_eq!(self.engine.scan(&key(number), 10).0, 10);
-            }
-        });
+        let ((), span_seek) = span(|| (0..count).for_each(|_| assert_eq!(self.seek10(), 10)));
         tell_span("seek10", count, span_seek);
         let (found, span_scan) = span(|| self.engine.scan(&key(0), usize::MAX));
         assert_eq!(found.0 as u64, self.count, "every entry once");
