@@ -8,3 +8,4 @@ pub mod crc64_nvme;
 pub mod fold;
 #[cfg(test)]
 mod judge;
+pub mod prefetch;

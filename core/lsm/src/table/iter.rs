@@ -112,7 +112,7 @@ impl<T: Deref<Target = Table>, S: BlockSource<ReadError>> TableIter<T, S> {
     fn try_seek(&mut self, target: &[u8]) -> Result<(), Miss> {
         self.walk.seek(&self.table, &self.source, self.mode, target)?;
         self.load()?;
-        self.in_block(|cursor, block| cursor.seek(block, target, key::compare))?;
+        self.in_block(|cursor, block| cursor.seek_internal(block, target))?;
         self.roll_forward()
     }
 
