@@ -18,6 +18,8 @@ pub struct Plan {
     pub sets: Vec<String>,
     /// Names of contenders; empty: all.
     pub contenders: Vec<String>,
+    /// Whether the sections without databases come too.
+    pub whole: bool,
     /// Where the databases go.
     pub dir: PathBuf,
 }
@@ -38,7 +40,7 @@ pub fn run(plan: &Plan) -> Result<String, String> {
         for (set, readings) in sets.iter().zip(&mut readings) {
             for i in 0..contenders.len() {
                 let contender = contenders[(i + round) % contenders.len()];
-                if set.synced && !contender.durable {
+                if contender.keeps < set.needs {
                     continue;
                 }
                 eprintln!("round {} of {}: {} {}", round + 1, plan.rounds, set.name, contender.name);
@@ -46,7 +48,16 @@ pub fn run(plan: &Plan) -> Result<String, String> {
             }
         }
     }
-    Ok(page(plan, &sets, &contenders, &readings))
+    let mut out = page(plan, &sets, &contenders, &readings);
+    if plan.whole {
+        let _ = write!(out, "\n{}", crate::lists::run(plan.rounds, plan.shrink));
+        let _ = write!(
+            out,
+            "\n## Bytes\n\nBatches and logs of random programs, ours against theirs.\n\n{}",
+            crate::oracle::table(200)?
+        );
+    }
+    Ok(out)
 }
 
 fn take(plan: &Plan, contender: &Contender, set: &Set, readings: &mut Readings) -> Result<(), String> {
@@ -111,7 +122,8 @@ fn median(values: &[f64]) -> f64 {
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
 }
 
-fn cell(reading: &str, values: &[f64], base: Option<f64>) -> String {
+/// Median, spread, and how many times better than the base it is.
+pub fn cell(reading: &str, values: &[f64], base: Option<f64>) -> String {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(0.0, f64::max);
     let more_is_better = reading.contains("puts/s") || reading.contains("over 1");

@@ -28,6 +28,17 @@ pub trait Engine: Send + Sync {
     fn flush(&self);
 }
 
+/// What a contender finds again after it was closed without a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeps {
+    /// Nothing that was not flushed.
+    Flushed,
+    /// What was put with a sync.
+    Synced,
+    /// Everything.
+    Logged,
+}
+
 /// One contender.
 #[derive(Clone, Copy)]
 pub struct Contender {
@@ -37,12 +48,12 @@ pub struct Contender {
     pub about: &'static str,
     /// Opens it in an empty directory.
     pub open: fn(&Path) -> Box<dyn Engine>,
-    /// Whether it can make a put durable.
-    pub durable: bool,
+    /// What it keeps.
+    pub keeps: Keeps,
 }
 
 const fn contender(name: &'static str, about: &'static str, open: fn(&Path) -> Box<dyn Engine>) -> Contender {
-    Contender { name, about, open, durable: true }
+    Contender { name, about, open, keeps: Keeps::Logged }
 }
 
 /// All contenders, ours first.
@@ -55,12 +66,13 @@ pub const CONTENDERS: [Contender; 6] = [
         about: "coordinode-lsm-tree 7.4.0: it has no log, so its puts are lost by a crash; flushed and compacted by one thread of the \
                 harness",
         open: coordinode::open,
-        durable: false,
+        keeps: Keeps::Flushed,
     },
     contender("surrealkv", "surrealkv 1.2.0, 4 KiB blocks (default 64 KiB)", surrealkv::open),
-    contender(
-        "redb",
-        "redb 4.6.0, Durability::None where no sync is asked for: it has no log, so such puts are lost by a crash",
-        redb::open,
-    ),
+    Contender {
+        name: "redb",
+        about: "redb 4.6.0, Durability::None where no sync is asked for: it has no log, so such puts are lost by a crash",
+        open: redb::open,
+        keeps: Keeps::Synced,
+    },
 ];

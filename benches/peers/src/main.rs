@@ -3,6 +3,7 @@
 mod bench;
 mod engine;
 mod ffi;
+mod lists;
 mod measure;
 mod oracle;
 mod rocks;
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
 
 fn dispatch(args: &[&str]) -> Result<(), String> {
     match args {
-        ["oracle"] => tell_oracle(200),
-        ["oracle", count] => tell_oracle(number(count)?),
+        ["oracle"] => tell(&oracle::table(200)?),
+        ["oracle", count] => tell(&oracle::table(number(count)?)?),
         ["bench", rest @ ..] => bench(rest),
         // What `bench` starts.
         ["one", contender, set, shrink, dir] => {
@@ -64,9 +65,14 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text} is not such a number"))
 }
 
+fn tell(text: &str) -> Result<(), String> {
+    print!("{text}");
+    Ok(())
+}
+
 fn bench(args: &[&str]) -> Result<(), String> {
     let (sets, contenders) = (Vec::new(), Vec::new());
-    let mut plan = Plan { rounds: 3, shrink: 1, sets, contenders, dir: std::env::temp_dir() };
+    let mut plan = Plan { rounds: 3, shrink: 1, sets, contenders, whole: true, dir: std::env::temp_dir() };
     let mut out = None;
     for pair in args.chunks(2) {
         match pair {
@@ -79,24 +85,10 @@ fn bench(args: &[&str]) -> Result<(), String> {
             _ => return Err(format!("{} is not known here\n{HELP}", pair[0])),
         }
     }
+    plan.whole = plan.sets.is_empty() && plan.contenders.is_empty();
     let page = bench::run(&plan)?;
     match out {
         Some(file) => std::fs::write(&file, page).map_err(|e| format!("{}: {e}", file.display())),
-        None => {
-            print!("{page}");
-            Ok(())
-        }
+        None => tell(&page),
     }
-}
-
-fn tell_oracle(count: u64) -> Result<(), String> {
-    println!(
-        "| against | programs | batches equal | operations | log bytes equal | recycled logs |\n|---|---|---|---|---|---|"
-    );
-    let names = ["librocksdb", "librocksdb, recycled logs", "LevelDB"];
-    for (name, c) in names.into_iter().zip(oracle::run(count)?) {
-        let (programs, batches, operations) = (c.programs, c.batches, c.operations);
-        println!("| {name} | {programs} | {batches} | {operations} | {} | {} |", c.log_bytes, c.recycled);
-    }
-    Ok(())
 }

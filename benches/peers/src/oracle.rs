@@ -5,6 +5,7 @@
 //! log that the library wrote is compared with the frames of our batches, byte for byte. With recycled logs what an earlier life of the
 //! file left stands behind.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -247,6 +248,23 @@ pub fn run(count: u64) -> Result<[Counts; 3], String> {
         leveldb_program(seed, &mut counts[2])?;
     }
     Ok(counts)
+}
+
+/// The counts of [`run`] as a Markdown table.
+pub fn table(count: u64) -> Result<String, String> {
+    let mut out = "| against | programs | batches equal | operations | log bytes equal | recycled logs |\n\
+                   |---|---|---|---|---|---|\n"
+        .to_owned();
+    let names = ["librocksdb", "librocksdb, recycled logs", "LevelDB"];
+    for (name, c) in names.into_iter().zip(run(count)?) {
+        let (programs, batches, operations) = (c.programs, c.batches, c.operations);
+        let _ = writeln!(
+            out,
+            "| {name} | {programs} | {batches} | {operations} | {} | {} |",
+            c.log_bytes, c.recycled
+        );
+    }
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use dolmen_base::Rng;
 use dolmen_benches::{key, noise};
 
-use crate::engine::{Contender, Engine};
+use crate::engine::{Contender, Engine, Keeps};
 use crate::measure::{self, Span, span};
 
 /// A set of phases.
@@ -24,19 +24,19 @@ pub struct Set {
     pub count: u64,
     /// Bytes of a value.
     pub value_len: usize,
-    /// Whether every put asks for a sync.
-    pub synced: bool,
+    /// What a contender must keep to take part.
+    pub needs: Keeps,
     run: fn(&mut Run<'_>),
 }
 
 /// All sets.
-pub const SETS: [Set; 5] = [
+pub const SETS: [Set; 6] = [
     Set {
         name: "main",
         about: "1 M entries of 100 bytes: random fill by one put a write, reads, overwrite of half, reads beside a writer",
         count: 1_000_000,
         value_len: 100,
-        synced: false,
+        needs: Keeps::Flushed,
         run: main_set,
     },
     Set {
@@ -44,7 +44,7 @@ pub const SETS: [Set; 5] = [
         about: "300 k entries of 1 KiB, 2.4 times the cache: random fill and hits",
         count: 300_000,
         value_len: 1024,
-        synced: false,
+        needs: Keeps::Flushed,
         run: big_set,
     },
     Set {
@@ -52,7 +52,7 @@ pub const SETS: [Set; 5] = [
         about: "600 k entries of 100 bytes in ascending order",
         count: 600_000,
         value_len: 100,
-        synced: false,
+        needs: Keeps::Flushed,
         run: seq_set,
     },
     Set {
@@ -60,20 +60,46 @@ pub const SETS: [Set; 5] = [
         about: "600 k entries of 100 bytes in random order, 100 a write",
         count: 600_000,
         value_len: 100,
-        synced: false,
+        needs: Keeps::Flushed,
         run: batch_set,
+    },
+    Set {
+        name: "reopen",
+        about: "200 k entries of 100 bytes in the log and in no table, closed and opened again: per entry",
+        count: 200_000,
+        value_len: 100,
+        needs: Keeps::Logged,
+        run: reopen_set,
     },
     Set {
         name: "durable",
         about: "puts of 100 bytes, each synced, by 1 thread and by 8 for two seconds each",
         count: 0,
         value_len: 100,
-        synced: true,
+        needs: Keeps::Synced,
         run: durable_set,
     },
 ];
 
+/// No engine.
+struct Closed;
+
+impl Engine for Closed {
+    fn put(&self, _: &[(&[u8], &[u8])], _: bool) {}
+
+    fn get(&self, _: &[u8]) -> Option<usize> {
+        None
+    }
+
+    fn scan(&self, _: &[u8], _: usize) -> (usize, usize) {
+        (0, 0)
+    }
+
+    fn flush(&self) {}
+}
+
 struct Run<'a> {
+    open: fn(&Path) -> Box<dyn Engine>,
     engine: Box<dyn Engine>,
     dir: &'a Path,
     count: u64,
@@ -87,14 +113,17 @@ pub fn run(contender: Contender, set: Set, shrink: u64, dir: &Path) {
     let engine = (contender.open)(dir);
     let values = noise(1, (1 << 20) + set.value_len);
     let count = set.count / shrink;
-    (set.run)(&mut Run { engine, dir, count, value_len: set.value_len, values, rng: Rng::new(42) });
+    let open = contender.open;
+    (set.run)(&mut Run { open, engine, dir, count, value_len: set.value_len, values, rng: Rng::new(42) });
 }
 
 /// Repeats one phase on the entries of a set for so many seconds, for a profiler to look at; the filling takes 100 entries a write.
 pub fn repeat(contender: Contender, set: Set, phase: &str, seconds: u64, dir: &Path) -> Result<(), String> {
     let engine = (contender.open)(dir);
     let values = noise(1, (1 << 20) + set.value_len);
-    let mut run = Run { engine, dir, count: set.count, value_len: set.value_len, values, rng: Rng::new(42) };
+    let open = contender.open;
+    let mut run =
+        Run { open, engine, dir, count: set.count, value_len: set.value_len, values, rng: Rng::new(42) };
     let numbers = run.shuffled();
     run.put_all("fill", &numbers, 100);
     run.engine.flush();
@@ -279,6 +308,17 @@ fn seq_set(run: &mut Run<'_>) {
 fn batch_set(run: &mut Run<'_>) {
     let numbers = run.shuffled();
     run.put_all("batch 100", &numbers, 100);
+}
+
+fn reopen_set(run: &mut Run<'_>) {
+    let numbers = run.shuffled();
+    run.put_all("fill", &numbers, 1);
+    // Something that stands still in between: two handles on one directory are refused.
+    run.engine = Box::new(Closed);
+    let (engine, span) = span(|| (run.open)(run.dir));
+    run.engine = engine;
+    tell_span("reopen", run.count, span);
+    assert!(run.engine.get(&key(2)).is_some());
 }
 
 fn durable_set(run: &mut Run<'_>) {

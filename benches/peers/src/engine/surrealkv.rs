@@ -21,6 +21,7 @@ pub fn open(dir: &Path) -> Box<dyn Engine> {
         .with_max_memtable_size(MEMTABLE)
         .with_block_cache_capacity(CACHE as u64)
         .without_compression()
+        .with_flush_on_close(false)
         .build()
         .expect("it opens");
     drop(within);
