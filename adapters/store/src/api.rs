@@ -9,7 +9,8 @@ use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
 use dolmen_lsm::merge::MergeOperator;
-use dolmen_wal::WalError;
+use dolmen_lsm::picker::CompactionOptions;
+use dolmen_wal::{RecoveryMode, WalError};
 
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,19 @@ pub struct Options {
     pub sync: SyncPolicy,
     /// Budget of the block cache in bytes.
     pub block_cache_bytes: usize,
-    /// Size at which a memtable is switched.
+    /// Size of all memtables together at which they are switched.
     pub write_buffer_bytes: usize,
+    /// Threads for flushes and compactions; 0: the writer's own thread does them, one after the other.
+    pub background_threads: usize,
+    /// Whether compactions start by themselves.
+    pub auto_compaction: bool,
+    /// Length at which a compaction begins a new table (RocksDB's `target_file_size_base`).
+    pub target_file_bytes: u64,
+    /// The shape of the tree.
+    pub compaction: CompactionOptions,
+    /// What to make of a damaged log. `None`: with [`SyncPolicy::Always`] a torn tail is cut and other damage is an error; with the other
+    /// policies, under which a crash may keep a later write and lose an earlier one, everything up to the first damage counts.
+    pub recovery: Option<RecoveryMode>,
     /// Options of families that are not named in `families`.
     pub default_family: FamilyOptions,
     /// Options by family name.
@@ -68,6 +80,11 @@ impl Default for Options {
             sync: SyncPolicy::Always,
             block_cache_bytes: 128 << 20,
             write_buffer_bytes: 64 << 20,
+            background_threads: 2,
+            auto_compaction: true,
+            target_file_bytes: 64 << 20,
+            compaction: CompactionOptions::default(),
+            recovery: None,
             default_family: FamilyOptions { merge_operator: None, compression: 4, bloom_bits_per_key: 10 },
             families: Vec::new(),
             codecs: crate::codecs::codecs(),
@@ -105,7 +122,8 @@ pub struct WriteOptions {
 /// Called once with the outcome of a write: the sequence number of its last record. May run on any thread; must not block.
 pub type Completion = Box<dyn FnOnce(Result<SequenceNumber, WriteError>) + Send>;
 
-/// Why a write failed. Nothing of it is visible or, after a reopen, there.
+/// Why a write failed. Nothing of it is visible; after a reopen nothing of it is there either, unless a sync failed ([`WriteError::Io`] without
+/// `retry`): then the write may have reached the disk, and whether it did only a reopen can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -236,7 +254,21 @@ pub struct Stats {
     pub wal_bytes: u64,
     /// Flushes done since open.
     pub flushes: u64,
-    /// Bytes in memtables.
+    /// Compactions done since open, moves of a table included.
+    pub compactions: u64,
+    /// Bytes of tables that compactions read since open.
+    pub compaction_read_bytes: u64,
+    /// Bytes of tables that compactions wrote since open.
+    pub compaction_written_bytes: u64,
+    /// Bytes that wait for a compaction.
+    pub compaction_pending_bytes: u64,
+    /// Writes that were slowed down because flushes or compactions fell behind.
+    pub delays: u64,
+    /// Writes that were stopped for the same reason.
+    pub stops: u64,
+    /// Why the last flush or compaction failed, if it did.
+    pub background_error: Option<StoreError>,
+    /// Bytes in memtables, those that wait for their flush included.
     pub memtable_bytes: u64,
     /// Block cache: hits since open.
     pub cache_hits: u64,

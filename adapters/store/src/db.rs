@@ -2,49 +2,72 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use dolmen_base::Time;
 use dolmen_base::block::ReadMode;
-use dolmen_base::io::{Directory, File, IoError};
-use dolmen_fs::Dir;
+use dolmen_base::io::{Directory, FileNumber, OpenMode};
+use dolmen_fs::{Dir, Driver};
 use dolmen_lsm::batch::WriteBatch;
 use dolmen_lsm::codecs::Codecs;
-use dolmen_lsm::edit::VersionEdit;
+use dolmen_lsm::engine::{Engine, Input};
 use dolmen_lsm::error::{Damage, Part, ReadError};
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
-use dolmen_lsm::version::Version;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::api::{
     Completion, Family, Options, ReadOptions, Stats, StoreError, SyncPolicy, WriteError, WriteOptions,
 };
-use crate::commit::{Commit, Queue};
-use crate::memtable::Memtable;
+use crate::commit::Commit;
+use crate::maintenance::{self, ManifestFile, Requests, Signal};
 use crate::snapshot::{Snapshot, Snapshots};
-use crate::tables::Source;
-use crate::view::{DbIter, FamilyView, LEVELS, View};
+use crate::tables::{OpenTable, Source};
+use crate::view::{DbIter, LEVELS, View};
 
 /// A handle to an open database.
 #[derive(Clone)]
-pub struct Db(Arc<Inner>);
+pub struct Db(Arc<Open>);
+
+/// The database and its threads, which end with the last handle.
+struct Open {
+    inner: Arc<Inner>,
+    threads: Vec<JoinHandle<()>>,
+}
 
 pub(crate) struct Inner {
     pub(crate) dir: Arc<dyn Directory>,
     pub(crate) options: Options,
     pub(crate) codecs: Codecs,
     pub(crate) source: Arc<Source>,
+    /// Carries out what the log's machine wishes.
+    pub(crate) driver: Driver,
     pub(crate) view: ArcSwap<View>,
     /// The newest sequence number that readers see.
     pub(crate) visible: AtomicU64,
-    pub(crate) queue: Mutex<Queue>,
     pub(crate) commit: Mutex<Commit>,
+    /// Room in the queue of writes, or nobody leads.
+    pub(crate) turn: Condvar,
+    /// Locked for moments only, behind every other lock.
+    pub(crate) engine: Mutex<Engine>,
+    /// Locked while a change is made durable and shown.
+    pub(crate) manifest: Mutex<ManifestFile>,
+    pub(crate) requests: Mutex<Requests>,
+    /// Names of families are checked and taken under this.
+    pub(crate) family_changes: Mutex<()>,
+    pub(crate) signal: Arc<Signal>,
+    /// Tables that no version names yet.
+    pub(crate) fresh: Mutex<BTreeMap<FileNumber, Arc<OpenTable>>>,
+    pub(crate) background_error: Mutex<Option<StoreError>>,
+    pub(crate) stopping: AtomicBool,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) counters: Counters,
+    pub(crate) start: Instant,
     pub(crate) read_only: bool,
     pub(crate) _lock: Option<Box<dyn Send + Sync>>,
 }
@@ -54,7 +77,8 @@ pub(crate) struct Counters {
     pub(crate) wal_syncs: AtomicU64,
     pub(crate) batches: AtomicU64,
     pub(crate) records: AtomicU64,
-    pub(crate) flushes: AtomicU64,
+    pub(crate) delays: AtomicU64,
+    pub(crate) stops: AtomicU64,
 }
 
 impl Db {
@@ -67,25 +91,31 @@ impl Db {
 
     /// The same in any directory, a simulated one for instance.
     pub fn open_in(dir: Arc<dyn Directory>, options: Options) -> Result<Db, StoreError> {
-        let interval = options.sync;
+        let (interval, workers) = (options.sync, options.background_threads);
         let inner = Arc::new(crate::open::open(dir, options, false)?);
-        if let SyncPolicy::Interval(interval) = interval {
-            let weak = Arc::downgrade(&inner);
-            std::thread::spawn(move || sync_now_and_then(&weak, interval));
+        let mut threads = Vec::new();
+        for _ in 0..workers {
+            let (weak, signal) = (Arc::downgrade(&inner), inner.signal.clone());
+            threads.push(std::thread::spawn(move || maintenance::worker(&weak, &signal)));
         }
-        Ok(Db(inner))
+        if let SyncPolicy::Interval(interval) = interval {
+            let (weak, signal) = (Arc::downgrade(&inner), inner.signal.clone());
+            threads.push(std::thread::spawn(move || maintenance::timekeeper(&weak, &signal, interval)));
+        }
+        Ok(Db(Arc::new(Open { inner, threads })))
     }
 
     /// Opens a database for reading: logs are replayed in memory, nothing in the directory changes, no lock is taken.
     pub fn open_read_only(path: &Path, options: Options) -> Result<Db, StoreError> {
         let at = |error| StoreError::Io { file: path.display().to_string(), error };
         let dir = Dir::open(path).map_err(at)?;
-        Ok(Db(Arc::new(crate::open::open(Arc::new(dir), options, true)?)))
+        let inner = Arc::new(crate::open::open(Arc::new(dir), options, true)?);
+        Ok(Db(Arc::new(Open { inner, threads: Vec::new() })))
     }
 
     /// The family `default`.
     pub fn default_family(&self) -> Family {
-        self.0.view.load().families[&0].family.clone()
+        self.0.inner.view.load().families[&0].family.clone()
     }
 
     /// An existing family.
@@ -95,37 +125,17 @@ impl Db {
 
     /// All families, by id.
     pub fn families(&self) -> Vec<Family> {
-        self.0.view.load().families.values().map(|f| f.family.clone()).collect()
+        self.0.inner.view.load().families.values().map(|f| f.family.clone()).collect()
     }
 
     /// Creates a family, durably; an existing one of that name is an error.
     pub fn create_family(&self, name: &str) -> Result<Family, StoreError> {
-        let mut c = self.0.writable()?;
+        let inner = self.writable()?;
+        let _one_at_a_time = inner.family_changes.lock();
         if self.family(name).is_some() {
             return Err(StoreError::Invalid(format!("the column family {name} exists already")));
         }
-        c.family_max = c.family_max.next();
-        let family = Family { id: c.family_max, name: name.into() };
-        let edit = VersionEdit {
-            family: family.id,
-            family_add: Some(name.to_owned()),
-            comparator: Some("leveldb.BytewiseComparator".to_owned()),
-            log_number: Some(c.log_number),
-            family_max: Some(c.family_max),
-            ..VersionEdit::default()
-        };
-        self.0.log_edits(&mut c, &[edit])?;
-        let mut view = View::clone(&self.0.view.load());
-        let opened = FamilyView {
-            options: self.0.options.of_family(name),
-            family: family.clone(),
-            memtable: Arc::new(Memtable::default()),
-            version: Arc::new(Version::default()),
-            tables: Arc::new(BTreeMap::new()),
-        };
-        view.families.insert(family.id.get(), Arc::new(opened));
-        self.0.view.store(Arc::new(view));
-        Ok(family)
+        inner.ask_for_family(name)
     }
 
     /// Drops a family and its data, durably. Iterators over it go on.
@@ -133,17 +143,12 @@ impl Db {
         if family.id.get() == 0 {
             return Err(StoreError::Invalid("the column family default cannot be dropped".into()));
         }
-        let mut c = self.0.writable()?;
-        let mut view = View::clone(&self.0.view.load());
-        let Some(dropped) = view.families.remove(&family.id.get()) else { return Ok(()) };
-        let edit = VersionEdit { family: family.id, family_drop: true, ..VersionEdit::default() };
-        self.0.log_edits(&mut c, &[edit])?;
-        self.0.view.store(Arc::new(view));
-        for number in dropped.tables.keys() {
-            // The table is named nowhere any more; the next open deletes what stays.
-            let _ = self.0.dir.delete(&FileName::Table(*number).to_string());
+        let inner = self.writable()?;
+        let _one_at_a_time = inner.family_changes.lock();
+        if !inner.view.load().families.contains_key(&family.id.get()) {
+            return Ok(());
         }
-        Ok(())
+        inner.ask(|request| Input::DropFamily { request, family: family.id })
     }
 
     /// Writes a batch and waits until it is done.
@@ -156,12 +161,15 @@ impl Db {
     /// Writes a batch; `done` is called once with the outcome. Submissions of one thread keep their order. The call may carry out the
     /// group commit of itself and others on the calling thread.
     pub fn submit(&self, batch: WriteBatch, options: WriteOptions, done: Completion) {
-        self.0.submit(batch, options, done);
+        self.0.inner.submit(batch, options, done);
     }
 
     /// Makes all completed writes durable, whatever the policy.
     pub fn sync_wal(&self) -> Result<(), WriteError> {
-        if self.0.read_only { Ok(()) } else { self.0.sync_log(&mut self.0.commit.lock()) }
+        if self.0.inner.read_only {
+            return Ok(());
+        }
+        self.write(WriteBatch::new(), WriteOptions { sync: Some(true) }).map(|_| ())
     }
 
     /// The value of `key`.
@@ -172,64 +180,87 @@ impl Db {
         options: &ReadOptions,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         // The view first: what a later flush leaves out is only what readers of newer sequence numbers do not see.
-        let view = self.0.view.load();
-        let newest = self.0.newest();
+        let view = self.0.inner.view.load();
+        let newest = self.0.inner.newest();
         let Some(found) = view.families.get(&family.id.get()) else { return Ok(None) };
-        let value = found.get(&self.0.source, key, options.sequence.unwrap_or(newest));
+        let value = found.get(&self.0.inner.source, key, options.sequence.unwrap_or(newest));
         value.map_err(|e| crate::view::read_error(family, e))
     }
 
     /// The newest completed sequence number, held as a snapshot.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::take(&self.0.snapshots, || self.0.newest())
+        Snapshot::take(&self.0.inner.snapshots, || self.0.inner.newest())
     }
 
     /// An iterator over a family, not positioned.
     pub fn iter(&self, family: &Family, options: ReadOptions) -> Result<DbIter, StoreError> {
-        let view = self.0.view.load();
-        let newest = self.0.newest();
+        let view = self.0.inner.view.load();
+        let newest = self.0.inner.newest();
         let found = view.families.get(&family.id.get());
         let found =
             found.ok_or_else(|| StoreError::Invalid(format!("there is no column family {}", family.name)))?;
-        Ok(found.iter(&self.0.source, options, newest))
+        Ok(found.iter(&self.0.inner.source, options, newest))
     }
 
     /// Writes memtables to tables and waits.
     pub fn flush(&self) -> Result<(), StoreError> {
-        let mut c = self.0.writable()?;
-        self.0.flush_locked(&mut c)
+        self.writable()?.ask(Input::Flush)
     }
 
-    /// Flushes, then links every file of the database into `target`, which must be missing or empty.
+    /// Compacts the user keys `begin..=end` of a family (`None`: without a bound) down to its deepest level, and waits. Deleted data is gone
+    /// then, except what snapshots see.
+    pub fn compact(
+        &self,
+        family: &Family,
+        begin: Option<&[u8]>,
+        end: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let (begin, end) = (begin.map(<[u8]>::to_vec), end.map(<[u8]>::to_vec));
+        self.writable()?.ask(|request| Input::CompactRange { request, family: family.id, begin, end })
+    }
+
+    /// Flushes, then links every file of the database into `target`, which must be missing or empty. Writers go on meanwhile.
     pub fn checkpoint(&self, target: &Path) -> Result<(), StoreError> {
         let io = |file: String| move |error| StoreError::Io { file, error };
         let to = Dir::create(target).map_err(io(target.display().to_string()))?;
         if !to.list().map_err(io(to.display()))?.is_empty() {
             return Err(StoreError::Invalid(format!("{} is not empty", target.display())));
         }
-        let mut c = self.0.writable()?;
-        self.0.flush_locked(&mut c)?;
-        let view = self.0.view.load();
+        self.flush()?;
+        let inner = &self.0.inner;
+        // While this lock is held, view and MANIFEST say the same.
+        let manifest = inner.manifest.lock();
+        let view = inner.view.load_full();
         for number in view.families.values().flat_map(|f| f.tables.keys()) {
-            let name = FileName::Table(*number).to_string();
-            self.0.dir.link_into(&name, &to, &name).map_err(io(name.clone()))?;
+            let names = [FileName::Table(*number), FileName::LevelDbTable(*number)].map(|n| n.to_string());
+            let link = |name: &String| inner.dir.link_into(name, &to, name);
+            link(&names[0])
+                .or_else(|first| link(&names[1]).map_err(|_| first))
+                .map_err(io(names[0].clone()))?;
         }
-        let manifest = FileName::Manifest(c.manifest_number).to_string();
-        for name in [manifest.as_str(), "CURRENT"] {
-            let bytes = dolmen_base::io::read_file(&*self.0.dir, name, u64::MAX).map_err(io(name.into()))?;
-            let file = to.open(name, dolmen_base::io::OpenMode::CreateNew).map_err(io(name.into()))?;
-            file.append(&bytes).and_then(|()| file.sync()).map_err(io(name.into()))?;
+        let name = FileName::Manifest(manifest.number).to_string();
+        let mut bytes = vec![0; usize::try_from(manifest.len).expect("a MANIFEST fits in memory")];
+        inner
+            .dir
+            .open(&name, OpenMode::Read)
+            .and_then(|file| file.read_exact_at(0, &mut bytes))
+            .map_err(io(name.clone()))?;
+        let current = dolmen_lsm::filename::current_text(manifest.number);
+        for (name, bytes) in [(name.as_str(), bytes.as_slice()), ("CURRENT", current.as_bytes())] {
+            let file = to.open(name, OpenMode::CreateNew).map_err(io(name.into()))?;
+            file.append(bytes).and_then(|()| file.sync()).map_err(io(name.into()))?;
         }
         to.sync().map_err(io(to.display()))
     }
 
     /// Reads every block of every table past the cache: checksums, decompression, order of keys. The number of entries comes back.
     pub fn verify(&self) -> Result<u64, StoreError> {
-        let view = self.0.view.load_full();
+        let inner = &self.0.inner;
+        let view = inner.view.load_full();
         let mut count = 0;
         for family in view.families.values() {
             for table in family.tables.values() {
-                let found = count_entries(table, &self.0.source);
+                let found = count_entries(table, &inner.source);
                 count += found.map_err(|error| StoreError::Read {
                     file: FileName::Table(table.meta.number).to_string(),
                     error,
@@ -241,9 +272,10 @@ impl Db {
 
     /// Numbers.
     pub fn stats(&self) -> Stats {
-        let counters = &self.0.counters;
-        let (cache_hits, cache_misses, cache_bytes) = self.0.source.counts();
-        let view = self.0.view.load();
+        let inner = &self.0.inner;
+        let counters = &inner.counters;
+        let (cache_hits, cache_misses, cache_bytes) = inner.source.counts();
+        let view = inner.view.load();
         let mut levels = Vec::new();
         for family in view.families.values() {
             for level in 0..LEVELS {
@@ -254,18 +286,29 @@ impl Db {
                 }
             }
         }
-        let memtable_bytes = view.families.values().map(|f| f.memtable.len_bytes() as u64).sum();
+        let memtables = view.families.values().flat_map(|f| f.memtables());
+        let (counts, compaction_pending_bytes) = {
+            let engine = inner.engine.lock();
+            (engine.counts(), engine.pending_len())
+        };
         let (wal_bytes, write_error) = {
-            let c = self.0.commit.lock();
-            (c.log_len, c.failed.clone().or(c.poisoned.map(WriteError::Poisoned)))
+            let c = inner.commit.lock();
+            (c.log_len(), c.write_error())
         };
         Stats {
             wal_syncs: counters.wal_syncs.load(Ordering::Relaxed),
             batches: counters.batches.load(Ordering::Relaxed),
             records: counters.records.load(Ordering::Relaxed),
             wal_bytes,
-            flushes: counters.flushes.load(Ordering::Relaxed),
-            memtable_bytes,
+            flushes: counts.flushes,
+            compactions: counts.compactions,
+            compaction_read_bytes: counts.compacted_len_in,
+            compaction_written_bytes: counts.compacted_len_out,
+            compaction_pending_bytes,
+            delays: counters.delays.load(Ordering::Relaxed),
+            stops: counters.stops.load(Ordering::Relaxed),
+            background_error: inner.background_error.lock().clone(),
+            memtable_bytes: memtables.map(|m| m.len_bytes() as u64).sum(),
             cache_hits,
             cache_misses,
             cache_bytes,
@@ -276,58 +319,64 @@ impl Db {
 
     /// Syncs the log and stops; every handle gets [`WriteError::Closed`] from then on. Reads go on.
     pub fn close(&self) -> Result<(), StoreError> {
-        if self.0.read_only {
+        let inner = &self.0.inner;
+        if inner.read_only || inner.is_stopping() {
             return Ok(());
         }
-        let mut c = self.0.commit.lock();
-        if c.closed {
-            return Ok(());
-        }
-        let synced = self.0.sync_log(&mut c);
-        c.closed = true;
+        let synced = self.sync_wal();
+        inner.stop();
         synced.map_err(StoreError::Write)
+    }
+
+    fn writable(&self) -> Result<&Inner, StoreError> {
+        let inner = &self.0.inner;
+        if inner.read_only {
+            return Err(StoreError::Write(WriteError::ReadOnly));
+        }
+        if inner.is_stopping() {
+            return Err(StoreError::Write(WriteError::Closed));
+        }
+        match inner.commit.lock().poisoned().or(inner.engine.lock().poisoned()) {
+            Some(error) => Err(StoreError::Write(WriteError::Poisoned(error))),
+            None => Ok(inner),
+        }
     }
 }
 
 impl Inner {
-    fn newest(&self) -> SequenceNumber {
+    pub(crate) fn newest(&self) -> SequenceNumber {
         SequenceNumber::new(self.visible.load(Ordering::Acquire))
     }
 
-    fn writable(&self) -> Result<parking_lot::MutexGuard<'_, Commit>, StoreError> {
-        if self.read_only {
-            return Err(StoreError::Write(WriteError::ReadOnly));
-        }
-        let c = self.commit.lock();
-        match (c.closed, c.poisoned) {
-            (true, _) => Err(StoreError::Write(WriteError::Closed)),
-            (_, Some(error)) => Err(StoreError::Write(WriteError::Poisoned(error))),
-            _ => Ok(c),
-        }
+    pub(crate) fn now(&self) -> Time {
+        Time::ZERO + self.start.elapsed()
+    }
+
+    /// No more writes, no more jobs.
+    fn stop(&self) {
+        self.close_log();
+        self.stopping.store(true, Ordering::Release);
+        self.signal.call();
     }
 }
 
-impl Drop for Inner {
+impl Drop for Open {
     fn drop(&mut self) {
+        let inner = &self.inner;
         // A best effort for handles that were never closed; whoever wants to know calls `close`.
-        let c = self.commit.get_mut();
-        if !self.read_only && !c.closed && c.poisoned.is_none() && c.unsynced {
-            let _ = c.log.sync();
+        if !inner.read_only && !inner.is_stopping() && !inner.commit.lock().is_synced() {
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let done = Box::new(move |outcome| drop(sender.send(outcome)));
+            inner.submit(WriteBatch::new(), WriteOptions { sync: Some(true) }, done);
+            let _ = receiver.recv();
         }
-    }
-}
-
-/// Syncs the log at least once per interval while the database is open.
-fn sync_now_and_then(inner: &Weak<Inner>, interval: core::time::Duration) {
-    loop {
-        std::thread::sleep(interval);
-        let Some(inner) = inner.upgrade() else { return };
-        let mut c = inner.commit.lock();
-        if c.closed {
-            return;
+        inner.stop();
+        for thread in self.threads.drain(..) {
+            // A completion that drops the last handle may run on one of them. One that panicked has said why.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
         }
-        // A failure poisons and so reaches the next writer.
-        let _ = inner.sync_log(&mut c);
     }
 }
 
@@ -345,31 +394,4 @@ fn count_entries(table: &crate::tables::OpenTable, source: &Arc<Source>) -> Resu
         iter.next()?;
     }
     Ok(count)
-}
-
-/// Stands where a database that is open for reading has no file to write.
-pub(crate) struct NoFile;
-
-impl File for NoFile {
-    fn read_exact_at(&self, _: u64, _: &mut [u8]) -> Result<(), IoError> {
-        Err(IoError::Denied)
-    }
-    fn append(&self, _: &[u8]) -> Result<(), IoError> {
-        Err(IoError::Denied)
-    }
-    fn write_all_at(&self, _: u64, _: &[u8]) -> Result<(), IoError> {
-        Err(IoError::Denied)
-    }
-    fn sync(&self) -> Result<(), IoError> {
-        Err(IoError::Denied)
-    }
-    fn len(&self) -> Result<u64, IoError> {
-        Err(IoError::Denied)
-    }
-    fn truncate(&self, _: u64) -> Result<(), IoError> {
-        Err(IoError::Denied)
-    }
-    fn preallocate(&self, _: u64) -> Result<(), IoError> {
-        Err(IoError::Denied)
-    }
 }

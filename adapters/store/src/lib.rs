@@ -8,13 +8,16 @@
 //! * Completion is a callback ([`Db::submit`]) or a parked thread ([`Db::write`]).
 //! * A batch is atomic across column families.
 //! * The directory is RocksDB's: logs, tables of format_version 5, MANIFEST and CURRENT; no OPTIONS file, so that every RocksDB opens it.
-//! * Full memtables become tables of level 0. Nothing is compacted here yet: deeper levels are read where RocksDB made them.
+//! * Full memtables become tables of level 0 and are compacted by background threads, as the machine of `dolmen_lsm::engine` decides. With
+//!   `background_threads: 0` the writer's own thread does it, so that a run depends on its inputs alone.
 #![forbid(unsafe_code)]
 
 mod api;
 mod codecs;
 mod commit;
 mod db;
+mod jobs;
+mod maintenance;
 mod memtable;
 mod open;
 mod snapshot;

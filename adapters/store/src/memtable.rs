@@ -30,10 +30,11 @@ impl PartialOrd for Key {
     }
 }
 
+/// Range tombstones; the fragments are cut when a reader asks, and kept until the next tombstone.
 #[derive(Default)]
 struct Tombstones {
     all: Vec<RangeTombstone>,
-    fragments: Arc<Fragments>,
+    fragments: Option<Arc<Fragments>>,
 }
 
 #[derive(Default)]
@@ -63,7 +64,7 @@ impl Memtable {
     pub(crate) fn delete_range(&self, begin: &[u8], end: &[u8], sequence: SequenceNumber) {
         let mut tombstones = self.tombstones.write();
         tombstones.all.push(RangeTombstone { begin: begin.to_vec(), end: end.to_vec(), sequence });
-        tombstones.fragments = Arc::new(Fragments::new(&tombstones.all));
+        tombstones.fragments = None;
         self.points.write().len_bytes += begin.len() + end.len() + ENTRY_OVERHEAD;
     }
 
@@ -84,7 +85,12 @@ impl Memtable {
 
     /// The range tombstones for reads.
     pub(crate) fn fragments(&self) -> Arc<Fragments> {
-        self.tombstones.read().fragments.clone()
+        if let Some(fragments) = &self.tombstones.read().fragments {
+            return fragments.clone();
+        }
+        let mut tombstones = self.tombstones.write();
+        let Tombstones { all, fragments } = &mut *tombstones;
+        fragments.get_or_insert_with(|| Arc::new(Fragments::new(&*all))).clone()
     }
 
     /// Visits the entries of one key, newest first from `seek_key` on, until `visit` returns false.

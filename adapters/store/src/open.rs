@@ -12,9 +12,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use dolmen_base::io::{Directory, Entry, FileNumber, IoError, OpenMode, read_file};
+use dolmen_base::io::{Directory, Entry, File, FileNumber, IoError, OpenMode, read_file};
+use dolmen_base::time::Duration;
+use dolmen_fs::Driver;
 use dolmen_lsm::batch::BatchView;
 use dolmen_lsm::edit::VersionEdit;
+use dolmen_lsm::engine::{self, Engine, Input, Recovered};
 use dolmen_lsm::error::{Feature, ReadError};
 use dolmen_lsm::filename::{FileName, current_text, parse_current};
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
@@ -22,10 +25,10 @@ use dolmen_lsm::manifest::{self, Tail};
 use dolmen_lsm::version::VersionBuilder;
 use dolmen_wal::{RecoveryMode, recover};
 
-use crate::api::{Family, Options, StoreError};
+use crate::api::{Family, Options, StoreError, SyncPolicy};
 use crate::commit::{Commit, enter_records};
-use crate::db::{Inner, NoFile};
-use crate::memtable::Memtable;
+use crate::db::Inner;
+use crate::maintenance::ManifestFile;
 use crate::tables::Source;
 use crate::view::{FamilyView, LEVELS, View};
 
@@ -61,30 +64,84 @@ pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -
         })?)
     };
     let files = dir.list().map_err(at_dir)?;
-    let state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
+    let mut state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
     let source = Arc::new(Source::new(dir.clone(), options.block_cache_bytes));
     let view = open_view(&state, &options, &source)?;
-    let mut sequence = state.sequence;
-    let logs = replay(&*dir, &files, &state, &view, &mut sequence)?;
-    let commit = blank_commit(&state, &options, sequence);
+    let logs = replay(&*dir, &files, &mut state, &view, &options)?;
+    let begun = match read_only {
+        true => Begun::reading(),
+        false => begin(&dir, &mut state, &view, &logs)?,
+    };
+    let recovered = Recovered {
+        families: view.families.values().map(|f| (f.family.id, f.version.clone())).collect(),
+        next_file: state.next_file,
+        family_max: state.family_max,
+        epoch: state.epoch,
+        sequence: SequenceNumber::new(state.sequence),
+        log: begun.log,
+        old_logs: if begun.replayed { logs } else { Vec::new() },
+    };
     let inner = Inner {
-        dir,
+        driver: Driver::new(dir.clone()),
         codecs: options.codecs.clone(),
-        options,
         source,
         view: ArcSwap::from_pointee(view),
-        visible: sequence.into(),
-        queue: Default::default(),
-        commit: commit.into(),
+        visible: state.sequence.into(),
+        commit: Commit::new(options.sync, begun.log, state.sequence).into(),
+        turn: Default::default(),
+        engine: Engine::new(engine_options(&options), recovered).into(),
+        manifest: begun.manifest.into(),
+        requests: Default::default(),
+        family_changes: Default::default(),
+        signal: Default::default(),
+        fresh: Default::default(),
+        background_error: Default::default(),
+        stopping: Default::default(),
         snapshots: Default::default(),
         counters: Default::default(),
+        start: Instant::now(),
         read_only,
         _lock: lock,
+        options,
+        dir,
     };
     if !read_only {
-        begin(&inner, &files, logs)?;
+        settle(&inner, &files, begun.replayed)?;
     }
     Ok(inner)
+}
+
+fn engine_options(options: &Options) -> engine::Options {
+    let is_inline = options.background_threads == 0;
+    engine::Options {
+        write_buffer_len: options.write_buffer_bytes as u64,
+        compaction: options.compaction,
+        compacts: options.auto_compaction,
+        compaction_count_max: options.background_threads.saturating_sub(1).max(1),
+        // Without a thread of its own a failed job is tried again with the next write.
+        retry_after: if is_inline { Duration::ZERO } else { Duration::from_secs(1) },
+        ..engine::Options::default()
+    }
+}
+
+/// What the first writes made.
+struct Begun {
+    manifest: ManifestFile,
+    log: FileNumber,
+    /// Whether there is something in the memtables.
+    replayed: bool,
+}
+
+impl Begun {
+    /// Nothing is written.
+    fn reading() -> Self {
+        let none = FileNumber::new(0);
+        Begun {
+            manifest: ManifestFile { file: Arc::new(NoFile), number: none, len: 0 },
+            log: none,
+            replayed: false,
+        }
+    }
 }
 
 fn read_state(dir: &dyn Directory, files: &[Entry], create: bool) -> Result<State, StoreError> {
@@ -173,6 +230,12 @@ fn after_all(files: &[Entry], next: FileNumber) -> FileNumber {
 }
 
 impl State {
+    fn take_number(&mut self) -> FileNumber {
+        let number = self.next_file;
+        self.next_file = number.next();
+        number
+    }
+
     /// The oldest log that a family needs.
     fn log_needed(&self) -> FileNumber {
         self.families.values().map(|f| f.log_number).min().unwrap_or_default()
@@ -207,7 +270,7 @@ impl State {
     }
 }
 
-fn open_view(state: &State, options: &Options, source: &Source) -> Result<View, StoreError> {
+fn open_view(state: &State, options: &Options, source: &Arc<Source>) -> Result<View, StoreError> {
     let mut view = View::default();
     for (&id, family) in &state.families {
         let version = family.version.clone().finish().map_err(|e| StoreError::Invalid(e.to_string()))?;
@@ -216,15 +279,16 @@ fn open_view(state: &State, options: &Options, source: &Source) -> Result<View, 
             let table = source.open_table(meta.clone(), &options.codecs).map_err(|error| {
                 StoreError::Read { file: FileName::Table(meta.number).to_string(), error }
             })?;
-            tables.insert(meta.number, Arc::new(table));
+            tables.insert(meta.number, table);
         }
         let name: Arc<str> = family.name.as_str().into();
         let opened = FamilyView {
-            options: options.of_family(&name),
-            family: Family { id: FamilyId::new(id), name },
-            memtable: Arc::new(Memtable::default()),
             version: Arc::new(version),
             tables: Arc::new(tables),
+            ..FamilyView::empty(
+                Family { id: FamilyId::new(id), name: name.clone() },
+                options.of_family(&name),
+            )
         };
         view.families.insert(id, Arc::new(opened));
     }
@@ -235,9 +299,9 @@ fn open_view(state: &State, options: &Options, source: &Source) -> Result<View, 
 fn replay(
     dir: &dyn Directory,
     files: &[Entry],
-    state: &State,
+    state: &mut State,
     view: &View,
-    sequence: &mut u64,
+    options: &Options,
 ) -> Result<Vec<FileNumber>, StoreError> {
     let mut logs: Vec<_> = files
         .iter()
@@ -247,117 +311,125 @@ fn replay(
         })
         .collect();
     logs.sort();
-    for &number in logs.iter().filter(|&&n| n >= state.log_needed()) {
-        let file = FileName::Log(number).to_string();
-        let bytes = read_file(dir, &file, META_LEN_MAX)
-            .map_err(|error| StoreError::Io { file: file.clone(), error })?;
-        let wanted =
-            |family: FamilyId| state.families.get(&family.get()).is_some_and(|f| number >= f.log_number);
-        let mut failed = None;
-        let recovered =
-            recover(&bytes, Some(number.get() as u32), RecoveryMode::TornTail, &mut |at, record| {
-                match BatchView::parse(record) {
-                    Ok(batch) => {
-                        enter_records(view, &batch, wanted);
-                        *sequence = (*sequence)
-                            .max((batch.sequence().get() + u64::from(batch.count())).saturating_sub(1));
-                    }
-                    Err(error) => failed = failed.or(Some(error.in_file(number, at))),
-                }
-            });
-        if let Some(error) = failed {
-            return Err(StoreError::Read { file, error });
-        }
-        recovered.map_err(|error| StoreError::Log { file, error })?;
+    let mode = options.recovery.unwrap_or(match options.sync {
+        SyncPolicy::Always => RecoveryMode::TornTail,
+        SyncPolicy::Interval(_) | SyncPolicy::Never => RecoveryMode::PointInTime,
+    });
+    let needed = state.log_needed();
+    for &number in logs.iter().filter(|&&n| n >= needed) {
+        replay_log(dir, number, mode, state, view)?;
     }
     Ok(logs)
 }
 
-fn blank_commit(state: &State, options: &Options, sequence: u64) -> Commit {
-    Commit {
-        log: Arc::new(NoFile),
-        log_number: FileNumber::new(0),
-        log_len: 0,
-        old_logs: Vec::new(),
-        sequence,
-        next_file: state.next_file,
-        manifest: Arc::new(NoFile),
-        manifest_number: FileNumber::new(0),
-        manifest_len: 0,
-        family_max: state.family_max,
-        epoch: state.epoch,
-        poisoned: None,
-        failed: None,
-        closed: false,
-        unsynced: false,
-        last_sync: Instant::now(),
-        flush_at: options.write_buffer_bytes,
+fn replay_log(
+    dir: &dyn Directory,
+    number: FileNumber,
+    mode: RecoveryMode,
+    state: &mut State,
+    view: &View,
+) -> Result<(), StoreError> {
+    let file = FileName::Log(number).to_string();
+    let bytes =
+        read_file(dir, &file, META_LEN_MAX).map_err(|error| StoreError::Io { file: file.clone(), error })?;
+    let wanted = |family: FamilyId| state.families.get(&family.get()).is_some_and(|f| number >= f.log_number);
+    let (mut sequence, mut failed, mut unknown) = (state.sequence, None, None);
+    let recovered = recover(&bytes, Some(number.get() as u32), mode, &mut |at, record| {
+        match BatchView::parse(record) {
+            Ok(batch) => {
+                // A family that the MANIFEST has counted and does not name was dropped.
+                let mut families = batch.records().filter_map(|r| r.parts()).map(|(family, ..)| family);
+                unknown = unknown.or_else(|| families.find(|&f| f > state.family_max));
+                enter_records(view, &batch, wanted);
+                let last = (batch.sequence().get() + u64::from(batch.count())).saturating_sub(1);
+                sequence = sequence.max(last);
+            }
+            Err(error) => failed = failed.or(Some(error.in_file(number, at))),
+        }
+    });
+    if let Some(error) = failed {
+        return Err(StoreError::Read { file, error });
     }
+    if let Some(family) = unknown {
+        return Err(StoreError::Invalid(format!(
+            "{file} has writes to column family {family}, of which the MANIFEST knows nothing; restore the MANIFEST from a backup"
+        )));
+    }
+    recovered.map_err(|error| StoreError::Log { file, error })?;
+    state.sequence = sequence;
+    Ok(())
 }
 
-/// The first writes: MANIFEST, CURRENT, log; then the flush of what was replayed, and the deletion of what nothing names.
-fn begin(inner: &Inner, files: &[Entry], logs: Vec<FileNumber>) -> Result<(), StoreError> {
-    let mut guard = inner.commit.lock();
-    let c = &mut *guard;
-    let dir = &inner.dir;
+/// The first writes: MANIFEST, CURRENT, log.
+fn begin(
+    dir: &Arc<dyn Directory>,
+    state: &mut State,
+    view: &View,
+    logs: &[FileNumber],
+) -> Result<Begun, StoreError> {
     let io = |file: String| move |error| StoreError::Io { file, error };
-    c.manifest_number = c.take_number();
-    let manifest = FileName::Manifest(c.manifest_number).to_string();
-    c.manifest = dir.open(&manifest, OpenMode::CreateNew).map_err(io(manifest))?;
-    c.log_number = c.take_number();
-    let view = inner.view.load_full();
-    let edits = snapshot_edits(c, &view, &logs);
-    inner.log_edits_at_once(c, &edits)?;
-    let temp = FileName::Temp(c.manifest_number).to_string();
+    let number = state.take_number();
+    let name = FileName::Manifest(number).to_string();
+    let file = dir.open(&name, OpenMode::CreateNew).map_err(io(name.clone()))?;
+    let mut manifest = ManifestFile { file, number, len: 0 };
+    let log = state.take_number();
+    let replayed = view.families.values().any(|f| !f.memtable.is_empty());
+    let oldest = logs.first().copied().unwrap_or(log).min(log);
+    let edits = snapshot_edits(state, view, if replayed { oldest } else { log });
+    manifest.log_at_once(&edits).map_err(io(name))?;
+    let temp = FileName::Temp(number).to_string();
     // A temporary file of that name can only be left over.
     let _ = dir.delete(&temp);
     let current = dir.open(&temp, OpenMode::CreateNew).map_err(io(temp.clone()))?;
     current
-        .append(current_text(c.manifest_number).as_bytes())
+        .append(current_text(number).as_bytes())
         .and_then(|()| current.sync())
         .map_err(io(temp.clone()))?;
     dir.sync().map_err(io(dir.display()))?;
     dir.rename(&temp, "CURRENT").map_err(io("CURRENT".into()))?;
     dir.sync().map_err(io(dir.display()))?;
-    let log = FileName::Log(c.log_number).to_string();
-    c.log = dir.open(&log, OpenMode::CreateNew).map_err(io(log))?;
+    let name = FileName::Log(log).to_string();
+    dir.open(&name, OpenMode::CreateNew).map_err(io(name))?;
     dir.sync().map_err(io(dir.display()))?;
-    c.old_logs = logs;
-    inner.flush_locked(c)?;
-    let number = c.manifest_number;
-    let log = c.log_number;
-    drop(guard);
-    delete_unnamed(inner, files, number, log);
+    Ok(Begun { manifest, log, replayed })
+}
+
+/// Flushes what was replayed, and deletes what nothing names.
+fn settle(inner: &Inner, files: &[Entry], replayed: bool) -> Result<(), StoreError> {
+    if replayed {
+        let len = inner.view.load().active_len();
+        inner.engine.lock().handle(inner.now(), Input::Grown { len });
+        inner.flush_now()?;
+    }
+    let (manifest, log) = (inner.manifest.lock().number, inner.engine.lock().log());
+    delete_unnamed(inner, files, manifest, log);
     Ok(())
 }
 
 /// Everything known, as one atomic group of edits for a new MANIFEST. The families keep needing the logs that were replayed, until their
 /// flush. A family is added by an edit of its own: RocksDB passes over the tables of an edit that adds one.
-fn snapshot_edits(c: &Commit, view: &View, logs: &[FileNumber]) -> Vec<VersionEdit> {
-    let log_number = logs.first().copied().unwrap_or(c.log_number).min(c.log_number);
-    let replayed = view.families.values().any(|f| !f.memtable.is_empty());
-    let log_number = Some(if replayed { log_number } else { c.log_number });
+fn snapshot_edits(state: &State, view: &View, log_number: FileNumber) -> Vec<VersionEdit> {
     let mut edits = Vec::new();
     for family in view.families.values() {
         let base = VersionEdit {
             family: family.family.id,
             comparator: Some(COMPARATOR.to_owned()),
-            log_number,
+            log_number: Some(log_number),
             ..VersionEdit::default()
         };
         if family.family.id.get() != 0 {
             let name = family.family.name.to_string();
             edits.push(VersionEdit {
                 family_add: Some(name),
-                family_max: Some(c.family_max),
+                family_max: Some(state.family_max),
                 ..base.clone()
             });
         }
         edits.push(VersionEdit {
             prev_log_number: (family.family.id.get() == 0).then_some(FileNumber::new(0)),
-            next_file_number: Some(c.next_file),
-            last_sequence: Some(SequenceNumber::new(c.sequence)),
-            family_max: Some(c.family_max),
+            next_file_number: Some(state.next_file),
+            last_sequence: Some(SequenceNumber::new(state.sequence)),
+            family_max: Some(state.family_max),
             new_files: (0..LEVELS)
                 .flat_map(|level| family.version.level(level).iter().map(move |m| (level, m)))
                 .map(|(level, m)| dolmen_lsm::edit::NewFile { level: level as u32, ..(**m).clone() })
@@ -388,5 +460,32 @@ fn delete_unnamed(inner: &Inner, files: &[Entry], manifest: FileNumber, log: Fil
         if unnamed {
             let _ = inner.dir.delete(&entry.name);
         }
+    }
+}
+
+/// Stands where a database that is open for reading has no file to write.
+struct NoFile;
+
+impl File for NoFile {
+    fn read_exact_at(&self, _: u64, _: &mut [u8]) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn append(&self, _: &[u8]) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn write_all_at(&self, _: u64, _: &[u8]) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn sync(&self) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn len(&self) -> Result<u64, IoError> {
+        Err(IoError::Denied)
+    }
+    fn truncate(&self, _: u64) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn preallocate(&self, _: u64) -> Result<(), IoError> {
+        Err(IoError::Denied)
     }
 }

@@ -1,8 +1,8 @@
 //! Open tables and the block cache.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
 use dolmen_base::io::{Directory, File, FileNumber, OpenMode};
@@ -36,13 +36,22 @@ pub(crate) struct Source {
     cache: Cache<(u64, u64), Block, BlockWeight>,
     hits: AtomicU64,
     misses: AtomicU64,
+    /// Tables that somebody may look at.
+    open: RwLock<BTreeMap<u64, Weak<OpenTable>>>,
 }
 
 impl Source {
     pub(crate) fn new(dir: Arc<dyn Directory>, cache_bytes: usize) -> Self {
         let bytes = cache_bytes as u64;
         let cache = Cache::with_weighter(cache_bytes / 4096 + 16, bytes, BlockWeight);
-        Source { dir, files: RwLock::default(), cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Source {
+            dir,
+            files: RwLock::default(),
+            cache,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            open: RwLock::default(),
+        }
     }
 
     /// Hits, misses and bytes held.
@@ -63,11 +72,39 @@ impl Source {
     }
 
     /// Opens a table that a version names; its length must be the one that the MANIFEST says.
-    pub(crate) fn open_table(&self, meta: Arc<NewFile>, codecs: &Codecs) -> Result<OpenTable, ReadError> {
+    pub(crate) fn open_table(
+        self: &Arc<Self>,
+        meta: Arc<NewFile>,
+        codecs: &Codecs,
+    ) -> Result<Arc<OpenTable>, ReadError> {
         let table = Table::open(self, meta.number, meta.len, codecs)?;
-        let clipped: Vec<_> = table.range_tombstones().iter().filter_map(|t| clip(t, &meta)).collect();
-        let fragments = Arc::new(Fragments::new(&clipped));
-        Ok(OpenTable { table: Arc::new(table), fragments, meta })
+        let tombstones: Vec<_> = table.range_tombstones().iter().filter_map(|t| clip(t, &meta)).collect();
+        let fragments = Arc::new(Fragments::new(&tombstones));
+        let number = meta.number.get();
+        let source = self.clone();
+        let is_retired = AtomicBool::new(false);
+        let table =
+            Arc::new(OpenTable { table: Arc::new(table), fragments, tombstones, meta, source, is_retired });
+        self.open.write().insert(number, Arc::downgrade(&table));
+        Ok(table)
+    }
+
+    /// Deletes the file of a table that no version names, as soon as nobody looks at it.
+    pub(crate) fn retire(&self, number: FileNumber) {
+        match self.open.read().get(&number.get()).and_then(Weak::upgrade) {
+            Some(table) => table.is_retired.store(true, Ordering::Release),
+            None => self.delete(number),
+        }
+    }
+
+    /// What cannot be deleted now is deleted at the next open.
+    fn delete(&self, number: FileNumber) {
+        self.files.write().remove(&number.get());
+        for name in [FileName::Table(number), FileName::LevelDbTable(number)] {
+            if self.dir.delete(&name.to_string()).is_ok() {
+                return;
+            }
+        }
     }
 }
 
@@ -105,7 +142,23 @@ pub(crate) struct OpenTable {
     pub(crate) table: Arc<Table>,
     /// Its range tombstones, within the table's bounds.
     pub(crate) fragments: Arc<Fragments>,
+    /// The same as they were written.
+    pub(crate) tombstones: Vec<RangeTombstone>,
     pub(crate) meta: Arc<NewFile>,
+    source: Arc<Source>,
+    is_retired: AtomicBool,
+}
+
+impl Drop for OpenTable {
+    fn drop(&mut self) {
+        let number = self.meta.number;
+        self.source.open.write().remove(&number.get());
+        if self.is_retired.load(Ordering::Acquire) {
+            self.source.delete(number);
+        } else {
+            self.source.files.write().remove(&number.get());
+        }
+    }
 }
 
 /// A tombstone within the bounds of its table: beyond them other tables of the level hold its continuation, or nothing does.

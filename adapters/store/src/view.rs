@@ -28,17 +28,55 @@ pub(crate) struct View {
     pub(crate) families: BTreeMap<u32, Arc<FamilyView>>,
 }
 
-/// One family: its memtable, its version and the open tables of the version.
+impl View {
+    /// Bytes of all active memtables.
+    pub(crate) fn active_len(&self) -> u64 {
+        self.families.values().map(|f| f.memtable.len_bytes() as u64).sum()
+    }
+
+    /// New active memtables; those that were active are the generation of `log`.
+    pub(crate) fn switched(&self, log: FileNumber) -> View {
+        let mut next = self.clone();
+        for family in next.families.values_mut().filter(|f| !f.memtable.is_empty()) {
+            let mut changed = FamilyView::clone(family);
+            let switched = core::mem::take(&mut changed.memtable);
+            changed.immutables.insert(0, (log, switched));
+            *family = Arc::new(changed);
+        }
+        next
+    }
+}
+
+/// One family: its memtables, its version and the open tables of the version.
 #[derive(Clone)]
 pub(crate) struct FamilyView {
     pub(crate) family: Family,
     pub(crate) options: FamilyOptions,
     pub(crate) memtable: Arc<Memtable>,
+    /// Switched memtables with the newest log of their generation, newest first.
+    pub(crate) immutables: Vec<(FileNumber, Arc<Memtable>)>,
     pub(crate) version: Arc<Version>,
     pub(crate) tables: Arc<BTreeMap<FileNumber, Arc<OpenTable>>>,
 }
 
 impl FamilyView {
+    /// A family with nothing in it.
+    pub(crate) fn empty(family: Family, options: FamilyOptions) -> Self {
+        FamilyView {
+            family,
+            options,
+            memtable: Arc::default(),
+            immutables: Vec::new(),
+            version: Arc::default(),
+            tables: Arc::default(),
+        }
+    }
+
+    /// All memtables, newest first.
+    pub(crate) fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        core::iter::once(&self.memtable).chain(self.immutables.iter().map(|(_, memtable)| memtable))
+    }
+
     /// The value of a key as of `sequence`.
     pub(crate) fn get(
         &self,
@@ -50,9 +88,14 @@ impl FamilyView {
         key::put_seek_key(&mut seek_key, user_key, sequence);
         let mut lookup = Lookup::default();
         lookup.start(sequence);
-        lookup.delete_before(self.memtable.fragments().covering(user_key, sequence));
         let mut failed = None;
-        self.memtable.get(&seek_key, &mut |k, v| fold(&mut lookup, &mut failed, k, v));
+        for memtable in self.memtables().filter(|m| !m.is_empty()) {
+            if lookup.is_done() || failed.is_some() {
+                break;
+            }
+            lookup.delete_before(memtable.fragments().covering(user_key, sequence));
+            memtable.get(&seek_key, &mut |k, v| fold(&mut lookup, &mut failed, k, v));
+        }
         for table in self.tables_for(user_key) {
             if lookup.is_done() || failed.is_some() {
                 break;
@@ -86,8 +129,9 @@ impl FamilyView {
         options: ReadOptions,
         newest: SequenceNumber,
     ) -> DbIter {
-        let mut children = vec![Child::Memtable(MemtableIter::new(self.memtable.clone()))];
-        let mut tombstones = vec![self.memtable.fragments()];
+        let mut children: Vec<Child> =
+            self.memtables().map(|m| Child::Memtable(MemtableIter::new(m.clone()))).collect();
+        let mut tombstones: Vec<_> = self.memtables().map(|m| m.fragments()).collect();
         for level in 0..LEVELS {
             for table in self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number)) {
                 let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);
@@ -105,6 +149,7 @@ impl FamilyView {
         DbIter {
             iter: visible::DbIter::new(Merging::new(children), tombstones, options),
             family: self.family.clone(),
+            _view: self.clone(),
         }
     }
 }
@@ -165,6 +210,8 @@ impl InternalIterator for Child {
 pub struct DbIter {
     iter: visible::DbIter<Merging<Child>>,
     family: Family,
+    /// Keeps the tables' files.
+    _view: Arc<FamilyView>,
 }
 
 impl DbIter {

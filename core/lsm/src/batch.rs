@@ -242,6 +242,19 @@ impl<'a> BatchView<'a> {
     }
 }
 
+impl<'a> Record<'a> {
+    /// The column family, key and value (operand, end of the range; empty for a deletion); `None` for bytes for the log only.
+    pub const fn parts(&self) -> Option<(FamilyId, &'a [u8], &'a [u8])> {
+        Some(match *self {
+            Record::Put { family, key, value } => (family, key, value),
+            Record::Delete { family, key } | Record::SingleDelete { family, key } => (family, key, &[]),
+            Record::Merge { family, key, operand } => (family, key, operand),
+            Record::DeleteRange { family, begin, end } => (family, begin, end),
+            Record::LogData(_) => return None,
+        })
+    }
+}
+
 /// Decodes one record; `None` for one that means nothing (a no-op mark).
 fn next_record<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Record<'a>>, ReadError> {
     let at = cursor.position() as u64;

@@ -11,6 +11,7 @@ pub mod codecs;
 pub mod collapse;
 pub mod compaction;
 pub mod edit;
+pub mod engine;
 pub mod error;
 pub mod filename;
 pub mod filter;

@@ -9,6 +9,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use dolmen_base::io::FileNumber;
 
@@ -124,6 +125,47 @@ pub fn choose(version: &Version, options: &CompactionOptions, state: &State) -> 
     choices.find(|c| *c != Choice::Nothing).unwrap_or(Choice::Nothing)
 }
 
+/// The compaction of what `from` holds within the user keys `begin..=end` into the next level in use (RocksDB's `CompactRange`, one level at
+/// a time). Tables are always written again, so that tombstones go where nothing lies below. `None`: the level holds nothing there;
+/// [`Choice::Nothing`]: a running compaction is in the way.
+pub fn choose_range(
+    version: &Version,
+    options: &CompactionOptions,
+    state: &State,
+    from: usize,
+    begin: Option<&[u8]>,
+    end: Option<&[u8]>,
+) -> Option<Choice> {
+    let files = version.level(from);
+    let is_within = |f: &Arc<NewFile>| {
+        end.is_none_or(|end| user_key(&f.smallest) <= end)
+            && begin.is_none_or(|begin| begin <= user_key(&f.largest))
+    };
+    let first = files.iter().position(is_within)?;
+    let choice = match from {
+        0 => plan(version, state, 0, files, targets(version, options).base),
+        _ => {
+            let count = files[first..].iter().take_while(|f| is_within(f)).count();
+            plan(version, state, from, clean_cut(files, first..first + count), from + 1)
+        }
+    };
+    Some(match choice {
+        Choice::Move { file, from, to } => {
+            Choice::Compact { from, upper: [file].into(), to, lower: Vec::new() }
+        }
+        other => other,
+    })
+}
+
+/// Bytes above the targets of all levels, and of level 0 once it is due: what must be compacted at least.
+pub fn pending_len(version: &Version, options: &CompactionOptions) -> u64 {
+    let targets = targets(version, options);
+    let level0_due = version.level(0).len() >= options.level0_file_count_trigger as usize;
+    let level0 = if level0_due { version.level_len(0) } else { 0 };
+    let over = |level: usize| version.level_len(level).saturating_sub(targets.len_max[level]);
+    level0 + (targets.base..LEVEL_COUNT - 1).map(over).sum::<u64>()
+}
+
 /// A score of 1, in thousandths.
 const ONE: u64 = 1000;
 
@@ -161,21 +203,21 @@ fn choose_sorted(version: &Version, state: &State, level: usize) -> Choice {
         .collect();
     order.sort_unstable();
     let mut plans =
-        order.into_iter().map(|(_, _, i)| plan(version, state, level, clean_cut(files, i), level + 1));
+        order.into_iter().map(|(_, _, i)| plan(version, state, level, clean_cut(files, i..i + 1), level + 1));
     plans.find(|c| *c != Choice::Nothing).unwrap_or(Choice::Nothing)
 }
 
-/// The table at `index` with those neighbours that share a user key at the border: all versions of a key move together.
-fn clean_cut(files: &[Arc<NewFile>], index: usize) -> &[Arc<NewFile>] {
+/// The tables of `range`, not empty, with those neighbours that share a user key at the border: all versions of a key move together.
+fn clean_cut(files: &[Arc<NewFile>], range: Range<usize>) -> &[Arc<NewFile>] {
     let joined = |i: usize| user_key(&files[i].largest) == user_key(&files[i + 1].smallest);
-    let (mut first, mut last) = (index, index);
-    while first > 0 && joined(first - 1) {
-        first -= 1;
+    let Range { mut start, mut end } = range;
+    while start > 0 && joined(start - 1) {
+        start -= 1;
     }
-    while last + 1 < files.len() && joined(last) {
-        last += 1;
+    while end < files.len() && joined(end - 1) {
+        end += 1;
     }
-    &files[first..=last]
+    &files[start..end]
 }
 
 /// The compaction of `upper` into level `to`, or nothing if a running one is in its way.

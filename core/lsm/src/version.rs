@@ -82,6 +82,11 @@ impl Version {
         self.levels.get(level).map_or(&[], Vec::as_slice)
     }
 
+    /// All tables, level by level.
+    pub fn files(&self) -> impl Iterator<Item = &Arc<NewFile>> {
+        self.levels.iter().flatten()
+    }
+
     /// Bytes of the tables of a level.
     pub fn level_len(&self, level: usize) -> u64 {
         self.level(level).iter().map(|f| f.len).sum()

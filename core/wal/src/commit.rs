@@ -99,6 +99,11 @@ pub struct Options {
     pub group_len_max: u64,
     /// Bytes to reserve in every new file; 0: none.
     pub preallocate_len: u64,
+    /// Longest payload that is taken.
+    pub record_len_max: u64,
+    /// For payloads that can be joined: a group is one record, a header of so many bytes and then the payloads of all its members. After a
+    /// crash then all of a group is there or nothing, in whatever order its sectors reach the disk. `None`: a record for each member.
+    pub joined_header_len: Option<u64>,
 }
 
 impl Default for Options {
@@ -110,6 +115,8 @@ impl Default for Options {
             queue_len_max: 1 << 16,
             group_len_max: 1 << 20,
             preallocate_len: 0,
+            record_len_max: RECORD_LEN_MAX,
+            joined_header_len: None,
         }
     }
 }
@@ -340,8 +347,8 @@ impl Commit {
     pub fn handle(&mut self, now: Time, input: Input) -> Result<(), Refused> {
         match input {
             Input::Submit(Submission { buffer, len, sync }) => {
-                if len > RECORD_LEN_MAX {
-                    return Err(Refused::TooLarge { len, max: RECORD_LEN_MAX });
+                if len > self.options.record_len_max {
+                    return Err(Refused::TooLarge { len, max: self.options.record_len_max });
                 }
                 let sync = sync.unwrap_or(self.options.policy == Policy::Always);
                 self.push(Item::Member(Member { buffer, len: Some(len), sync }))?;
@@ -373,6 +380,11 @@ impl Commit {
     /// The members of the group that is being written, in order; sync requests are left out.
     pub fn group(&self) -> impl Iterator<Item = BufferId> {
         self.group.iter().filter(|m| m.len.is_some()).map(|m| m.buffer)
+    }
+
+    /// Whether members of the last group have still to be heard of by [`Effect::Settle`].
+    pub fn is_settling(&self) -> bool {
+        !self.group.is_empty() || self.effects.iter().any(|e| matches!(e, Effect::Settle { .. }))
     }
 
     /// How the records of a file are framed.
@@ -454,10 +466,14 @@ impl Commit {
     fn begin_group(&mut self) {
         let mut payload_len = 0;
         while let Some(&Item::Member(member)) = self.queue.front() {
-            if payload_len >= self.options.group_len_max {
+            let len = member.len.unwrap_or(0);
+            let joins = self.options.joined_header_len.is_some();
+            if payload_len >= self.options.group_len_max
+                || (joins && payload_len > 0 && payload_len + len > self.options.record_len_max)
+            {
                 break;
             }
-            payload_len += member.len.unwrap_or(0);
+            payload_len += len;
             self.group.push(member);
             self.queue.pop_front();
         }
@@ -478,8 +494,13 @@ impl Commit {
 
     /// Bytes of the group's frames at the end of the file.
     fn group_len(&self) -> u64 {
+        let lens = self.group.iter().filter_map(|m| m.len);
+        if let Some(header) = self.options.joined_header_len {
+            let joined = lens.reduce(|sum, len| sum + len);
+            return joined.map_or(0, |sum| self.framed_len(header + sum, self.len, self.file));
+        }
         let mut end = self.len;
-        for len in self.group.iter().filter_map(|m| m.len) {
+        for len in lens {
             end += self.framed_len(len, end, self.file);
         }
         end - self.len

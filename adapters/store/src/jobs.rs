@@ -1,0 +1,224 @@
+//! Flushes and compactions: entries from memtables or tables into new tables, step by step.
+
+use std::sync::Arc;
+
+use dolmen_base::block::ReadMode;
+use dolmen_base::io::{File, FileNumber, IoError, OpenMode};
+use dolmen_lsm::codecs::CompressionType;
+use dolmen_lsm::compaction::{JobOptions, Progress};
+use dolmen_lsm::edit::NewFile;
+use dolmen_lsm::engine::{Compaction, Failure, Job, JobId};
+use dolmen_lsm::error::ReadError;
+use dolmen_lsm::filename::FileName;
+use dolmen_lsm::iter::InternalIterator;
+use dolmen_lsm::key::FamilyId;
+use dolmen_lsm::merging::Merging;
+use dolmen_lsm::range_del::RangeTombstone;
+use dolmen_lsm::table::{TableIter, TableOptions, TableSummary};
+use dolmen_lsm::{compaction, table};
+
+use crate::api::StoreError;
+use crate::db::Inner;
+use crate::memtable::MemtableIter;
+use crate::view::FamilyView;
+
+/// Entries that a job takes per step, and bytes it gathers before it writes.
+const STEP: usize = 4096;
+const WRITE_LEN: usize = 1 << 20;
+/// A file ends when it overlaps so many times its length one level below its own (RocksDB's `max_compaction_bytes`).
+const GRANDPARENT_FACTOR: u64 = 25;
+
+type Tables = Vec<(FamilyId, NewFile)>;
+
+/// Files that a job made. Unless they are kept, they are deleted.
+struct Made<'a> {
+    inner: &'a Inner,
+    numbers: Vec<FileNumber>,
+    tables: Tables,
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        for number in &self.numbers {
+            self.inner.fresh.lock().remove(number);
+            // None of these files is named anywhere; what cannot be deleted now is deleted at the next open.
+            let _ = self.inner.dir.delete(&FileName::Table(*number).to_string());
+        }
+    }
+}
+
+impl Made<'_> {
+    fn keep(mut self) -> Tables {
+        self.numbers.clear();
+        std::mem::take(&mut self.tables)
+    }
+}
+
+impl Inner {
+    /// Does one job; its answer comes back.
+    pub(crate) fn run(&self, job: Job) -> (JobId, Result<Tables, Failure>) {
+        let mut made = Made { inner: self, numbers: Vec::new(), tables: Vec::new() };
+        let (id, result) = match job {
+            Job::Flush { id, log } => (id, self.flush_generations(log, &mut made)),
+            Job::Compact { id, compaction } => (id, self.compact(&compaction, &mut made)),
+        };
+        let synced = result.and_then(|()| match made.tables.is_empty() {
+            true => Ok(()),
+            false => self.dir.sync().map_err(|error| StoreError::Io { file: self.dir.display(), error }),
+        });
+        match synced {
+            Ok(()) => {
+                *self.background_error.lock() = None;
+                (id, Ok(made.keep()))
+            }
+            Err(error) => {
+                let failure = failure(&error);
+                if failure != Failure::Stopped {
+                    *self.background_error.lock() = Some(error);
+                }
+                (id, Err(failure))
+            }
+        }
+    }
+
+    fn flush_generations(&self, log: FileNumber, made: &mut Made<'_>) -> Result<(), StoreError> {
+        let view = self.view.load_full();
+        for family in view.families.values() {
+            let memtables: Vec<_> =
+                family.immutables.iter().filter(|(of, _)| *of <= log).map(|(_, m)| m.clone()).collect();
+            if memtables.is_empty() {
+                continue;
+            }
+            let tombstones: Vec<RangeTombstone> =
+                memtables.iter().flat_map(|memtable| memtable.range_tombstones()).collect();
+            let options = self.job_options(family)?;
+            let inputs = Merging::new(memtables.into_iter().map(MemtableIter::new));
+            self.write_tables(
+                compaction::Job::new(inputs, &tombstones, options, &self.codecs),
+                family,
+                made,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn compact(&self, compaction: &Compaction, made: &mut Made<'_>) -> Result<(), StoreError> {
+        let view = self.view.load_full();
+        // A family that was dropped meanwhile has nothing to compact.
+        let Some(family) = view.families.get(&compaction.family.get()) else { return Ok(()) };
+        let tables: Vec<_> =
+            compaction.inputs().filter_map(|meta| family.tables.get(&meta.number).cloned()).collect();
+        let tombstones: Vec<&RangeTombstone> = tables.iter().flat_map(|table| &table.tombstones).collect();
+        let options = JobOptions {
+            older: compaction.older.clone(),
+            output_len_max: self.options.target_file_bytes,
+            grandparents: compaction.grandparents.clone(),
+            grandparent_len_max: self.options.target_file_bytes.saturating_mul(GRANDPARENT_FACTOR),
+            ..self.job_options(family)?
+        };
+        let inputs = Merging::new(
+            tables.iter().map(|t| TableIter::new(t.table.clone(), self.source.clone(), ReadMode::Bypass)),
+        );
+        self.write_tables(compaction::Job::new(inputs, tombstones, options, &self.codecs), family, made)
+    }
+
+    fn job_options(&self, family: &FamilyView) -> Result<JobOptions, StoreError> {
+        let kind = CompressionType::from_byte(family.options.compression);
+        let operator = family.options.merge_operator.clone();
+        let table = TableOptions {
+            bloom_bits_per_key: family.options.bloom_bits_per_key,
+            compression: kind.map_err(|error| crate::view::read_error(&family.family, error))?,
+            family: family.family.id,
+            family_name: family.family.name.to_string(),
+            merge_operator: operator.as_ref().map_or_else(String::new, |o| o.name().to_owned()),
+            ..TableOptions::default()
+        };
+        Ok(JobOptions { table, snapshots: self.snapshots.sequences(), operator, ..JobOptions::default() })
+    }
+
+    fn write_tables<I: InternalIterator>(
+        &self,
+        mut job: compaction::Job<I>,
+        family: &FamilyView,
+        made: &mut Made<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let number = self.engine.lock().take_file();
+            let (summary, is_last) = self.write_table(&mut job, number, family, made)?;
+            if let Some(summary) = summary {
+                let meta = new_file(number, summary);
+                let opened = self.source.open_table(Arc::new(meta.clone()), &self.codecs);
+                let opened = opened.map_err(|error| crate::view::read_error(&family.family, error))?;
+                self.fresh.lock().insert(number, opened);
+                made.tables.push((family.family.id, meta));
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes one table and makes it durable; whether the job has come to its end comes back too.
+    fn write_table<I: InternalIterator>(
+        &self,
+        job: &mut compaction::Job<I>,
+        number: FileNumber,
+        family: &FamilyView,
+        made: &mut Made<'_>,
+    ) -> Result<(Option<TableSummary>, bool), StoreError> {
+        let name = FileName::Table(number).to_string();
+        let io = |error| StoreError::Io { file: name.clone(), error };
+        let mut file: Option<Arc<dyn File>> = None;
+        let (mut out, mut len) = (Vec::new(), 0);
+        loop {
+            if self.is_stopping() {
+                return Err(StoreError::Write(crate::WriteError::Closed));
+            }
+            let progress = job.step(number, STEP, &mut out);
+            let progress = progress.map_err(|error| crate::view::read_error(&family.family, error))?;
+            if !out.is_empty() && (out.len() >= WRITE_LEN || progress != Progress::More) {
+                if file.is_none() {
+                    made.numbers.push(number);
+                    file = Some(self.dir.open(&name, OpenMode::CreateNew).map_err(io)?);
+                }
+                let file = file.as_ref().expect("it was opened above");
+                file.write_all_at(len, &out).map_err(io)?;
+                len += out.len() as u64;
+                out.clear();
+            }
+            let (summary, is_last) = match progress {
+                Progress::More => continue,
+                Progress::Table(summary) => (Some(summary), false),
+                Progress::Done(summary) => (summary, true),
+            };
+            if let Some(file) = &file {
+                file.sync().map_err(io)?;
+            }
+            return Ok((summary, is_last));
+        }
+    }
+}
+
+fn failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Io { error, .. } => Failure::Io(*error),
+        StoreError::Read { error: ReadError::Io { error, .. }, .. } if *error != IoError::NotFound => {
+            Failure::Io(*error)
+        }
+        StoreError::Write(_) => Failure::Stopped,
+        _ => Failure::Damaged,
+    }
+}
+
+fn new_file(number: FileNumber, summary: table::TableSummary) -> NewFile {
+    NewFile {
+        number,
+        len: summary.len,
+        smallest: summary.smallest,
+        largest: summary.largest,
+        smallest_sequence: summary.smallest_sequence,
+        largest_sequence: summary.largest_sequence,
+        tail_len: summary.tail_len,
+        ..NewFile::default()
+    }
+}
