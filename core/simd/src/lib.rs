@@ -9,3 +9,4 @@ pub mod fold;
 #[cfg(test)]
 mod judge;
 pub mod prefetch;
+pub mod xxh3;

@@ -1,18 +1,18 @@
-//! Asking for memory before it is needed, so that misses overlap.
+//! Asking for memory before it is needed.
 
-/// Asks for the cache line of `bytes[at]`; nothing is asked for where `at` lies outside. A hint: it changes no result.
+/// Asks the CPU to bring the cache line of this element near; nothing happens beyond the end of the slice, or where the CPU cannot be
+/// asked.
 #[inline(always)]
-pub fn prefetch(bytes: &[u8], at: usize) {
-    let Some(byte) = bytes.get(at) else { return };
-    // SAFETY: the instruction reads nothing that a program can see and never faults; it is in every CPU of its architecture.
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    unsafe {
-        core::arch::asm!("prefetcht0 [{}]", in(reg) byte, options(nostack, preserves_flags, readonly));
+pub fn read<T>(slice: &[T], index: usize) {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    if let Some(element) = slice.get(index) {
+        // SAFETY: a prefetch has no effect that a program can see, whatever the address; SSE, which has it, is part of this target.
+        unsafe {
+            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(
+                core::ptr::from_ref(element).cast(),
+            );
+        }
     }
-    // SAFETY: as above.
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
-    unsafe {
-        core::arch::asm!("prfm pldl1keep, [{}]", in(reg) byte, options(nostack, preserves_flags, readonly));
-    }
-    let _ = byte;
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+    let _ = (slice, index);
 }

@@ -8,7 +8,7 @@ use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode};
 use dolmen_base::io::FileNumber;
 use dolmen_base::trace::Step;
 use dolmen_codec::Cursor;
-use dolmen_simd::prefetch::prefetch;
+use dolmen_simd::prefetch;
 
 use super::iter::TableIter;
 use super::walk::{BlockWalk, Miss};
@@ -506,11 +506,11 @@ fn missing_block(file: FileNumber, offset: u64, part: Part) -> ReadError {
 /// Asks for all lines of a block that is about to be searched. A cached block is far from the CPU more often than not, and its search
 /// walks from line to line, each known only from the one before: asked for together, their misses overlap.
 #[inline]
-fn prefetch_block(block: &[u8]) {
+pub(super) fn prefetch_block(block: &[u8]) {
     const LINE_LEN: usize = 64;
     // Search begins with the restarts at the end.
-    prefetch(block, block.len().wrapping_sub(1));
-    (0..block.len().min(PREFETCH_LEN_MAX)).step_by(LINE_LEN).for_each(|at| prefetch(block, at));
+    prefetch::read(block, block.len().wrapping_sub(1));
+    (0..block.len().min(PREFETCH_LEN_MAX)).step_by(LINE_LEN).for_each(|at| prefetch::read(block, at));
 }
 
 /// Of longer blocks no more than this is asked for.
