@@ -18,7 +18,7 @@ const HELP: &str = "\
 dolmen-peers oracle [PROGRAMS]          batches and logs against librocksdb's and LevelDB's, byte for byte
 dolmen-peers bench [--rounds N] [--shrink N] [--set NAME].. [--engine NAME].. [--dir DIR] [--out FILE]
                                         every engine in turn, the page to FILE (standard output)
-dolmen-peers repeat ENGINE SET hit|miss|seek10|scan SECONDS DIR
+dolmen-peers repeat ENGINE SET hit|miss|seek10|scan|put SECONDS DIR
                                         one phase on a filled set, for a profiler";
 
 fn main() -> ExitCode {

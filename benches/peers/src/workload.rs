@@ -136,6 +136,14 @@ pub fn repeat(contender: Contender, set: Set, phase: &str, seconds: u64, dir: &P
                 "hit" => run.gets(10_000, 0).0,
                 "miss" => 10_000 + run.gets(10_000, 1).0,
                 "seek10" => (0..1000).map(|_| run.seek10()).sum::<u64>() / 10,
+                "put" => {
+                    let value = run.value().to_vec();
+                    (0..10_000).for_each(|_| {
+                        let number = 2 * run.rng.below(run.count);
+                        run.engine.put(&[(&key(number), &value)], false);
+                    });
+                    10_000
+                }
                 "scan" => run.engine.scan(&key(0), usize::MAX).0 as u64,
                 other => return Err(format!("there is no phase {other}")),
             };
