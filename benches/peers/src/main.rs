@@ -18,6 +18,7 @@ const HELP: &str = "\
 dolmen-peers oracle [PROGRAMS]          batches and logs against librocksdb's and LevelDB's, byte for byte
 dolmen-peers bench [--rounds N] [--shrink N] [--set NAME].. [--engine NAME].. [--dir DIR] [--out FILE]
                                         every engine in turn, the page to FILE (standard output)
+dolmen-peers lists ROUNDS                memtables alone
 dolmen-peers repeat ENGINE SET hit|miss|seek10|scan|put SECONDS DIR
                                         one phase on a filled set, for a profiler";
 
@@ -38,6 +39,7 @@ fn dispatch(args: &[&str]) -> Result<(), String> {
         ["oracle"] => tell(&oracle::table(200)?),
         ["oracle", count] => tell(&oracle::table(number(count)?)?),
         ["bench", rest @ ..] => bench(rest),
+        ["lists", rounds] => tell(&lists::run(number(rounds)?, 1)),
         // What `bench` starts.
         ["one", contender, set, shrink, dir] => {
             let contender =
