@@ -63,6 +63,17 @@ fn level(rng: &mut Rng) -> (Vec<Pair>, Version, Vec<Vec<Pair>>) {
     (all, Version::default().apply(&edit).unwrap(), tables)
 }
 
+/// An entry's own key, or one between entries.
+fn target(rng: &mut Rng, entries: &[Pair]) -> Vec<u8> {
+    if rng.one_in(3) && !entries.is_empty() {
+        return entries[rng.below(entries.len() as u64) as usize].0.clone();
+    }
+    let mut key = Vec::new();
+    let (number, sequence) = (rng.below(60), SequenceNumber::new(rng.below(12)));
+    put_seek_key(&mut key, format!("{number:05}").as_bytes(), sequence);
+    key
+}
+
 #[test]
 fn a_level_walks_like_one_list() {
     let mut rng = Rng::new(11);
@@ -73,9 +84,7 @@ fn a_level_walks_like_one_list() {
         let mut iter = LevelIter::new(Level { version: Arc::new(version), number: 3 }, open);
         let mut list = List { entries: all, at: None };
         for _ in 0..60 {
-            let mut target = Vec::new();
-            let (number, sequence) = (rng.below(60), rng.below(12));
-            put_seek_key(&mut target, format!("{number:05}").as_bytes(), SequenceNumber::new(sequence));
+            let target = target(&mut rng, &list.entries);
             let step: &dyn Fn(&mut dyn InternalIterator) -> Result<(), ReadError> = match rng.below(8) {
                 0 => &|i| i.seek_to_first(),
                 1 => &|i| i.seek_to_last(),
