@@ -98,6 +98,7 @@ impl Inner {
         self.engine.lock().handle(self.now(), input(id));
         self.lead_if_nobody_does();
         self.pump();
+        self.signal.call();
         if self.options.background_threads == 0 {
             self.maintain();
         }

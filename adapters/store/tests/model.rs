@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{Map, Model, Writer, contents, options, reopen, soak};
+use std::sync::Arc;
+
+use common::{Map, Model, Writer, contents, options, soak};
 use dolmen_base::Rng;
+use dolmen_sim::Disk;
 use dolmen_store::{Db, Options, ReadOptions, Snapshot, WriteOptions};
 
 /// What was true when a snapshot was taken.
@@ -23,9 +26,10 @@ impl Held {
 
 /// Random operations on three families, with point reads on the way.
 fn check_model(seed: u64, rounds: u64, options: &Options) {
-    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::new();
+    let open = || Db::open_in(Arc::new(disk.clone()), options.clone()).unwrap();
     let (mut rng, writer) = (Rng::new(seed), Writer::default());
-    let mut db = Db::open(dir.path(), options.clone()).unwrap();
+    let mut db = open();
     writer.create_families(&db);
     let mut model = writer.empty_model();
     let mut held: Vec<Held> = Vec::new();
@@ -42,7 +46,11 @@ fn check_model(seed: u64, rounds: u64, options: &Options) {
             0..4 => db.flush().unwrap(),
             4..6 => {
                 held.clear();
-                db = reopen(db, dir.path(), rng.one_in(2), options.clone());
+                if rng.one_in(2) {
+                    db.close().unwrap();
+                }
+                drop(db);
+                db = open();
             }
             6..9 => held.push(Held { snapshot: db.snapshot(), model: model.clone() }),
             9 => drop(held.pop()),
@@ -57,7 +65,8 @@ fn check_model(seed: u64, rounds: u64, options: &Options) {
     }
     let stats = db.stats();
     assert!(stats.background_error.is_none(), "{stats:?}");
-    let db = reopen(db, dir.path(), false, options.clone());
+    drop(db);
+    let db = open();
     assert_eq!(writer.read(&db), model);
     db.verify().unwrap();
     for name in &writer.names {
