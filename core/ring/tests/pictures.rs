@@ -36,7 +36,9 @@ fn highlighted_arcs_are_exactly_those_that_moved() {
         .collect();
     assert!(ranges.len() > 5);
     let owner = |p: &Placement, key| {
-        p.members().name(naive::ring_owner(p.members(), p.settings().hash, 8, key).unwrap()).to_string()
+        p.members()
+            .name(naive::circle::ring_owner(p.members(), p.settings().hash, 8, key).unwrap())
+            .to_string()
     };
     let edges = before.ring().unwrap().points().chain(after.ring().unwrap().points()).map(|(p, _)| p);
     for position in edges.flat_map(|p| [p.wrapping_sub(1), p, p.wrapping_add(1)]) {

@@ -207,7 +207,7 @@ proptest! {
             let mut out = Vec::new();
             ring.owners(&batch, &mut out);
             for (&key, &got) in batch.iter().zip(&out) {
-                prop_assert_eq!(got, naive::ring_owner(&members, hash, vnodes, key));
+                prop_assert_eq!(got, naive::circle::ring_owner(&members, hash, vnodes, key));
                 prop_assert_eq!(got, ring.owner(key));
             }
         }
@@ -221,14 +221,14 @@ proptest! {
         for size in [13, 101, 1009] {
             let table = Maglev::new(&members, size, TurnOrder::List).unwrap();
             let got: Vec<usize> = (0..size).map(|s| table.slot(s) as usize).collect();
-            prop_assert_eq!(got, naive::maglev(&list, size));
+            prop_assert_eq!(got, naive::tables::maglev(&list, size));
         }
     }
 
     #[test]
     fn rendezvous_agrees_with_its_twin(names in names(), key in any::<u64>()) {
         let placement = place(members(&names), Kind::Rendezvous);
-        prop_assert_eq!(placement.algorithm().owner(key), naive::rendezvous_owner(placement.members(), key));
+        prop_assert_eq!(placement.algorithm().owner(key), naive::tables::rendezvous_owner(placement.members(), key));
     }
 
     #[test]
@@ -253,7 +253,7 @@ proptest! {
         }
         for i in 0..50 {
             let key = mix64(seed ^ i);
-            let want = naive::anchor_bucket(capacity, &removed, key);
+            let want = naive::tables::anchor_bucket(capacity, &removed, key);
             prop_assert_eq!(placement.algorithm().owner(key), Some(NodeId::new(want)));
         }
     }
@@ -338,7 +338,7 @@ proptest! {
         let points: Vec<(i64, NodeId)> = ring.iter().collect();
         prop_assert_eq!(
             ring.topology_replicas(&members, &ours, token),
-            naive::topology_replicas(&points, &members, &theirs, token)
+            naive::replicas::topology_replicas(&points, &members, &theirs, token)
         );
         prop_assert_eq!(ring.to_ring().owner(dolmen_ring::cassandra::position(token)), ring.owner(token));
     }
