@@ -103,7 +103,8 @@ fn allocation_per_rack_meets_cassandras_bar() {
         assert!(same && ours.len() == theirs.len(), "{tokens} tokens, seed {seed}: {ours:?} {theirs:?}");
         let asked = if tokens == 8 { &ours[..] } else { &ours[..2] };
         assert!(asked.is_sorted_by(|a, b| a >= b), "{tokens} tokens, seed {seed}: {ours:?}");
-        let (bar, peak) = (1.0 + 1.0 / (2 * tokens + 1) as f64 + 0.01, rack_ownership(&ring, &members, "r0").1);
+        let (bar, peak) =
+            (1.0 + 1.0 / (2 * tokens + 1) as f64 + 0.01, rack_ownership(&ring, &members, "r0").1);
         assert!(peak <= bar, "{tokens} tokens, seed {seed}: {peak} > {bar}");
         rings += 1;
     }
@@ -221,7 +222,8 @@ fn multi_probe_peaks_at_five_percent() {
     for (nodes, sets) in [(10, 200), (100, 60), (1000, 10)] {
         let peak = |set: u64| {
             let points = (0..nodes).map(|i| siphash24(0, 0, format!("s{set}n{i}").as_bytes())).collect();
-            shares_of_probes(points, 21).into_iter().map(|(_, share)| share).fold(0.0, f64::max) * nodes as f64
+            shares_of_probes(points, 21).into_iter().map(|(_, share)| share).fold(0.0, f64::max)
+                * nodes as f64
         };
         let mean = (0..sets).map(peak).sum::<f64>() / sets as f64;
         assert!((1.04..1.055).contains(&mean), "{nodes} nodes: {mean}");
