@@ -12,9 +12,9 @@ use std::time::Instant;
 use dolmen_base::io::{File, FileNumber, IoError, OpenMode};
 use dolmen_lsm::batch::{BatchView, Record, WriteBatch};
 use dolmen_lsm::codecs::CompressionType;
+use dolmen_lsm::compaction::{Job, JobOptions, Progress};
 use dolmen_lsm::edit::{NewFile, VersionEdit};
 use dolmen_lsm::filename::FileName;
-use dolmen_lsm::flush::{FlushJob, Progress};
 use dolmen_lsm::key::{FamilyId, SequenceNumber, ValueType};
 use dolmen_lsm::limits::{BATCH_LEN_MAX, KEY_LEN_MAX, VALUE_LEN_MAX};
 use dolmen_lsm::manifest;
@@ -307,14 +307,19 @@ impl Inner {
             family: family.family.id,
             family_name: family.family.name.to_string(),
             merge_operator: operator.map_or_else(String::new, |o| o.name().to_owned()),
-            file: number,
             ..TableOptions::default()
         };
+        let options = JobOptions {
+            table: options,
+            snapshots: self.snapshots.sequences(),
+            operator: operator.cloned(),
+            ..JobOptions::default()
+        };
         let iter = MemtableIter::new(family.memtable.clone());
-        let mut job = FlushJob::new(iter, family.memtable.range_tombstones(), options, &self.codecs);
+        let mut job = Job::new(iter, &family.memtable.range_tombstones(), options, &self.codecs);
         let (mut out, mut len) = (Vec::new(), 0);
         loop {
-            let progress = job.step(FLUSH_STEP, &mut out).map_err(read)?;
+            let progress = job.step(number, FLUSH_STEP, &mut out).map_err(read)?;
             if out.len() >= FLUSH_WRITE_LEN || progress != Progress::More {
                 file.write_all_at(len, &out).map_err(io)?;
                 len += out.len() as u64;

@@ -25,6 +25,7 @@ use crate::api::{
 };
 use crate::commit::{Commit, Queue};
 use crate::memtable::Memtable;
+use crate::snapshot::{Snapshot, Snapshots};
 use crate::tables::Source;
 use crate::view::{DbIter, FamilyView, LEVELS, View};
 
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) visible: AtomicU64,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) commit: Mutex<Commit>,
+    pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) counters: Counters,
     pub(crate) read_only: bool,
     pub(crate) _lock: Option<Box<dyn Send + Sync>>,
@@ -53,19 +55,6 @@ pub(crate) struct Counters {
     pub(crate) batches: AtomicU64,
     pub(crate) records: AtomicU64,
     pub(crate) flushes: AtomicU64,
-}
-
-/// A point in the history that stays readable while this lives.
-#[derive(Debug)]
-pub struct Snapshot {
-    sequence: SequenceNumber,
-}
-
-impl Snapshot {
-    /// The sequence number for [`ReadOptions::sequence`].
-    pub fn sequence(&self) -> SequenceNumber {
-        self.sequence
-    }
 }
 
 impl Db {
@@ -182,9 +171,9 @@ impl Db {
         key: &[u8],
         options: &ReadOptions,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        // The sequence first: a view that is taken later holds everything up to it.
-        let newest = self.0.newest();
+        // The view first: what a later flush leaves out is only what readers of newer sequence numbers do not see.
         let view = self.0.view.load();
+        let newest = self.0.newest();
         let Some(found) = view.families.get(&family.id.get()) else { return Ok(None) };
         let value = found.get(&self.0.source, key, options.sequence.unwrap_or(newest));
         value.map_err(|e| crate::view::read_error(family, e))
@@ -192,13 +181,13 @@ impl Db {
 
     /// The newest completed sequence number, held as a snapshot.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { sequence: self.0.newest() }
+        Snapshot::take(&self.0.snapshots, || self.0.newest())
     }
 
     /// An iterator over a family, not positioned.
     pub fn iter(&self, family: &Family, options: ReadOptions) -> Result<DbIter, StoreError> {
-        let newest = self.0.newest();
         let view = self.0.view.load();
+        let newest = self.0.newest();
         let found = view.families.get(&family.id.get());
         let found =
             found.ok_or_else(|| StoreError::Invalid(format!("there is no column family {}", family.name)))?;

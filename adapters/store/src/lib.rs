@@ -17,6 +17,7 @@ mod commit;
 mod db;
 mod memtable;
 mod open;
+mod snapshot;
 mod tables;
 mod view;
 
@@ -25,7 +26,8 @@ pub use api::{
     WriteOptions,
 };
 pub use codecs::codecs;
-pub use db::{Db, Snapshot};
+pub use db::Db;
+pub use snapshot::Snapshot;
 pub use view::DbIter;
 
 pub use dolmen_lsm::batch::WriteBatch;

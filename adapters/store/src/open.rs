@@ -76,6 +76,7 @@ pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -
         visible: sequence.into(),
         queue: Default::default(),
         commit: commit.into(),
+        snapshots: Default::default(),
         counters: Default::default(),
         read_only,
         _lock: lock,

@@ -89,7 +89,7 @@ fn check_model(seed: u64, count: u64) {
     let mut db = Db::open(dir.path(), options("stringappend")).unwrap();
     db.create_family("other").unwrap();
     let mut models = [Map::new(), Map::new()];
-    let mut held: Option<(u64, dolmen_store::SequenceNumber, Map)> = None;
+    let mut held: Option<(u64, dolmen_store::Snapshot, Map)> = None;
     for round in 0..count {
         let families = [db.default_family(), db.family("other").unwrap()];
         let mut batch = WriteBatch::new();
@@ -109,14 +109,14 @@ fn check_model(seed: u64, count: u64) {
             db = reopen(db, dir.path(), rng.one_in(2));
         }
         if rng.one_in(500) {
-            held = Some((round, db.snapshot().sequence(), models[0].clone()));
+            held = Some((round, db.snapshot(), models[0].clone()));
         }
         if rng.one_in(300) {
             for (family, model) in families.iter().zip(&models) {
                 assert_eq!(&contents(&db, &db.family(&family.name).unwrap(), &ReadOptions::default()), model);
             }
-            if let Some((taken, sequence, model)) = &held {
-                let read = ReadOptions { sequence: Some(*sequence), ..ReadOptions::default() };
+            if let Some((taken, snapshot, model)) = &held {
+                let read = ReadOptions { sequence: Some(snapshot.sequence()), ..ReadOptions::default() };
                 assert_eq!(
                     &contents(&db, &families[0], &read),
                     model,

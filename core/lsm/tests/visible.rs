@@ -1,14 +1,11 @@
 //! Merging and visibility against the plain twin: random histories, snapshots, bounds, both directions.
 
+mod common;
+
 use std::sync::Arc;
 
+use common::list::{List, Pair};
 use dolmen_base::Rng;
-use dolmen_base::block::ReadMode;
-use dolmen_base::io::FileNumber;
-use dolmen_lsm::codecs::Codecs;
-use dolmen_lsm::collapse::Collapse;
-use dolmen_lsm::error::ReadError;
-use dolmen_lsm::flush::{FlushJob, Progress};
 use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{SequenceNumber, ValueType, compare, put_internal_key, user_key};
@@ -16,54 +13,7 @@ use dolmen_lsm::merge::StringAppend;
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::naive::Entries;
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
-use dolmen_lsm::table::{FileBytes, Table, TableOptions};
 use dolmen_lsm::visible::{DbIter, ReadOptions, prefix_end};
-
-type Pair = (Vec<u8>, Vec<u8>);
-
-/// A sorted list as a source.
-#[derive(Default)]
-struct List {
-    entries: Vec<Pair>,
-    at: Option<usize>,
-}
-
-impl InternalIterator for List {
-    fn valid(&self) -> bool {
-        self.at.is_some()
-    }
-    fn key(&self) -> &[u8] {
-        self.at.map_or(&[], |i| &self.entries[i].0)
-    }
-    fn value(&self) -> &[u8] {
-        self.at.map_or(&[], |i| &self.entries[i].1)
-    }
-    fn seek_to_first(&mut self) -> Result<(), ReadError> {
-        self.at = (!self.entries.is_empty()).then_some(0);
-        Ok(())
-    }
-    fn seek_to_last(&mut self) -> Result<(), ReadError> {
-        self.at = self.entries.len().checked_sub(1);
-        Ok(())
-    }
-    fn seek(&mut self, target: &[u8]) -> Result<(), ReadError> {
-        let i = self.entries.partition_point(|e| compare(&e.0, target).is_lt());
-        self.at = (i < self.entries.len()).then_some(i);
-        Ok(())
-    }
-    fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError> {
-        self.at = self.entries.partition_point(|e| compare(&e.0, target).is_le()).checked_sub(1);
-        Ok(())
-    }
-    fn next(&mut self) -> Result<(), ReadError> {
-        self.at = self.at.map(|i| i + 1).filter(|&i| i < self.entries.len());
-        Ok(())
-    }
-    fn prev(&mut self) -> Result<(), ReadError> {
-        self.at = self.at.and_then(|i| i.checked_sub(1));
-        Ok(())
-    }
-}
 
 struct World {
     entries: Entries,
@@ -249,67 +199,4 @@ fn point_reads_give_what_the_twin_gives() {
             assert_eq!(found, right);
         }
     }
-}
-
-#[test]
-fn a_flush_holds_every_entry_once() {
-    let mut rng = Rng::new(4);
-    let codecs = Codecs::new();
-    for _ in 0..100 {
-        let world = random_world(&mut rng);
-        let mut all: Vec<Pair> = world.sources.concat();
-        all.sort_by(|a, b| compare(&a.0, &b.0));
-        all.dedup();
-        let merged = Merging::new(lists(&world));
-        let mut job = FlushJob::new(merged, world.tombstones.clone(), TableOptions::default(), &codecs);
-        let mut bytes = Vec::new();
-        let summary = loop {
-            match job.step(7, &mut bytes).unwrap() {
-                Progress::More => {}
-                Progress::Done(summary) => break summary,
-            }
-        };
-        let Some(summary) = summary else {
-            assert!(all.is_empty());
-            continue;
-        };
-        let source = FileBytes(&bytes);
-        let table = Table::open(&source, FileNumber::new(1), summary.len, &codecs).unwrap();
-        let mut iter = table.iter(&source, ReadMode::MayBlock);
-        iter.seek_to_first().unwrap();
-        for (key, value) in &all {
-            assert_eq!((iter.key(), iter.value()), (key.as_slice(), value.as_slice()));
-            iter.next().unwrap();
-        }
-        assert!(!iter.valid());
-        assert_eq!(table.fragments(), &Fragments::new(&world.tombstones));
-    }
-}
-
-#[test]
-fn a_collapsed_history_looks_the_same_to_every_snapshot() {
-    let mut rng = Rng::new(6);
-    let (operator, mut dropped) = (StringAppend::default(), 0);
-    for _ in 0..2_000 {
-        let world = random_world(&mut rng);
-        let snapshots: Vec<_> =
-            (0..rng.below(4)).map(|_| SequenceNumber::new(rng.below(world.last + 2))).collect();
-        let mut collapse = Collapse::new(&snapshots, Fragments::new(&world.tombstones), rng.one_in(2));
-        let mut all: Vec<Pair> = world.sources.concat();
-        all.sort_by(|a, b| compare(&a.0, &b.0));
-        all.dedup();
-        let mut after = Entries::default();
-        for (key, value) in &all {
-            match collapse.decide(key).unwrap() {
-                Some(trailer) => after.add(&[user_key(key), &trailer.to_le_bytes()].concat(), value),
-                None => dropped += 1,
-            }
-        }
-        world.tombstones.iter().filter(|t| collapse.keeps(t)).for_each(|t| after.add_tombstone(t.clone()));
-        for &sequence in snapshots.iter().chain([&SequenceNumber::new(world.last)]) {
-            let expected = world.entries.visible(sequence, Some(&operator));
-            assert_eq!(after.visible(sequence, Some(&operator)), expected);
-        }
-    }
-    assert!(dropped > 1_000);
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::disallowed_methods)]
 
 pub mod database;
+pub mod list;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
