@@ -46,15 +46,15 @@ impl MultiProbe {
         if self.ring.is_empty() {
             return None;
         }
-        let mut best = (u64::MAX, None);
+        // Both are chosen without a branch: which probe is nearest cannot be predicted.
+        let (mut nearest, mut place) = (u64::MAX, 0);
         for probe in (0..u64::from(self.probes)).map(probe) {
-            let (point, owner) = self.ring.point(self.ring.successor(probe.wrapping_add(1)));
-            let distance = point.wrapping_sub(probe);
-            if distance < best.0 || best.1.is_none() {
-                best = (distance, Some(owner));
-            }
+            let at = self.ring.successor(probe.wrapping_add(1));
+            let distance = self.ring.position(at).wrapping_sub(probe);
+            place = if distance < nearest { at } else { place };
+            nearest = nearest.min(distance);
         }
-        best.1
+        Some(self.ring.point(place).1)
     }
 }
 

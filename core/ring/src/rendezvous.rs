@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::ControlFlow;
 
+use dolmen_simd::mix::Level;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::algorithm::Algorithm;
@@ -43,15 +44,7 @@ impl Rendezvous {
 
 impl Algorithm for Rendezvous {
     fn owner(&self, key: u64) -> Option<NodeId> {
-        let (&first, rest) = self.seeds.split_first()?;
-        let (mut best, mut best_at) = (Self::score(key, first), 0);
-        for (i, &seed) in rest.iter().enumerate() {
-            let score = Self::score(key, seed);
-            if score > best {
-                (best, best_at) = (score, i + 1);
-            }
-        }
-        Some(self.ids[best_at])
+        Some(self.ids[Level::best().highest(key, &self.seeds)?])
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {

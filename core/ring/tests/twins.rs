@@ -40,6 +40,13 @@ fn names() -> impl Strategy<Value = Members> {
         .prop_map(|set| Members::from_nodes(set.iter().map(|n| Node::new(n).unwrap())).unwrap())
 }
 
+/// The inverse of `mix64`.
+fn unmix64(mut z: u64) -> u64 {
+    z = (z ^ (z >> 31) ^ (z >> 62)).wrapping_mul(0x3196_42b2_d24d_8ec3);
+    z = (z ^ (z >> 27) ^ (z >> 54)).wrapping_mul(0x96de_1b17_3f11_9089);
+    z ^ (z >> 30) ^ (z >> 60)
+}
+
 /// All nodes that a walk visits, each once, in the order of their first visit.
 fn first_visits(walk: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
     let mut seen = Vec::new();
@@ -110,7 +117,9 @@ proptest! {
     #[test]
     fn multi_probe(nodes in names(), probes in 1u32..30, keys in proptest::collection::vec(any::<u64>(), 20)) {
         let table = MultiProbe::new(&nodes, probes).unwrap();
-        for key in keys {
+        // Keys whose first probe hits a point: that point is then a whole circle away.
+        let on_points = nodes.iter().map(|(_, node)| unmix64(unmix64(siphash24(0, 0, node.name().as_bytes()))));
+        for key in keys.into_iter().chain(on_points) {
             prop_assert_eq!(table.owner(key), circle::multi_probe_owner(&nodes, probes, key));
             let bytes = key.to_le_bytes();
             let (first, step) = (siphash24(1, 0, &bytes), siphash24(2, 0, &bytes));
@@ -343,6 +352,12 @@ fn numbered_places() {
             assert_eq!(flip(key, last), numbered::flip(key, u64::from(count)), "{key} {count}");
         }
     }
+}
+
+#[test]
+fn the_inverse_of_the_mix() {
+    let mut rng = Rng::new(13);
+    assert!((0..1000).map(|_| rng.next_u64()).all(|z| mix64(unmix64(z)) == z && unmix64(mix64(z)) == z));
 }
 
 #[test]

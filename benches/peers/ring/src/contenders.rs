@@ -97,8 +97,13 @@ fn ours(names: Names, kind: Kind, batch: bool) -> Box<dyn Contender> {
     let members = Members::from_nodes(nodes).expect("distinct names");
     // As the other Maglev crates: the first prime above 100 slots a node.
     let table_size = dolmen_ring::maglev::prime_at_least(names.len() as u32 * 100).expect("within the limit");
-    let settings = Settings { table_size, ..Settings::new(kind) };
+    let settings = Settings { table_size, capacity: capacity(names) as u32, ..Settings::new(kind) };
     Box::new(Ours { placement: Placement::new(members, settings).expect("valid settings"), batch })
+}
+
+/// A tenth to spare for AnchorHash and DxHash.
+fn capacity(names: Names) -> usize {
+    names.len() + names.len() / 10 + 1
 }
 
 /// Points of a node on a ring.
@@ -222,10 +227,9 @@ fn jumphash(names: Names) -> Box<dyn Contender> {
 }
 
 fn anchorhash(names: Names) -> Box<dyn Contender> {
-    let capacity = (names.len() + names.len() / 10 + 16) as u16;
     let builder = anchorhash::Builder::with_hasher(Fixed::default()).with_resources(0..names.len() as u64);
     Box::new(Case {
-        table: builder.build::<Key>(capacity),
+        table: builder.build::<Key>(capacity(names) as u16),
         get: |table, key| *table.get_resource(*key).unwrap_or(&0),
         change: Some((
             |table| table.add_resource(u64::MAX).expect("there is room"),
