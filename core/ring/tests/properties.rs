@@ -460,6 +460,20 @@ fn a_snapshot_outlives_changes_and_readers_never_wait() {
     assert_eq!(*old, place(Members::numbered(5), Kind::Ring));
 }
 
+/// One by one from the whole ring, or all with the loads kept in between.
+#[test]
+fn tokens_allocated_at_once_are_those_allocated_singly() {
+    for vnodes in [1, 3, 16] {
+        let settings = Settings { vnodes, ..Settings::new(Kind::TokenAllocator) };
+        let mut singly = Placement::new(Members::new(), settings).unwrap();
+        for (_, node) in Members::numbered(300).iter() {
+            singly.add(node.clone()).unwrap();
+        }
+        let at_once = Placement::new(Members::numbered(300), settings).unwrap();
+        assert_eq!(singly.ring().unwrap(), at_once.ring().unwrap(), "{vnodes} tokens");
+    }
+}
+
 /// Shares follow weights: χ² of 60,000 keys over five nodes stays below the 99.99 % quantile of 4 degrees of freedom for
 /// algorithms that are exact, and the largest error below 20 % for rings of points.
 #[test]

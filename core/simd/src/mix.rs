@@ -1,4 +1,5 @@
-//! A bijective mix of 64 bits, and the seed whose mix with a key is highest: rendezvous hashing's choice among many nodes.
+//! A bijective mix of 64 bits, and rendezvous hashing's choice among many nodes: the seed whose mix with a key is highest, or the next
+//! that may win when every node's chance has a weight.
 //!
 //! | level | how |
 //! |---|---|
@@ -98,6 +99,46 @@ impl Level {
     }
 }
 
+/// A number in (0, 1) out of 64 mixed bits, the highest 52 of them: with one more, the half that keeps it from 0 could round it to 1.
+#[inline]
+pub const fn unit(mixed: u64) -> f64 {
+    ((mixed >> 12) as f64 + 0.5) * UNIT
+}
+
+/// Seeds with as many weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<'a> {
+    /// What the key is mixed with.
+    pub seeds: &'a [u64],
+    /// Weights, not negative.
+    pub weights: &'a [f64],
+}
+
+impl Level {
+    /// The first place at or after `from` where `weight > bar · (1 - u)`, u being [`unit`] of the mix: since -ln u is never less than
+    /// 1 - u, no other seed reaches a score `weight / -ln u` above `bar`. Seeds without a weight are not looked at.
+    #[inline]
+    pub fn next_above(self, key: u64, nodes: Weighted<'_>, from: usize, bar: f64) -> Option<usize> {
+        let len = nodes.seeds.len().min(nodes.weights.len());
+        let nodes = Weighted { seeds: nodes.seeds.get(from..len)?, weights: nodes.weights.get(from..len)? };
+        let found = match self.0 {
+            Kind::Portable => next_above_portable(key, nodes, bar),
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            // SAFETY: as for `highest`: AVX2 with YMM registers saved, which making the token has established.
+            Kind::Avx2 => unsafe { avx2::next_above(key, nodes, bar) },
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            // SAFETY: as for `highest`: AVX-512 F and DQ with ZMM registers saved, which making the token has established.
+            Kind::Avx512 => unsafe { avx512::next_above(key, nodes, bar) },
+        };
+        Some(from + found?)
+    }
+}
+
+fn next_above_portable(key: u64, nodes: Weighted<'_>, bar: f64) -> Option<usize> {
+    let mut pairs = nodes.seeds.iter().zip(nodes.weights);
+    pairs.position(|(&seed, &weight)| weight > bar * (1.0 - unit(mix64(key ^ seed))))
+}
+
 fn highest_portable(key: u64, seeds: &[u64]) -> Option<usize> {
     let (&first, rest) = seeds.split_first()?;
     let (mut best, mut best_at) = (mix64(key ^ first), 0);
@@ -126,6 +167,8 @@ fn registers<const N: usize>(seeds: &[u64]) -> (&[[u64; N]], Option<[u64; N]>) {
 const FIRST: u64 = 0xbf58_476d_1ce4_e5b9;
 const SECOND: u64 = 0x94d0_49bb_1331_11eb;
 const SHORT: usize = 12;
+/// 2^-52.
+const UNIT: f64 = 1.0 / (1u64 << 52) as f64;
 
 #[cfg(test)]
 mod tests {
@@ -184,6 +227,34 @@ mod tests {
                 seeds.fill(low.unwrap());
                 seeds[at] = high.unwrap();
                 assert_eq!(level.highest(0, &seeds), Some(at), "{}", level.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_unit_is_neither_zero_nor_one() {
+        assert!(unit(0) > 0.0 && unit(u64::MAX) < 1.0);
+        assert_eq!(unit(1 << 63), 0.5 + 2f64.powi(-53));
+    }
+
+    #[test]
+    fn every_level_stops_where_the_portable_one_stops() {
+        let mut rng = Rng::new(4);
+        for level in Level::available() {
+            for len in (0..40).chain([100]) {
+                let seeds: Vec<u64> = (0..len).map(|_| rng.next_u64()).collect();
+                let weights: Vec<f64> = (0..len).map(|_| rng.below(4) as f64 / 3.0).collect();
+                let nodes = Weighted { seeds: &seeds, weights: &weights };
+                for bar in [0.0, 0.1, 1.0, 5.0, 1e3, f64::INFINITY] {
+                    let key = rng.next_u64();
+                    for from in 0..=len {
+                        let rest = Weighted { seeds: &seeds[from..], weights: &weights[from..] };
+                        let wanted = next_above_portable(key, rest, bar).map(|at| from + at);
+                        let found = level.next_above(key, nodes, from, bar);
+                        assert_eq!(found, wanted, "{len} from {from} at level {}", level.name());
+                    }
+                }
+                assert_eq!(level.next_above(0, nodes, len + 1, 0.0), None);
             }
         }
     }

@@ -69,8 +69,8 @@ pub fn anchor_bucket(capacity: u32, removed: &[u32], key: u64) -> u32 {
 /// All nodes with a weight in the order of their arrival.
 pub fn weighted_rendezvous(members: &Members, key: u64) -> Vec<NodeId> {
     let arrival = |name: &str, weight: f64| {
-        let drawn = mix64(key ^ xxhash_rust::xxh3::xxh3_64(name.as_bytes())) >> 11;
-        let uniform = (drawn as f64 + 0.5) / (1u64 << 53) as f64;
+        let drawn = mix64(key ^ xxhash_rust::xxh3::xxh3_64(name.as_bytes())) >> 12;
+        let uniform = (drawn as f64 + 0.5) / (1u64 << 52) as f64;
         -libm::log(uniform) / weight
     };
     let mut race: Vec<_> = members

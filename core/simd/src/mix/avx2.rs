@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{FIRST, SECOND, registers};
+use super::{FIRST, SECOND, UNIT, Weighted, next_above_portable, registers};
 
 /// The place of the highest score; there must be a seed.
 #[target_feature(enable = "avx2")]
@@ -31,17 +31,59 @@ pub(super) fn highest(key: u64, seeds: &[u64]) -> usize {
     places[winner] as usize
 }
 
-/// `mix64(key ^ seed)` of every lane, its highest bit flipped.
+/// The first place where `weight > bar · (1 - unit)`.
+#[target_feature(enable = "avx2")]
+pub(super) fn next_above(key: u64, nodes: Weighted<'_>, bar: f64) -> Option<usize> {
+    let lanes = _mm256_set1_epi64x(key as i64);
+    let bars = _mm256_set1_pd(bar);
+    let (seeds, _) = nodes.seeds.as_chunks::<4>();
+    let (weights, _) = nodes.weights.as_chunks::<4>();
+    for (at, (seeds, weights)) in seeds.iter().zip(weights).enumerate() {
+        let numbers = to_doubles(_mm256_srli_epi64::<12>(mixed(lanes, load(seeds))));
+        let units = _mm256_mul_pd(_mm256_add_pd(numbers, _mm256_set1_pd(0.5)), _mm256_set1_pd(UNIT));
+        let least = _mm256_mul_pd(bars, _mm256_sub_pd(_mm256_set1_pd(1.0), units));
+        let above = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(load_weights(weights), least));
+        if above != 0 {
+            return Some(4 * at + above.trailing_zeros() as usize);
+        }
+    }
+    let done = 4 * seeds.len();
+    let rest = Weighted { seeds: &nodes.seeds[done..], weights: &nodes.weights[done..] };
+    Some(done + next_above_portable(key, rest, bar)?)
+}
+
+/// Numbers below 2^53: each half becomes the fraction of a double of known exponent, which is then taken away. Both are exact, and so is
+/// their sum.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn to_doubles(numbers: __m256i) -> __m256d {
+    const TWO_POW_52: i64 = 0x4330 << 48;
+    const TWO_POW_84: i64 = 0x4530 << 48;
+    let doubles = |halves: __m256i, exponent: i64| {
+        let exponent = _mm256_set1_epi64x(exponent);
+        _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(halves, exponent)), _mm256_castsi256_pd(exponent))
+    };
+    let low = _mm256_and_si256(numbers, _mm256_set1_epi64x(0xffff_ffff));
+    _mm256_add_pd(doubles(_mm256_srli_epi64::<32>(numbers), TWO_POW_84), doubles(low, TWO_POW_52))
+}
+
+/// [`mixed`] with the highest bit flipped.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn scores(key: __m256i, seeds: __m256i) -> __m256i {
+    _mm256_xor_si256(mixed(key, seeds), _mm256_set1_epi64x(i64::MIN))
+}
+
+/// `mix64(key ^ seed)` of every lane.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn mixed(key: __m256i, seeds: __m256i) -> __m256i {
     let z = _mm256_xor_si256(key, seeds);
     let z = _mm256_xor_si256(z, _mm256_srli_epi64::<30>(z));
     let z = times::<FIRST>(z);
     let z = _mm256_xor_si256(z, _mm256_srli_epi64::<27>(z));
     let z = times::<SECOND>(z);
-    let z = _mm256_xor_si256(z, _mm256_srli_epi64::<31>(z));
-    _mm256_xor_si256(z, _mm256_set1_epi64x(i64::MIN))
+    _mm256_xor_si256(z, _mm256_srli_epi64::<31>(z))
 }
 
 /// The low half of a product: low · low, and the two mixed products 32 bits further up.
@@ -61,6 +103,13 @@ fn load(seeds: &[u64; 4]) -> __m256i {
     // SAFETY: the instruction reads 32 bytes at any alignment, and the reference is to 32 initialised bytes. Its CPU feature is this
     // function's own.
     unsafe { _mm256_loadu_si256(seeds.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_weights(weights: &[f64; 4]) -> __m256d {
+    // SAFETY: as in `load`, of 32 bytes as well.
+    unsafe { _mm256_loadu_pd(weights.as_ptr()) }
 }
 
 #[inline]

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{FIRST, SECOND, registers};
+use super::{FIRST, SECOND, UNIT, Weighted, next_above_portable, registers};
 
 /// The best score of every lane and the place of its seed.
 #[derive(Clone, Copy)]
@@ -42,6 +42,27 @@ pub(super) fn highest(key: u64, seeds: &[u64]) -> usize {
     let best = _mm512_reduce_max_epu64(all.scores);
     let tied = _mm512_cmpeq_epu64_mask(all.scores, _mm512_set1_epi64(best as i64));
     _mm512_mask_reduce_min_epu64(tied, all.places) as usize
+}
+
+/// The first place where `weight > bar · (1 - unit)`.
+#[target_feature(enable = "avx512f,avx512dq")]
+pub(super) fn next_above(key: u64, nodes: Weighted<'_>, bar: f64) -> Option<usize> {
+    let lanes = _mm512_set1_epi64(key as i64);
+    let bars = _mm512_set1_pd(bar);
+    let (seeds, _) = nodes.seeds.as_chunks::<8>();
+    let (weights, _) = nodes.weights.as_chunks::<8>();
+    for (at, (seeds, weights)) in seeds.iter().zip(weights).enumerate() {
+        let numbers = _mm512_cvtepu64_pd(_mm512_srli_epi64::<12>(scores(lanes, load(seeds))));
+        let units = _mm512_mul_pd(_mm512_add_pd(numbers, _mm512_set1_pd(0.5)), _mm512_set1_pd(UNIT));
+        let least = _mm512_mul_pd(bars, _mm512_sub_pd(_mm512_set1_pd(1.0), units));
+        let above = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(load_weights(weights), least);
+        if above != 0 {
+            return Some(8 * at + above.trailing_zeros() as usize);
+        }
+    }
+    let done = 8 * seeds.len();
+    let rest = Weighted { seeds: &nodes.seeds[done..], weights: &nodes.weights[done..] };
+    Some(done + next_above_portable(key, rest, bar)?)
 }
 
 /// Later places win by a higher score only.
@@ -87,4 +108,11 @@ fn load(seeds: &[u64; 8]) -> __m512i {
     // SAFETY: the instruction reads 64 bytes at any alignment, and the reference is to 64 initialised bytes. Its CPU feature is this
     // function's own.
     unsafe { _mm512_loadu_si512(seeds.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_weights(weights: &[f64; 8]) -> __m512d {
+    // SAFETY: as in `load`, of 64 bytes as well.
+    unsafe { _mm512_loadu_pd(weights.as_ptr()) }
 }
