@@ -190,7 +190,9 @@ impl Ring {
         // Near the end the window begins earlier, at points that are smaller anyway.
         let start = start.min(last);
         let count = below(&self.hashes[start..start + WINDOW]);
-        if (count == WINDOW) & (start < last) { self.search(start, position) } else { start + count }
+        let more = usize::from(start < last);
+        // One comparison of a sum: two of their own would be two branches, and on small rings either is often mispredicted.
+        if count + more > WINDOW { self.search(start, position) } else { start + count }
     }
 
     /// The same in a bucket that a weak hash has filled.

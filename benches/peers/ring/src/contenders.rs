@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 
-use dolmen_ring::{Kind, Members, Node, Placement, Settings};
+use dolmen_ring::{HashFunction, Kind, Members, Node, Placement, Settings};
 use maglev::ConsistentHasher;
 
 /// What is looked up.
@@ -108,6 +108,12 @@ fn capacity(names: Names) -> usize {
 
 /// Points of a node on a ring.
 const VNODES: u32 = 160;
+
+/// What every lookup pays: the hash of the key.
+fn hash_alone(_: Names) -> Box<dyn Contender> {
+    let get = |(): &(), key: &Key| HashFunction::Xxh3.value(key).expect("not decimal");
+    Box::new(Case { table: (), get, change: None })
+}
 
 fn hashring(names: Names) -> Box<dyn Contender> {
     let mut ring = hashring::HashRing::new();
@@ -247,7 +253,8 @@ fn maglev(names: Names) -> Box<dyn Contender> {
 }
 
 /// Name, most nodes (beyond, it cannot be built or takes minutes), how to build it.
-pub const KINDS: [(&str, usize, Build); 23] = [
+pub const KINDS: [(&str, usize, Build); 25] = [
+    ("*the hash alone (xxh3)*", 1 << 20, hash_alone),
     ("**dolmen ring**", 1 << 20, |n| ours(n, Kind::Ring, false)),
     ("**dolmen ring, batches**", 1 << 20, |n| ours(n, Kind::Ring, true)),
     ("hashring 0.3.6", 1 << 20, hashring),
@@ -269,6 +276,7 @@ pub const KINDS: [(&str, usize, Build); 23] = [
     ("hash-rings 1.1.0 maglev", 1_000, hash_rings_maglev),
     ("**dolmen rendezvous**", 1 << 20, |n| ours(n, Kind::Rendezvous, false)),
     ("**dolmen rendezvous, batches**", 1 << 20, |n| ours(n, Kind::Rendezvous, true)),
+    ("**dolmen weighted rendezvous**", 1 << 20, |n| ours(n, Kind::WeightedRendezvous, false)),
     ("hash-rings 1.1.0 rendezvous", 1 << 20, hash_rings_rendezvous),
     ("**dolmen ketama**", 1 << 20, |n| ours(n, Kind::Ketama, false)),
 ];
