@@ -115,7 +115,7 @@ pub struct Weighted<'a> {
 }
 
 impl Level {
-    /// The first place at or after `from` where `weight > bar · (1 - u)`, u being [`unit`] of the mix: since -ln u is never less than
+    /// The first place at or after `from` where `weight > bar · (1 - u)`, u being [`unit()`] of the mix: since -ln u is never less than
     /// 1 - u, no other seed reaches a score `weight / -ln u` above `bar`. Seeds without a weight are not looked at.
     #[inline]
     pub fn next_above(self, key: u64, nodes: Weighted<'_>, from: usize, bar: f64) -> Option<usize> {
