@@ -144,7 +144,7 @@ pub struct Movement {
     pub keys: u64,
     /// Keys whose owner changed.
     pub moved: u64,
-    /// The least share of keys that this change of weights must move.
+    /// The share of keys that moves when loads follow the weights before and after; a ring whose points lie unevenly may move less.
     pub ideal: f64,
     /// Keys that moved between two nodes which the change does not concern.
     pub over_moved: u64,
@@ -180,7 +180,7 @@ pub fn movement<'k>(
     Ok(report)
 }
 
-/// Whose weight changed, and what that must move at least.
+/// Whose weight changed, and what that moves when loads follow weights.
 struct Change {
     concerned: BTreeMap<String, ()>,
     ideal: f64,
