@@ -144,7 +144,7 @@ pub struct Movement {
     pub keys: u64,
     /// Keys whose owner changed.
     pub moved: u64,
-    /// The least share of keys that this change of weights must move.
+    /// The share of keys that moves when loads follow the weights before and after; a ring whose points lie unevenly may move less.
     pub ideal: f64,
     /// Keys that moved between two nodes which the change does not concern.
     pub over_moved: u64,
@@ -180,7 +180,7 @@ pub fn movement<'k>(
     Ok(report)
 }
 
-/// Whose weight changed, and what that must move at least.
+/// Whose weight changed, and what that moves when loads follow weights.
 struct Change {
     concerned: BTreeMap<String, ()>,
     ideal: f64,
@@ -188,15 +188,17 @@ struct Change {
 
 impl Change {
     fn between(before: &Members, after: &Members) -> Self {
-        let share = |members: &Members, name: &str| {
+        let totals = [before, after].map(|members| members.total_weight().max(f64::MIN_POSITIVE));
+        let share = |members: &Members, total: f64, name: &str| {
             let weight = members.find(name).and_then(|id| members.get(id)).map_or(0.0, |n| n.weight().get());
-            (weight, weight / members.total_weight().max(f64::MIN_POSITIVE))
+            (weight, weight / total)
         };
         let mut concerned = BTreeMap::new();
         let mut ideal = 0.0;
         for (_, node) in before.iter().chain(after.iter()) {
             let name = node.name();
-            let ((old, old_share), (new, new_share)) = (share(before, name), share(after, name));
+            let ((old, old_share), (new, new_share)) =
+                (share(before, totals[0], name), share(after, totals[1], name));
             let first_visit = after.find(name).is_none() || before.find(name).is_none();
             ideal += (new_share - old_share).max(0.0) * if first_visit { 1.0 } else { 0.5 };
             if old != new || first_visit {

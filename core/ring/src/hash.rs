@@ -24,6 +24,9 @@ pub use small::{
     one_at_a_time, sdbm, wt6,
 };
 
+/// A bijective mix of 64 bits: spreads a hash that is combined with a node or an attempt.
+pub use dolmen_simd::mix::mix64;
+
 use crate::error::RingError;
 
 /// A hash function of keys.
@@ -171,14 +174,6 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
 pub fn md5_ketama(bytes: &[u8]) -> u32 {
     let [a, b, c, d, ..] = md5(bytes);
     u32::from_le_bytes([a, b, c, d])
-}
-
-/// A bijective mix of 64 bits (SplitMix64's finaliser): spreads a hash that is combined with a node or an attempt.
-#[inline]
-pub const fn mix64(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 fn sha256_prefix(bytes: &[u8]) -> u64 {

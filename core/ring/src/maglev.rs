@@ -98,7 +98,7 @@ impl Algorithm for Maglev {
         if self.live.is_empty() {
             return None;
         }
-        Some(self.live[self.slots.get((key % self.slots.len as u64) as usize) as usize])
+        Some(self.live[self.slots.get(self.slots.remainder(key)) as usize])
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
@@ -165,6 +165,8 @@ pub struct PackedSlots {
     words: Vec<u64>,
     len: usize,
     bits: u32,
+    /// ⌊(2^64 − 1) / len⌋: a division by it is a multiplication.
+    reciprocal: u64,
 }
 
 impl PackedSlots {
@@ -172,7 +174,16 @@ impl PackedSlots {
     fn new(len: usize, count: usize) -> Self {
         let bits = usize::BITS - count.saturating_sub(1).max(1).leading_zeros();
         // One word behind the end, so that a read may always take two.
-        PackedSlots { words: alloc::vec![0; (len * bits as usize).div_ceil(64) + 1], len, bits }
+        let words = alloc::vec![0; (len * bits as usize).div_ceil(64) + 1];
+        PackedSlots { words, len, bits, reciprocal: u64::MAX / len.max(1) as u64 }
+    }
+
+    /// `key` modulo the number of slots, after Barrett: the quotient by the reciprocal is right or one too small.
+    #[inline]
+    fn remainder(&self, key: u64) -> usize {
+        let quotient = ((u128::from(key) * u128::from(self.reciprocal)) >> 64) as u64;
+        let rest = key - quotient * self.len as u64;
+        rest.min(rest.wrapping_sub(self.len as u64)) as usize
     }
 
     fn set(&mut self, index: usize, value: u32) {
@@ -227,4 +238,25 @@ fn check_size(size: u32) -> Result<(), RingError> {
 
 fn is_prime(n: u32) -> bool {
     n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
+}
+
+#[cfg(test)]
+mod tests {
+    use dolmen_base::Rng;
+
+    use super::PackedSlots;
+
+    #[test]
+    fn the_remainder_is_the_remainder() {
+        let mut rng = Rng::new(6);
+        for len in [2, 3, 7, 65_537, 1_000_003, 16_777_213] {
+            let slots = PackedSlots::new(len, 2);
+            let multiples = (0..200).map(|_| rng.next_u64() / len as u64 * len as u64);
+            let edges =
+                multiples.flat_map(|m| [m, m.wrapping_sub(1), m + 1]).chain([0, u64::MAX, u64::MAX - 1]);
+            for key in edges.collect::<alloc::vec::Vec<_>>() {
+                assert_eq!(slots.remainder(key) as u64, key % len as u64, "{key} by {len}");
+            }
+        }
+    }
 }

@@ -37,33 +37,33 @@ impl MultiProbe {
     /// The owner as go-mpchash finds it: probes `h1 + i·h2`, the two being SipHash-2-4 of the key under the keys (1, 0) and
     /// (2, 0).
     pub fn owner_of_bytes(&self, key: &[u8]) -> Option<NodeId> {
-        self.owner_of_probes(siphash24(1, 0, key), siphash24(2, 0, key))
+        let (first, step) = (siphash24(1, 0, key), siphash24(2, 0, key));
+        self.nearest(|i| first.wrapping_add(step.wrapping_mul(i)))
     }
 
-    /// Probes `first + i·step` (wrapping); the smallest distance to the next point after a probe wins, the earlier probe
-    /// among equals.
-    pub fn owner_of_probes(&self, first: u64, step: u64) -> Option<NodeId> {
+    /// The smallest distance to the next point after a probe wins, the earlier probe among equals.
+    fn nearest(&self, probe: impl Fn(u64) -> u64) -> Option<NodeId> {
         if self.ring.is_empty() {
             return None;
         }
-        let mut best = (u64::MAX, None);
-        let mut probe = first;
-        for _ in 0..self.probes {
-            let (point, owner) = self.ring.point(self.ring.successor(probe.wrapping_add(1)));
-            let distance = point.wrapping_sub(probe);
-            if distance < best.0 || best.1.is_none() {
-                best = (distance, Some(owner));
-            }
-            probe = probe.wrapping_add(step);
+        // Both are chosen without a branch: which probe is nearest cannot be predicted.
+        let (mut nearest, mut place) = (u64::MAX, 0);
+        for probe in (0..u64::from(self.probes)).map(probe) {
+            let at = self.ring.successor(probe.wrapping_add(1));
+            let distance = self.ring.position(at).wrapping_sub(probe);
+            place = if distance < nearest { at } else { place };
+            nearest = nearest.min(distance);
         }
-        best.1
+        Some(self.ring.point(place).1)
     }
 }
 
+/// Probes are the SplitMix64 sequence of the key: the paper's balance needs independent ones. An arithmetic sequence, as
+/// go-mpchash has it, bunches its probes for some keys, and the peak of 10 nodes is then 1.11 instead of 1.05.
 impl Algorithm for MultiProbe {
     fn owner(&self, key: u64) -> Option<NodeId> {
-        let first = mix64(key);
-        self.owner_of_probes(first, mix64(first) | 1)
+        let start = mix64(key);
+        self.nearest(|i| mix64(start.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::ControlFlow;
 
+use dolmen_simd::mix::{Level, Weighted, unit};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::algorithm::Algorithm;
@@ -43,15 +44,7 @@ impl Rendezvous {
 
 impl Algorithm for Rendezvous {
     fn owner(&self, key: u64) -> Option<NodeId> {
-        let (&first, rest) = self.seeds.split_first()?;
-        let (mut best, mut best_at) = (Self::score(key, first), 0);
-        for (i, &seed) in rest.iter().enumerate() {
-            let score = Self::score(key, seed);
-            if score > best {
-                (best, best_at) = (score, i + 1);
-            }
-        }
-        Some(self.ids[best_at])
+        Some(self.ids[Level::best().highest(key, &self.seeds)?])
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
@@ -82,8 +75,7 @@ impl WeightedRendezvous {
     /// machine.
     #[inline]
     pub fn score(key: u64, seed: u64, weight: f64) -> f64 {
-        let u = ((mix64(key ^ seed) >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64);
-        -weight / libm::log(u)
+        -weight / libm::log(unit(mix64(key ^ seed)))
     }
 
     fn scores(&self, key: u64) -> impl Iterator<Item = f64> {
@@ -93,13 +85,18 @@ impl WeightedRendezvous {
 
 impl Algorithm for WeightedRendezvous {
     fn owner(&self, key: u64) -> Option<NodeId> {
-        let mut best = (f64::NEG_INFINITY, None);
-        for (score, &id) in self.scores(key).zip(&self.ids) {
-            if score > best.0 {
-                best = (score, Some(id));
+        let (level, nodes) = (Level::best(), Weighted { seeds: &self.seeds, weights: &self.weights });
+        let (mut best, mut owner, mut from) = (0.0, None, 0);
+        // Logarithms only for those who may win, a handful of any number: -ln u is at least 1 - u. A hair below, so that rounding
+        // hides no winner.
+        while let Some(at) = level.next_above(key, nodes, from, best * (1.0 - 1e-9)) {
+            let score = Self::score(key, self.seeds[at], self.weights[at]);
+            if score > best {
+                (best, owner) = (score, Some(self.ids[at]));
             }
+            from = at + 1;
         }
-        best.1
+        owner
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {

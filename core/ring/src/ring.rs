@@ -7,8 +7,8 @@
 //! index   [ 0, 2, 4, ... , len ]                        4 bytes a bucket: first point whose top bits are the bucket's
 //! ```
 //!
-//! Steps of a lookup: (1) the key's top bits choose a bucket, (2) its first point is read from the index, (3) walk to the
-//! first hash not below the key, one or two steps since there are at most as many buckets as points, (4) past the end, wrap
+//! Steps of a lookup: (1) the key's top bits choose a bucket, (2) its first point is read from the index, (3) the
+//! smaller ones among the next four are counted, which suffices since there are at most as many buckets as points, (4) past the end, wrap
 //! to the first point.
 //!
 //! Invariants: points ascend by (hash, name of the owner), so equal hashes go to the smaller name whatever the order in
@@ -17,6 +17,8 @@
 
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
+
+use dolmen_simd::prefetch::read;
 
 use crate::algorithm::Algorithm;
 use crate::error::RingError;
@@ -134,15 +136,18 @@ impl Ring {
     /// Index of the first point at or after `position`, wrapping to 0; the ring must not be empty.
     #[inline]
     pub fn successor(&self, position: u64) -> usize {
-        let b = bucket(position, self.shift);
-        let start = self.index[b] as usize;
-        let at = self.scan(start, b, position);
-        if at == self.hashes.len() { 0 } else { at }
+        self.wrapped(self.lower_bound(position))
     }
 
     /// Position and owner of point `index`, counted in ascending order.
     pub fn point(&self, index: usize) -> (u64, NodeId) {
         (self.hashes[index], self.owners[index])
+    }
+
+    /// The position alone.
+    #[inline]
+    pub(crate) fn position(&self, index: usize) -> u64 {
+        self.hashes[index]
     }
 
     /// All points, ascending.
@@ -165,14 +170,36 @@ impl Ring {
         self.hash
     }
 
-    /// Walks the bucket; a bucket that a weak hash has filled is searched by halves.
+    /// The point at `at`, the first one behind the last; a product, since a branch would be mispredicted on small rings.
     #[inline]
-    fn scan(&self, start: usize, bucket: usize, position: u64) -> usize {
-        let end = self.index[bucket + 1] as usize;
-        if end - start > LINEAR_MAX {
-            return start + self.hashes[start..end].partition_point(|&h| h < position);
-        }
-        start + self.hashes[start..end].iter().take_while(|&&h| h < position).count()
+    fn wrapped(&self, at: usize) -> usize {
+        at * usize::from(at < self.hashes.len())
+    }
+
+    #[inline]
+    fn lower_bound(&self, position: u64) -> usize {
+        self.scan(self.index[bucket(position, self.shift)] as usize, position)
+    }
+
+    /// The first point from `start` on that is not below `position`. Points ascend beyond the bucket as well, so that the smaller ones
+    /// among the next few can be counted without asking where the bucket ends, and without a branch to mispredict.
+    #[inline]
+    fn scan(&self, start: usize, position: u64) -> usize {
+        let below = |points: &[u64]| points.iter().fold(0, |count, &h| count + usize::from(h < position));
+        let Some(last) = self.len().checked_sub(WINDOW) else { return below(&self.hashes) };
+        // Near the end the window begins earlier, at points that are smaller anyway.
+        let start = start.min(last);
+        let count = below(&self.hashes[start..start + WINDOW]);
+        let more = usize::from(start < last);
+        // One comparison of a sum: two of their own would be two branches, and on small rings either is often mispredicted.
+        if count + more > WINDOW { self.search(start, position) } else { start + count }
+    }
+
+    /// The same in a bucket that a weak hash has filled.
+    #[cold]
+    fn search(&self, start: usize, position: u64) -> usize {
+        let end = self.index[bucket(position, self.shift) + 1] as usize;
+        start + self.hashes[start..end].partition_point(|&hash| hash < position)
     }
 
     fn insert_points(&mut self, members: &Members, node: NodeId, which: Range<u32>) -> Result<(), RingError> {
@@ -219,11 +246,6 @@ impl Ring {
         self.shift_index(&gone, |start, by| *start -= by);
     }
 
-    fn lower_bound(&self, position: u64) -> usize {
-        let b = bucket(position, self.shift);
-        self.scan(self.index[b] as usize, b, position)
-    }
-
     /// Behind all smaller hashes and behind equal hashes of smaller names.
     fn insertion_place(&self, members: &Members, name: &str, hash: u64) -> usize {
         let start = self.lower_bound(hash);
@@ -267,7 +289,13 @@ impl Ring {
 impl Algorithm for Ring {
     #[inline]
     fn owner(&self, key: u64) -> Option<NodeId> {
-        if self.hashes.is_empty() { None } else { Some(self.owners[self.successor(key)]) }
+        if self.is_empty() {
+            return None;
+        }
+        let start = self.index[bucket(key, self.shift)] as usize;
+        // The owner's place is known but for a few bytes: it need not wait for the hashes.
+        read(&self.owners, start);
+        Some(self.owners[self.wrapped(self.scan(start, key))])
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
@@ -289,15 +317,21 @@ impl Algorithm for Ring {
             return;
         }
         for group in keys.chunks(BATCH) {
-            let mut starts = [0usize; BATCH];
-            for (start, &key) in starts.iter_mut().zip(group) {
-                *start = self.index[bucket(key, self.shift)] as usize;
+            let mut places = [0usize; BATCH];
+            for &key in group {
+                read(&self.index, bucket(key, self.shift));
             }
-            for (start, &key) in starts.iter_mut().zip(group) {
-                let at = self.scan(*start, bucket(key, self.shift), key);
-                *start = if at == self.hashes.len() { 0 } else { at };
+            for (place, &key) in places.iter_mut().zip(group) {
+                *place = self.index[bucket(key, self.shift)] as usize;
+                read(&self.hashes, *place);
+                read(&self.owners, *place);
             }
-            out.extend(starts[..group.len()].iter().map(|&at| Some(self.owners[at])));
+            out.extend(
+                group
+                    .iter()
+                    .zip(&places)
+                    .map(|(&key, &start)| Some(self.owners[self.wrapped(self.scan(start, key))])),
+            );
         }
     }
 
@@ -324,9 +358,10 @@ fn check_points(points: u64) -> Result<(), RingError> {
     if points > POINTS_MAX { Err(RingError::TooManyPoints { points, max: POINTS_MAX }) } else { Ok(()) }
 }
 
-/// The largest power of two not above the number of points: one or two points a bucket, at most 4 bytes of index a point.
+/// The largest power of two not above the number of points: one or two points a bucket, at most 4 bytes of index a point. Small rings
+/// have 64 buckets, since a few hundred bytes are nothing and a bucket with one point needs no search.
 fn index_bits(points: usize) -> u32 {
-    points.max(1).ilog2()
+    points.max(64).ilog2()
 }
 
 #[inline]
@@ -335,7 +370,7 @@ fn bucket(hash: u64, shift: u32) -> usize {
 }
 
 fn sort_bucket(hashes: &mut [u64], owners: &mut [NodeId]) {
-    if hashes.len() > LINEAR_MAX {
+    if hashes.len() > INSERTION_MAX {
         let mut both: Vec<_> = hashes.iter().copied().zip(owners.iter().copied()).collect();
         both.sort_by_key(|&(hash, _)| hash);
         for (i, (hash, owner)) in both.into_iter().enumerate() {
@@ -362,7 +397,9 @@ fn grow<T: Clone>(vec: &mut Vec<T>, more: usize, fill: T) {
     vec.resize(vec.len() + more, fill);
 }
 
-/// Points of a bucket that are walked rather than halved.
-const LINEAR_MAX: usize = 16;
+/// Points that are compared at once: a bucket has one or two, rarely four.
+const WINDOW: usize = 4;
+/// Points of a bucket that are sorted by insertion.
+const INSERTION_MAX: usize = 16;
 /// Keys whose memory waits overlap in a batch.
-const BATCH: usize = 16;
+const BATCH: usize = 32;

@@ -9,7 +9,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::f64::consts::TAU;
-use core::fmt::Write;
+
+use dolmen_text::svg::{Path, Point, Svg};
 
 use crate::analysis::{Arc, CIRCLE, arc_shares, arcs, moved_arcs};
 use crate::error::RingError;
@@ -31,18 +32,20 @@ pub fn ring_svg(before: &Placement, after: Option<&Placement>) -> Result<String,
     names.sort_unstable();
     names.dedup();
     let colours = Colours { names };
-    let mut svg = String::new();
-    head(&mut svg, shown, new.len());
+    let mut svg = Svg::new(WIDTH, HEIGHT);
+    let settings = shown.settings();
+    let title =
+        format!("{} nodes, {} points, {} by {}", members.len(), new.len(), settings.kind, settings.hash);
+    svg.text((CENTRE.0, 24.0), title).attribute("text-anchor", "middle");
     draw_arcs(&mut svg, new, members, &colours);
-    draw_ticks(&mut svg, new);
+    draw_points(&mut svg, new);
     if after.is_some() {
         draw_moved(&mut svg, (old, before.members()), (new, members), &colours);
     }
     let shares = arc_shares(new, members);
     draw_histogram(&mut svg, &shares, members, &colours);
     draw_lorenz(&mut svg, &shares);
-    svg.push_str("</svg>\n");
-    Ok(svg)
+    Ok(svg.finish())
 }
 
 /// The same in a page that opens without a network and names the arc under the pointer.
@@ -87,181 +90,135 @@ impl Colours<'_> {
     }
 }
 
-fn head(svg: &mut String, placement: &Placement, points: usize) {
-    let settings = placement.settings();
-    let _ = write!(
-        svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
-         font-family=\"sans-serif\" font-size=\"13\">\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n\
-         <text x=\"{CENTRE}\" y=\"24\" text-anchor=\"middle\">{} nodes, {points} points, {} by {}</text>\n",
-        placement.members().len(),
-        settings.kind,
-        settings.hash,
-    );
-}
-
-fn draw_arcs(svg: &mut String, ring: &Ring, members: &Members, colours: &Colours<'_>) {
+fn draw_arcs(svg: &mut Svg, ring: &Ring, members: &Members, colours: &Colours<'_>) {
+    svg.group().class("ring");
     for (arc, owner) in arcs(ring) {
         let name = members.name(owner);
-        let _ = writeln!(
-            svg,
-            "<path class=\"arc\" data-after=\"{}\" data-upto=\"{}\" data-node=\"{}\" d=\"{}\" fill=\"{}\">\
-             <title>{} owns {:.2} %</title></path>",
-            arc.after,
-            arc.upto,
-            escape(name),
-            sector(arc, RING_INNER, RING_OUTER),
-            colours.of(name),
-            escape(name),
-            arc.len() as f64 / CIRCLE as f64 * 100.0,
-        );
+        svg.path(&sector(arc, RING_INNER, RING_OUTER))
+            .class("arc")
+            .attribute("data-after", arc.after)
+            .attribute("data-upto", arc.upto)
+            .attribute("data-node", name)
+            .fill(&colours.of(name))
+            .title(format_args!("{name} owns {:.2} %", percent(arc.len())));
     }
+    svg.end_group();
 }
 
-fn draw_ticks(svg: &mut String, ring: &Ring) {
-    svg.push_str("<path class=\"points\" stroke=\"black\" stroke-width=\"0.6\" d=\"");
+fn draw_points(svg: &mut Svg, ring: &Ring) {
+    let mut ticks = Path::new();
     for (position, _) in ring.points() {
-        let ((x, y), (u, v)) = (point(position, RING_OUTER), point(position, RING_OUTER + 6.0));
-        let _ = write!(svg, "M{x:.2} {y:.2}L{u:.2} {v:.2}");
+        ticks.move_to(place(position, RING_OUTER)).line_to(place(position, RING_OUTER + 6.0));
     }
-    svg.push_str("\"/>\n");
+    svg.path(&ticks).class("points").stroke("black", 0.6);
 }
 
 /// The moved arcs inside the ring: a band in the new owner's colour under a band in the old one's, which fades away and comes
 /// back.
-fn draw_moved(svg: &mut String, before: (&Ring, &Members), after: (&Ring, &Members), colours: &Colours<'_>) {
+fn draw_moved(svg: &mut Svg, before: (&Ring, &Members), after: (&Ring, &Members), colours: &Colours<'_>) {
     let moved = moved_arcs(before, after);
-    let mut sum = 0;
+    svg.group().class("change");
     for range in &moved {
         let (from, to) = (before.1.name(range.from), after.1.name(range.to));
-        sum += range.arc.len();
         let shape = sector(range.arc, MOVED_INNER, MOVED_OUTER);
-        let _ = writeln!(
-            svg,
-            "<path class=\"moved\" data-after=\"{}\" data-upto=\"{}\" data-from=\"{from}\" data-to=\"{to}\" d=\"{shape}\" \
-             fill=\"{new}\"><title>{from} gives {to} {:.2} %</title></path>\n\
-             <path class=\"leaving\" d=\"{shape}\" fill=\"{old}\"><animate attributeName=\"opacity\" values=\"1;1;0;0;1\" \
-             dur=\"4s\" repeatCount=\"indefinite\"/></path>",
-            range.arc.after,
-            range.arc.upto,
-            range.arc.len() as f64 / CIRCLE as f64 * 100.0,
-            from = escape(from),
-            to = escape(to),
-            new = colours.of(to),
-            old = colours.of(from),
-        );
+        svg.path(&shape)
+            .class("moved")
+            .attribute("data-after", range.arc.after)
+            .attribute("data-upto", range.arc.upto)
+            .attribute("data-from", from)
+            .attribute("data-to", to)
+            .fill(&colours.of(to))
+            .title(format_args!("{from} gives {to} {:.2} %", percent(range.arc.len())));
+        let leaving = svg.path(&shape).class("leaving").fill(&colours.of(from));
+        leaving.attribute("pointer-events", "none").animate("opacity", &[1.0, 1.0, 0.0, 0.0, 1.0], 4.0);
     }
-    let _ = writeln!(
-        svg,
-        "<text x=\"{CENTRE}\" y=\"{}\" text-anchor=\"middle\">{} arcs move, {:.2} %</text>",
-        CENTRE_Y + 5,
-        moved.len(),
-        sum as f64 / CIRCLE as f64 * 100.0
-    );
+    svg.end_group();
+    let share = percent(moved.iter().map(|m| m.arc.len()).sum());
+    let text = format!("{} arcs move, {share:.2} %", moved.len());
+    svg.text((CENTRE.0, CENTRE.1 + 5.0), text).attribute("text-anchor", "middle");
 }
 
-fn draw_histogram(svg: &mut String, shares: &[(NodeId, u128)], members: &Members, colours: &Colours<'_>) {
+fn draw_histogram(svg: &mut Svg, shares: &[(NodeId, u128)], members: &Members, colours: &Colours<'_>) {
+    svg.text((PANEL, 44.0), "share of the circle (line: fair share)");
     let total_weight = members.total_weight().max(f64::MIN_POSITIVE);
-    let _ = writeln!(svg, "<text x=\"{PANEL}\" y=\"44\">share of the circle (line: fair share)</text>");
-    let most = shares.iter().map(|s| s.1).max().unwrap_or(1).max(1) as f64;
+    let most = percent(shares.iter().map(|s| s.1).max().unwrap_or(1).max(1));
     let height = (260.0 / shares.len().max(1) as f64).min(22.0);
+    svg.group().class("histogram");
     for (row, &(id, share)) in shares.iter().enumerate() {
-        let name = members.name(id);
-        let y = 54.0 + row as f64 * height;
-        let part = share as f64 / CIRCLE as f64;
-        let fair = members.get(id).map_or(0.0, |n| n.weight().get()) / total_weight;
-        let scale = BAR_WIDTH * CIRCLE as f64 / most;
-        let fair_x = f64::from(PANEL) + (fair * scale).min(BAR_WIDTH + 20.0);
-        let _ = writeln!(
-            svg,
-            "<rect class=\"share\" data-node=\"{name}\" x=\"{PANEL}\" y=\"{y:.2}\" width=\"{:.2}\" height=\"{:.2}\" \
-             fill=\"{}\"><title>{name}: {:.2} %, fair {:.2} %</title></rect>\
-             <path d=\"M{fair_x:.2} {y:.2}v{height:.2}\" stroke=\"black\"/>",
-            part * scale,
-            height * 0.85,
-            colours.of(name),
-            part * 100.0,
-            fair * 100.0,
-            name = escape(name),
-        );
+        let (name, y) = (members.name(id), 54.0 + row as f64 * height);
+        let owned = percent(share);
+        let fair = members.get(id).map_or(0.0, |n| n.weight().get()) / total_weight * 100.0;
+        svg.rect((PANEL, y), (owned / most * BAR_WIDTH, height * 0.85))
+            .class("share")
+            .attribute("data-node", name)
+            .fill(&colours.of(name))
+            .title(format_args!("{name}: {owned:.2} %, fair {fair:.2} %"));
+        let x = PANEL + (fair / most * BAR_WIDTH).min(BAR_WIDTH + 20.0);
+        svg.line((x, y), (x, y + height)).stroke("black", 1.0);
         if height >= 12.0 {
-            let _ = writeln!(
-                svg,
-                "<text x=\"{:.2}\" y=\"{:.2}\" font-size=\"11\">{} {:.1} %</text>",
-                f64::from(PANEL) + BAR_WIDTH + 26.0,
-                y + height * 0.7,
-                escape(name),
-                part * 100.0
-            );
+            let label = format_args!("{name} {owned:.1} %");
+            svg.text((PANEL + BAR_WIDTH + 26.0, y + height * 0.7), label).number("font-size", 11.0);
         }
     }
+    svg.end_group();
 }
 
 /// Cumulative share of the circle over the nodes from the smallest; the diagonal is perfect balance.
-fn draw_lorenz(svg: &mut String, shares: &[(NodeId, u128)]) {
+fn draw_lorenz(svg: &mut Svg, shares: &[(NodeId, u128)]) {
     let mut sorted: Vec<u128> = shares.iter().map(|s| s.1).collect();
     sorted.sort_unstable();
-    let (left, top, side) = (f64::from(PANEL), 360.0, 200.0);
-    let _ = write!(
-        svg,
-        "<text x=\"{left}\" y=\"350\">Lorenz curve (diagonal: perfect balance)</text>\n\
-         <path d=\"M{left} {0:.2}h{side}v-{side}z\" fill=\"#eee\"/>\n\
-         <path class=\"lorenz\" fill=\"none\" stroke=\"#c33\" stroke-width=\"2\" d=\"M{left} {0:.2}",
-        top + side
-    );
+    let (bottom, side) = (560.0, 200.0);
+    svg.text((PANEL, 350.0), "Lorenz curve (diagonal: perfect balance)");
+    let mut perfect = Path::new();
+    perfect
+        .move_to((PANEL, bottom))
+        .line_to((PANEL + side, bottom))
+        .line_to((PANEL + side, bottom - side))
+        .close();
+    svg.path(&perfect).fill("#eee");
+    let mut curve = Path::new();
+    curve.move_to((PANEL, bottom));
     let mut sum = 0;
     for (i, share) in sorted.iter().enumerate() {
         sum += share;
-        let x = left + side * (i + 1) as f64 / sorted.len() as f64;
-        let _ = write!(svg, "L{x:.2} {:.2}", top + side - side * sum as f64 / CIRCLE as f64);
+        let x = PANEL + side * (i + 1) as f64 / sorted.len() as f64;
+        curve.line_to((x, bottom - side * percent(sum) / 100.0));
     }
-    svg.push_str("\"/>\n");
+    svg.path(&curve).class("lorenz").fill("none").stroke("#c33", 2.0);
+}
+
+fn percent(positions: u128) -> f64 {
+    positions as f64 / CIRCLE as f64 * 100.0
 }
 
 /// Where a position lies at this radius; position 0 is at the top, clockwise.
-fn point(position: u64, radius: f64) -> (f64, f64) {
+fn place(position: u64, radius: f64) -> Point {
     let angle = position as f64 / CIRCLE as f64 * TAU;
-    (f64::from(CENTRE) + radius * libm::sin(angle), f64::from(CENTRE_Y) - radius * libm::cos(angle))
+    (CENTRE.0 + radius * libm::sin(angle), CENTRE.1 - radius * libm::cos(angle))
 }
 
-/// The path of a band over an arc. A full circle is two halves, since an SVG arc cannot end where it starts.
-fn sector(arc: Arc, inner: f64, outer: f64) -> String {
-    let half = (arc.len() / 2) as u64;
-    let middle = arc.after.wrapping_add(half);
-    let ends = [arc.after, middle, arc.upto];
-    let [a, b, c] = ends.map(|p| point(p, outer));
-    let [d, e, f] = ends.map(|p| point(p, inner));
-    format!(
-        "M{:.2} {:.2}A{outer} {outer} 0 0 1 {:.2} {:.2}A{outer} {outer} 0 0 1 {:.2} {:.2}L{:.2} {:.2}\
-         A{inner} {inner} 0 0 0 {:.2} {:.2}A{inner} {inner} 0 0 0 {:.2} {:.2}Z",
-        a.0, a.1, b.0, b.1, c.0, c.1, f.0, f.1, e.0, e.1, d.0, d.1
-    )
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
+/// A band over an arc, in two halves: an arc of SVG spans less than half of a circle.
+fn sector(arc: Arc, inner: f64, outer: f64) -> Path {
+    let middle = arc.after.wrapping_add((arc.len() / 2) as u64);
+    let mut band = Path::new();
+    band.move_to(place(arc.after, outer))
+        .arc_to(outer, true, place(middle, outer))
+        .arc_to(outer, true, place(arc.upto, outer))
+        .line_to(place(arc.upto, inner))
+        .arc_to(inner, false, place(middle, inner))
+        .arc_to(inner, false, place(arc.after, inner))
+        .close();
+    band
 }
 
 /// Most points of a picture: beyond, arcs are thinner than a hair and the file only grows.
 pub const POINTS_MAX: usize = 20_000;
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 600;
-const CENTRE: u32 = 300;
-const CENTRE_Y: u32 = 310;
+const CENTRE: Point = (300.0, 310.0);
 const RING_INNER: f64 = 210.0;
 const RING_OUTER: f64 = 260.0;
 const MOVED_INNER: f64 = 165.0;
 const MOVED_OUTER: f64 = 203.0;
-const PANEL: u32 = 610;
+const PANEL: f64 = 610.0;
 const BAR_WIDTH: f64 = 190.0;

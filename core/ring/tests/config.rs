@@ -48,3 +48,17 @@ fn node_lists_read_back() {
     assert!(matches!(Config::read("hello\n"), Err(RingError::Line { line: 1, .. })));
     assert!(matches!(Config::read(""), Err(RingError::Line { line: 1, .. })));
 }
+
+/// Only the servers, as one copies them out of a configuration: the same owners as below `hash-type consistent`.
+#[test]
+fn a_bare_list_of_haproxy_servers() {
+    let list =
+        "server one 10.0.0.1:80 weight 10\nserver two 10.0.0.2:80 weight 20 id 7\nserver three 10.0.0.3:80\n";
+    let bare = Config::read(list).unwrap();
+    let backend = Config::read(&format!("backend b\n  hash-type consistent\n{list}")).unwrap();
+    for key in (0..500).map(|i| format!("key-{i}")) {
+        assert_eq!(bare.owner(key.as_bytes()), backend.owner(key.as_bytes()));
+    }
+    let map_based = Config::read(&format!("backend b\n{list}"));
+    assert!(matches!(map_based, Err(RingError::Unsupported { .. })));
+}

@@ -207,7 +207,7 @@ proptest! {
             let mut out = Vec::new();
             ring.owners(&batch, &mut out);
             for (&key, &got) in batch.iter().zip(&out) {
-                prop_assert_eq!(got, naive::ring_owner(&members, hash, vnodes, key));
+                prop_assert_eq!(got, naive::circle::ring_owner(&members, hash, vnodes, key));
                 prop_assert_eq!(got, ring.owner(key));
             }
         }
@@ -221,14 +221,14 @@ proptest! {
         for size in [13, 101, 1009] {
             let table = Maglev::new(&members, size, TurnOrder::List).unwrap();
             let got: Vec<usize> = (0..size).map(|s| table.slot(s) as usize).collect();
-            prop_assert_eq!(got, naive::maglev(&list, size));
+            prop_assert_eq!(got, naive::tables::maglev(&list, size));
         }
     }
 
     #[test]
     fn rendezvous_agrees_with_its_twin(names in names(), key in any::<u64>()) {
         let placement = place(members(&names), Kind::Rendezvous);
-        prop_assert_eq!(placement.algorithm().owner(key), naive::rendezvous_owner(placement.members(), key));
+        prop_assert_eq!(placement.algorithm().owner(key), naive::tables::rendezvous_owner(placement.members(), key));
     }
 
     #[test]
@@ -253,7 +253,7 @@ proptest! {
         }
         for i in 0..50 {
             let key = mix64(seed ^ i);
-            let want = naive::anchor_bucket(capacity, &removed, key);
+            let want = naive::tables::anchor_bucket(capacity, &removed, key);
             prop_assert_eq!(placement.algorithm().owner(key), Some(NodeId::new(want)));
         }
     }
@@ -338,7 +338,7 @@ proptest! {
         let points: Vec<(i64, NodeId)> = ring.iter().collect();
         prop_assert_eq!(
             ring.topology_replicas(&members, &ours, token),
-            naive::topology_replicas(&points, &members, &theirs, token)
+            naive::replicas::topology_replicas(&points, &members, &theirs, token)
         );
         prop_assert_eq!(ring.to_ring().owner(dolmen_ring::cassandra::position(token)), ring.owner(token));
     }
@@ -458,6 +458,20 @@ fn a_snapshot_outlives_changes_and_readers_never_wait() {
     assert_eq!(old.members().len(), 5);
     assert_eq!(current.load().members().len(), 55);
     assert_eq!(*old, place(Members::numbered(5), Kind::Ring));
+}
+
+/// One by one from the whole ring, or all with the loads kept in between.
+#[test]
+fn tokens_allocated_at_once_are_those_allocated_singly() {
+    for vnodes in [1, 3, 16] {
+        let settings = Settings { vnodes, ..Settings::new(Kind::TokenAllocator) };
+        let mut singly = Placement::new(Members::new(), settings).unwrap();
+        for (_, node) in Members::numbered(300).iter() {
+            singly.add(node.clone()).unwrap();
+        }
+        let at_once = Placement::new(Members::numbered(300), settings).unwrap();
+        assert_eq!(singly.ring().unwrap(), at_once.ring().unwrap(), "{vnodes} tokens");
+    }
 }
 
 /// Shares follow weights: χ² of 60,000 keys over five nodes stays below the 99.99 % quantile of 4 degrees of freedom for

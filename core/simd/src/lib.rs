@@ -8,5 +8,6 @@ pub mod crc64_nvme;
 pub mod fold;
 #[cfg(test)]
 mod judge;
+pub mod mix;
 pub mod prefetch;
 pub mod xxh3;

@@ -46,7 +46,7 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let report = movement(&placement, &grown, keys.iter().map(Vec::as_slice))?;
     writeln!(
         out,
-        "One node more moves {:.2} % of the keys (at least {:.2} % must move; modulo would move {:.2} %).",
+        "One node more moves {:.2} % of the keys (its fair share is {:.2} %; modulo would move {:.2} %).",
         report.moved_share() * 100.0,
         report.ideal * 100.0,
         f64::from(args.nodes) / f64::from(args.nodes + 1) * 100.0

@@ -132,7 +132,7 @@ impl Lab {
         };
         writeln!(
             out,
-            "{} nodes; {} of {} keys moved ({:.2} %, at least {:.2} % had to)",
+            "{} nodes; {} of {} keys moved ({:.2} %; {:.2} % would be fair)",
             self.placement.members().len(),
             moved.moved,
             moved.keys,

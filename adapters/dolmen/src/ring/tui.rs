@@ -100,7 +100,7 @@ impl Screen {
             Ok(moved) => {
                 self.moved += moved.moved;
                 format!(
-                    "{:.2} % of keys moved, {:.2} % had to",
+                    "{:.2} % of keys moved, {:.2} % is fair",
                     moved.moved_share() * 100.0,
                     moved.ideal * 100.0
                 )

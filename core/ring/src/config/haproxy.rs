@@ -26,12 +26,14 @@ impl HaproxyBackend {
 }
 
 /// Reads the first section that has servers; lines of other sections count as settings only before it. `hash-type consistent`
-/// without a function means sdbm with the avalanche, with one it means no avalanche unless said.
+/// without a function means sdbm with the avalanche, with one it means no avalanche unless said. A bare list of `server` lines, outside
+/// of any section, is taken as consistent; a backend that does not say so is not, since HAProxy would then hash by its map.
 ///
 /// # Errors
 /// [`RingError::Line`], [`RingError::DuplicateName`], [`RingError::Unsupported`] for map-based hashing and other functions.
 pub fn read_haproxy(text: &str) -> Result<HaproxyBackend, RingError> {
     let mut backend = Backend::default();
+    let mut in_section = false;
     for (number, line) in text.lines().enumerate() {
         let words: Vec<&str> = line.split('#').next().unwrap_or("").split_whitespace().collect();
         let at = |expected| RingError::Line { line: number + 1, expected };
@@ -41,6 +43,7 @@ pub fn read_haproxy(text: &str) -> Result<HaproxyBackend, RingError> {
                     break;
                 }
                 backend = Backend::default();
+                in_section = true;
             }
             ["hash-type", rest @ ..] => backend.key_hash = Some(key_hash(rest)?),
             ["hash-balance-factor", factor] => {
@@ -63,8 +66,10 @@ pub fn read_haproxy(text: &str) -> Result<HaproxyBackend, RingError> {
     }
     backend.assign_ids();
     let ring = HaproxyRing::new(backend.servers, backend.factor)?;
-    let key_hash =
-        backend.key_hash.ok_or(RingError::Unsupported { what: "a backend without hash-type consistent" })?;
+    let key_hash = match backend.key_hash {
+        None if !in_section => key_hash(&["consistent"])?,
+        said => said.ok_or(RingError::Unsupported { what: "a backend without hash-type consistent" })?,
+    };
     Ok(HaproxyBackend { names: backend.names, key_hash, ring })
 }
 
