@@ -22,6 +22,7 @@ pub mod iter;
 pub mod key;
 pub mod limits;
 pub mod manifest;
+pub mod memtable;
 pub mod merge;
 pub mod merging;
 pub mod naive;

@@ -10,6 +10,7 @@
 //! at `sequence` may see is the first of the fragment's sequence numbers (kept descending) that is at most `sequence`.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
 use crate::key::SequenceNumber;
@@ -92,12 +93,15 @@ impl Fragments {
             out.close(at, &open);
             while i < events.len() && events[i].0 == at {
                 let (_, begins, sequence) = events[i];
-                let count = open.entry(sequence).or_insert(0);
-                // At one key ends sort before begins, so a count may pass through zero only by wrapping.
-                *count = if begins { count.wrapping_add(1) } else { count.wrapping_sub(1) };
+                // At one key ends sort before begins, and no range is empty: what ends here began before.
+                match open.entry(sequence) {
+                    Entry::Occupied(mut count) if begins => *count.get_mut() += 1,
+                    Entry::Occupied(count) if *count.get() == 1 => drop(count.remove()),
+                    Entry::Occupied(mut count) => *count.get_mut() -= 1,
+                    Entry::Vacant(count) => drop(count.insert(1)),
+                }
                 i += 1;
             }
-            open.retain(|_, count| *count != 0);
             out.bounds.push(at.to_vec());
         }
         Some(out)
