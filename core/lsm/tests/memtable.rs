@@ -7,7 +7,7 @@ use dolmen_base::rng::Rng;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, InternalKey, SequenceNumber, ValueType};
 use dolmen_lsm::memtable::{Memtable, MemtableIter};
-use dolmen_lsm::range_del::RangeTombstone;
+use dolmen_lsm::range_del::{Fragments, RangeTombstone};
 
 type Twin = BTreeMap<(Vec<u8>, u64), (ValueType, Vec<u8>)>;
 
@@ -201,4 +201,27 @@ fn readers_see_every_write_that_was_published() {
             visible.store(s, Ordering::Release);
         }
     });
+}
+
+/// What a flush keeps of tombstones that all overlap: one sequence number for each reader and fragment, where all of them would be
+/// ten thousand million.
+#[test]
+fn a_flush_of_tombstones_that_all_overlap_keeps_what_readers_see() {
+    let count: u32 = if cfg!(miri) { 40 } else { 100_000 };
+    let nested = |i: u32| RangeTombstone {
+        begin: i.to_be_bytes().to_vec(),
+        end: (u32::MAX - i).to_be_bytes().to_vec(),
+        sequence: SequenceNumber::new(u64::from(i) + 1),
+    };
+    let all: Vec<_> = (0..count).map(nested).collect();
+    let snapshot = SequenceNumber::new(u64::from(count) / 2);
+    let fragments = Fragments::for_snapshots(&all, &[snapshot]);
+    assert_eq!(fragments.len(), 2 * count as usize - 1);
+    assert!(fragments.iter().all(|f| f.sequences.len() <= 2));
+    let key = count.to_be_bytes();
+    assert_eq!(fragments.covering(&key, snapshot), Some(snapshot));
+    assert_eq!(
+        fragments.covering(&key, SequenceNumber::new(1 << 40)),
+        Some(SequenceNumber::new(count.into()))
+    );
 }
