@@ -366,15 +366,18 @@ pub(crate) fn enter_records(view: &View, batch: &BatchView<'_>, wanted: impl Fn(
     for record in batch.records() {
         let Some((family, key, value)) = record.parts() else { continue };
         if let Some(target) = view.families.get(&family.get()).filter(|_| wanted(family)) {
-            match record {
-                Record::Put { .. } => target.memtable.insert(key, sequence, ValueType::Value, value),
-                Record::Delete { .. } => target.memtable.insert(key, sequence, ValueType::Deletion, value),
-                Record::SingleDelete { .. } => {
-                    target.memtable.insert(key, sequence, ValueType::SingleDeletion, value)
-                }
-                Record::Merge { .. } => target.memtable.insert(key, sequence, ValueType::Merge, value),
-                Record::DeleteRange { .. } => target.memtable.delete_range(key, value, sequence),
-                Record::LogData(_) => {}
+            let mut memtable = target.memtable.writer().expect("the lock of the write side is held");
+            let kind = match record {
+                Record::Put { .. } => ValueType::Value,
+                Record::Delete { .. } => ValueType::Deletion,
+                Record::SingleDelete { .. } => ValueType::SingleDeletion,
+                Record::Merge { .. } => ValueType::Merge,
+                Record::DeleteRange { .. } => ValueType::RangeDeletion,
+                Record::LogData(_) => continue,
+            };
+            match kind {
+                ValueType::RangeDeletion => memtable.delete_range(key, value, sequence),
+                _ => memtable.insert(key, sequence, kind, value).expect("there is memory for an entry"),
             }
         }
         sequence = sequence.next();

@@ -12,6 +12,7 @@ use dolmen_lsm::error::ReadError;
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::FamilyId;
+use dolmen_lsm::memtable::MemtableIter;
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::range_del::RangeTombstone;
 use dolmen_lsm::table::{TableIter, TableOptions, TableSummary};
@@ -19,7 +20,6 @@ use dolmen_lsm::{compaction, table};
 
 use crate::api::StoreError;
 use crate::db::Inner;
-use crate::memtable::MemtableIter;
 use crate::view::FamilyView;
 
 /// Entries that a job takes per step, and bytes it gathers before it writes.

@@ -18,7 +18,6 @@ mod commit;
 mod db;
 mod jobs;
 mod maintenance;
-mod memtable;
 mod open;
 mod snapshot;
 mod tables;

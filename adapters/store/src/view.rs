@@ -9,6 +9,7 @@ use dolmen_lsm::error::ReadError;
 use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
+use dolmen_lsm::memtable::{Memtable, MemtableIter};
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::range_del::Fragments;
 use dolmen_lsm::table::{Table, TableIter};
@@ -16,7 +17,6 @@ use dolmen_lsm::version::Version;
 use dolmen_lsm::visible;
 
 use crate::api::{Family, FamilyOptions, ReadOptions, StoreError};
-use crate::memtable::{Memtable, MemtableIter};
 use crate::tables::{OpenTable, Source};
 
 /// Levels of a version.
@@ -93,7 +93,7 @@ impl FamilyView {
             if lookup.is_done() || failed.is_some() {
                 break;
             }
-            lookup.delete_before(memtable.fragments().covering(user_key, sequence));
+            lookup.delete_before(memtable.covering(user_key, sequence));
             memtable.get(&seek_key, &mut |k, v| fold(&mut lookup, &mut failed, k, v));
         }
         for table in self.tables_for(user_key) {
@@ -131,7 +131,7 @@ impl FamilyView {
     ) -> DbIter {
         let mut children: Vec<Child> =
             self.memtables().map(|m| Child::Memtable(MemtableIter::new(m))).collect();
-        let mut tombstones: Vec<_> = self.memtables().map(|m| m.fragments()).collect();
+        let mut tombstones: Vec<_> = self.memtables().flat_map(|m| m.fragments()).collect();
         for level in 0..LEVELS {
             for table in self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number)) {
                 let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);

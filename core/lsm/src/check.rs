@@ -141,6 +141,9 @@ pub fn check_range_deletions(data: &[u8]) {
 /// Fragments against the tombstones that they were cut from, at every bound and between, for every sequence number.
 pub fn check_fragments(tombstones: &[RangeTombstone]) {
     let fragments = Fragments::new(tombstones);
+    let snapshots: Vec<_> = tombstones.iter().step_by(3).map(|t| t.sequence).collect();
+    let seen = Fragments::for_snapshots(tombstones, &snapshots);
+    assert!(seen.iter().all(|f| f.sequences.is_sorted_by(|a, b| a > b)));
     let ordered = fragments.iter().zip(fragments.iter().skip(1)).all(|(a, b)| a.end <= b.begin);
     assert!(ordered && fragments.iter().all(|f| f.begin < f.end && !f.sequences.is_empty()));
     for probe in tombstones.iter().flat_map(|t| [&t.begin, &t.end]) {
@@ -150,6 +153,8 @@ pub fn check_fragments(tombstones: &[RangeTombstone]) {
             for max in tombstones.iter().map(|t| t.sequence).chain([SequenceNumber::new(0), SEQUENCE_MAX]) {
                 let plain = naive::covering(tombstones, key, max);
                 assert_eq!(fragments.covering(key, max), plain);
+                let is_reader = max == SEQUENCE_MAX || snapshots.contains(&max);
+                assert!(!is_reader || seen.covering(key, max) == plain);
             }
         }
     }

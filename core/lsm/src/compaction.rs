@@ -96,7 +96,7 @@ impl<I: InternalIterator> Job<I> {
         options: JobOptions,
         codecs: &Codecs,
     ) -> Self {
-        let fragments = Fragments::new(tombstones);
+        let fragments = Fragments::for_snapshots(tombstones, &options.snapshots);
         Job {
             iter: inputs,
             collapse: Collapse::new(&options.snapshots, fragments, options.older, options.operator),

@@ -23,6 +23,7 @@ pub mod key;
 pub mod level;
 pub mod limits;
 pub mod manifest;
+pub mod memtable;
 pub mod merge;
 pub mod merging;
 pub mod naive;

@@ -10,9 +10,10 @@
 //! at `sequence` may see is the first of the fragment's sequence numbers (kept descending) that is at most `sequence`.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
-use crate::key::SequenceNumber;
+use crate::key::{SEQUENCE_MAX, SequenceNumber};
 
 /// A deletion of all keys in `begin..end` that are older than `sequence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ impl Fragment<'_> {
     }
 }
 
+/// Sequence numbers of the tombstones over a key, and how many have each.
+type Open = BTreeMap<SequenceNumber, u32>;
+
 /// Range tombstones cut so that no two fragments overlap; immutable, ordered by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fragments {
@@ -62,9 +66,10 @@ struct Piece {
 }
 
 impl Fragments {
-    /// Cuts tombstones, in any order. Empty ranges (`begin >= end`) vanish.
+    /// Cuts tombstones, in any order. Empty ranges (`begin >= end`) vanish. Memory grows with the square of the number of tombstones that
+    /// overlap; where they come from outside, use [`Fragments::within`].
     pub fn new<'a>(tombstones: impl IntoIterator<Item = &'a RangeTombstone>) -> Self {
-        Self::within(tombstones, usize::MAX).expect("no count of sequence numbers is above the largest")
+        Self::within(tombstones, usize::MAX).expect("there is memory for fewer than 2^32 sequence numbers")
     }
 
     /// The same, or `None` if the fragments would have more than `sequence_count_max` sequence numbers together: that count grows
@@ -72,6 +77,35 @@ impl Fragments {
     pub fn within<'a>(
         tombstones: impl IntoIterator<Item = &'a RangeTombstone>,
         sequence_count_max: usize,
+    ) -> Option<Self> {
+        let all = |open: &Open, out: &mut Vec<SequenceNumber>| out.extend(open.keys().rev());
+        Self::cut(tombstones, sequence_count_max, all)
+    }
+
+    /// The same for readers at `snapshots` and at the newest sequence number only: of each fragment those sequence numbers that one of
+    /// them sees as the newest. Time and memory grow with `n log n` for each snapshot, however `n` tombstones overlap.
+    pub fn for_snapshots<'a>(
+        tombstones: impl IntoIterator<Item = &'a RangeTombstone>,
+        snapshots: &[SequenceNumber],
+    ) -> Self {
+        let mut readers = snapshots.to_vec();
+        readers.push(SEQUENCE_MAX);
+        readers.sort_unstable();
+        let seen = |open: &Open, out: &mut Vec<SequenceNumber>| {
+            let start = out.len();
+            for &reader in readers.iter().rev() {
+                let newest = open.range(..=reader).next_back().map(|(&s, _)| s);
+                out.extend(newest.filter(|s| out[start..].last() != Some(s)));
+            }
+        };
+        Self::cut(tombstones, usize::MAX, seen).expect("there is memory for fewer than 2^32 sequence numbers")
+    }
+
+    /// `take` gives those sequence numbers of the tombstones over a fragment that it keeps, descending.
+    fn cut<'a>(
+        tombstones: impl IntoIterator<Item = &'a RangeTombstone>,
+        sequence_count_max: usize,
+        take: impl Fn(&Open, &mut Vec<SequenceNumber>),
     ) -> Option<Self> {
         let mut events: Vec<(&[u8], bool, SequenceNumber)> = Vec::new();
         for t in tombstones {
@@ -82,36 +116,47 @@ impl Fragments {
         }
         events.sort_unstable();
         let mut out = Fragments::default();
-        let mut open: BTreeMap<SequenceNumber, u32> = BTreeMap::new();
+        let mut open = Open::new();
         let mut i = 0;
         while i < events.len() {
             let at = events[i].0;
-            if out.sequences.len().saturating_add(open.len()) > sequence_count_max.min(u32::MAX as usize) {
+            out.close(at, &open, &take);
+            if out.sequences.len() > sequence_count_max.min(u32::MAX as usize) {
                 return None;
             }
-            out.close(at, &open);
             while i < events.len() && events[i].0 == at {
                 let (_, begins, sequence) = events[i];
-                let count = open.entry(sequence).or_insert(0);
-                // At one key ends sort before begins, so a count may pass through zero only by wrapping.
-                *count = if begins { count.wrapping_add(1) } else { count.wrapping_sub(1) };
+                // At one key ends sort before begins, and no range is empty: what ends here began before.
+                match open.entry(sequence) {
+                    Entry::Occupied(mut count) if begins => *count.get_mut() += 1,
+                    Entry::Occupied(count) if *count.get() == 1 => drop(count.remove()),
+                    Entry::Occupied(mut count) => *count.get_mut() -= 1,
+                    Entry::Vacant(count) => drop(count.insert(1)),
+                }
                 i += 1;
             }
-            open.retain(|_, count| *count != 0);
             out.bounds.push(at.to_vec());
         }
         Some(out)
     }
 
     /// Ends the fragment that runs up to `at` under the tombstones in `open`.
-    fn close(&mut self, at: &[u8], open: &BTreeMap<SequenceNumber, u32>) {
+    fn close(&mut self, at: &[u8], open: &Open, take: &impl Fn(&Open, &mut Vec<SequenceNumber>)) {
         if open.is_empty() || self.bounds.last().is_none_or(|b| b.as_slice() >= at) {
             return;
         }
-        let first_sequence = self.sequences.len() as u32;
-        self.sequences.extend(open.keys().rev());
+        let first = self.sequences.len();
+        take(open, &mut self.sequences);
         let begin = self.bounds.len() as u32 - 1;
-        self.pieces.push(Piece { begin, end: begin + 1, first_sequence, sequence_count: open.len() as u32 });
+        let count = (self.sequences.len() - first) as u32;
+        if count > 0 {
+            self.pieces.push(Piece {
+                begin,
+                end: begin + 1,
+                first_sequence: first as u32,
+                sequence_count: count,
+            });
+        }
     }
 
     /// Whether there is none.

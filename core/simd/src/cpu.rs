@@ -4,7 +4,7 @@
 //! 1. CPUID leaf 1 names the instructions, leaf 7 the wider vectors.
 //! 2. An instruction on wide registers also needs the operating system to save them: OSXSAVE says that XGETBV may be asked,
 //!    and XCR0 says which registers are saved (bits 1 and 2 for YMM; 5, 6 and 7 for opmask and ZMM as well).
-//! 3. The answer is one byte, found once and kept in an atomic; two threads that race find the same byte.
+//! 3. The answer is one word, found once and kept in an atomic; two threads that race find the same word.
 //!
 //! aarch64: the register ID_AA64ISAR0_EL1 names the instructions, and every system saves the registers they use. A program may read it
 //! only where the system answers in the CPU's place, as Linux does since 4.11 (and qemu); elsewhere, and under Miri, what the
@@ -13,28 +13,28 @@
 //! Sources: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, sections 13.3, 14.3 and 15.2; Arm Architecture
 //! Reference Manual, D19.2.61; Linux, `Documentation/arch/arm64/cpu-feature-registers.rst`.
 
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU16, Ordering};
 
 /// Instruction sets that kernels here are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Features(u8);
+pub struct Features(u16);
 
 /// Set in every answer, so that zero means "not asked yet".
-const ASKED: u8 = 1;
-const SSE42: u8 = 1 << 1;
-const AVX2: u8 = 1 << 2;
-const AVX512: u8 = 1 << 3;
-const PCLMULQDQ: u8 = 1 << 4;
-const VPCLMULQDQ: u8 = 1 << 5;
-const CRC: u8 = 1 << 6;
-const PMULL: u8 = 1 << 7;
+const ASKED: u16 = 1;
+const SSE42: u16 = 1 << 1;
+const AVX2: u16 = 1 << 2;
+const AVX512: u16 = 1 << 3;
+const PCLMULQDQ: u16 = 1 << 4;
+const VPCLMULQDQ: u16 = 1 << 5;
+const CRC: u16 = 1 << 6;
+const PMULL: u16 = 1 << 7;
 
-static CACHE: AtomicU8 = AtomicU8::new(0);
+static CACHE: AtomicU16 = AtomicU16::new(0);
 
 /// What this CPU and its operating system offer.
 #[inline]
 pub fn features() -> Features {
-    // Relaxed is enough: the byte is the whole message.
+    // Relaxed is enough: the word is the whole message.
     match CACHE.load(Ordering::Relaxed) {
         0 => {
             let found = detect() | ASKED;
@@ -94,8 +94,8 @@ impl Features {
     all(target_arch = "x86_64", not(miri)),
     all(target_arch = "aarch64", target_os = "linux", not(miri))
 )))]
-const fn detect() -> u8 {
-    const fn when(known: bool, bit: u8) -> u8 {
+const fn detect() -> u16 {
+    const fn when(known: bool, bit: u16) -> u16 {
         if known { bit } else { 0 }
     }
     let avx512 = cfg!(target_feature = "avx512f")
@@ -113,7 +113,7 @@ const fn detect() -> u8 {
 }
 
 #[cfg(all(target_arch = "aarch64", target_os = "linux", not(miri)))]
-fn detect() -> u8 {
+fn detect() -> u16 {
     const FIELD: u64 = 0b1111;
     let features: u64;
     // SAFETY: reading the register changes nothing, and Linux since 4.11 answers it to programs, with what it supports.
@@ -133,7 +133,7 @@ fn detect() -> u8 {
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-fn detect() -> u8 {
+fn detect() -> u16 {
     use core::arch::x86_64::{__cpuid, __cpuid_count};
 
     const PCLMULQDQ_BIT: u32 = 1 << 1;

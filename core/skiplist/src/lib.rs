@@ -10,7 +10,10 @@ use arena::Arena;
 use core::cell::UnsafeCell;
 use core::cmp::Ordering as Cmp;
 use core::ptr::null_mut;
+#[cfg(not(loom))]
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// A total order of keys.
 pub trait Order {
@@ -445,12 +448,21 @@ fn make_node(
     value: *mut u8,
 ) -> Result<Node, Error> {
     let key_len = u32::try_from(key.len()).map_err(|_| Error::TooLong)?;
-    let keys_at = LINKS_AT + height * size_of::<Node>();
+    let keys_at = LINKS_AT + height * size_of::<AtomicPtr<u8>>();
     let node = arena.take(keys_at.checked_add(key.len()).ok_or(Error::TooLong)?)?;
     // SAFETY: `take` gave so many writable bytes aligned to 8 that nobody else knows; every field below lies within
     // them at its own alignment, and `key` is other memory.
     unsafe {
-        node.cast::<Header>().write(Header { prefix, value, keys_at: keys_at as u32, key_len });
+        node.cast::<Header>().write(Header {
+            prefix,
+            value,
+            keys_at: keys_at as u32,
+            key_len,
+            #[cfg(loom)]
+            whole: loom::cell::UnsafeCell::new(()),
+        });
+        #[cfg(loom)]
+        (*node.cast::<Header>()).whole.with_mut(|_| ());
         for level in 0..height {
             node.add(LINKS_AT).cast::<AtomicPtr<u8>>().add(level).write(AtomicPtr::new(null_mut()));
         }
@@ -465,6 +477,9 @@ struct Header {
     value: *mut u8,
     keys_at: u32,
     key_len: u32,
+    /// Stands for the plain memory of the node and its value, for loom to watch.
+    #[cfg(loom)]
+    whole: loom::cell::UnsafeCell<()>,
 }
 
 /// # Safety
@@ -496,7 +511,11 @@ fn prefetch(node: Node) {
 /// `node` is complete.
 unsafe fn prefix_of(node: Node) -> u64 {
     // SAFETY: a complete node begins with its header.
-    unsafe { (*node.cast::<Header>()).prefix }
+    unsafe {
+        #[cfg(loom)]
+        (*node.cast::<Header>()).whole.with(|_| ());
+        (*node.cast::<Header>()).prefix
+    }
 }
 
 /// # Safety
@@ -505,6 +524,8 @@ unsafe fn key_of<'a>(node: Node) -> &'a [u8] {
     // SAFETY: the header's lengths are those that `make_node` copied, and the bytes never change.
     unsafe {
         let head = &*node.cast::<Header>();
+        #[cfg(loom)]
+        head.whole.with(|_| ());
         core::slice::from_raw_parts(node.add(head.keys_at as usize), head.key_len as usize)
     }
 }
@@ -520,7 +541,11 @@ unsafe fn value_of<'a>(node: Node) -> &'a [u8] {
 }
 
 /// Levels: a branching of four over twelve levels keeps 16 M entries at a few steps a level.
+#[cfg(not(loom))]
 const HEIGHT_MAX: usize = 12;
+/// As few as have a level above the lowest: loom tries every order of their loads and stores.
+#[cfg(loom)]
+const HEIGHT_MAX: usize = 2;
 const LINKS_AT: usize = Layout::new::<Header>().size();
 /// Bytes of the length before a value.
 const VALUE_AT: usize = size_of::<u32>();

@@ -173,13 +173,20 @@ pub(crate) fn fragment_at(bytes: &[u8], at: usize, log_number: Option<u32>) -> F
     if len > room {
         return Fragment::Bad { start, damage: Damage::Length { found: len as u64, max: room as u64 } };
     }
+    let plain = behind;
     let (number, behind) = match (recyclable, behind.split_first_chunk::<4>()) {
         (false, _) => (None, behind),
         (true, Some((number, behind))) => (Some(u32::from_le_bytes(*number)), behind),
+        (true, None) if is_plain(stored, len, plain) => {
+            return Fragment::Bad { start, damage: Damage::Kind(kind) };
+        }
         (true, None) => return Fragment::Torn { start },
     };
     let Some(payload) = behind.get(..len) else {
-        return cut_off(start, stored, kind, number, len, behind);
+        return match recyclable && is_plain(stored, len, plain) {
+            true => Fragment::Bad { start, damage: Damage::Kind(kind) },
+            false => cut_off(start, stored, kind, number, len, behind),
+        };
     };
     let (expected, found) = (checksum::unmask(stored), crc(kind, number, payload));
     if expected != found {
@@ -196,6 +203,12 @@ pub(crate) fn fragment_at(bytes: &[u8], at: usize, log_number: Option<u32>) -> F
         k if k & 0x80 != 0 => Fragment::Skip { end },
         k => Fragment::Record { kind: if recyclable { k - RECYCLABLE } else { k }, payload, start, end },
     }
+}
+
+/// Whether the bytes behind a header are a whole plain fragment. Under a type that asks for a longer header they would look like a torn one.
+fn is_plain(stored: u32, len: usize, behind: &[u8]) -> bool {
+    let fits = |payload| (FULL..=LAST).any(|kind| checksum::unmask(stored) == crc(kind, None, payload));
+    behind.get(..len).is_some_and(fits)
 }
 
 /// A fragment whose payload the file cuts off. If the checksum fits all the bytes there are, only its length is wrong: the

@@ -12,6 +12,12 @@ use {
     dolmen_skiplist as _, dolmen_text as _, dolmen_wal as _,
 };
 
+#[cfg(feature = "all")]
+extern crate alloc;
+
+#[cfg(feature = "all")]
+mod embed;
+
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     loop {
@@ -21,19 +27,40 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 
 mod memory {
     use core::alloc::{GlobalAlloc, Layout};
+    use core::cell::UnsafeCell;
+    use core::ptr::null_mut;
+    use core::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Has nothing to give: what is proved here is that everything links.
-    struct Nothing;
+    const LEN: usize = if cfg!(feature = "all") { 8 << 20 } else { 1 << 10 };
 
-    // SAFETY: a null pointer is the documented answer for "no memory"; `dealloc` can never be given a block of ours.
-    unsafe impl GlobalAlloc for Nothing {
-        unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-            core::ptr::null_mut()
+    /// A fixed block that is given out from its start on and never taken back.
+    struct Bump {
+        block: UnsafeCell<[u8; LEN]>,
+        used: AtomicUsize,
+    }
+
+    // SAFETY: the block is only ever used through disjoint pieces, which `alloc` gives out by an atomic step.
+    unsafe impl Sync for Bump {}
+
+    // SAFETY: each piece lies within the block, aligned as asked, and is given out once; null says that there is no more.
+    unsafe impl GlobalAlloc for Bump {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            let start = self.block.get().cast::<u8>();
+            let piece = |used: usize| {
+                let pad = start.wrapping_add(used).align_offset(layout.align());
+                let from = used.checked_add(pad)?;
+                Some((from, from.checked_add(layout.size()).filter(|&end| end <= LEN)?))
+            };
+            let step = |used| piece(used).map(|(_, end)| end);
+            match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) {
+                Ok(used) => piece(used).map_or(null_mut(), |(from, _)| start.wrapping_add(from)),
+                Err(_) => null_mut(),
+            }
         }
 
         unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
     }
 
     #[global_allocator]
-    static MEMORY: Nothing = Nothing;
+    static MEMORY: Bump = Bump { block: UnsafeCell::new([0; LEN]), used: AtomicUsize::new(0) };
 }
