@@ -2,7 +2,8 @@
 //!
 //! Snapshots cut the history of a key into stripes; all readers of a stripe see its newest state, so within a stripe
 //!
-//! 1. what lies under a newer value or tombstone, or under a range tombstone of the stripe, goes;
+//! 1. what lies under a newer value or tombstone, or under a range tombstone of the stripe, goes, but for a single deletion under a value:
+//!    it may hide an older value, which must not come back when the newer one meets a single deletion of its own;
 //! 2. merge operands become one value where what lies below them is known, else one operand if the operator can;
 //! 3. a single deletion goes together with the value that it meets;
 //! 4. in the oldest stripe, where no older table may hold the key, a tombstone goes, and where no older table holds any key
@@ -117,8 +118,9 @@ pub struct Collapse {
     /// Trailer of the last entry of `key`.
     last: u64,
     stripe: SequenceNumber,
-    /// Stripe of `key` in which nothing more can matter.
+    /// Stripe of `key` in which nothing more can matter, but for single deletions if a value settled it.
     settled: Option<SequenceNumber>,
+    settled_by_value: bool,
     waiting: Waiting,
     waiting_bytes: Vec<u8>,
     /// Entries of `key` that are decided: trailer and place of the value in `released_bytes`.
@@ -148,6 +150,7 @@ impl Collapse {
             last: 0,
             stripe: SEQUENCE_MAX,
             settled: None,
+            settled_by_value: false,
             waiting: Waiting::Nothing,
             waiting_bytes: Vec::new(),
             released: Vec::new(),
@@ -162,8 +165,11 @@ impl Collapse {
         let (stripe, repeated) = (self.stripe_of(entry.sequence), self.last == trailer);
         self.last = trailer;
         // One write found twice: a log replayed over the table that holds it already.
-        if repeated || self.settled == Some(stripe) {
+        if repeated {
             return Verdict::Drop;
+        }
+        if self.settled == Some(stripe) {
+            return self.meet_hidden(entry.sequence, entry.value_type);
         }
         if stripe != self.stripe {
             self.release(Base::Unknown);
@@ -172,7 +178,7 @@ impl Collapse {
         let covering = self.tombstones.covering(entry.user_key, stripe);
         if covering.is_some_and(|t| t > entry.sequence) {
             self.release(Base::Nothing);
-            self.settled = Some(stripe);
+            self.settle(false);
             return Verdict::Drop;
         }
         self.meet(entry.sequence, entry.value_type, value)
@@ -191,7 +197,7 @@ impl Collapse {
             // Not a legal use; the single deletion then is an ordinary one.
             (ValueType::Merge, Waiting::SingleDeletion(_)) => {
                 self.release(Base::Nothing);
-                self.settled = Some(self.stripe);
+                self.settle(false);
                 Verdict::Drop
             }
             (ValueType::Merge, waiting) => {
@@ -205,14 +211,14 @@ impl Collapse {
                 Verdict::Hold
             }
             (ValueType::Value, _) => {
-                self.settled = Some(self.stripe);
+                self.settle(true);
                 if self.release(Base::Value(value)) {
                     return Verdict::Drop;
                 }
                 Verdict::Keep(self.value_trailer(sequence))
             }
             (ValueType::Deletion | ValueType::SingleDeletion | ValueType::RangeDeletion, _) => {
-                self.settled = Some(self.stripe);
+                self.settle(false);
                 if matches!(self.waiting, Waiting::SingleDeletion(_)) {
                     self.waiting = Waiting::Nothing;
                 }
@@ -222,6 +228,25 @@ impl Collapse {
                 Verdict::Keep(pack(sequence, value_type as u8))
             }
         }
+    }
+
+    /// An entry of a stripe that is settled: it goes, but a single deletion stays until it meets its value.
+    fn meet_hidden(&mut self, sequence: SequenceNumber, value_type: ValueType) -> Verdict {
+        match value_type {
+            ValueType::SingleDeletion if self.settled_by_value => {
+                self.waiting = Waiting::SingleDeletion(sequence);
+                Verdict::Hold
+            }
+            ValueType::Value => {
+                self.waiting = Waiting::Nothing;
+                Verdict::Drop
+            }
+            _ => Verdict::Drop,
+        }
+    }
+
+    fn settle(&mut self, by_value: bool) {
+        (self.settled, self.settled_by_value) = (Some(self.stripe), by_value);
     }
 
     /// Begins the entries of the next user key. Call [`Collapse::end`] first.
