@@ -31,9 +31,12 @@ pub fn soak(args: &[String]) -> Result<()> {
     run(tests)
 }
 
-/// `cargo xtask peers [ARG..]`
+/// `cargo xtask peers [ARG..]`: without a verb the measurements, written to `benches/record/storage.md`.
 pub fn peers(args: &[String]) -> Result<()> {
     let mut all = vec!["run", "--release", "--manifest-path", "benches/peers/Cargo.toml", "--"];
+    if args.first().is_none_or(|first| first.starts_with("--")) {
+        all.extend(["bench", "--out", "benches/record/storage.md"]);
+    }
     all.extend(args.iter().map(String::as_str));
     run(command("cargo", &all))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::shell::root;
+use crate::shell::{command, output, root};
 
 /// `cargo xtask bench-report [NAME]`: writes `benches/record/NAME.md` (`criterion`).
 pub fn run(args: &[String]) -> Result<()> {
@@ -19,7 +19,7 @@ pub fn run(args: &[String]) -> Result<()> {
     rows.sort();
     let path = root().join("benches/record").join(format!("{name}.md"));
     fs::create_dir_all(path.parent().expect("it has a folder"))?;
-    fs::write(&path, table(&rows, &cpu()))?;
+    fs::write(&path, table(&rows, &machine()?))?;
     println!("{} rows in {}", rows.len(), path.display());
     Ok(())
 }
@@ -62,8 +62,8 @@ fn median(json: &str) -> Result<Vec<u64>> {
     ])
 }
 
-fn table(rows: &[Row], cpu: &str) -> String {
-    let mut out = format!("CPU: {cpu}. `cargo bench`, medians with their 95 % interval.\n\n");
+fn table(rows: &[Row], machine: &str) -> String {
+    let mut out = format!("{machine}. `cargo bench`, medians with their 95 % interval.\n\n");
     out.push_str("| benchmark | median ns | interval ns |\n|---|---|---|\n");
     for (name, picos) in rows {
         let ns = |i: usize| picos[i] as f64 / 1000.0;
@@ -72,10 +72,17 @@ fn table(rows: &[Row], cpu: &str) -> String {
     out
 }
 
-fn cpu() -> String {
+/// CPU, kernel and compiler.
+fn machine() -> Result<String> {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = info.lines().find_map(|l| l.strip_prefix("model name"));
-    line.map_or_else(|| "unknown".to_owned(), |l| l.trim_start_matches([' ', '\t', ':']).to_owned())
+    let field = |name: &str| {
+        let line = info.lines().find_map(|l| l.strip_prefix(name));
+        line.map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':'])).to_owned()
+    };
+    let (model, family, number) = (field("model name"), field("cpu family"), field("model\t"));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let rustc = output(command("rustc", &["--version"]))?;
+    Ok(format!("{model} (family {family} model {number}), Linux {}, {}", kernel.trim(), rustc.trim()))
 }
 
 #[cfg(test)]

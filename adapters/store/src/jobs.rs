@@ -92,7 +92,7 @@ impl Inner {
             let tombstones: Vec<RangeTombstone> =
                 memtables.iter().flat_map(|memtable| memtable.range_tombstones()).collect();
             let options = self.job_options(family)?;
-            let inputs = Merging::new(memtables.into_iter().map(MemtableIter::new));
+            let inputs = Merging::new(memtables.iter().map(|m| MemtableIter::new(m)));
             self.write_tables(
                 compaction::Job::new(inputs, &tombstones, options, &self.codecs),
                 family,

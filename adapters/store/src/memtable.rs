@@ -1,32 +1,29 @@
 //! The memtable: entries of one family that are in the log and in no table yet.
 
 use core::cmp::Ordering;
-use core::ops::Bound;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber, ValueType};
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
-use parking_lot::RwLock;
+use dolmen_skiplist::{Error, Order, OwnedIter, Skiplist, prefix_be};
+use parking_lot::{Mutex, RwLock};
 
-/// Bytes that an entry costs beyond its key and value.
-const ENTRY_OVERHEAD: usize = 96;
+/// Bytes that a range tombstone costs beyond its keys.
+const TOMBSTONE_OVERHEAD: usize = 96;
 
-/// An internal key in the order of internal keys.
-#[derive(Clone, PartialEq, Eq)]
-struct Key(Vec<u8>);
+/// The order of internal keys.
+struct Internal;
 
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        key::compare(&self.0, &other.0)
+impl Order for Internal {
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        key::compare(a, b)
     }
-}
 
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+    fn prefix(&self, internal: &[u8]) -> u64 {
+        prefix_be(key::user_key(internal))
     }
 }
 
@@ -37,27 +34,40 @@ struct Tombstones {
     fragments: Option<Arc<Fragments>>,
 }
 
-#[derive(Default)]
-struct Points {
-    entries: BTreeMap<Key, Arc<[u8]>>,
-    len_bytes: usize,
+/// Entries in order. Readers take no lock, and an iterator lives beside writers.
+pub(crate) struct Memtable {
+    points: Arc<Skiplist<Internal>>,
+    /// Where an internal key is put together; whoever holds it writes.
+    writing: Mutex<Vec<u8>>,
+    tombstones: RwLock<Tombstones>,
+    tombstone_bytes: AtomicUsize,
 }
 
-/// Entries in order. Readers take a lock per step, so that an iterator lives beside writers.
-#[derive(Default)]
-pub(crate) struct Memtable {
-    points: RwLock<Points>,
-    tombstones: RwLock<Tombstones>,
+impl Default for Memtable {
+    fn default() -> Self {
+        // Heights of nodes are nothing that keys could be chosen against: a list that is too flat or too high is only slower.
+        let points = Skiplist::new(Internal, 0).expect("there is memory for an empty list");
+        Memtable {
+            points: Arc::new(points),
+            writing: Mutex::default(),
+            tombstones: RwLock::default(),
+            tombstone_bytes: AtomicUsize::new(0),
+        }
+    }
 }
 
 impl Memtable {
     /// Adds a point entry.
     pub(crate) fn insert(&self, user_key: &[u8], sequence: SequenceNumber, kind: ValueType, value: &[u8]) {
-        let mut internal = Vec::with_capacity(user_key.len() + key::TRAILER_LEN);
+        let mut internal = self.writing.lock();
+        internal.clear();
         key::put_internal_key(&mut internal, user_key, sequence, kind);
-        let mut points = self.points.write();
-        points.len_bytes += internal.len() + value.len() + ENTRY_OVERHEAD;
-        points.entries.insert(Key(internal), value.into());
+        let mut writer = self.points.writer().expect("the lock admits one writer");
+        match writer.insert(&internal, value) {
+            // An internal key is given once; a log that says it twice says the same twice.
+            Ok(()) | Err(Error::Exists) => {}
+            Err(error) => panic!("a memtable cannot take an entry: {error}"),
+        }
     }
 
     /// Adds a range tombstone.
@@ -65,17 +75,17 @@ impl Memtable {
         let mut tombstones = self.tombstones.write();
         tombstones.all.push(RangeTombstone { begin: begin.to_vec(), end: end.to_vec(), sequence });
         tombstones.fragments = None;
-        self.points.write().len_bytes += begin.len() + end.len() + ENTRY_OVERHEAD;
+        self.tombstone_bytes.fetch_add(begin.len() + end.len() + TOMBSTONE_OVERHEAD, Relaxed);
     }
 
     /// Bytes in memory, about.
     pub(crate) fn len_bytes(&self) -> usize {
-        self.points.read().len_bytes
+        if self.is_empty() { 0 } else { self.points.memory_used() + self.tombstone_bytes.load(Relaxed) }
     }
 
     /// Whether nothing was ever added.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len_bytes() == 0
+        self.points.is_empty() && self.tombstone_bytes.load(Relaxed) == 0
     }
 
     /// All range tombstones, for a flush.
@@ -95,83 +105,67 @@ impl Memtable {
 
     /// Visits the entries of one key, newest first from `seek_key` on, until `visit` returns false.
     pub(crate) fn get(&self, seek_key: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
-        let points = self.points.read();
         let user_key = key::user_key(seek_key);
-        for (Key(internal), value) in points.entries.range(Key(seek_key.to_vec())..) {
+        let mut iter = self.points.iter();
+        iter.seek(seek_key);
+        while let (Some(internal), Some(value)) = (iter.key(), iter.value()) {
             if key::user_key(internal) != user_key || !visit(internal, value) {
                 return;
             }
+            iter.next();
         }
     }
 }
 
 /// A walk over a memtable that may grow meanwhile.
-pub(crate) struct MemtableIter {
-    memtable: Arc<Memtable>,
-    at: Option<(Key, Arc<[u8]>)>,
-}
+pub(crate) struct MemtableIter(OwnedIter<Internal>);
 
 impl MemtableIter {
-    pub(crate) const fn new(memtable: Arc<Memtable>) -> Self {
-        MemtableIter { memtable, at: None }
-    }
-
-    fn first_in(&mut self, from: Bound<Key>) {
-        let points = self.memtable.points.read();
-        self.at = points.entries.range((from, Bound::Unbounded)).next().map(|(k, v)| (k.clone(), v.clone()));
-    }
-
-    fn last_in(&mut self, to: Bound<Key>) {
-        let points = self.memtable.points.read();
-        self.at =
-            points.entries.range((Bound::Unbounded, to)).next_back().map(|(k, v)| (k.clone(), v.clone()));
+    pub(crate) fn new(memtable: &Memtable) -> Self {
+        MemtableIter(OwnedIter::new(memtable.points.clone()))
     }
 }
 
 impl InternalIterator for MemtableIter {
     fn valid(&self) -> bool {
-        self.at.is_some()
+        self.0.is_valid()
     }
 
     fn key(&self) -> &[u8] {
-        self.at.as_ref().map_or(&[], |(k, _)| &k.0)
+        self.0.key().unwrap_or_default()
     }
 
     fn value(&self) -> &[u8] {
-        self.at.as_ref().map_or(&[], |(_, v)| v)
+        self.0.value().unwrap_or_default()
     }
 
     fn seek_to_first(&mut self) -> Result<(), ReadError> {
-        self.first_in(Bound::Unbounded);
+        self.0.seek_to_first();
         Ok(())
     }
 
     fn seek_to_last(&mut self) -> Result<(), ReadError> {
-        self.last_in(Bound::Unbounded);
+        self.0.seek_to_last();
         Ok(())
     }
 
     fn seek(&mut self, target: &[u8]) -> Result<(), ReadError> {
-        self.first_in(Bound::Included(Key(target.to_vec())));
+        self.0.seek(target);
         Ok(())
     }
 
     fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError> {
-        self.last_in(Bound::Included(Key(target.to_vec())));
+        self.0.seek_for_prev(target);
         Ok(())
     }
 
     fn next(&mut self) -> Result<(), ReadError> {
-        if let Some((key, _)) = self.at.take() {
-            self.first_in(Bound::Excluded(key));
-        }
+        self.0.next();
         Ok(())
     }
 
     fn prev(&mut self) -> Result<(), ReadError> {
-        if let Some((key, _)) = self.at.take() {
-            self.last_in(Bound::Excluded(key));
-        }
+        self.0.prev();
         Ok(())
     }
 }

@@ -130,7 +130,7 @@ impl FamilyView {
         newest: SequenceNumber,
     ) -> DbIter {
         let mut children: Vec<Child> =
-            self.memtables().map(|m| Child::Memtable(MemtableIter::new(m.clone()))).collect();
+            self.memtables().map(|m| Child::Memtable(MemtableIter::new(m))).collect();
         let mut tombstones: Vec<_> = self.memtables().map(|m| m.fragments()).collect();
         for level in 0..LEVELS {
             for table in self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number)) {

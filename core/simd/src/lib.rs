@@ -8,3 +8,5 @@ pub mod crc64_nvme;
 pub mod fold;
 #[cfg(test)]
 mod judge;
+pub mod prefetch;
+pub mod xxh3;

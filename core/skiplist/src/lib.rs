@@ -5,6 +5,7 @@ extern crate alloc;
 mod arena;
 
 use alloc::alloc::Layout;
+use alloc::sync::Arc;
 use arena::Arena;
 use core::cell::UnsafeCell;
 use core::cmp::Ordering as Cmp;
@@ -73,6 +74,8 @@ type Node = *mut u8;
 
 struct State {
     arena: Arena,
+    /// Values lie apart, so that nodes are small and a search walks through less memory.
+    values: Arena,
     /// The last node of each level at or before the last inserted node.
     splice: [Node; HEIGHT_MAX],
     random: u64,
@@ -99,7 +102,7 @@ impl<O: Order> Skiplist<O> {
     /// An empty list; `seed` draws the heights of nodes. Fails only for want of memory.
     pub fn new(order: O, seed: u64) -> Result<Self, Error> {
         let mut arena = Arena::new();
-        let head = make_node(&mut arena, HEIGHT_MAX, 0, b"", b"")?;
+        let head = make_node(&mut arena, HEIGHT_MAX, 0, b"", null_mut())?;
         let (used, reserved) = (arena.used(), arena.reserved());
         Ok(Self {
             order,
@@ -108,7 +111,12 @@ impl<O: Order> Skiplist<O> {
             len: AtomicUsize::new(0),
             memory_used: AtomicUsize::new(used),
             memory_reserved: AtomicUsize::new(reserved),
-            state: UnsafeCell::new(State { arena, splice: [head; HEIGHT_MAX], random: seed }),
+            state: UnsafeCell::new(State {
+                arena,
+                values: Arena::new(),
+                splice: [head; HEIGHT_MAX],
+                random: seed,
+            }),
         })
     }
 
@@ -163,8 +171,12 @@ impl<O: Order> Skiplist<O> {
         let (mut at, mut bound) = (self.head, null_mut());
         for level in (0..HEIGHT_MAX).rev() {
             loop {
-                // SAFETY: `at` is the head or was reached at this level or above, so it has this link.
-                let next = unsafe { next(at, level) };
+                // SAFETY: `at` is the head or was reached at this level or above, so it has this link and those below.
+                let next = unsafe {
+                    // Where the walk goes if this step does not: its way to the CPU overlaps the comparison's.
+                    prefetch(next(at, level.saturating_sub(1)));
+                    next(at, level)
+                };
                 if next.is_null() || next == bound {
                     break;
                 }
@@ -204,6 +216,7 @@ impl<O: Order> Writer<'_, O> {
             return Err(Error::Exists);
         }
         let height = draw_height(&mut state.random);
+        let value = store_value(&mut state.values, value)?;
         let node = make_node(&mut state.arena, height, prefix, key, value)?;
         for (level, prev) in splice.iter_mut().enumerate().take(height) {
             // SAFETY: `prev` has a link at `level` (it was reached there), as `node` does below `height`; the node
@@ -215,8 +228,8 @@ impl<O: Order> Writer<'_, O> {
             *prev = node;
         }
         state.splice = splice;
-        list.memory_used.store(state.arena.used(), Ordering::Relaxed);
-        list.memory_reserved.store(state.arena.reserved(), Ordering::Relaxed);
+        list.memory_used.store(state.arena.used() + state.values.used(), Ordering::Relaxed);
+        list.memory_reserved.store(state.arena.reserved() + state.values.reserved(), Ordering::Relaxed);
         list.len.fetch_add(1, Ordering::Release);
         Ok(())
     }
@@ -329,6 +342,78 @@ impl<'a, O: Order> Iter<'a, O> {
 // SAFETY: a cursor reads as `&Skiplist` does; its node lives as long as that borrow.
 unsafe impl<O: Sync> Send for Iter<'_, O> {}
 
+/// A cursor that keeps its list alive.
+pub struct OwnedIter<O> {
+    list: Arc<Skiplist<O>>,
+    at: Node,
+}
+
+impl<O: Order> OwnedIter<O> {
+    /// A cursor that stands nowhere yet.
+    pub fn new(list: Arc<Skiplist<O>>) -> Self {
+        Self { list, at: null_mut() }
+    }
+
+    /// Whether the cursor stands on an entry.
+    pub fn is_valid(&self) -> bool {
+        !self.at.is_null()
+    }
+
+    /// The entry's key.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.iter().key()
+    }
+
+    /// The entry's value.
+    pub fn value(&self) -> Option<&[u8]> {
+        self.iter().value()
+    }
+
+    /// Moves to the first entry.
+    pub fn seek_to_first(&mut self) {
+        self.step(|iter| iter.seek_to_first());
+    }
+
+    /// Moves to the last entry.
+    pub fn seek_to_last(&mut self) {
+        self.step(|iter| iter.seek_to_last());
+    }
+
+    /// Moves to the first entry at or after `key`.
+    pub fn seek(&mut self, key: &[u8]) {
+        self.step(|iter| iter.seek(key));
+    }
+
+    /// Moves to the last entry at or before `key`.
+    pub fn seek_for_prev(&mut self, key: &[u8]) {
+        self.step(|iter| iter.seek_for_prev(key));
+    }
+
+    /// Moves forward, as [`Iter::next`].
+    #[allow(clippy::should_implement_trait, reason = "a cursor moves both ways and is not an Iterator")]
+    pub fn next(&mut self) {
+        self.step(|iter| iter.next());
+    }
+
+    /// Moves backward, as [`Iter::prev`].
+    pub fn prev(&mut self) {
+        self.step(|iter| iter.prev());
+    }
+
+    fn iter(&self) -> Iter<'_, O> {
+        Iter { list: &self.list, at: self.at }
+    }
+
+    fn step(&mut self, step: impl FnOnce(&mut Iter<'_, O>)) {
+        let mut iter = self.iter();
+        step(&mut iter);
+        self.at = iter.at;
+    }
+}
+
+// SAFETY: a cursor reads as `&Skiplist` does, and its node lives as long as the list, which it holds.
+unsafe impl<O: Send + Sync> Send for OwnedIter<O> {}
+
 fn draw_height(random: &mut u64) -> usize {
     // SplitMix64 (Steele, Lea, Flood 2014): two bits a level give a branching of four.
     *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -339,22 +424,37 @@ fn draw_height(random: &mut u64) -> usize {
     (1 + x.trailing_zeros() as usize / 2).min(HEIGHT_MAX)
 }
 
-fn make_node(arena: &mut Arena, height: usize, prefix: u64, key: &[u8], value: &[u8]) -> Result<Node, Error> {
-    let key_len = u32::try_from(key.len()).map_err(|_| Error::TooLong)?;
-    let value_len = u32::try_from(value.len()).map_err(|_| Error::TooLong)?;
-    let keys_at = LINKS_AT + height * size_of::<Node>();
-    let len =
-        keys_at.checked_add(key.len()).and_then(|n| n.checked_add(value.len())).ok_or(Error::TooLong)?;
-    let node = arena.take(len)?;
-    // SAFETY: `take` gave `len` writable bytes aligned to 8 that nobody else knows; every field below lies within
-    // them at its own alignment, and `key` and `value` are other memory.
+/// Copies a value behind its length.
+fn store_value(arena: &mut Arena, value: &[u8]) -> Result<*mut u8, Error> {
+    let len = u32::try_from(value.len()).map_err(|_| Error::TooLong)?;
+    let at = arena.take(value.len().checked_add(VALUE_AT).ok_or(Error::TooLong)?)?;
+    // SAFETY: `take` gave so many writable bytes aligned to 8 that nobody else knows, and `value` is other memory.
     unsafe {
-        node.cast::<Header>().write(Header { prefix, keys_at: keys_at as u32, key_len, value_len });
+        at.cast::<u32>().write(len);
+        at.add(VALUE_AT).copy_from_nonoverlapping(value.as_ptr(), value.len());
+    }
+    Ok(at)
+}
+
+/// `value` is what [`store_value`] gave, or null for the head.
+fn make_node(
+    arena: &mut Arena,
+    height: usize,
+    prefix: u64,
+    key: &[u8],
+    value: *mut u8,
+) -> Result<Node, Error> {
+    let key_len = u32::try_from(key.len()).map_err(|_| Error::TooLong)?;
+    let keys_at = LINKS_AT + height * size_of::<Node>();
+    let node = arena.take(keys_at.checked_add(key.len()).ok_or(Error::TooLong)?)?;
+    // SAFETY: `take` gave so many writable bytes aligned to 8 that nobody else knows; every field below lies within
+    // them at its own alignment, and `key` is other memory.
+    unsafe {
+        node.cast::<Header>().write(Header { prefix, value, keys_at: keys_at as u32, key_len });
         for level in 0..height {
             node.add(LINKS_AT).cast::<AtomicPtr<u8>>().add(level).write(AtomicPtr::new(null_mut()));
         }
         node.add(keys_at).copy_from_nonoverlapping(key.as_ptr(), key.len());
-        node.add(keys_at + key.len()).copy_from_nonoverlapping(value.as_ptr(), value.len());
     }
     Ok(node)
 }
@@ -362,9 +462,9 @@ fn make_node(arena: &mut Arena, height: usize, prefix: u64, key: &[u8], value: &
 #[repr(C)]
 struct Header {
     prefix: u64,
+    value: *mut u8,
     keys_at: u32,
     key_len: u32,
-    value_len: u32,
 }
 
 /// # Safety
@@ -379,6 +479,17 @@ unsafe fn link<'a>(node: Node, level: usize) -> &'a AtomicPtr<u8> {
 unsafe fn next(node: Node, level: usize) -> Node {
     // SAFETY: the caller's promise.
     unsafe { link(node, level).load(Ordering::Acquire) }
+}
+
+/// Asks for the first two lines of a node: header, links and, of most, the key.
+#[inline(always)]
+fn prefetch(node: Node) {
+    // SAFETY: the instruction reads nothing that a program can see and never faults, whatever the address.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    unsafe {
+        core::arch::asm!("prefetcht0 [{0}]", "prefetcht0 [{0} + 64]", in(reg) node, options(nostack, preserves_flags, readonly));
+    }
+    let _ = node;
 }
 
 /// # Safety
@@ -399,16 +510,17 @@ unsafe fn key_of<'a>(node: Node) -> &'a [u8] {
 }
 
 /// # Safety
-/// As [`key_of`].
+/// As [`key_of`], and `node` is not the head.
 unsafe fn value_of<'a>(node: Node) -> &'a [u8] {
-    // SAFETY: as in `key_of`; the value lies behind the key.
+    // SAFETY: a node that is not the head has what `store_value` gave; it never changes and goes with the list, as the node does.
     unsafe {
-        let head = &*node.cast::<Header>();
-        let at = head.keys_at as usize + head.key_len as usize;
-        core::slice::from_raw_parts(node.add(at), head.value_len as usize)
+        let value = (*node.cast::<Header>()).value;
+        core::slice::from_raw_parts(value.add(VALUE_AT), *value.cast::<u32>() as usize)
     }
 }
 
 /// Levels: a branching of four over twelve levels keeps 16 M entries at a few steps a level.
 const HEIGHT_MAX: usize = 12;
 const LINKS_AT: usize = Layout::new::<Header>().size();
+/// Bytes of the length before a value.
+const VALUE_AT: usize = size_of::<u32>();

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::builder::common_prefix_len;
 use super::{Entry, Layout};
 use crate::error::{Damage, Part, ReadError};
 use crate::key;
@@ -115,6 +116,17 @@ impl BlockCursor {
         Ok(())
     }
 
+    /// To the first entry with an internal key ≥ `target`: [`BlockCursor::seek`] in the order of internal keys, in fewer steps.
+    pub fn seek_internal(&mut self, block: &[u8], target: &[u8]) -> Result<(), ReadError> {
+        self.invalidate();
+        if self.layout.restart_count() == 0 {
+            return Ok(());
+        }
+        let interval =
+            self.last_restart(|c, i| Ok(key::compare(c.restart_key(block, i)?, target) == Ordering::Less))?;
+        self.seek_in_interval(block, interval, target)
+    }
+
     /// To the first entry of a restart interval or behind it with an internal key ≥ `target`, as a hash index promises.
     pub(crate) fn seek_in_interval(
         &mut self,
@@ -125,8 +137,30 @@ impl BlockCursor {
         self.invalidate();
         self.go_to_restart(block, interval)?;
         while self.valid() && key::compare(&self.key, target) == Ordering::Less {
+            if let Some(at) = mismatch(key::user_key(&self.key), key::user_key(target)) {
+                self.pass(block, at)?;
+            }
             self.step(block)?;
         }
+        Ok(())
+    }
+
+    /// Passes over entries that are below a target because this one is: its user key differs from the target's at byte `mismatch_at`, and
+    /// they share more bytes with it than that. (In a sorted block those bytes are of the user key.)
+    #[inline]
+    fn pass(&mut self, block: &[u8], mismatch_at: usize) -> Result<(), ReadError> {
+        let entries = block.get(..self.layout.entries_len()).unwrap_or_default();
+        let (mut end, mut key_len) = (self.end, self.key.len());
+        while end < entries.len() {
+            let entry = Entry::decode(entries, end).filter(|e| e.shared <= key_len);
+            let entry = entry.ok_or_else(|| self.damaged(end))?;
+            if entry.shared <= mismatch_at {
+                break;
+            }
+            key_len = entry.shared + (entry.value_at - entry.suffix_at);
+            end = entry.end;
+        }
+        self.end = end;
         Ok(())
     }
 
@@ -203,4 +237,11 @@ impl BlockCursor {
         let max = self.layout.entries_len() as u64;
         ReadError::corrupt(self.part, at as u64, Damage::Range { found: at as u64, max })
     }
+}
+
+/// Where two keys differ first; `None` if one begins with the other.
+#[inline]
+fn mismatch(a: &[u8], b: &[u8]) -> Option<usize> {
+    let at = common_prefix_len(a, b);
+    (at < a.len() && at < b.len()).then_some(at)
 }

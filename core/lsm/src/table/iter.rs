@@ -4,7 +4,7 @@ use core::ops::Deref;
 
 use dolmen_base::block::{Block, BlockSource, ReadMode};
 
-use super::reader::Table;
+use super::reader::{Table, prefetch_block};
 use super::walk::{BlockWalk, Miss};
 use crate::block::{BlockCursor, Layout};
 use crate::error::{Damage, Part, ReadError};
@@ -112,7 +112,10 @@ impl<T: Deref<Target = Table>, S: BlockSource<ReadError>> TableIter<T, S> {
     fn try_seek(&mut self, target: &[u8]) -> Result<(), Miss> {
         self.walk.seek(&self.table, &self.source, self.mode, target)?;
         self.load()?;
-        self.in_block(|cursor, block| cursor.seek(block, target, key::compare))?;
+        self.in_block(|cursor, block| {
+            prefetch_block(block);
+            cursor.seek_internal(block, target)
+        })?;
         self.roll_forward()
     }
 
