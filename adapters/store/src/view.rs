@@ -10,7 +10,6 @@ use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
 use dolmen_lsm::merging::Merging;
-use dolmen_lsm::range_del::Fragments;
 use dolmen_lsm::table::{Table, TableIter};
 use dolmen_lsm::version::Version;
 use dolmen_lsm::visible;
@@ -139,7 +138,6 @@ impl FamilyView {
                 tombstones.push(table.fragments.clone());
             }
         }
-        tombstones.retain(|f: &Arc<Fragments>| !f.is_empty());
         let options = visible::ReadOptions {
             sequence: options.sequence.unwrap_or(newest),
             lower: options.lower_bound,
@@ -147,7 +145,7 @@ impl FamilyView {
             operator: self.options.merge_operator.clone(),
         };
         DbIter {
-            iter: visible::DbIter::new(Merging::new(children), tombstones, options),
+            iter: visible::DbIter::new(Merging::new(children), tombstones.into_iter().enumerate(), options),
             family: self.family.clone(),
             _view: self.clone(),
         }

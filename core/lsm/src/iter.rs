@@ -27,6 +27,11 @@ pub trait InternalIterator {
     fn next(&mut self) -> Result<(), ReadError>;
     /// To the entry before; only while valid.
     fn prev(&mut self) -> Result<(), ReadError>;
+    /// A merge moves its sources behind number `source` that have not reached `target`, in the direction of the walk, there; the caller knows
+    /// that what they have before is hidden. The walk may stand on another entry then. Any other walk stays.
+    fn skip_behind(&mut self, _source: usize, _target: &[u8]) -> Result<(), ReadError> {
+        Ok(())
+    }
 }
 
 impl<I: InternalIterator + ?Sized> InternalIterator for Box<I> {
@@ -56,5 +61,8 @@ impl<I: InternalIterator + ?Sized> InternalIterator for Box<I> {
     }
     fn prev(&mut self) -> Result<(), ReadError> {
         (**self).prev()
+    }
+    fn skip_behind(&mut self, source: usize, target: &[u8]) -> Result<(), ReadError> {
+        (**self).skip_behind(source, target)
     }
 }

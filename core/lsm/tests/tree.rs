@@ -75,6 +75,38 @@ fn maintain(tree: &mut Tree, rng: &mut Rng) {
     }
 }
 
+/// A walk that turns and seeks at any place.
+fn wander(tree: &Tree, rng: &mut Rng) {
+    let sequences: Vec<_> = tree.snapshots.iter().copied().chain([tree.newest()]).collect();
+    let sequence = sequences[rng.below(sequences.len() as u64) as usize];
+    let expected = tree.history.visible(sequence, tree.operator.as_deref()).unwrap();
+    let (mut iter, mut at) = (tree.iter(sequence), None);
+    for _ in 0..40 {
+        match rng.below(8) {
+            0 => {
+                let key = random_key(rng);
+                iter.seek(&key).unwrap();
+                at = Some(expected.partition_point(|e| e.0 < key)).filter(|&i| i < expected.len());
+            }
+            1 => {
+                let key = random_key(rng);
+                iter.seek_for_prev(&key).unwrap();
+                at = expected.partition_point(|e| e.0 <= key).checked_sub(1);
+            }
+            2..5 => {
+                iter.next().unwrap();
+                at = at.map(|i| i + 1).filter(|&i| i < expected.len());
+            }
+            _ => {
+                iter.prev().unwrap();
+                at = at.and_then(|i: usize| i.checked_sub(1));
+            }
+        }
+        let here = iter.valid().then(|| (iter.key(), iter.value()));
+        assert_eq!(here, at.map(|i| (expected[i].0.as_slice(), expected[i].1.as_slice())));
+    }
+}
+
 #[test]
 fn a_hundred_thousand_writes_are_read_as_the_twin_reads_them() {
     let mut rng = Rng::new(21);
@@ -93,6 +125,7 @@ fn a_hundred_thousand_writes_are_read_as_the_twin_reads_them() {
             maintain(&mut tree, &mut rng);
             let keys: Vec<_> = (0..8).map(|_| random_key(&mut rng)).collect();
             tree.check(&keys);
+            wander(&tree, &mut rng);
         }
         writes += tree.sequence;
         (moves, compactions) = (moves + tree.moves, compactions + tree.compactions);
@@ -142,6 +175,30 @@ fn lsm_01_a_refreshed_walk_does_not_see_what_a_range_delete_took() {
         assert_eq!(keys(&tree, tree.newest()), only("p1"), "stage {stage}");
         assert_eq!(keys(&tree, before), only("p1"), "stage {stage}");
     }
+}
+
+#[test]
+fn a_walk_does_not_read_what_a_range_delete_took() {
+    let mut tree = Tree::default();
+    for i in 0..5_000 {
+        tree.write(ValueType::Value, format!("{i:05}").as_bytes(), b"v");
+    }
+    tree.flush();
+    tree.compact_range(None, None);
+    let before = tree.newest();
+    tree.write(ValueType::RangeDeletion, b"00010", b"04990");
+    tree.write(ValueType::Value, b"02000", b"later");
+    for is_flushed in [false, true] {
+        if is_flushed {
+            tree.flush();
+        }
+        tree.opened.set(0);
+        let [forward, backward] = keys(&tree, tree.newest());
+        assert_eq!((forward.len(), backward.len()), (21, 21));
+        assert!(tree.opened.get() < 20, "{} tables opened", tree.opened.get());
+        assert_eq!(keys(&tree, before)[0].len(), 5_000);
+    }
+    assert!(tree.files().count() > 40);
 }
 
 /// `sst_dump` of Debian's rocksdb-tools; `None` if it is not installed.

@@ -1,5 +1,6 @@
 //! A tree in memory: writes, flushes and compactions as the engine asks for them, and every way of reading.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ pub struct Tree {
     pub version: Arc<Version>,
     pub moves: usize,
     pub compactions: usize,
+    /// Tables of sorted levels that walks opened.
+    pub opened: Cell<usize>,
     points: Vec<Pair>,
     tombstones: Vec<RangeTombstone>,
     tables: BTreeMap<FileNumber, (Arc<Table>, Bytes)>,
@@ -199,22 +202,27 @@ impl Tree {
         })
     }
 
-    /// The range tombstones of every source, newest first.
-    fn fragments(&self) -> Vec<Arc<Fragments>> {
-        let of_table = |f: &Arc<NewFile>| Arc::new(self.tables[&f.number].0.fragments().clone());
-        let memtable = Arc::new(Fragments::new(&self.tombstones));
-        std::iter::once(memtable).chain(self.version.files().map(of_table)).collect()
-    }
-
     pub fn iter(&self, sequence: SequenceNumber) -> Iter<'_> {
+        let fragments = |f: &Arc<NewFile>| self.tables[&f.number].0.fragments();
         let list: Box<dyn InternalIterator> = Box::new(List { entries: self.points.clone(), at: None });
         let mut children: Vec<Box<dyn InternalIterator + '_>> = vec![list];
-        children.extend(self.version.level(0).iter().map(|f| open(&self.tables, f)));
-        for number in 1..LEVEL_COUNT {
-            children.push(sorted(&self.tables, Level { version: self.version.clone(), number }));
+        let mut tombstones = vec![Fragments::new(&self.tombstones)];
+        for file in self.version.level(0) {
+            children.push(open(&self.tables, file));
+            tombstones.push(fragments(file).clone());
         }
+        for number in 1..LEVEL_COUNT {
+            tombstones.push(Fragments::joined(self.version.level(number).iter().map(fragments)));
+            let level = Level { version: self.version.clone(), number };
+            let opener = |file: &NewFile| {
+                self.opened.set(self.opened.get() + 1);
+                Ok(open(&self.tables, file))
+            };
+            children.push(Box::new(LevelIter::new(level, opener)));
+        }
+        let tombstones = tombstones.into_iter().map(Arc::new).enumerate();
         let options = ReadOptions { sequence, operator: self.operator.clone(), ..ReadOptions::default() };
-        DbIter::new(Merging::new(children), self.fragments(), options)
+        DbIter::new(Merging::new(children), tombstones, options)
     }
 
     pub fn get(&self, key: &[u8], sequence: SequenceNumber) -> Option<Vec<u8>> {
