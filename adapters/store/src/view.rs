@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dolmen_base::NoTrace;
 use dolmen_base::block::ReadMode;
-use dolmen_base::{NoTrace, io::FileNumber};
+use dolmen_base::io::{FileNumber, IoError};
+use dolmen_lsm::edit::NewFile;
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
+use dolmen_lsm::level::{self, Level, LevelIter};
 use dolmen_lsm::memtable::{Memtable, MemtableIter};
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::range_del::Fragments;
@@ -132,14 +135,24 @@ impl FamilyView {
         let mut children: Vec<Child> =
             self.memtables().map(|m| Child::Memtable(MemtableIter::new(m))).collect();
         let mut tombstones: Vec<_> = self.memtables().flat_map(|m| m.fragments()).collect();
-        for level in 0..LEVELS {
-            for table in self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number)) {
-                let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);
-                children.push(Child::Table(Box::new(iter)));
-                tombstones.push(table.fragments.clone());
-            }
+        let tables =
+            |level| self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number));
+        for table in tables(0) {
+            let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);
+            children.push(Child::Table(Box::new(iter)));
+            tombstones.push(table.fragments.clone());
         }
-        tombstones.retain(|f: &Arc<Fragments>| !f.is_empty());
+        for number in (1..LEVELS).filter(|&level| !self.version.level(level).is_empty()) {
+            let level = Level { version: self.version.clone(), number };
+            let opener = Opener { tables: self.tables.clone(), source: source.clone() };
+            children.push(Child::Level(Box::new(LevelIter::new(level, opener))));
+            let mut parts = tables(number).map(|table| &table.fragments).filter(|f| !f.is_empty());
+            tombstones.push(match (parts.next(), parts.next()) {
+                (None, _) => Arc::default(),
+                (Some(only), None) => only.clone(),
+                _ => Arc::new(Fragments::joined(tables(number).map(|table| &*table.fragments))),
+            });
+        }
         let options = visible::ReadOptions {
             sequence: options.sequence.unwrap_or(newest),
             lower: options.lower_bound,
@@ -147,7 +160,7 @@ impl FamilyView {
             operator: self.options.merge_operator.clone(),
         };
         DbIter {
-            iter: visible::DbIter::new(Merging::new(children), tombstones, options),
+            iter: visible::DbIter::new(Merging::new(children), tombstones.into_iter().enumerate(), options),
             family: self.family.clone(),
             _view: self.clone(),
         }
@@ -165,6 +178,23 @@ fn fold(lookup: &mut Lookup, failed: &mut Option<ReadError>, key: &[u8], value: 
 enum Child {
     Memtable(MemtableIter),
     Table(Box<TableIter<Arc<Table>, Arc<Source>>>),
+    Level(Box<LevelIter<Level, Opener>>),
+}
+
+/// Begins walks over the tables of a version.
+struct Opener {
+    tables: Arc<BTreeMap<FileNumber, Arc<OpenTable>>>,
+    source: Arc<Source>,
+}
+
+impl level::OpenTable for Opener {
+    type Iter = TableIter<Arc<Table>, Arc<Source>>;
+
+    fn open(&self, file: &NewFile) -> Result<Self::Iter, ReadError> {
+        let missing = ReadError::Io { file: file.number, at: 0, error: IoError::NotFound };
+        let table = self.tables.get(&file.number).ok_or(missing)?;
+        Ok(TableIter::new(table.table.clone(), self.source.clone(), ReadMode::MayBlock))
+    }
 }
 
 macro_rules! each {
@@ -172,6 +202,7 @@ macro_rules! each {
         match $self {
             Child::Memtable($iter) => $call,
             Child::Table($iter) => $call,
+            Child::Level($iter) => $call,
         }
     };
 }

@@ -2,9 +2,10 @@
 //!
 //! Snapshots cut the history of a key into stripes; all readers of a stripe see its newest state, so within a stripe
 //!
-//! 1. what lies under a newer value or tombstone, or under a range tombstone of the stripe, goes;
+//! 1. what lies under a newer value or tombstone, or under a range tombstone of the stripe, goes, but for a single deletion under a value:
+//!    it may hide an older value, which must not come back when the newer one meets a single deletion of its own;
 //! 2. merge operands become one value where what lies below them is known, else one operand if the operator can;
-//! 3. a single deletion goes together with the value that it meets, and stays under a value that may go so itself;
+//! 3. a single deletion goes together with the value that it meets;
 //! 4. in the oldest stripe, where no older table may hold the key, a tombstone goes, and where no older table holds any key
 //!    of the inputs, a value gets sequence number 0.
 //!
@@ -117,9 +118,9 @@ pub struct Collapse {
     /// Trailer of the last entry of `key`.
     last: u64,
     stripe: SequenceNumber,
-    /// Stripe of `key` whose newest state is known, and whether that is a value.
+    /// Stripe of `key` in which nothing more can matter, but for single deletions if a value settled it.
     settled: Option<SequenceNumber>,
-    under_value: bool,
+    settled_by_value: bool,
     waiting: Waiting,
     waiting_bytes: Vec<u8>,
     /// Entries of `key` that are decided: trailer and place of the value in `released_bytes`.
@@ -149,7 +150,7 @@ impl Collapse {
             last: 0,
             stripe: SEQUENCE_MAX,
             settled: None,
-            under_value: false,
+            settled_by_value: false,
             waiting: Waiting::Nothing,
             waiting_bytes: Vec::new(),
             released: Vec::new(),
@@ -168,7 +169,7 @@ impl Collapse {
             return Verdict::Drop;
         }
         if self.settled == Some(stripe) {
-            return self.pass_under(entry);
+            return self.meet_hidden(entry.sequence, entry.value_type);
         }
         if stripe != self.stripe {
             self.release(Base::Unknown);
@@ -177,26 +178,10 @@ impl Collapse {
         let covering = self.tombstones.covering(entry.user_key, stripe);
         if covering.is_some_and(|t| t > entry.sequence) {
             self.release(Base::Nothing);
-            self.settled = Some(stripe);
+            self.settle(false);
             return Verdict::Drop;
         }
         self.meet(entry.sequence, entry.value_type, value)
-    }
-
-    /// What lies under a newer entry of its stripe goes, but for a single deletion under a value: that value may yet go together with a single
-    /// deletion, and would uncover the value that this one deletes.
-    fn pass_under(&mut self, entry: InternalKey<'_>) -> Verdict {
-        match (entry.value_type, &self.waiting) {
-            (ValueType::SingleDeletion, _) if self.under_value => {
-                self.waiting = Waiting::SingleDeletion(entry.sequence);
-                Verdict::Hold
-            }
-            (ValueType::Value, Waiting::SingleDeletion(_)) => {
-                self.waiting = Waiting::Nothing;
-                Verdict::Drop
-            }
-            _ => Verdict::Drop,
-        }
     }
 
     fn meet(&mut self, sequence: SequenceNumber, value_type: ValueType, value: &[u8]) -> Verdict {
@@ -212,7 +197,7 @@ impl Collapse {
             // Not a legal use; the single deletion then is an ordinary one.
             (ValueType::Merge, Waiting::SingleDeletion(_)) => {
                 self.release(Base::Nothing);
-                self.settled = Some(self.stripe);
+                self.settle(false);
                 Verdict::Drop
             }
             (ValueType::Merge, waiting) => {
@@ -226,14 +211,14 @@ impl Collapse {
                 Verdict::Hold
             }
             (ValueType::Value, _) => {
-                (self.settled, self.under_value) = (Some(self.stripe), true);
+                self.settle(true);
                 if self.release(Base::Value(value)) {
                     return Verdict::Drop;
                 }
                 Verdict::Keep(self.value_trailer(sequence))
             }
             (ValueType::Deletion | ValueType::SingleDeletion | ValueType::RangeDeletion, _) => {
-                self.settled = Some(self.stripe);
+                self.settle(false);
                 if matches!(self.waiting, Waiting::SingleDeletion(_)) {
                     self.waiting = Waiting::Nothing;
                 }
@@ -245,12 +230,31 @@ impl Collapse {
         }
     }
 
+    /// An entry of a stripe that is settled: it goes, but a single deletion stays until it meets its value.
+    fn meet_hidden(&mut self, sequence: SequenceNumber, value_type: ValueType) -> Verdict {
+        match value_type {
+            ValueType::SingleDeletion if self.settled_by_value => {
+                self.waiting = Waiting::SingleDeletion(sequence);
+                Verdict::Hold
+            }
+            ValueType::Value => {
+                self.waiting = Waiting::Nothing;
+                Verdict::Drop
+            }
+            _ => Verdict::Drop,
+        }
+    }
+
+    fn settle(&mut self, by_value: bool) {
+        (self.settled, self.settled_by_value) = (Some(self.stripe), by_value);
+    }
+
     /// Begins the entries of the next user key. Call [`Collapse::end`] first.
     pub fn begin(&mut self, user_key: &[u8]) {
         let key = self.key.get_or_insert_default();
         key.clear();
         key.extend_from_slice(user_key);
-        (self.last, self.settled, self.under_value, self.key_is_older) = (u64::MAX, None, false, None);
+        (self.last, self.settled, self.key_is_older) = (u64::MAX, None, None);
     }
 
     /// Ends the present key: what is held is released.

@@ -1,5 +1,7 @@
 //! The walk over internal keys that memtables, tables, levels and merges all offer.
 
+use alloc::boxed::Box;
+
 use crate::error::ReadError;
 
 /// An ordered walk over internal keys, in both directions.
@@ -25,4 +27,42 @@ pub trait InternalIterator {
     fn next(&mut self) -> Result<(), ReadError>;
     /// To the entry before; only while valid.
     fn prev(&mut self) -> Result<(), ReadError>;
+    /// A merge moves its sources behind number `source` that have not reached `target`, in the direction of the walk, there; the caller knows
+    /// that what they have before is hidden. The walk may stand on another entry then. Any other walk stays.
+    fn skip_behind(&mut self, _source: usize, _target: &[u8]) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+
+impl<I: InternalIterator + ?Sized> InternalIterator for Box<I> {
+    fn valid(&self) -> bool {
+        (**self).valid()
+    }
+    fn key(&self) -> &[u8] {
+        (**self).key()
+    }
+    fn value(&self) -> &[u8] {
+        (**self).value()
+    }
+    fn seek_to_first(&mut self) -> Result<(), ReadError> {
+        (**self).seek_to_first()
+    }
+    fn seek_to_last(&mut self) -> Result<(), ReadError> {
+        (**self).seek_to_last()
+    }
+    fn seek(&mut self, target: &[u8]) -> Result<(), ReadError> {
+        (**self).seek(target)
+    }
+    fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError> {
+        (**self).seek_for_prev(target)
+    }
+    fn next(&mut self) -> Result<(), ReadError> {
+        (**self).next()
+    }
+    fn prev(&mut self) -> Result<(), ReadError> {
+        (**self).prev()
+    }
+    fn skip_behind(&mut self, source: usize, target: &[u8]) -> Result<(), ReadError> {
+        (**self).skip_behind(source, target)
+    }
 }

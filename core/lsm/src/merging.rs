@@ -92,6 +92,16 @@ impl<I: InternalIterator> Merging<I> {
         Ok(())
     }
 
+    /// Moves one child towards `target`, unless it is there already.
+    fn catch_up(direction: Direction, iter: &mut I, target: &[u8]) -> Result<(), ReadError> {
+        let order = if iter.valid() { compare(iter.key(), target) } else { Ordering::Equal };
+        match (direction, order) {
+            (Direction::Forward, Ordering::Less) => iter.seek(target),
+            (Direction::Backward, Ordering::Greater) => iter.seek_for_prev(target),
+            _ => Ok(()),
+        }
+    }
+
     /// Places all children around the current entry for the other direction; the current child stays.
     fn turn(&mut self, direction: Direction) -> Result<(), ReadError> {
         let Some(&current) = self.heap.first() else { return Ok(()) };
@@ -191,5 +201,13 @@ impl<I: InternalIterator> InternalIterator for Merging<I> {
 
     fn prev(&mut self) -> Result<(), ReadError> {
         self.advance(Direction::Backward)
+    }
+
+    fn skip_behind(&mut self, source: usize, target: &[u8]) -> Result<(), ReadError> {
+        let direction = self.direction;
+        self.position(direction, |index, iter| match index > source {
+            true => Self::catch_up(direction, iter, target),
+            false => Ok(()),
+        })
     }
 }

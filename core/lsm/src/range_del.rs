@@ -51,7 +51,7 @@ type Open = BTreeMap<SequenceNumber, u32>;
 /// Range tombstones cut so that no two fragments overlap; immutable, ordered by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fragments {
-    /// Bounds of the fragments, ascending, every distinct key once.
+    /// Bounds of the fragments, ascending.
     bounds: Vec<Vec<u8>>,
     pieces: Vec<Piece>,
     sequences: Vec<SequenceNumber>,
@@ -157,6 +157,24 @@ impl Fragments {
                 sequence_count: count,
             });
         }
+    }
+
+    /// Those of several tables of a sorted level, in its order, each within its table's bounds, as one.
+    pub fn joined<'a>(tables: impl IntoIterator<Item = &'a Fragments>) -> Self {
+        let mut out = Fragments::default();
+        for table in tables {
+            let (bound_count, sequence_count) = (out.bounds.len() as u32, out.sequences.len() as u32);
+            debug_assert!(out.bounds.last() <= table.bounds.first() || table.is_empty());
+            out.bounds.extend_from_slice(&table.bounds);
+            out.sequences.extend_from_slice(&table.sequences);
+            out.pieces.extend(table.pieces.iter().map(|p| Piece {
+                begin: p.begin + bound_count,
+                end: p.end + bound_count,
+                first_sequence: p.first_sequence + sequence_count,
+                ..*p
+            }));
+        }
+        out
     }
 
     /// Whether there is none.

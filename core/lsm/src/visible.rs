@@ -61,11 +61,66 @@ enum State {
     Before,
 }
 
+/// Whether an entry is deleted by a range tombstone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Covered {
+    No,
+    /// And the walk stands on it.
+    Here,
+    /// And the walk may stand elsewhere.
+    Left,
+}
+
+/// The range tombstones of one source of the walk.
+struct Cover {
+    source: usize,
+    fragments: Arc<Fragments>,
+    /// The fragment that the last key lies in or before.
+    at: usize,
+    /// The fragment whose range the sources behind this one have left.
+    left: Option<usize>,
+}
+
+impl Cover {
+    /// The newest visible tombstone over the key. A key near the last one costs no search.
+    fn covering(&mut self, user_key: &[u8], max: SequenceNumber) -> Option<SequenceNumber> {
+        let fragments = &self.fragments;
+        let ends_behind = |at: usize| fragments.get(at).is_none_or(|f| user_key < f.end);
+        let is_near = ends_behind(self.at) && (self.at == 0 || !ends_behind(self.at - 1));
+        if !is_near {
+            self.at = fragments.first_ending_after(user_key);
+        }
+        fragments.get(self.at).filter(|f| f.begin <= user_key)?.newest_at(max)
+    }
+}
+
+/// The range tombstones of all sources, newest source first.
+struct Covers {
+    list: Vec<Cover>,
+    /// The newest sequence number that is visible.
+    max: SequenceNumber,
+}
+
+impl Covers {
+    /// The newest source with a visible tombstone that deletes the entry.
+    fn over(&mut self, user_key: &[u8], sequence: SequenceNumber) -> Option<&mut Cover> {
+        let max = self.max;
+        self.list
+            .iter_mut()
+            .find_map(|c| c.covering(user_key, max).is_some_and(|newest| newest > sequence).then_some(c))
+    }
+
+    /// The sources have been placed anew.
+    fn forget_left(&mut self) {
+        self.list.iter_mut().for_each(|c| c.left = None);
+    }
+}
+
 /// The walk that users see.
 pub struct DbIter<I> {
     iter: I,
     options: ReadOptions,
-    tombstones: Vec<Arc<Fragments>>,
+    covers: Covers,
     state: State,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -75,13 +130,20 @@ pub struct DbIter<I> {
 }
 
 impl<I: InternalIterator> DbIter<I> {
-    /// Over `iter` (all sources of a family merged) and the range tombstones of the same sources. Those of a table must be
-    /// clipped to the table's bounds.
-    pub fn new(iter: I, tombstones: Vec<Arc<Fragments>>, options: ReadOptions) -> Self {
+    /// Over `iter` (all sources of a family merged, newest first) and the range tombstones of the same sources, each with the number of its
+    /// source in the merge. Those of a table must be clipped to the table's bounds.
+    pub fn new(
+        iter: I,
+        tombstones: impl IntoIterator<Item = (usize, Arc<Fragments>)>,
+        options: ReadOptions,
+    ) -> Self {
+        let cover = |(source, fragments)| Cover { source, fragments, at: 0, left: None };
+        let mut list: Vec<_> = tombstones.into_iter().filter(|(_, f)| !f.is_empty()).map(cover).collect();
+        list.sort_by_key(|c| c.source);
         DbIter {
             iter,
+            covers: Covers { list, max: options.sequence },
             options,
-            tombstones,
             state: State::Invalid,
             key: Vec::new(),
             value: Vec::new(),
@@ -124,7 +186,10 @@ impl<I: InternalIterator> DbIter<I> {
                 self.options.upper = Some(upper);
                 result?;
             }
-            None => self.iter.seek_to_last()?,
+            None => {
+                self.covers.forget_left();
+                self.iter.seek_to_last()?;
+            }
         }
         self.find_backward()
     }
@@ -135,7 +200,7 @@ impl<I: InternalIterator> DbIter<I> {
         let start = self.options.lower.as_deref().map_or(target, |lower| lower.max(target));
         self.seek_key.clear();
         key::put_seek_key(&mut self.seek_key, start, self.options.sequence);
-        self.iter.seek(&self.seek_key)?;
+        self.seek_walk()?;
         self.find_forward(false)
     }
 
@@ -149,6 +214,7 @@ impl<I: InternalIterator> DbIter<I> {
         self.seek_key.extend_from_slice(target);
         // Trailer 0 sorts behind every entry of the key.
         self.seek_key.extend_from_slice(&[0; key::TRAILER_LEN]);
+        self.covers.forget_left();
         self.iter.seek_for_prev(&self.seek_key)?;
         self.find_backward()
     }
@@ -163,7 +229,7 @@ impl<I: InternalIterator> DbIter<I> {
             State::Before => {
                 self.seek_key.clear();
                 key::put_seek_key(&mut self.seek_key, &self.key, self.options.sequence);
-                self.iter.seek(&self.seek_key)?;
+                self.seek_walk()?;
             }
         }
         self.find_forward(true)
@@ -188,15 +254,33 @@ impl<I: InternalIterator> DbIter<I> {
     fn walk_before(&mut self, user_key: &[u8]) -> Result<(), ReadError> {
         self.seek_key.clear();
         key::put_seek_key(&mut self.seek_key, user_key, SEQUENCE_MAX);
+        self.covers.forget_left();
         self.iter.seek_for_prev(&self.seek_key)
     }
 
-    /// Whether a visible range tombstone deletes the entry.
-    fn covered(&self, user_key: &[u8], sequence: SequenceNumber) -> bool {
-        let newer = |t: &Arc<Fragments>| {
-            t.covering(user_key, self.options.sequence).is_some_and(|newest| newest > sequence)
-        };
-        self.tombstones.iter().any(newer)
+    /// Places the walk at `seek_key`.
+    fn seek_walk(&mut self) -> Result<(), ReadError> {
+        self.covers.forget_left();
+        self.iter.seek(&self.seek_key)
+    }
+
+    /// Whether a visible range tombstone deletes an entry of `key`; then older sources leave the tombstone's range at once: they hold only what is
+    /// older than it. The walk may stand elsewhere then.
+    fn leave_if_covered(&mut self, sequence: SequenceNumber, is_forward: bool) -> Result<Covered, ReadError> {
+        let Some(cover) = self.covers.over(&self.key, sequence) else { return Ok(Covered::No) };
+        if cover.left == Some(cover.at) {
+            return Ok(Covered::Here);
+        }
+        cover.left = Some(cover.at);
+        let Some(fragment) = cover.fragments.get(cover.at) else { return Ok(Covered::Here) };
+        self.seek_key.clear();
+        key::put_seek_key(
+            &mut self.seek_key,
+            if is_forward { fragment.end } else { fragment.begin },
+            SEQUENCE_MAX,
+        );
+        self.iter.skip_behind(cover.source, &self.seek_key)?;
+        Ok(Covered::Left)
     }
 
     /// From the walk's place to the first key that shows; with `passing`, entries of the present `key` are passed over.
@@ -213,14 +297,15 @@ impl<I: InternalIterator> DbIter<I> {
                 self.key.clear();
                 self.key.extend_from_slice(entry.user_key);
                 (passing, passed) = (true, 0);
-                match value_type {
-                    _ if self.covered(&self.key, sequence) => {}
-                    ValueType::Value => {
+                match self.leave_if_covered(sequence, true)? {
+                    Covered::Left => continue,
+                    Covered::Here => {}
+                    Covered::No if value_type == ValueType::Value => {
                         self.state = State::OnEntry;
                         return Ok(());
                     }
-                    ValueType::Merge => return self.merge_forward(),
-                    ValueType::Deletion | ValueType::SingleDeletion | ValueType::RangeDeletion => {}
+                    Covered::No if value_type == ValueType::Merge => return self.merge_forward(),
+                    Covered::No => {}
                 }
             }
             passed += u32::from(same);
@@ -229,7 +314,7 @@ impl<I: InternalIterator> DbIter<I> {
                 self.seek_key.clear();
                 self.seek_key.extend_from_slice(&self.key);
                 self.seek_key.extend_from_slice(&[0; key::TRAILER_LEN]);
-                self.iter.seek(&self.seek_key)?;
+                self.seek_walk()?;
             } else {
                 self.iter.next()?;
             }
@@ -250,7 +335,7 @@ impl<I: InternalIterator> DbIter<I> {
             let value_type = entry.value_type;
             // One write found twice (a log replayed over the table that holds it already) counts once.
             let repeated = last.replace(entry.sequence) == Some(entry.sequence);
-            if self.covered(entry.user_key, entry.sequence) {
+            if self.covers.over(entry.user_key, entry.sequence).is_some() {
                 break;
             }
             match value_type {
@@ -306,13 +391,19 @@ impl<I: InternalIterator> DbIter<I> {
             let repeated = last.replace(entry.sequence) == Some(entry.sequence);
             if entry.sequence <= self.options.sequence && !repeated {
                 let (sequence, value_type) = (entry.sequence, entry.value_type);
-                if value_type == ValueType::Merge && !self.covered(&self.key, sequence) {
+                let covered = self.leave_if_covered(sequence, false)?;
+                if covered == Covered::No && value_type == ValueType::Merge {
                     self.push_operand();
                 } else {
                     self.clear_operands();
-                    base = value_type == ValueType::Value && !self.covered(&self.key, sequence);
+                    base = covered == Covered::No && value_type == ValueType::Value;
+                }
+                if base && value_type == ValueType::Value {
                     self.value.clear();
                     self.value.extend_from_slice(self.iter.value());
+                }
+                if covered == Covered::Left {
+                    continue;
                 }
             }
             self.iter.prev()?;

@@ -251,6 +251,16 @@ fn a_single_deletion_goes_with_what_it_meets() {
     assert_eq!(compacted(&pair, &[4], Older::anything()), ["k:5:SingleDeletion=", "k:3:Value=v"]);
     assert_eq!(compacted(&pair[..1], &[], Older::anything()), ["k:5:SingleDeletion="]);
     assert_eq!(compacted(&pair[..1], &[], bottom()), [""; 0]);
+    // Under a newer value it still hides what is deeper, for the time when that value is gone.
+    let hidden = [("k", 7, Value, "w"), ("k", 5, Single, "")];
+    assert_eq!(compacted(&hidden, &[], Older::anything()), ["k:7:Value=w", "k:5:SingleDeletion="]);
+    assert_eq!(compacted(&hidden, &[], bottom()), ["k:0:Value=w"]);
+    let all = [hidden[0], pair[0], pair[1]];
+    assert_eq!(compacted(&all, &[], Older::anything()), ["k:7:Value=w"]);
+    assert_eq!(
+        compacted(&all, &[4], Older::anything()),
+        ["k:7:Value=w", "k:5:SingleDeletion=", "k:3:Value=v"]
+    );
     let under = [("k", 5, Value, "v"), ("k", 3, Single, ""), ("k", 2, Value, "u"), ("k", 1, Single, "")];
     assert_eq!(compacted(&under, &[], Older::anything()), ["k:5:Value=v", "k:1:SingleDeletion="]);
     assert_eq!(compacted(&under, &[], bottom()), ["k:0:Value=v"]);

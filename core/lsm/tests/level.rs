@@ -139,7 +139,7 @@ fn a_table_that_cannot_be_opened_ends_the_walk_with_the_error() {
     let open = |file: &NewFile| {
         let n = file.number.get();
         match n == 1 && broken.get() {
-            true => Err(error.clone()),
+            true => Err(error),
             false => Ok(List {
                 entries: (n * 10..n * 10 + 10).map(|i| (internal(i, 1), Vec::new())).collect(),
                 at: None,
@@ -148,7 +148,7 @@ fn a_table_that_cannot_be_opened_ends_the_walk_with_the_error() {
     };
     let mut iter = LevelIter::new(thousand(), open);
     iter.seek(&internal(9, 9)).unwrap();
-    assert_eq!(iter.next(), Err(error.clone()));
+    assert_eq!(iter.next(), Err(error));
     assert!(!iter.valid() && iter.key().is_empty() && iter.next() == Ok(()));
     broken.set(false);
     iter.seek(&internal(9, 9)).unwrap();

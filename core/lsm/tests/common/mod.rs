@@ -3,6 +3,7 @@
 
 pub mod database;
 pub mod list;
+pub mod tree;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
