@@ -49,6 +49,39 @@ pub enum ReadError {
     },
 }
 
+/// Why a value that a caller gave cannot be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// A value of its type has another length.
+    Length {
+        /// Bytes found.
+        found: u64,
+        /// Bytes that its type has, or has at most.
+        expected: u64,
+    },
+    /// The bytes are no value of the type.
+    Malformed,
+    /// The type has no byte-comparable form: counters and multi-cell types.
+    Type,
+    /// More values than types, or more of something than the format can hold.
+    Count {
+        /// Found.
+        found: u64,
+        /// The most there may be.
+        max: u64,
+    },
+    /// Keys must come in ascending order, each once.
+    Order,
+    /// Entries must come after the one before in their file.
+    Position,
+    /// A deletion with a timestamp below 0 fits no form of `da`.
+    NegativeDeletionTime {
+        /// Its timestamp.
+        marked_at: i64,
+    },
+}
+
 /// What is wrong with bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,6 +164,29 @@ impl fmt::Display for ReadError {
         }
     }
 }
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueError::Length { found, expected } => {
+                write!(f, "the value has {found} bytes where its type has {expected}")
+            }
+            ValueError::Malformed => f.write_str("the bytes are no value of the type"),
+            ValueError::Type => f.write_str("the type has no order"),
+            ValueError::Count { found, max } => write!(f, "found {found} where at most {max} may be"),
+            ValueError::Order => f.write_str("a key is not greater than the one before it"),
+            ValueError::Position => f.write_str("a position is not greater than the one before it"),
+            ValueError::NegativeDeletionTime { marked_at } => {
+                write!(
+                    f,
+                    "a deletion at timestamp {marked_at} cannot be stored: the format holds none below 0"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for ValueError {}
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

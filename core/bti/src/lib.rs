@@ -2,6 +2,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 pub mod component;
+pub mod deletion;
 pub mod error;
 pub mod limits;
+pub mod partitioner;
+pub mod types;
+pub mod vint;
