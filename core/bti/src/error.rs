@@ -38,6 +38,13 @@ pub enum ReadError {
         /// What is allowed.
         max: u64,
     },
+    /// Only with [`ReadMode::CacheOnly`](dolmen_base::block::ReadMode): the block is not in memory. Nothing is wrong; ask again with another mode.
+    NotCached {
+        /// The file.
+        component: Component,
+        /// Where the block begins.
+        at: u64,
+    },
     /// The source of bytes could not read.
     Io {
         /// The file.
@@ -157,6 +164,9 @@ impl fmt::Display for ReadError {
             }
             ReadError::Limit { component, at, found, max } => {
                 write!(f, "{component} has {found} at offset {at}, over the limit of {max}")
+            }
+            ReadError::NotCached { component, at } => {
+                write!(f, "{component} is not in memory at offset {at}")
             }
             ReadError::Io { component, at, error } => {
                 write!(f, "cannot read {component} at offset {at}: {error}")

@@ -4,10 +4,12 @@
 
 extern crate alloc;
 
+pub mod comparable;
 pub mod component;
 pub mod deletion;
 pub mod error;
 pub mod limits;
 pub mod partitioner;
+pub mod trie;
 pub mod types;
 pub mod vint;

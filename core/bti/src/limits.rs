@@ -6,3 +6,7 @@ pub const KEY_LEN_MAX: usize = u16::MAX as usize;
 pub const TYPE_DEPTH_MAX: usize = 32;
 /// Longest class string of a type: a user type of a thousand fields with long names stays far below.
 pub const TYPE_LEN_MAX: usize = 1 << 20;
+/// Deepest trie. A partition's byte-comparable form has at most four bytes for each of its key's; clusterings in use are far shorter.
+pub const TRIE_DEPTH_MAX: usize = 1 << 20;
+/// Longest mantissa of a decimal that is ordered, in bytes: conversions between bases take quadratic time, and 16 KiB are 39,000 digits.
+pub const DECIMAL_LEN_MAX: usize = 16 << 10;
