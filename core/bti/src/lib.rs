@@ -4,12 +4,15 @@
 
 extern crate alloc;
 
+pub mod bloom;
 pub mod comparable;
 pub mod component;
 pub mod deletion;
 pub mod error;
 pub mod limits;
 pub mod partitioner;
+pub mod partitions;
+pub mod rows;
 pub mod trie;
 pub mod types;
 pub mod vint;

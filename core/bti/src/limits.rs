@@ -10,3 +10,7 @@ pub const TYPE_LEN_MAX: usize = 1 << 20;
 pub const TRIE_DEPTH_MAX: usize = 1 << 20;
 /// Longest mantissa of a decimal that is ordered, in bytes: conversions between bases take quadratic time, and 16 KiB are 39,000 digits.
 pub const DECIMAL_LEN_MAX: usize = 16 << 10;
+/// Most hashes of a bloom filter: the table of sizes ends at 14, and each costs every absent lookup.
+pub const FILTER_HASHES_MAX: u32 = 64;
+/// Most bytes of a bloom filter's bits: 20 bits for each of 850 million keys.
+pub const FILTER_LEN_MAX: u64 = 1 << 31;

@@ -409,7 +409,7 @@ impl<'p> Node<'p> {
     }
 
     /// Bytes of the node without its payload.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.kind().len(self.slots(), self.slots())
     }
 }
