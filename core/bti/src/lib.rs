@@ -5,11 +5,13 @@
 extern crate alloc;
 
 pub mod bloom;
+pub mod check;
 pub mod comparable;
 pub mod component;
 pub mod deletion;
 pub mod error;
 pub mod limits;
+pub mod naive;
 pub mod partitioner;
 pub mod partitions;
 pub mod rows;
