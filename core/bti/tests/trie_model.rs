@@ -45,11 +45,9 @@ fn node_types_at_the_borders_of_their_widths() {
                 check_node(&[(0, distance), (255, 2)], false, far),
                 check_node(&[(0, 2), (9, distance), (255, 3)], true, far),
             ]);
-            // A byte per child is the least that a sparse node saves by: at 8 bits it is smaller even without gaps.
             let many: Vec<(u8, u64)> =
                 (0..=255).map(|byte| (byte, if byte == 100 { distance } else { 2 })).collect();
-            let dense = if bits <= 8 { near } else { near };
-            seen.insert(check_node(&many, false, dense));
+            seen.insert(check_node(&many, false, near));
         }
         lower = 1 << bits;
     }
