@@ -1,6 +1,7 @@
 //! Bodies shared by tests, seed replay and fuzz targets: whatever the bytes, no panic, no endless loop, and what can be said about the
 //! result holds.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -69,7 +70,7 @@ fn walk(file: &[u8], root: u64) {
     let sound_back = collect(&mut pages, root, Edge::Last, &mut backward);
     for (key, node) in forward.iter().take(64) {
         let found = pages.get(root, key).ok().flatten().map(|payload| payload.node);
-        assert!(found.is_none_or(|found| found == *node) || !sound, "the first of equal keys is found");
+        assert!(!sound || found == Some(*node));
         let _ = pages.floor(root, key).map(|payload| payload.map(|payload| payload.node));
         let _ = pages.ceiling(root, key).map(|payload| payload.map(|payload| payload.node));
     }
@@ -137,42 +138,39 @@ pub fn type_of(number: u8) -> CqlType {
     }
 }
 
-/// A byte that chooses a type (its top bit: reversed), then a byte-comparable form: what decodes has a form, which decodes to the same.
+/// A byte that chooses a type (its top bit: reversed), then bytes: as a byte-comparable form, and as a value. What has a form keeps
+/// it on the way back and forth.
 pub fn check_comparable(data: &[u8]) {
     let Some((&number, bytes)) = data.split_first() else { return };
     let mut of = type_of(number);
     if number & 0x80 != 0 {
-        of = CqlType::Reversed(alloc::boxed::Box::new(of));
+        of = CqlType::Reversed(Box::new(of));
     }
     let _ = clustering_values(&[of.clone(), CqlType::Native(Native::Text)], bytes);
+    check_value(&of, bytes);
     let mut value = Vec::new();
-    if value_of(&of, bytes, &mut value).is_none() {
-        return;
+    if value_of(&of, bytes, &mut value).is_some() {
+        check_value(&of, &value);
     }
-    let mut form = Vec::new();
-    if put_value(&of, &value, &mut form).is_err() {
-        return;
-    }
-    let mut back = Vec::new();
-    assert_eq!(value_of(&of, &form, &mut back), Some(()));
-    let mut again = Vec::new();
-    assert_eq!(put_value(&of, &back, &mut again), Ok(()));
-    assert_eq!(again, form);
 }
 
-/// Bytes as a type's value: what has a form comes back from it as an equal value.
-pub fn check_value(data: &[u8]) {
-    let Some((&number, value)) = data.split_first() else { return };
-    let of = type_of(number);
+fn check_value(of: &CqlType, value: &[u8]) {
     let mut form = Vec::new();
-    if put_value(&of, value, &mut form).is_err() {
+    if put_value(of, value, &mut form).is_err() {
         return;
     }
-    let mut back = Vec::new();
-    assert_eq!(value_of(&of, &form, &mut back), Some(()), "{of} {value:02x?} {form:02x?}");
+    // Empty elements at the end of a tuple are encoded as null, come back as null, and then are left out: once.
+    let once = back_and_forth(of, &form);
+    assert_eq!(back_and_forth(of, &once), once);
+    assert!(once == form || once.len() < form.len());
+}
+
+fn back_and_forth(of: &CqlType, form: &[u8]) -> Vec<u8> {
+    let mut value = Vec::new();
+    assert_eq!(value_of(of, form, &mut value), Some(()), "{of} {form:02x?}");
     let mut again = Vec::new();
-    assert_eq!(put_value(&of, &back, &mut again), Ok(()));
-    assert_eq!(again, form);
+    assert_eq!(put_value(of, &value, &mut again), Ok(()));
+    again
 }
 
 /// Random tries against an ordered map: after `operations` lookups, seeks and walks nothing differed.

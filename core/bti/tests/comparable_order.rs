@@ -222,7 +222,9 @@ fn types_without_order_are_refused() {
 }
 
 /// A clustering's component: a value, empty, or null.
-fn component(rng: &mut Rng, of: &CqlType) -> Option<Vec<u8>> {
+type Component = Option<Vec<u8>>;
+
+fn component(rng: &mut Rng, of: &CqlType) -> Component {
     match rng.below(6) {
         0 => None,
         1 => Some(Vec::new()),
@@ -231,9 +233,9 @@ fn component(rng: &mut Rng, of: &CqlType) -> Option<Vec<u8>> {
 }
 
 /// The order that CQL gives components: null, then empty, then values; a DESC column turns all but null's place among them.
-fn order_of(of: &CqlType, a: &Option<Vec<u8>>, b: &Option<Vec<u8>>) -> Ordering {
+fn order_of(of: &CqlType, a: &Component, b: &Component) -> Ordering {
     let ordered_empty = matches!(of.base(), CqlType::Native(Native::Text));
-    let rank = |value: &Option<Vec<u8>>| match value {
+    let rank = |value: &Component| match value {
         None => 0,
         Some(value) if value.is_empty() && !ordered_empty => 1 + 2 * u8::from(of.is_reversed()),
         Some(_) => 2,
@@ -250,9 +252,9 @@ fn clusterings_with_descending_nulls_and_empties() {
     let types = ["ReversedType(Int32Type)", "Int32Type", "ReversedType(UTF8Type)"]
         .map(|class| CqlType::parse(class).unwrap());
     let mut rng = Rng::new(11);
-    let mut last: Option<(Vec<Option<Vec<u8>>>, Vec<u8>)> = None;
+    let mut last: Option<(Vec<Component>, Vec<u8>)> = None;
     for _ in 0..CASES {
-        let values: Vec<_> = types.iter().map(|of| component(&mut rng, of)).collect();
+        let values: Vec<Component> = types.iter().map(|of| component(&mut rng, of)).collect();
         let mut form = Vec::new();
         let given = values.iter().map(Option::as_deref);
         put_clustering(&types, given, ClusteringKind::Row, &mut form).unwrap();
