@@ -1,4 +1,5 @@
 //! Tries against an ordered map, at the borders of every node type, and in the shapes that hurt.
+#![expect(clippy::disallowed_methods, reason = "the soak's factor")]
 
 mod common;
 
@@ -17,7 +18,31 @@ use dolmen_bti::types::CqlType;
 
 #[test]
 fn operations_agree_with_an_ordered_map() {
-    check::check_trie_operations(&mut Rng::new(5), 200_000);
+    // 10 million operations at the soak's usual factor of 100.
+    let factor = soak().max(2) / 2;
+    check::check_trie_operations(&mut Rng::new(5), 200_000 * factor as usize);
+}
+
+/// How many times longer than usual tests run: `cargo xtask soak`.
+fn soak() -> u64 {
+    std::env::var("DOLMEN_SOAK").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+#[test]
+fn hashed_keys_in_number() {
+    check::check_partition_index(100_000 * soak());
+}
+
+/// The picture in the crate's page.
+#[test]
+fn two_keys_as_drawn() {
+    let file = check_partitions(&[b"a".to_vec(), b"b".to_vec()]);
+    let leaf = |key: &[u8]| KeyHash::of(key).filter_byte();
+    let mut drawn = vec![8, leaf(b"a"), 0xff, 8, leaf(b"b"), 0x9b];
+    drawn.extend([0xa0, 0x61, 1, 0, 0x60, 3, 0x16, 0x40]);
+    assert_eq!(file[..14], drawn);
+    assert_eq!(file[14..20], [0, 1, b'a', 0, 1, b'b']);
+    assert_eq!(file[20..], [14u64, 2, 12].map(u64::to_be_bytes).concat());
 }
 
 /// The type that spec 1.2's ladder gives for one child, for a few close ones, and for all 256, by the width of the distance.
