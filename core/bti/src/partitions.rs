@@ -127,6 +127,7 @@ impl PartitionIndex {
         keys.finish().map_err(decode)?;
         let index = PartitionIndex { file_len, root, first_position, key_count, first_key, last_key };
         index.check_root(pages)?;
+        pages.pin(root)?;
         Ok(index)
     }
 
