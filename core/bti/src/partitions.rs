@@ -17,10 +17,10 @@ use dolmen_base::block::BlockSource;
 use dolmen_base::trace::Trace;
 use dolmen_codec::Cursor as Bytes;
 
-use crate::comparable::{self, TERMINATOR};
+use crate::comparable::{self, NEXT, TERMINATOR};
 use crate::component::Component;
 use crate::error::{Damage, ReadError, ValueError};
-use crate::partitioner::{KeyHash, Partitioner};
+use crate::partitioner::{KeyHash, Partitioner, Token};
 use crate::trie::{Cursor, Edge, Pages, Payload, TrieWriter};
 use crate::types::CqlType;
 use crate::vint;
@@ -278,7 +278,12 @@ impl PartitionsBuilder {
         let hash = KeyHash::of(key);
         self.next.clear();
         if partitioner == Partitioner::Murmur3 {
-            self.next.extend(comparable::murmur3_key_bytes(key, hash));
+            // The hash serves the token as well.
+            self.next.push(NEXT);
+            comparable::put_token(Token::Murmur3(hash.token(key)), key_type, &mut self.next)?;
+            self.next.push(NEXT);
+            comparable::put_escaped(key, &mut self.next);
+            self.next.push(TERMINATOR);
         } else {
             comparable::put_partition_key(partitioner, key_type, key, TERMINATOR, &mut self.next)?;
         }
