@@ -47,6 +47,9 @@ pub fn check_trie(data: &[u8]) {
         if let Ok(mut entries) = index.iter(&mut partitions, Edge::First) {
             while let Ok(Some(_)) = entries.next(&mut partitions) {}
         }
+        if let Ok(census) = index.check_whole(&mut partitions) {
+            assert_eq!(census.entries, index.key_count);
+        }
         walk(data, index.root);
     }
     let Some((root, file)) = data.split_first_chunk() else { return };
@@ -57,6 +60,7 @@ pub fn check_trie(data: &[u8]) {
     if let Ok(index) = RowIndex::open(&mut rows, position, &mut key) {
         assert!(index.root < position && index.end <= file.len() as u64);
         let _ = index.floor(&mut rows, &key);
+        let _ = index.check_whole(&mut rows, 0, position);
         walk(file, index.root);
     }
 }

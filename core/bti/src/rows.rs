@@ -23,11 +23,14 @@ use crate::component::Component;
 use crate::deletion::DeletionTime;
 use crate::error::{Damage, ReadError, ValueError};
 use crate::limits::KEY_LEN_MAX;
-use crate::trie::{Cursor, Edge, Pages, Payload, TrieWriter};
+use crate::trie::{Census, Cursor, Edge, Pages, Payload, TrieWriter};
 use crate::vint;
 
 /// The flag of a payload with an open deletion.
 const OPEN: u8 = 8;
+
+/// Bytes of an open deletion: a live one is never stored.
+const OPEN_LEN: usize = 12;
 
 /// The longest entry behind its key: three integers and a deletion.
 const ENTRY_LEN_MAX: u64 = 3 * vint::UVINT_LEN_MAX as u64 + 12;
@@ -117,6 +120,32 @@ impl RowIndex {
         Ok(index)
     }
 
+    /// Counts all nodes of the partition's trie, which begins at `start` (the end of the entry before, or 0) and ends where the entry's key is, at
+    /// `position`; checks that they fill it, and that offsets ascend and are one more than blocks.
+    pub fn check_whole<S: BlockSource<ReadError>, T: Trace>(
+        &self,
+        pages: &mut Pages<S, T>,
+        start: u64,
+        position: u64,
+    ) -> Result<Census, ReadError> {
+        let census = Census::take(pages, start, self.root, position, |payload| {
+            let open = Block::decode(payload)?.open;
+            Ok(usize::from(payload.flags & 7) + if open.is_some() { OPEN_LEN } else { 0 })
+        })?;
+        let expected = u64::from(self.block_count) + 1;
+        if census.entries != expected {
+            return Err(pages.corrupt(position, Damage::Mismatch { expected, found: census.entries }));
+        }
+        let mut blocks = self.iter(pages, Edge::First)?;
+        let mut last = None;
+        while let Some(found) = blocks.next(pages)? {
+            if last.replace(found.offset).is_some_and(|last| last >= found.offset) {
+                return Err(pages.corrupt(found.node, Damage::Order));
+            }
+        }
+        Ok(census)
+    }
+
     /// The root carries block 0 and ends where the key begins.
     fn check_root<S: BlockSource<ReadError>, T: Trace>(
         &self,
@@ -129,7 +158,7 @@ impl RowIndex {
         };
         let open = match payload.flags & OPEN {
             0 => 0,
-            _ => 12,
+            _ => OPEN_LEN as u64,
         };
         let end = self.root + node.size() as u64 + u64::from(payload.flags & 7) + open;
         if end != position {

@@ -14,7 +14,8 @@ use dolmen_bti::deletion::DeletionTime;
 use dolmen_bti::partitioner::{KeyHash, Partitioner};
 use dolmen_bti::partitions::{PartitionIndex, PartitionsBuilder, Place};
 use dolmen_bti::rows::{RowIndex, RowsBuilder};
-use dolmen_bti::trie::{Edge, PAGE_LEN, TrieWriter};
+use dolmen_bti::trie::node::Kind;
+use dolmen_bti::trie::{Census, Edge, PAGE_LEN, TrieWriter};
 use dolmen_bti::types::CqlType;
 use dolmen_bti::vint;
 use dolmen_text::json::{Document, Value};
@@ -423,4 +424,41 @@ fn filters_rebuild_byte_for_byte() {
         });
         assert!(buckets.is_some(), "{table:?}");
     }
+}
+
+/// Nodes of each type as Cassandra's walk counted them.
+#[test]
+fn censuses() {
+    for table in common::tables("da") {
+        let facts = std::fs::read(table.join("facts.json")).unwrap();
+        let document = Document::read(&facts).unwrap();
+        let tries = document.root().get("tries").unwrap();
+        let memory = Memory::of(Component::Partitions, component(&table, "Partitions.db").unwrap());
+        let mut pages = memory.pages(Component::Partitions);
+        let index = PartitionIndex::open(&mut pages).unwrap();
+        let census = index.check_whole(&mut pages).unwrap();
+        assert_eq!(listed(tries.get("partitions_nodes").unwrap()), counted(&[census]), "{table:?}");
+
+        let memory = Memory::of(Component::Rows, component(&table, "Rows.db").unwrap());
+        let mut pages = memory.pages(Component::Rows);
+        let mut start = 0;
+        let mut censuses = Vec::new();
+        for position in entry_positions(&table) {
+            let index = RowIndex::open(&mut pages, position, &mut Vec::new()).unwrap();
+            censuses.push(index.check_whole(&mut pages, start, position).unwrap());
+            start = index.end;
+        }
+        assert_eq!(listed(tries.get("rows_nodes").unwrap()), counted(&censuses), "{table:?}");
+    }
+}
+
+fn listed(nodes: Value<'_>) -> BTreeMap<String, u64> {
+    let types = nodes.get("types").unwrap().members();
+    types.map(|(name, count)| (name.into_owned(), count.as_number().unwrap().as_u64().unwrap())).collect()
+}
+
+fn counted(censuses: &[Census]) -> BTreeMap<String, u64> {
+    let all =
+        Kind::ALL.map(|kind| (kind.name().to_owned(), censuses.iter().map(|census| census.of(kind)).sum()));
+    all.into_iter().filter(|kind| kind.1 > 0).collect()
 }

@@ -65,7 +65,8 @@ const fn shape(kind: u8) -> Shape {
 }
 
 impl Kind {
-    const ALL: [Kind; 16] = [
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Kind; 16] = [
         Kind::PayloadOnly,
         Kind::SingleNoPayload4,
         Kind::Single8,
