@@ -81,6 +81,7 @@ fn partitions_are_those_that_cassandra_walks() {
     assert!(count > 0);
 }
 
+/// Known fault bti-04: the hash byte is the last of all sixteen, positions are signed.
 #[test]
 fn every_key_is_found_and_no_other() {
     for table in common::tables("da") {
