@@ -47,6 +47,13 @@ pub enum ReadError {
         /// The reason.
         error: IoError,
     },
+    /// The bytes are not in memory and the read may not wait for them.
+    NotCached {
+        /// The file.
+        component: Component,
+        /// Where the read began.
+        at: u64,
+    },
 }
 
 /// Why a value that a caller gave cannot be encoded.
@@ -157,6 +164,9 @@ impl fmt::Display for ReadError {
             }
             ReadError::Limit { component, at, found, max } => {
                 write!(f, "{component} has {found} at offset {at}, over the limit of {max}")
+            }
+            ReadError::NotCached { component, at } => {
+                write!(f, "{component} is not in memory at offset {at}")
             }
             ReadError::Io { component, at, error } => {
                 write!(f, "cannot read {component} at offset {at}: {error}")

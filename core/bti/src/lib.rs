@@ -5,9 +5,13 @@
 extern crate alloc;
 
 pub mod component;
+pub mod compression;
+pub mod crc;
+pub mod data;
 pub mod deletion;
 pub mod error;
 pub mod limits;
 pub mod partitioner;
+pub mod statistics;
 pub mod types;
 pub mod vint;

@@ -6,3 +6,13 @@ pub const KEY_LEN_MAX: usize = u16::MAX as usize;
 pub const TYPE_DEPTH_MAX: usize = 32;
 /// Longest class string of a type: a user type of a thousand fields with long names stays far below.
 pub const TYPE_LEN_MAX: usize = 1 << 20;
+/// Longest chunk of data, expanded. Cassandra's option counts KiB in an `int`; people use 4 to 64.
+pub const CHUNK_LEN_MAX: u32 = 16 << 20;
+/// Most options of a compressor; Cassandra's have two.
+pub const COMPRESSION_OPTIONS_MAX: u32 = 16;
+/// Longest compression dictionary; trained ones have 64 KiB.
+pub const DICTIONARY_LEN_MAX: u32 = 16 << 20;
+/// Most parts of Statistics.db; there are four kinds, each once.
+pub const STATISTICS_PARTS_MAX: u32 = 4;
+/// Longest row: Cassandra refuses values above 256 MiB (`max_value_size`), and mutations far below it.
+pub const ROW_LEN_MAX: usize = 512 << 20;
