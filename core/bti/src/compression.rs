@@ -190,10 +190,21 @@ impl CompressionInfo {
         if data_len > room || (data_len < least && data_len != 0) {
             return Err(corrupt(len_at, Damage::Range { found: data_len, max: room }));
         }
-        let dictionary =
-            if version.has_dictionary() && !cursor.is_empty() { Some(dictionary(&mut cursor)?) } else { None };
+        let dictionary = if version.has_dictionary() && !cursor.is_empty() {
+            Some(dictionary(&mut cursor)?)
+        } else {
+            None
+        };
         cursor.finish().map_err(decode)?;
-        Ok(CompressionInfo { compressor, options, chunk_len, compressed_len_max, data_len, offsets, dictionary })
+        Ok(CompressionInfo {
+            compressor,
+            options,
+            chunk_len,
+            compressed_len_max,
+            data_len,
+            offsets,
+            dictionary,
+        })
     }
 
     /// Where chunk `index` is stored, checksum included: offset and length.
@@ -248,8 +259,7 @@ impl CompressionInfo {
             }
             Lz4Block.decompress(block, len, &mut out).map_err(|_| broken())?;
         } else {
-            let compressor =
-                if dictionary.is_some() { Compressor::ZstdDictionary } else { self.compressor };
+            let compressor = if dictionary.is_some() { Compressor::ZstdDictionary } else { self.compressor };
             codecs
                 .expand(compressor, dictionary, payload, len, &mut out)
                 .ok_or(ReadError::Unsupported { component: FILE, what: Feature::Compressor })?

@@ -38,6 +38,13 @@ pub enum ReadError {
         /// What is allowed.
         max: u64,
     },
+    /// Only with [`ReadMode::CacheOnly`](dolmen_base::block::ReadMode): the block is not in memory. Nothing is wrong; ask again with another mode.
+    NotCached {
+        /// The file.
+        component: Component,
+        /// Where the block begins.
+        at: u64,
+    },
     /// The source of bytes could not read.
     Io {
         /// The file.
@@ -46,13 +53,6 @@ pub enum ReadError {
         at: u64,
         /// The reason.
         error: IoError,
-    },
-    /// The bytes are not in memory and the read may not wait for them.
-    NotCached {
-        /// The file.
-        component: Component,
-        /// Where the read began.
-        at: u64,
     },
 }
 

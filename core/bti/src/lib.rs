@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod comparable;
 pub mod component;
 pub mod compression;
 pub mod crc;
@@ -13,5 +14,6 @@ pub mod error;
 pub mod limits;
 pub mod partitioner;
 pub mod statistics;
+pub mod trie;
 pub mod types;
 pub mod vint;

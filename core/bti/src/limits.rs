@@ -16,3 +16,7 @@ pub const DICTIONARY_LEN_MAX: u32 = 16 << 20;
 pub const STATISTICS_PARTS_MAX: u32 = 4;
 /// Longest row: Cassandra refuses values above 256 MiB (`max_value_size`), and mutations far below it.
 pub const ROW_LEN_MAX: usize = 512 << 20;
+/// Deepest trie. A partition's byte-comparable form has at most four bytes for each of its key's; clusterings in use are far shorter.
+pub const TRIE_DEPTH_MAX: usize = 1 << 20;
+/// Longest mantissa of a decimal that is ordered, in bytes: conversions between bases take quadratic time, and 16 KiB are 39,000 digits.
+pub const DECIMAL_LEN_MAX: usize = 16 << 10;

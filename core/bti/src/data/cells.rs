@@ -62,8 +62,7 @@ impl<'b> Columns<'b> {
             return Ok(Columns { columns, subset: Subset::Missing(first), next: 0 });
         }
         let missing = usize::try_from(first).ok().filter(|missing| *missing <= count);
-        let missing =
-            missing.ok_or(Fail::Damage(at, Damage::Range { found: first, max: count as u64 }))?;
+        let missing = missing.ok_or(Fail::Damage(at, Damage::Range { found: first, max: count as u64 }))?;
         if missing == 0 {
             return Ok(Columns::all(columns));
         }
@@ -231,11 +230,8 @@ impl<'b> Cells<'b> {
         }
         let none = Liveness { timestamp: 0, ttl: 0, expires: NO_DELETION_TIME };
         let row = row.unwrap_or(none);
-        let timestamp = if flags & flag::USE_ROW_TIMESTAMP != 0 {
-            row.timestamp
-        } else {
-            get_timestamp(cursor, header)?
-        };
+        let timestamp =
+            if flags & flag::USE_ROW_TIMESTAMP != 0 { row.timestamp } else { get_timestamp(cursor, header)? };
         let (mut local_deletion_time, mut ttl) = (NO_DELETION_TIME, 0);
         let is_expiring = flags & flag::IS_EXPIRING != 0;
         let is_tombstone = flags & flag::IS_DELETED != 0;

@@ -7,6 +7,7 @@
 
 use dolmen_codec::{Cursor, DecodeError};
 
+use crate::comparable::ClusteringKind;
 use crate::statistics::ClusteringColumn;
 use crate::vint::{get_uvint, get_vint_bytes};
 
@@ -40,16 +41,21 @@ impl BoundKind {
         BoundKind::ALL.into_iter().find(|kind| *kind as u8 == tag)
     }
 
+    /// The same among the kinds of clusterings.
+    pub const fn clustering_kind(self) -> ClusteringKind {
+        match self {
+            BoundKind::ExclusiveEnd => ClusteringKind::ExclusiveEnd,
+            BoundKind::InclusiveStart => ClusteringKind::InclusiveStart,
+            BoundKind::ExclusiveEndInclusiveStart => ClusteringKind::ExclusiveEndInclusiveStart,
+            BoundKind::InclusiveEndExclusiveStart => ClusteringKind::InclusiveEndExclusiveStart,
+            BoundKind::InclusiveEnd => ClusteringKind::InclusiveEnd,
+            BoundKind::ExclusiveStart => ClusteringKind::ExclusiveStart,
+        }
+    }
+
     /// Cassandra's name.
     pub const fn name(self) -> &'static str {
-        match self {
-            BoundKind::ExclusiveEnd => "EXCL_END_BOUND",
-            BoundKind::InclusiveStart => "INCL_START_BOUND",
-            BoundKind::ExclusiveEndInclusiveStart => "EXCL_END_INCL_START_BOUNDARY",
-            BoundKind::InclusiveEndExclusiveStart => "INCL_END_EXCL_START_BOUNDARY",
-            BoundKind::InclusiveEnd => "INCL_END_BOUND",
-            BoundKind::ExclusiveStart => "EXCL_START_BOUND",
-        }
+        self.clustering_kind().name()
     }
 
     /// Whether a range ends here and another starts.

@@ -98,7 +98,14 @@ pub(super) enum Unfiltered<'b> {
 impl<'b> Row<'b> {
     /// Its data, column by column.
     pub fn cells(&self) -> Cells<'b> {
-        Cells::new(self.cells, self.cells_at, self.header, self.liveness, self.columns, self.has_complex_deletion)
+        Cells::new(
+            self.cells,
+            self.cells_at,
+            self.header,
+            self.liveness,
+            self.columns,
+            self.has_complex_deletion,
+        )
     }
 
     /// Whether it says nothing: a static row that every partition of its table must have.
@@ -156,11 +163,7 @@ pub(super) fn parse<'b>(
     Ok((Unfiltered::Row(row), cursor.position()))
 }
 
-fn parse_marker<'b>(
-    cursor: &mut Cursor<'b>,
-    position: u64,
-    header: &'b Header,
-) -> Result<Marker<'b>, Fail> {
+fn parse_marker<'b>(cursor: &mut Cursor<'b>, position: u64, header: &'b Header) -> Result<Marker<'b>, Fail> {
     let tag = cursor.get_u8()?;
     let kind = BoundKind::parse(tag).ok_or(Fail::Damage(1, Damage::Tag(u64::from(tag))))?;
     let count = usize::from(cursor.get_u16_be()?);

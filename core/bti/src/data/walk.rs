@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use dolmen_base::block::{BlockSource, ReadMode};
 
+use super::Fail;
 use super::chunks::Data;
 use super::row::{self, Marker, PartitionHead, Row, Unfiltered};
-use super::Fail;
 use crate::component::Component;
 use crate::compression::Codecs;
 use crate::error::{Damage, ReadError};
@@ -63,7 +63,14 @@ pub struct Walk<'t, S, C> {
 
 impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
     /// From the partition that begins at `position`.
-    pub fn new(data: &'t Data, header: &'t Header, source: S, codecs: C, mode: ReadMode, position: u64) -> Self {
+    pub fn new(
+        data: &'t Data,
+        header: &'t Header,
+        source: S,
+        codecs: C,
+        mode: ReadMode,
+        position: u64,
+    ) -> Self {
         Walk {
             data,
             header,
@@ -187,7 +194,9 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
     fn extend(&mut self, fail: Fail) -> Result<(), ReadError> {
         let position = self.position();
         let wanted = match fail {
-            Fail::Decode(dolmen_codec::DecodeError::Truncated { at, wanted, .. }) => at.saturating_add(wanted),
+            Fail::Decode(dolmen_codec::DecodeError::Truncated { at, wanted, .. }) => {
+                at.saturating_add(wanted)
+            }
             Fail::Decode(dolmen_codec::DecodeError::Varint { at }) => at + UVINT_LEN_MAX,
             _ => return Err(fail.at(position)),
         };
@@ -213,7 +222,8 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
             let index = next / chunk_len;
             let chunk = self.data.chunk(&self.source, &self.codecs, index, self.mode)?;
             self.chunks_read += 1;
-            let Some(fresh) = chunk.get((next - index * chunk_len) as usize..).filter(|b| !b.is_empty()) else {
+            let Some(fresh) = chunk.get((next - index * chunk_len) as usize..).filter(|b| !b.is_empty())
+            else {
                 let what = Damage::Range { found: next, max: self.end };
                 return Err(ReadError::corrupt(Component::Data, next, what));
             };

@@ -85,7 +85,16 @@ impl Header {
         let statics = columns(&mut part)?;
         let regulars = columns(&mut part)?;
         part.finish()?;
-        Ok(Header { version, min_timestamp, min_local_deletion_time, min_ttl, key_type, clustering, statics, regulars })
+        Ok(Header {
+            version,
+            min_timestamp,
+            min_local_deletion_time,
+            min_ttl,
+            key_type,
+            clustering,
+            statics,
+            regulars,
+        })
     }
 }
 

@@ -89,7 +89,8 @@ impl Histogram {
 
     /// The largest value possible; `None` if there is overflow.
     pub fn max(&self) -> Option<i64> {
-        if self.counts.last().is_some_and(|&overflow| overflow > 0) && self.counts.len() > self.offsets.len() {
+        if self.counts.last().is_some_and(|&overflow| overflow > 0) && self.counts.len() > self.offsets.len()
+        {
             return None;
         }
         let last = self.counts.iter().rposition(|&count| count > 0);

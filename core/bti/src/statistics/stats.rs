@@ -181,7 +181,10 @@ impl Stats {
         }
         let expected = 4 * self.tombstones.bins.len();
         if rest.len() != expected {
-            return Err(corrupt(at, Damage::Mismatch { expected: expected as u64, found: rest.len() as u64 }));
+            return Err(corrupt(
+                at,
+                Damage::Mismatch { expected: expected as u64, found: rest.len() as u64 },
+            ));
         }
         match part.take(expected)?.iter().find(|&&byte| byte != 0) {
             Some(&byte) => Err(corrupt(at, Damage::Tag(u64::from(byte)))),
@@ -221,7 +224,8 @@ fn bound(part: &mut PartCursor<'_>, columns: &[ClusteringColumn]) -> Result<Slic
     }
     let mut rest = Cursor::new(part.cursor.rest());
     let base = part.at();
-    let prefix = Prefix::get(&mut rest, &columns[..count]).map_err(|e| ReadError::decode(super::FILE, base, e))?;
+    let prefix =
+        Prefix::get(&mut rest, &columns[..count]).map_err(|e| ReadError::decode(super::FILE, base, e))?;
     part.take(rest.position())?;
     let owned = |value: PrefixValue<'_>| match value {
         PrefixValue::Null => None,
