@@ -20,3 +20,7 @@ pub const ROW_LEN_MAX: usize = 512 << 20;
 pub const TRIE_DEPTH_MAX: usize = 1 << 20;
 /// Longest mantissa of a decimal that is ordered, in bytes: conversions between bases take quadratic time, and 16 KiB are 39,000 digits.
 pub const DECIMAL_LEN_MAX: usize = 16 << 10;
+/// Longest text of a schema: `DESCRIBE SCHEMA` of a thousand tables stays below.
+pub const SCHEMA_LEN_MAX: usize = 4 << 20;
+/// Most types, counted with all that they consist of, in the tables of a schema.
+pub const SCHEMA_TYPE_PARTS_MAX: usize = 1 << 18;

@@ -147,7 +147,7 @@ pub enum Part<'b> {
         column: &'b Column,
         /// What it deleted.
         deletion: DeletionTime,
-        /// How many cells follow.
+        /// How many cells follow; those of a dropped column are left out of them.
         cell_count: u32,
     },
     /// A cell.
@@ -157,6 +157,24 @@ pub enum Part<'b> {
         /// The cell.
         cell: Cell<'b>,
     },
+}
+
+impl Part<'_> {
+    /// What is left of it if its column was dropped.
+    #[inline]
+    fn without_dropped(self) -> Option<Self> {
+        match self {
+            Part::Cell { column, cell } => {
+                let is_dropped = column.dropped_at.is_some_and(|at| cell.timestamp <= at);
+                (!is_dropped).then_some(self)
+            }
+            Part::Complex { column, deletion, cell_count } => {
+                let is_dropped = column.dropped_at.is_some_and(|at| deletion.marked_at <= at);
+                let deletion = if is_dropped { DeletionTime::LIVE } else { deletion };
+                Some(Part::Complex { column, deletion, cell_count })
+            }
+        }
+    }
 }
 
 /// The data of a row. After an error it ends.
@@ -264,15 +282,21 @@ impl<'b> Iterator for Cells<'b> {
         if self.is_done {
             return None;
         }
-        match self.part() {
-            Ok(Some(part)) => Some(Ok(part)),
-            Ok(None) => {
-                self.is_done = true;
-                None
-            }
-            Err(fail) => {
-                self.is_done = true;
-                Some(Err(fail.at(self.base)))
+        loop {
+            match self.part() {
+                Ok(Some(part)) => {
+                    if let Some(part) = part.without_dropped() {
+                        return Some(Ok(part));
+                    }
+                }
+                Ok(None) => {
+                    self.is_done = true;
+                    return None;
+                }
+                Err(fail) => {
+                    self.is_done = true;
+                    return Some(Err(fail.at(self.base)));
+                }
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use dolmen_codec::Cursor;
 
-use super::cells::{Cells, Columns};
+use super::cells::{Cells, Columns, Part};
 use super::prefix::{BoundKind, Prefix};
 use super::{Fail, get_deletion, get_local, get_timestamp, get_ttl};
 use crate::deletion::DeletionTime;
-use crate::error::{Damage, ReadError};
+use crate::error::Damage;
 use crate::statistics::Header;
 use crate::vint::{get_short_bytes, get_uvint};
 
@@ -108,9 +108,18 @@ impl<'b> Row<'b> {
         )
     }
 
-    /// Whether it says nothing: a static row that every partition of its table must have.
+    /// Whether it says nothing: a static row that every partition of its table must have, or a row of which all columns were dropped.
     pub fn is_empty(&self) -> bool {
-        self.liveness.is_none() && self.deletion.is_live() && self.cells.is_empty()
+        self.liveness.is_none()
+            && self.deletion.is_live()
+            && self
+                .cells()
+                .all(|part| matches!(part, Ok(Part::Complex { deletion, .. }) if deletion.is_live()))
+    }
+
+    /// The layout that it was read with.
+    pub const fn header(&self) -> &'b Header {
+        self.header
     }
 }
 
@@ -271,15 +280,4 @@ fn parse_body<'b>(
         Columns::get(cursor, columns)?
     };
     Ok((previous_len, liveness, deletion, columns))
-}
-
-impl Unfiltered<'_> {
-    /// Reads one as [`parse`] does, with errors that name the place.
-    pub(super) fn parse_at<'b>(
-        bytes: &'b [u8],
-        position: u64,
-        header: &'b Header,
-    ) -> Result<(Unfiltered<'b>, usize), ReadError> {
-        parse(bytes, position, header, false).map_err(|fail| fail.at(position))
-    }
 }

@@ -40,6 +40,8 @@ pub struct Column {
     pub fixed_len: Option<u32>,
     /// Whether it has a cell for each element.
     pub is_multi_cell: bool,
+    /// Writes at or before this microsecond do not count: the column was dropped then.
+    pub dropped_at: Option<i64>,
 }
 
 /// How Data.db is encoded.
@@ -67,7 +69,7 @@ impl Column {
     /// A column of a type.
     pub fn new(name: String, cql_type: CqlType) -> Column {
         let (fixed_len, is_multi_cell) = (cql_type.fixed_len(), cql_type.is_multi_cell());
-        Column { name, cql_type, fixed_len, is_multi_cell }
+        Column { name, cql_type, fixed_len, is_multi_cell, dropped_at: None }
     }
 }
 
