@@ -88,13 +88,20 @@ fn print(out: &mut String, text: core::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("writing to a string cannot fail");
 }
 
-/// Hexadecimal digits of bytes.
+/// Appends the hexadecimal digits of bytes.
 pub fn write_hex(out: &mut String, bytes: &[u8]) {
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             out.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
         }
     }
+}
+
+/// Hexadecimal digits of bytes.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * bytes.len());
+    write_hex(&mut out, bytes);
+    out
 }
 
 /// Text in the quotes of a form.
@@ -164,6 +171,7 @@ fn write_native(out: &mut String, native: Native, value: &[u8], style: Style) ->
             out.push_str(quote);
             return Ok(());
         }
+        Native::Duration | Native::Empty if value.is_empty() && style == Style::Cql => return Ok(()),
         _ if value.is_empty() => {
             write_empty(out, style);
             return Ok(());

@@ -159,7 +159,19 @@ pub enum Part<'b> {
     },
 }
 
-impl Part<'_> {
+impl<'b> Part<'b> {
+    /// Its column.
+    pub const fn column(&self) -> &'b Column {
+        match self {
+            Part::Complex { column, .. } | Part::Cell { column, .. } => column,
+        }
+    }
+
+    /// Whether it is a cell of a multi-cell column.
+    pub const fn is_element(&self) -> bool {
+        matches!(self, Part::Cell { cell, .. } if cell.path.is_some())
+    }
+
     /// What is left of it if its column was dropped.
     #[inline]
     fn without_dropped(self) -> Option<Self> {

@@ -6,7 +6,7 @@ use super::cells::{Cells, Columns, Part};
 use super::prefix::{BoundKind, Prefix};
 use super::{Fail, get_deletion, get_local, get_timestamp, get_ttl};
 use crate::deletion::DeletionTime;
-use crate::error::Damage;
+use crate::error::{Damage, ReadError};
 use crate::statistics::Header;
 use crate::vint::{get_short_bytes, get_uvint};
 
@@ -109,12 +109,20 @@ impl<'b> Row<'b> {
     }
 
     /// Whether it says nothing: a static row that every partition of its table must have, or a row of which all columns were dropped.
-    pub fn is_empty(&self) -> bool {
-        self.liveness.is_none()
-            && self.deletion.is_live()
-            && self
-                .cells()
-                .all(|part| matches!(part, Ok(Part::Complex { deletion, .. }) if deletion.is_live()))
+    ///
+    /// # Errors
+    /// Its cells are damaged.
+    pub fn is_empty(&self) -> Result<bool, ReadError> {
+        if self.liveness.is_some() || !self.deletion.is_live() {
+            return Ok(false);
+        }
+        for part in self.cells() {
+            match part? {
+                Part::Complex { deletion, .. } if deletion.is_live() => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// The layout that it was read with.
