@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+pub mod bloom;
+pub mod check;
 pub mod comparable;
 pub mod component;
 pub mod compression;
@@ -15,7 +17,10 @@ pub mod error;
 pub mod key;
 pub mod limits;
 pub mod memory;
+pub mod naive;
 pub mod partitioner;
+pub mod partitions;
+pub mod rows;
 pub mod schema;
 pub mod statistics;
 pub mod trie;

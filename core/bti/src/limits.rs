@@ -24,3 +24,7 @@ pub const DECIMAL_LEN_MAX: usize = 16 << 10;
 pub const SCHEMA_LEN_MAX: usize = 4 << 20;
 /// Most types, counted with all that they consist of, in the tables of a schema.
 pub const SCHEMA_TYPE_PARTS_MAX: usize = 1 << 18;
+/// Most hashes of a bloom filter: the table of sizes ends at 14, and each costs every absent lookup.
+pub const FILTER_HASHES_MAX: u32 = 64;
+/// Most bytes of a bloom filter's bits: 20 bits for each of 850 million keys.
+pub const FILTER_LEN_MAX: u64 = 1 << 31;

@@ -45,7 +45,8 @@ fn values() {
             let mut out = Vec::new();
             let Some(expected) = bytes(line, name) else {
                 // Encoded as an empty component.
-                put_clustering(&[of.clone()], [Some(&value[..])], ClusteringKind::Row, &mut out).unwrap();
+                put_clustering(std::slice::from_ref(of), [Some(&value[..])], ClusteringKind::Row, &mut out)
+                    .unwrap();
                 assert_eq!(out, [empty, TERMINATOR]);
                 continue;
             };

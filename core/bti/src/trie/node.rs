@@ -332,6 +332,13 @@ impl<'p> Node<'p> {
         }
     }
 
+    /// Whether the byte that leads to a slot lies between those beside it. Searches rely on it; a walk over everything checks it.
+    #[inline]
+    pub fn ascends_at(&self, slot: usize) -> bool {
+        let around = self.transitions.get(slot.saturating_sub(1)..).unwrap_or_default();
+        around.iter().take(3).is_sorted_by(|a, b| a < b)
+    }
+
     /// The slot of `byte`, or the first of those whose bytes are greater. The slot of a dense node may be empty.
     #[inline]
     pub fn search(&self, byte: u8) -> Result<usize, usize> {
@@ -409,7 +416,7 @@ impl<'p> Node<'p> {
     }
 
     /// Bytes of the node without its payload.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.kind().len(self.slots(), self.slots())
     }
 }

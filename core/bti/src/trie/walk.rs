@@ -267,7 +267,10 @@ impl Cursor {
                 Edge::First => node.child_from(slot),
                 Edge::Last => node.child_before(slot),
             };
-            let next = next.map(|found| found.map(|(slot, child)| (slot, node.transition(slot), child)));
+            let next = next.and_then(|found| match found {
+                Some((slot, _)) if !node.ascends_at(slot) => Err(Damage::Order),
+                found => Ok(found.map(|(slot, child)| (slot, node.transition(slot), child))),
+            });
             let Some((slot, byte, child)) = pages.damaged(position, next)? else {
                 let due = top.payload;
                 top.payload = false;

@@ -1,9 +1,16 @@
 //! What the tests share: fixtures and lines of JSON.
 #![allow(dead_code, clippy::disallowed_methods)]
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::trace::NoTrace;
+use dolmen_bti::component::Component;
+use dolmen_bti::error::ReadError;
+use dolmen_bti::trie::Pages;
 use dolmen_text::json::{Document, Value};
 
 /// The folder of one kind of fixtures that are not committed: in `$DOLMEN_TESTDATA`, or in `shared/data` upwards from this crate.
@@ -84,4 +91,44 @@ pub fn hex(bytes: &[u8]) -> String {
 /// A member that is hexadecimal text, or null or absent.
 pub fn bytes(object: Value<'_>, name: &str) -> Option<Vec<u8>> {
     object.get(name)?.as_str().map(|text| unhex(&text))
+}
+
+/// Files of one SSTable in memory.
+#[derive(Default)]
+pub struct Memory {
+    pub files: BTreeMap<u64, Vec<u8>>,
+    cache: RefCell<BTreeMap<(u64, u64), Block>>,
+}
+
+impl Memory {
+    pub fn of(component: Component, bytes: Vec<u8>) -> Self {
+        Memory { files: BTreeMap::from([(component.file().get(), bytes)]), cache: RefCell::default() }
+    }
+
+    /// Walks over its only file.
+    pub fn pages(&self, component: Component) -> Pages<&Memory, NoTrace> {
+        let len = self.files[&component.file().get()].len() as u64;
+        Pages::new(self, component, len, ReadMode::MayBlock, NoTrace)
+    }
+}
+
+impl BlockSource<ReadError> for Memory {
+    fn block(
+        &self,
+        id: BlockId,
+        mode: ReadMode,
+        decode: Decode<'_, ReadError>,
+    ) -> Result<Option<Block>, ReadError> {
+        let key = (id.file.get(), id.offset);
+        if let Some(block) = self.cache.borrow().get(&key) {
+            return Ok(Some(block.clone()));
+        }
+        if mode == ReadMode::CacheOnly {
+            return Ok(None);
+        }
+        let file = &self.files[&id.file.get()];
+        let block = Block::new(decode(&file[id.offset as usize..][..id.len as usize])?);
+        self.cache.borrow_mut().insert(key, block.clone());
+        Ok(Some(block))
+    }
 }
