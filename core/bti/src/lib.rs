@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod big;
 pub mod bloom;
 pub mod check;
 pub mod comparable;
@@ -23,6 +24,7 @@ pub mod partitions;
 pub mod rows;
 pub mod schema;
 pub mod statistics;
+pub mod table;
 pub mod trie;
 pub mod types;
 pub mod value;

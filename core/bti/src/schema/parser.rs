@@ -465,6 +465,8 @@ impl Parser<'_> {
                 match (name, of.dimension) {
                     ("list", None) => Ok(CqlType::List(inner)),
                     ("set", None) => Ok(CqlType::Set(inner)),
+                    // What is never multi-cell is not marked in files either.
+                    ("frozen", None) if !inner.is_multi_cell() => Ok(*inner),
                     ("frozen", None) => Ok(CqlType::Frozen(inner)),
                     ("vector", Some(count)) => Ok(CqlType::Vector(inner, count)),
                     _ => Err(unknown),
