@@ -20,7 +20,7 @@ mod walk;
 
 pub use cells::{Cell, Cells, Columns, Part, counter_shards, counter_total};
 pub use chunks::Data;
-pub use prefix::{BoundKind, Prefix, PrefixValue, PrefixValues};
+pub use prefix::{BoundKind, Prefix, PrefixValue, PrefixValues, put_prefix};
 pub use row::{Liveness, Marker, PartitionHead, Row};
 pub use walk::{Event, Walk};
 

@@ -23,6 +23,7 @@ pub mod partitioner;
 pub mod partitions;
 pub mod rows;
 pub mod schema;
+pub mod slice;
 pub mod statistics;
 pub mod table;
 pub mod trie;

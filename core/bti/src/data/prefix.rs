@@ -5,11 +5,13 @@
 //! a value of fixed length is raw, another stands behind its length as a uvint
 //! ```
 
+use alloc::vec::Vec;
+
 use dolmen_codec::{Cursor, DecodeError};
 
 use crate::comparable::ClusteringKind;
 use crate::statistics::ClusteringColumn;
-use crate::vint::{get_uvint, get_vint_bytes};
+use crate::vint::{get_uvint, get_vint_bytes, put_uvint, put_vint_bytes};
 
 const BATCH: usize = 32;
 
@@ -202,5 +204,27 @@ impl<'b> Iterator for PrefixValues<'b> {
             1 => PrefixValue::Empty,
             _ => PrefixValue::Null,
         })
+    }
+}
+
+/// Appends values of the first of `columns` as they stand in Data.db; `None` is null. A value of a fixed length must have it.
+pub fn put_prefix(values: &[Option<&[u8]>], columns: &[ClusteringColumn], out: &mut Vec<u8>) {
+    for (values, columns) in values.chunks(BATCH).zip(columns.chunks(BATCH)) {
+        let bits = values.iter().enumerate().fold(0, |bits, (i, value)| {
+            let bit = match value {
+                None => 2,
+                Some([]) => 1,
+                Some(_) => 0,
+            };
+            bits | bit << (2 * i)
+        });
+        put_uvint(out, bits);
+        for (value, column) in values.iter().zip(columns) {
+            match (value, column.fixed_len) {
+                (None | Some([]), _) => {}
+                (Some(value), Some(_)) => out.extend_from_slice(value),
+                (Some(value), None) => put_vint_bytes(out, value),
+            }
+        }
     }
 }

@@ -58,6 +58,8 @@ pub struct Walk<'t, S, C> {
     state: State,
     /// No further than this.
     end: u64,
+    /// Bytes from here on are kept.
+    pinned: Option<u64>,
     chunks_read: u64,
 }
 
@@ -82,6 +84,7 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
             used: 0,
             state: State::Partition,
             end: data.len(),
+            pinned: None,
             chunks_read: 0,
         }
     }
@@ -100,6 +103,11 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
         if self.state != State::Failed {
             self.state = State::Partition;
         }
+    }
+
+    /// Keeps what it reads from `position` on, so that going back there reads nothing again; until the next call.
+    pub fn pin(&mut self, position: u64) {
+        self.pinned = Some(position);
     }
 
     fn seek(&mut self, position: u64) {
@@ -209,12 +217,13 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
             let what = Damage::Range { found: wanted as u64, max: ROW_LEN_MAX as u64 };
             return Err(ReadError::corrupt(Component::Data, position, what));
         }
-        self.buffer.drain(..self.used);
-        self.base = position;
-        self.used = 0;
+        let kept = self.pinned.map_or(position, |pinned| pinned.clamp(self.base, position));
+        self.buffer.drain(..(kept - self.base) as usize);
+        self.base = kept;
+        self.used = (position - kept) as usize;
         let chunk_len = u64::from(self.data.chunk_len());
         // A chunk at a time: a length that lies costs no memory before the bytes are there.
-        while self.buffer.len() < wanted {
+        while self.buffer.len() - self.used < wanted {
             let next = self.base + self.buffer.len() as u64;
             if next >= self.end {
                 break;
