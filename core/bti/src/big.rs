@@ -30,7 +30,20 @@ pub struct BigIndex {
     /// Bytes of Index.db.
     pub file_len: u64,
     /// Byte-comparable form of each sampled key and where its entry is, ascending.
-    sample: Vec<(Vec<u8>, u64)>,
+    pub(crate) sample: Vec<(Vec<u8>, u64)>,
+    /// The least and the greatest key, as Summary.db has them.
+    pub(crate) ends: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What Summary.db holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary<'b> {
+    /// Keys with their positions in Index.db.
+    pub entries: Vec<(&'b [u8], u64)>,
+    /// The least key.
+    pub first_key: &'b [u8],
+    /// The greatest key.
+    pub last_key: &'b [u8],
 }
 
 /// An entry of Index.db.
@@ -48,8 +61,8 @@ fn summary_error(error: DecodeError) -> ReadError {
     ReadError::decode(Component::Summary, 0, error)
 }
 
-/// The keys of Summary.db with their positions in Index.db.
-pub fn summary(bytes: &[u8]) -> Result<Vec<(&[u8], u64)>, ReadError> {
+/// Reads Summary.db.
+pub fn summary(bytes: &[u8]) -> Result<Summary<'_>, ReadError> {
     let damaged = |at: usize, what| ReadError::corrupt(Component::Summary, at as u64, what);
     let mut cursor = Cursor::new(bytes);
     cursor.get_u32_be().map_err(summary_error)?;
@@ -62,23 +75,24 @@ pub fn summary(bytes: &[u8]) -> Result<Vec<(&[u8], u64)>, ReadError> {
         return Err(damaged(4, Damage::Range { found: len, max }));
     }
     let table = cursor.get_bytes(len as usize).map_err(summary_error)?;
-    for _ in 0..2 {
+    let mut key = || {
         let len = cursor.get_u32_be().map_err(summary_error)? as usize;
-        cursor.get_bytes(len).map_err(summary_error)?;
-    }
+        cursor.get_bytes(len).map_err(summary_error)
+    };
+    let (first_key, last_key) = (key()?, key()?);
     cursor.finish().map_err(summary_error)?;
     let starts: Vec<usize> =
         table[..4 * count].as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b) as usize).collect();
-    let mut out = Vec::with_capacity(count);
+    let mut entries = Vec::with_capacity(count);
     for (i, &start) in starts.iter().enumerate() {
         let end = starts.get(i + 1).copied().unwrap_or(table.len());
         let entry = (start >= 4 * count).then(|| table.get(start..end)).flatten();
         let entry = entry.and_then(|entry| entry.split_last_chunk::<8>());
         let what = Damage::Range { found: start as u64, max: len };
         let (key, position) = entry.ok_or(damaged(base + 4 * i, what))?;
-        out.push((key, u64::from_le_bytes(*position)));
+        entries.push((key, u64::from_le_bytes(*position)));
     }
-    Ok(out)
+    Ok(Summary { entries, first_key, last_key })
 }
 
 impl BigIndex {
@@ -90,7 +104,9 @@ impl BigIndex {
         key_type: &CqlType,
     ) -> Result<BigIndex, ReadError> {
         let mut sample: Vec<(Vec<u8>, u64)> = Vec::new();
-        for (key, position) in summary_bytes.map(summary).transpose()?.unwrap_or_default() {
+        let summary = summary_bytes.map(summary).transpose()?;
+        let ends = summary.as_ref().map(|s| (s.first_key.to_vec(), s.last_key.to_vec()));
+        for (key, position) in summary.map(|summary| summary.entries).unwrap_or_default() {
             let damaged = |what| ReadError::corrupt(Component::Summary, 0, what);
             let form = form(partitioner, key_type, key).ok_or(damaged(Damage::Order))?;
             if position >= file_len {
@@ -101,7 +117,7 @@ impl BigIndex {
             }
             sample.push((form, position));
         }
-        Ok(BigIndex { file_len, sample })
+        Ok(BigIndex { file_len, sample, ends })
     }
 
     /// Finds a partition.

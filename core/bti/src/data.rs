@@ -18,7 +18,7 @@ mod prefix;
 mod row;
 mod walk;
 
-pub use cells::{Cell, Cells, Columns, Part, counter_shards, counter_total};
+pub use cells::{Cell, Cells, Columns, Part};
 pub use chunks::Data;
 pub use prefix::{BoundKind, Prefix, PrefixValue, PrefixValues, put_prefix};
 pub use row::{Liveness, Marker, PartitionHead, Row};

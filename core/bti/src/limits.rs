@@ -28,3 +28,5 @@ pub const SCHEMA_TYPE_PARTS_MAX: usize = 1 << 18;
 pub const FILTER_HASHES_MAX: u32 = 64;
 /// Most bytes of a bloom filter's bits: 20 bits for each of 850 million keys.
 pub const FILTER_LEN_MAX: u64 = 1 << 31;
+/// Most findings of a verification: whoever has a thousand needs no more.
+pub const FINDINGS_MAX: usize = 1000;

@@ -190,7 +190,7 @@ fn write_native(out: &mut String, native: Native, value: &[u8], style: Style) ->
             print(out, format_args!("{}", i64::from_be_bytes(fixed(head)?)));
         }
         Native::Counter => {
-            let total = crate::data::counter_total(value).ok_or(ValueError::Malformed)?;
+            let total = crate::counter::total(value).ok_or(ValueError::Malformed)?;
             print(out, format_args!("{total}"));
         }
         Native::Varint => number::write_varint(out, value)?,

@@ -313,28 +313,3 @@ impl<'b> Iterator for Cells<'b> {
         }
     }
 }
-
-/// The shards of a counter's value: id, clock and count of each (`CounterContext.java`).
-///
-/// ```text
-/// i16 n | n × i16 index of a shard that is global (from 8000 on) or local | (16 bytes id, i64 clock, i64 count)*
-/// ```
-/// `None` if the bytes are no counter.
-pub fn counter_shards(value: &[u8]) -> Option<impl Iterator<Item = ([u8; 16], i64, i64)>> {
-    let (count, rest) = value.split_first_chunk::<2>()?;
-    let count = usize::try_from(i16::from_be_bytes(*count)).ok()?;
-    let (shards, odd) = rest.get(2 * count..)?.as_chunks::<32>();
-    let word = |bytes: &[u8]| bytes.iter().fold(0i64, |word, &byte| word << 8 | i64::from(byte));
-    odd.is_empty().then(|| {
-        shards.iter().map(move |shard| {
-            let mut id = [0; 16];
-            id.copy_from_slice(&shard[..16]);
-            (id, word(&shard[16..24]), word(&shard[24..]))
-        })
-    })
-}
-
-/// The total of a counter.
-pub fn counter_total(value: &[u8]) -> Option<i64> {
-    Some(counter_shards(value)?.fold(0, |sum, (_, _, count)| sum.wrapping_add(count)))
-}

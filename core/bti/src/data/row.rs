@@ -96,6 +96,20 @@ pub(super) enum Unfiltered<'b> {
 }
 
 impl<'b> Row<'b> {
+    /// Reads the row at the start of `bytes`, which stand at `position`.
+    pub fn parse(
+        bytes: &'b [u8],
+        position: u64,
+        header: &'b Header,
+        is_static: bool,
+    ) -> Result<Row<'b>, ReadError> {
+        match parse(bytes, position, header, is_static) {
+            Ok((Unfiltered::Row(row), _)) => Ok(row),
+            Ok(_) => Err(Fail::Damage(0, Damage::Tag(u64::from(bytes[0]))).at(position)),
+            Err(fail) => Err(fail.at(position)),
+        }
+    }
+
     /// Its data, column by column.
     pub fn cells(&self) -> Cells<'b> {
         Cells::new(

@@ -5,7 +5,8 @@ use alloc::string::String;
 use dolmen_text::json::Writer;
 
 use super::{Context, MALFORMED, cell_types, field_name};
-use crate::data::{Cell, Event, Marker, Part, PartitionHead, Prefix, Row, counter_total};
+use crate::counter;
+use crate::data::{Cell, Event, Marker, Part, PartitionHead, Prefix, Row};
 use crate::deletion::{DeletionTime, NO_DELETION_TIME};
 use crate::error::ReadError;
 use crate::key;
@@ -163,7 +164,7 @@ impl Lines<'_> {
         }
         json.key("value").string(&hex(cell.value));
         if column.cql_type.is_counter() {
-            match counter_total(cell.value) {
+            match counter::total(cell.value) {
                 Some(total) => json.key("counter").i64(total),
                 None => json.key("counter").string(MALFORMED),
             };
