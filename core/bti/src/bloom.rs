@@ -151,3 +151,32 @@ impl BloomBuilder {
         self.file
     }
 }
+
+/// The bits that keys set, to compare with a file's.
+#[derive(Clone, Debug)]
+pub struct FilterBits {
+    hash_count: u32,
+    bits: Vec<u8>,
+}
+
+impl FilterBits {
+    /// No keys, of the size of a filter.
+    pub fn like(filter: &Bloom<'_>) -> FilterBits {
+        FilterBits { hash_count: filter.hash_count, bits: alloc::vec![0; filter.bits.len()] }
+    }
+
+    /// Sets a key's bits.
+    pub fn add(&mut self, hash: KeyHash) {
+        for bit in indices(hash, self.hash_count, self.bits.len() as u64 * 8) {
+            self.bits[(bit >> 3) as usize] |= 1 << (bit & 7);
+        }
+    }
+
+    /// Whether a filter has exactly these bits.
+    pub fn check(&self, filter: &Bloom<'_>) -> Result<(), ReadError> {
+        let differs = self.bits.iter().zip(filter.bits).position(|(ours, theirs)| ours != theirs);
+        let Some(at) = differs else { return Ok(()) };
+        let what = Damage::Mismatch { expected: u64::from(self.bits[at]), found: u64::from(filter.bits[at]) };
+        Err(ReadError::corrupt(Component::Filter, (HEADER_LEN + at) as u64, what))
+    }
+}

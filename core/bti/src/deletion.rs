@@ -30,6 +30,12 @@ pub struct DeletionTime {
     pub local: u32,
 }
 
+impl Default for DeletionTime {
+    fn default() -> Self {
+        DeletionTime::LIVE
+    }
+}
+
 impl DeletionTime {
     /// Nothing is deleted.
     pub const LIVE: DeletionTime = DeletionTime { marked_at: i64::MIN, local: NO_DELETION_TIME };

@@ -38,6 +38,11 @@ pub enum ReadError {
         /// What is allowed.
         max: u64,
     },
+    /// A file that must be there is not.
+    Missing {
+        /// Which.
+        component: Component,
+    },
     /// Only with [`ReadMode::CacheOnly`](dolmen_base::block::ReadMode): the block is not in memory. Nothing is wrong; ask again with another mode.
     NotCached {
         /// The file.
@@ -165,6 +170,7 @@ impl fmt::Display for ReadError {
             ReadError::Limit { component, at, found, max } => {
                 write!(f, "{component} has {found} at offset {at}, over the limit of {max}")
             }
+            ReadError::Missing { component } => write!(f, "{component} is missing"),
             ReadError::NotCached { component, at } => {
                 write!(f, "{component} is not in memory at offset {at}")
             }
