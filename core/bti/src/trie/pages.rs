@@ -41,6 +41,11 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
         self.asked
     }
 
+    /// What listened so far.
+    pub const fn trace(&self) -> &T {
+        &self.trace
+    }
+
     /// Damage at a place of the file.
     pub const fn corrupt(&self, at: u64, what: Damage) -> ReadError {
         ReadError::corrupt(self.component, at, what)
