@@ -29,9 +29,6 @@ use crate::vint;
 /// The flag of a payload with an open deletion.
 const OPEN: u8 = 8;
 
-/// Bytes of an open deletion: a live one is never stored.
-const OPEN_LEN: usize = 12;
-
 /// The longest entry behind its key: three integers and a deletion.
 const ENTRY_LEN_MAX: u64 = 3 * vint::UVINT_LEN_MAX as u64 + 12;
 
@@ -63,6 +60,16 @@ impl Block {
         };
         Ok(Block { offset, open, node: payload.node })
     }
+}
+
+/// Bytes of a payload. Cassandra stores no live deletion as open; another writer may.
+fn payload_len(payload: Payload<'_>) -> Result<usize, Damage> {
+    let open = match Block::decode(payload)?.open {
+        None => 0,
+        Some(live) if live.is_live() => 1,
+        Some(_) => 12,
+    };
+    Ok(usize::from(payload.flags & 7) + open)
 }
 
 fn block(payload: Payload<'_>) -> Result<Block, ReadError> {
@@ -128,10 +135,7 @@ impl RowIndex {
         start: u64,
         position: u64,
     ) -> Result<Census, ReadError> {
-        let census = Census::take(pages, start, self.root, position, |payload| {
-            let open = Block::decode(payload)?.open;
-            Ok(usize::from(payload.flags & 7) + if open.is_some() { OPEN_LEN } else { 0 })
-        })?;
+        let census = Census::take(pages, start, self.root, position, payload_len)?;
         let expected = u64::from(self.block_count) + 1;
         if census.entries != expected {
             return Err(pages.corrupt(position, Damage::Mismatch { expected, found: census.entries }));
@@ -156,11 +160,10 @@ impl RowIndex {
         let Some(payload) = node.payload() else {
             return Err(pages.corrupt(self.root, Damage::Tag(0)));
         };
-        let open = match payload.flags & OPEN {
-            0 => 0,
-            _ => OPEN_LEN as u64,
+        let end = match payload_len(payload) {
+            Ok(len) => self.root + (node.size() + len) as u64,
+            Err(what) => return Err(pages.corrupt(self.root, what)),
         };
-        let end = self.root + node.size() as u64 + u64::from(payload.flags & 7) + open;
         if end != position {
             return Err(pages.corrupt(self.root, Damage::Mismatch { expected: position, found: end }));
         }

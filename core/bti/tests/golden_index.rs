@@ -11,6 +11,7 @@ use dolmen_bti::bloom::{Bloom, BloomBuilder, Sizing};
 use dolmen_bti::comparable::{ClusteringKind, TERMINATOR, put_clustering, put_partition_key};
 use dolmen_bti::component::Component;
 use dolmen_bti::deletion::DeletionTime;
+use dolmen_bti::error::{Damage, ReadError};
 use dolmen_bti::partitioner::{KeyHash, Partitioner};
 use dolmen_bti::partitions::{PartitionIndex, PartitionsBuilder, Place};
 use dolmen_bti::rows::{RowIndex, RowsBuilder};
@@ -462,4 +463,31 @@ fn counted(censuses: &[Census]) -> BTreeMap<String, u64> {
     let all =
         Kind::ALL.map(|kind| (kind.name().to_owned(), censuses.iter().map(|census| census.of(kind)).sum()));
     all.into_iter().filter(|kind| kind.1 > 0).collect()
+}
+
+/// Cassandra writes a range tombstone at -5 that is open at a block's start, and cannot read the index back: the reason is named, with its place.
+#[test]
+fn an_open_deletion_below_zero_is_named() {
+    let table = common::committed().join("invalid/neg_rt");
+    let memory = Memory::of(Component::Rows, component(&table, "Rows.db").unwrap());
+    let mut pages = memory.pages(Component::Rows);
+    let mut named = 0;
+    for position in entry_positions(&table) {
+        let index = RowIndex::open(&mut pages, position, &mut Vec::new()).unwrap();
+        let mut blocks = index.iter(&mut pages, Edge::First).unwrap();
+        loop {
+            match blocks.next(&mut pages) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(ReadError::Corrupt { component: Component::Rows, at, what }) => {
+                    assert_eq!(what, Damage::NegativeDeletionTime);
+                    assert!(at < index.root);
+                    named += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(index.check_whole(&mut pages, 0, position).is_err());
+    }
+    assert!(named > 0);
 }
