@@ -30,3 +30,5 @@ pub const FILTER_HASHES_MAX: u32 = 64;
 pub const FILTER_LEN_MAX: u64 = 1 << 31;
 /// Most findings of a verification: whoever has a thousand needs no more.
 pub const FINDINGS_MAX: usize = 1000;
+/// Most partitions, rows or blocks that an annotated dump shows: it is for people.
+pub const INSPECT_ENTRIES_MAX: usize = 100_000;

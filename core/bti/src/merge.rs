@@ -50,6 +50,18 @@ where
     }
 }
 
+impl<E: Events + ?Sized> Events for alloc::boxed::Box<E> {
+    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        (**self).next_event()
+    }
+}
+
+impl<E: Events> Events for Merge<E> {
+    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        self.next_event()
+    }
+}
+
 /// A header that has the columns of all: the first that has a column says its type. Its minima are 0.
 pub fn merged_header<'h>(headers: impl IntoIterator<Item = &'h Header>) -> Option<Header> {
     let mut headers = headers.into_iter();

@@ -53,7 +53,9 @@ pub fn write_value(
             _ => write_native(out, Native::Blob, value, style),
         },
         CqlType::Composite(_) | CqlType::Dynamic(_) => write_native(out, Native::Blob, value, style),
-        CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) if style == Style::Plain => {
+        CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) | CqlType::Vector(..)
+            if style == Style::Plain =>
+        {
             write_hex(out, value);
             Ok(())
         }
