@@ -4,6 +4,7 @@
 
 mod kv;
 mod ring;
+mod sstable;
 mod tour;
 mod up;
 mod wal;
@@ -32,6 +33,8 @@ enum Command {
     Wal(wal::Args),
     /// Consistent hashing lab
     Ring(ring::Args),
+    /// Cassandra's SSTables
+    Sstable(sstable::Args),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Kv(args) => kv::run(args),
         Command::Wal(args) => wal::run(args),
         Command::Ring(args) => ring::run(args),
+        Command::Sstable(args) => sstable::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "dolmen", &mut std::io::stdout());
             Ok(())

@@ -38,6 +38,18 @@ pub enum ReadError {
         /// What is allowed.
         max: u64,
     },
+    /// A file that must be there is not.
+    Missing {
+        /// Which.
+        component: Component,
+    },
+    /// Only with [`ReadMode::CacheOnly`](dolmen_base::block::ReadMode): the block is not in memory. Nothing is wrong; ask again with another mode.
+    NotCached {
+        /// The file.
+        component: Component,
+        /// Where the block begins.
+        at: u64,
+    },
     /// The source of bytes could not read.
     Io {
         /// The file.
@@ -46,6 +58,39 @@ pub enum ReadError {
         at: u64,
         /// The reason.
         error: IoError,
+    },
+}
+
+/// Why a value that a caller gave cannot be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// A value of its type has another length.
+    Length {
+        /// Bytes found.
+        found: u64,
+        /// Bytes that its type has, or has at most.
+        expected: u64,
+    },
+    /// The bytes are no value of the type.
+    Malformed,
+    /// The type has no byte-comparable form: counters and multi-cell types.
+    Type,
+    /// More values than types, or more of something than the format can hold.
+    Count {
+        /// Found.
+        found: u64,
+        /// The most there may be.
+        max: u64,
+    },
+    /// Keys must come in ascending order, each once.
+    Order,
+    /// Entries must come after the one before in their file.
+    Position,
+    /// A deletion with a timestamp below 0 fits no form of `da`.
+    NegativeDeletionTime {
+        /// Its timestamp.
+        marked_at: i64,
     },
 }
 
@@ -125,12 +170,39 @@ impl fmt::Display for ReadError {
             ReadError::Limit { component, at, found, max } => {
                 write!(f, "{component} has {found} at offset {at}, over the limit of {max}")
             }
+            ReadError::Missing { component } => write!(f, "{component} is missing"),
+            ReadError::NotCached { component, at } => {
+                write!(f, "{component} is not in memory at offset {at}")
+            }
             ReadError::Io { component, at, error } => {
                 write!(f, "cannot read {component} at offset {at}: {error}")
             }
         }
     }
 }
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueError::Length { found, expected } => {
+                write!(f, "the value has {found} bytes where its type has {expected}")
+            }
+            ValueError::Malformed => f.write_str("the bytes are no value of the type"),
+            ValueError::Type => f.write_str("the type has no order"),
+            ValueError::Count { found, max } => write!(f, "found {found} where at most {max} may be"),
+            ValueError::Order => f.write_str("a key is not greater than the one before it"),
+            ValueError::Position => f.write_str("a position is not greater than the one before it"),
+            ValueError::NegativeDeletionTime { marked_at } => {
+                write!(
+                    f,
+                    "a deletion at timestamp {marked_at} cannot be stored: the format holds none below 0"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for ValueError {}
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

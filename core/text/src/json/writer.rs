@@ -101,6 +101,11 @@ impl<'o> Writer<'o> {
         self.plain(format_args!("null"))
     }
 
+    /// A value that is JSON already, as it stands.
+    pub fn raw(&mut self, json: &str) -> &mut Self {
+        self.plain(format_args!("{json}"))
+    }
+
     /// A value that was read, with all below it; numbers stay digit for digit.
     pub fn value(&mut self, value: Value<'_>) -> &mut Self {
         // The index at which each array and object that is open here ends.

@@ -1,0 +1,354 @@
+//! The rows of one partition between two clusterings, forwards or backwards.
+//!
+//! ```text
+//! forwards:   block of the lower bound (row index) → skip up to the bound → rows up to the upper bound
+//! backwards:  block of the upper bound → note where its rows begin → hand them out from the last → the block before
+//! ```
+//! A range tombstone that is open at a bound is cut off there: a marker of the slice's own stands in its place. Without a row index the
+//! partition is walked once, and backwards a note is kept of every 64 KiB.
+
+use alloc::vec::Vec;
+
+use dolmen_base::block::{BlockSource, ReadMode};
+use dolmen_base::trace::NoTrace;
+use dolmen_codec::Cursor;
+
+use crate::comparable::{ClusteringKind, put_clustering};
+use crate::component::Component;
+use crate::compression::Codecs;
+use crate::data::{BoundKind, Event, Marker, Prefix, Walk, put_prefix};
+use crate::deletion::DeletionTime;
+use crate::error::{Damage, ReadError, ValueError};
+use crate::rows::Blocks;
+use crate::table::{Found, Table};
+use crate::trie::{Edge, Pages};
+
+/// Bytes of rows between two notes, where there is no row index.
+const NOTE_EVERY: u64 = 1 << 16;
+
+/// An end of a slice.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    kind: BoundKind,
+    /// Byte-comparable.
+    form: Vec<u8>,
+    /// As in Data.db.
+    encoded: Vec<u8>,
+    value_count: usize,
+}
+
+impl Bound {
+    /// Before or after the clusterings that begin with `values`; `None` among them is null. `kind` is no boundary.
+    pub fn new(table: &Table, values: &[Option<&[u8]>], kind: BoundKind) -> Result<Bound, ValueError> {
+        let mut form = Vec::new();
+        let types = table.clustering_types();
+        put_clustering(types, values.iter().copied(), kind.clustering_kind(), &mut form)?;
+        let mut encoded = Vec::new();
+        put_prefix(values, &table.statistics.header.clustering, &mut encoded);
+        Ok(Bound { kind, form, encoded, value_count: values.len() })
+    }
+}
+
+/// Which rows of a partition, and from which end.
+#[derive(Clone, Debug, Default)]
+pub struct Slice {
+    /// A start bound; `None`: from the first row.
+    pub from: Option<Bound>,
+    /// An end bound; `None`: to the last row.
+    pub to: Option<Bound>,
+    /// From the last row to the first.
+    pub is_reversed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Static,
+    Seek,
+    Rows,
+    End,
+    Done,
+}
+
+/// A block whose rows are handed out from the last: where each begins.
+#[derive(Clone, Debug, Default)]
+struct Backwards {
+    rows: Vec<u64>,
+    /// Where this block begins, so that the one before ends there.
+    start: Option<u64>,
+    /// Blocks before this one, from a pass over the partition.
+    notes: Vec<(u64, Option<DeletionTime>)>,
+    blocks: Option<Blocks>,
+    is_last: bool,
+    /// The range open where the slice's rows begin.
+    open: Option<DeletionTime>,
+}
+
+/// Reads one partition: its head, its static row, the rows of the slice, its end.
+#[derive(Debug)]
+pub struct PartitionReader<'t, S, C> {
+    table: &'t Table,
+    found: Found,
+    slice: Slice,
+    walk: Walk<'t, S, C>,
+    pages: Pages<S, NoTrace>,
+    stage: Stage,
+    open: Option<DeletionTime>,
+    first_row: u64,
+    form: Vec<u8>,
+    backwards: Backwards,
+}
+
+/// What stands at a position.
+struct Look {
+    position: u64,
+    is_end: bool,
+    is_before: bool,
+    is_after: bool,
+    /// The range open behind it, if it is a marker.
+    open: Option<Option<DeletionTime>>,
+}
+
+impl Table {
+    /// Reads the rows of a slice of a partition that [`Table::find`] found.
+    pub fn read<S: BlockSource<ReadError> + Clone, C: Codecs>(
+        &self,
+        source: S,
+        codecs: C,
+        mode: ReadMode,
+        found: Found,
+        slice: Slice,
+    ) -> PartitionReader<'_, S, C> {
+        PartitionReader {
+            table: self,
+            found,
+            slice,
+            walk: self.walk(source.clone(), codecs, mode, found.data_position),
+            pages: self.pages(source, Component::Rows, mode),
+            stage: Stage::Head,
+            open: None,
+            first_row: 0,
+            form: Vec::new(),
+            backwards: Backwards::default(),
+        }
+    }
+}
+
+impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
+    /// Blocks asked for since the key was sought: pages of indexes and chunks of data.
+    pub fn blocks_read(&self) -> u64 {
+        self.found.blocks_read + self.pages.asked() + self.walk.chunks_read()
+    }
+
+    /// The next event; `None` behind the partition's end.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        let at = loop {
+            match self.stage {
+                Stage::Done => return Ok(None),
+                Stage::Head => {
+                    let has_statics = !self.table.statistics.header.statics.is_empty();
+                    self.stage = if has_statics { Stage::Static } else { Stage::Seek };
+                    return self.walk.next_event();
+                }
+                Stage::Static => {
+                    self.stage = Stage::Seek;
+                    return self.walk.next_event();
+                }
+                Stage::Seek => {
+                    self.first_row = self.walk.position();
+                    self.stage = Stage::Rows;
+                    let open = if self.slice.is_reversed { self.seek_backwards()? } else { self.seek()? };
+                    if let Some(deletion) = open {
+                        return Ok(self.cut(self.slice.is_reversed, deletion));
+                    }
+                }
+                Stage::Rows => {
+                    match if self.slice.is_reversed { self.step_backwards()? } else { self.step()? } {
+                        Ok(at) => break at,
+                        Err(open) => {
+                            self.stage = Stage::End;
+                            if let Some(deletion) = open {
+                                return Ok(self.cut(!self.slice.is_reversed, deletion));
+                            }
+                        }
+                    }
+                }
+                Stage::End => {
+                    self.stage = Stage::Done;
+                    return Ok(Some(Event::End(self.walk.position())));
+                }
+            }
+        };
+        self.walk.seek_row(at);
+        self.walk.next_event()
+    }
+
+    /// A marker of the slice's own, at its upper or lower bound.
+    fn cut(&self, is_upper: bool, deletion: DeletionTime) -> Option<Event<'_>> {
+        let bound = if is_upper { &self.slice.to } else { &self.slice.from };
+        let bound = bound.as_ref()?;
+        let columns = self.table.statistics.header.clustering.get(..bound.value_count)?;
+        let clustering = Prefix::get(&mut Cursor::new(&bound.encoded), columns).ok()?;
+        let (position, kind) = (self.walk.position(), bound.kind);
+        Some(Event::Marker(Marker {
+            position,
+            previous_len: 0,
+            kind,
+            clustering,
+            deletion,
+            start_deletion: None,
+        }))
+    }
+
+    /// Goes to the lower bound; the range that is open there.
+    fn seek(&mut self) -> Result<Option<DeletionTime>, ReadError> {
+        let Some(from) = &self.slice.from else { return Ok(None) };
+        if let Some(rows) = &self.found.rows {
+            let block = rows.floor(&mut self.pages, &from.form)?;
+            self.open = block.open;
+            self.walk.seek_row(self.found.data_position.saturating_add(block.offset));
+        }
+        loop {
+            let look = self.look()?;
+            if look.is_end || !look.is_before {
+                self.walk.seek_row(look.position);
+                // A slice that ends before the next row may lie within an open range.
+                return Ok(self.open);
+            }
+            self.open = look.open.unwrap_or(self.open);
+        }
+    }
+
+    /// Where the next row of the slice begins, or that it has ended and which range is open there.
+    fn step(&mut self) -> Result<Result<u64, Option<DeletionTime>>, ReadError> {
+        let look = self.look()?;
+        if look.is_end || look.is_after {
+            return Ok(Err(self.open.filter(|_| !look.is_end)));
+        }
+        self.open = look.open.unwrap_or(self.open);
+        Ok(Ok(look.position))
+    }
+
+    /// Reads what stands at the walk's place and passes over it.
+    fn look(&mut self) -> Result<Look, ReadError> {
+        let position = self.walk.position();
+        let header = self.walk.header();
+        let (prefix, kind, open) = match self.walk.next_event()? {
+            Some(Event::Row(row)) => (row.clustering, ClusteringKind::Row, None),
+            Some(Event::Marker(marker)) => {
+                let open = match marker.start_deletion {
+                    Some(start) => Some(start),
+                    None => marker.kind.is_start().then_some(marker.deletion),
+                };
+                (marker.clustering, marker.kind.clustering_kind(), Some(open))
+            }
+            _ => {
+                return Ok(Look { position, is_end: true, is_before: false, is_after: false, open: None });
+            }
+        };
+        debug_assert!(prefix.len() <= header.clustering.len());
+        if self.slice.from.is_none() && self.slice.to.is_none() {
+            return Ok(Look { position, is_end: false, is_before: false, is_after: false, open });
+        }
+        self.form.clear();
+        let values = prefix.values().map(|value| value.bytes());
+        put_clustering(self.table.clustering_types(), values, kind, &mut self.form)
+            .map_err(|_| ReadError::corrupt(Component::Data, position, Damage::Text))?;
+        let form = &self.form;
+        let is_before = self.slice.from.as_ref().is_some_and(|from| *form <= from.form);
+        let is_after = self.slice.to.as_ref().is_some_and(|to| *form >= to.form);
+        Ok(Look { position, is_end: false, is_before, is_after, open })
+    }
+
+    /// Takes the block of the upper bound; the range that is open there.
+    fn seek_backwards(&mut self) -> Result<Option<DeletionTime>, ReadError> {
+        match &self.found.rows {
+            Some(rows) => {
+                self.backwards.blocks = Some(match &self.slice.to {
+                    Some(to) => rows.seek(&mut self.pages, &to.form, Edge::Last)?,
+                    None => rows.iter(&mut self.pages, Edge::Last)?,
+                });
+            }
+            None => self.note()?,
+        }
+        loop {
+            let Some(open) = self.block_before()? else { return Ok(None) };
+            if !self.backwards.rows.is_empty() || self.backwards.is_last || open.is_some() {
+                return Ok(open);
+            }
+        }
+    }
+
+    /// Walks over the partition and notes where to begin.
+    fn note(&mut self) -> Result<(), ReadError> {
+        let mut open = None;
+        let mut noted = None;
+        loop {
+            let position = self.walk.position();
+            if noted.is_none_or(|noted| position - noted >= NOTE_EVERY) {
+                self.backwards.notes.push((position, open));
+                noted = Some(position);
+            }
+            let look = self.look()?;
+            if look.is_end || look.is_after {
+                return Ok(());
+            }
+            open = look.open.unwrap_or(open);
+        }
+    }
+
+    /// Takes the block before the current one: notes its rows within the slice. Gives the range open behind the last of them; `None`: there is
+    /// no such block.
+    fn block_before(&mut self) -> Result<Option<Option<DeletionTime>>, ReadError> {
+        let taken = match &mut self.backwards.blocks {
+            Some(blocks) => {
+                let base = self.found.data_position;
+                blocks.next(&mut self.pages)?.map(|block| (base.saturating_add(block.offset), block.open))
+            }
+            None => self.backwards.notes.pop(),
+        };
+        let Some((start, opened)) = taken else {
+            self.backwards.is_last = true;
+            return Ok(None);
+        };
+        let end = self.backwards.start.replace(start).unwrap_or(u64::MAX);
+        self.backwards.rows.clear();
+        self.walk.seek_row(start);
+        self.walk.pin(start);
+        let (mut open, mut open_at_first) = (opened, None);
+        while self.walk.position() < end {
+            let look = self.look()?;
+            if look.is_end {
+                open = None;
+                break;
+            }
+            if look.is_after {
+                break;
+            }
+            if look.is_before {
+                self.backwards.is_last = true;
+            } else {
+                if self.backwards.rows.is_empty() {
+                    open_at_first = Some(open);
+                }
+                self.backwards.rows.push(look.position);
+            }
+            open = look.open.unwrap_or(open);
+        }
+        self.backwards.open = open_at_first.unwrap_or(open);
+        // Only at the upper bound is an open range cut off; between blocks it goes on.
+        Ok(Some(open.filter(|_| self.slice.to.is_some())))
+    }
+
+    fn step_backwards(&mut self) -> Result<Result<u64, Option<DeletionTime>>, ReadError> {
+        loop {
+            if let Some(at) = self.backwards.rows.pop() {
+                return Ok(Ok(at));
+            }
+            if self.backwards.is_last || self.block_before()?.is_none() {
+                let open = self.backwards.open.filter(|_| self.slice.from.is_some());
+                return Ok(Err(open));
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! One SSTable: opened from its small components, read through a source of blocks.
+//!
+//! ```text
+//! point read:  bloom filter → partition index → the whole key compared, in Rows.db or Data.db → rows
+//! ```
+//! A point read touches a page of each level of the partition index that is not cached (the leaf's, if the upper ones are), the pages of the row index
+//! if the partition has one, and the chunks that the rows lie in.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use dolmen_base::block::{BlockSource, ReadMode};
+use dolmen_base::trace::NoTrace;
+
+use crate::big::BigIndex;
+use crate::bloom::Bloom;
+use crate::component::{Component, Version};
+use crate::compression::{Codecs, CompressionInfo};
+use crate::crc::ChunkCrcs;
+use crate::data::{Data, Event, Walk};
+use crate::dump::Context;
+use crate::error::{Feature, ReadError};
+use crate::partitioner::{KeyHash, Partitioner};
+use crate::partitions::{PartitionIndex, Place};
+use crate::rows::RowIndex;
+use crate::schema::{SchemaError, TableSchema};
+use crate::statistics::Statistics;
+use crate::trie::Pages;
+use crate::types::CqlType;
+
+/// What opening a table needs: its small components whole, and how long the others are.
+#[derive(Clone, Debug, Default)]
+pub struct Components {
+    /// Those that are there with their lengths.
+    pub lens: Vec<(Component, u64)>,
+    /// Statistics.db, CompressionInfo.db, CRC.db, Filter.db and Summary.db, as far as they are there.
+    pub small: Vec<(Component, Vec<u8>)>,
+}
+
+impl Components {
+    /// Those that are given whole.
+    pub const SMALL: [Component; 5] = [
+        Component::Statistics,
+        Component::CompressionInfo,
+        Component::Crc,
+        Component::Filter,
+        Component::Summary,
+    ];
+
+    fn small(&self, wanted: Component) -> Option<&[u8]> {
+        self.small.iter().find(|(component, _)| *component == wanted).map(|(_, bytes)| &bytes[..])
+    }
+
+    fn len(&self, wanted: Component) -> Option<u64> {
+        self.lens.iter().find(|(component, _)| *component == wanted).map(|(_, len)| *len)
+    }
+
+    /// A component that must be there.
+    fn required(&self, wanted: Component) -> Result<u64, ReadError> {
+        self.len(wanted).ok_or(ReadError::Missing { component: wanted })
+    }
+}
+
+/// The index of the partitions.
+#[derive(Clone, Debug)]
+pub enum Index {
+    /// Of the trie format.
+    Bti {
+        /// Its end.
+        partitions: PartitionIndex,
+        /// Bytes of Rows.db.
+        rows_len: u64,
+    },
+    /// Of the big format.
+    Big(BigIndex),
+}
+
+/// An opened table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its format.
+    pub version: Version,
+    /// The order of its partitions.
+    pub partitioner: Partitioner,
+    /// Its metadata; the header's types are those of the schema, if one was given.
+    pub statistics: Statistics,
+    /// How its data is stored.
+    pub data: Data,
+    /// Filter.db.
+    pub filter: Option<Vec<u8>>,
+    /// Where its partitions are.
+    pub index: Index,
+    clustering_types: Vec<CqlType>,
+}
+
+/// Where a partition is.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Offset of its head in the data.
+    pub data_position: u64,
+    /// Its row index, if it has one of the trie format.
+    pub rows: Option<RowIndex>,
+    /// Blocks that were asked for on the way: pages of indexes and chunks of data.
+    pub blocks_read: u64,
+}
+
+impl Table {
+    /// Opens a table. `source` serves the components that are not small.
+    pub fn open(
+        version: Version,
+        components: &Components,
+        source: &impl BlockSource<ReadError>,
+    ) -> Result<Table, ReadError> {
+        let file_len = components.required(Component::Data)?;
+        components.required(Component::Statistics)?;
+        let statistics = components.small(Component::Statistics).unwrap_or_default();
+        let statistics = Statistics::parse(statistics, version)?;
+        let partitioner = Partitioner::parse(&statistics.partitioner)
+            .ok_or(ReadError::Unsupported { component: Component::Statistics, what: Feature::Partitioner })?;
+        let compression = components.small(Component::CompressionInfo);
+        let compression =
+            compression.map(|bytes| CompressionInfo::parse(bytes, version, file_len)).transpose()?;
+        let crcs = components.small(Component::Crc).filter(|_| compression.is_none());
+        let crcs = crcs.map(|bytes| ChunkCrcs::parse(bytes, file_len)).transpose()?;
+        let data = Data { compression, crcs, file_len };
+        let filter = components.small(Component::Filter).map(<[u8]>::to_vec);
+        filter.as_deref().map(Bloom::parse).transpose()?;
+        let index = if version.is_bti() {
+            let len = components.required(Component::Partitions)?;
+            let rows_len = components.required(Component::Rows)?;
+            let mut pages = Pages::new(source, Component::Partitions, len, ReadMode::MayBlock, NoTrace);
+            Index::Bti { partitions: PartitionIndex::open(&mut pages)?, rows_len }
+        } else {
+            let len = components.required(Component::Index)?;
+            let summary = components.small(Component::Summary);
+            Index::Big(BigIndex::open(len, summary, partitioner, &statistics.header.key_type)?)
+        };
+        let clustering_types =
+            statistics.header.clustering.iter().map(|column| column.cql_type.clone()).collect();
+        Ok(Table { version, partitioner, statistics, data, filter, index, clustering_types })
+    }
+
+    /// Lets a schema name types as they are now and dropped columns.
+    pub fn apply(&mut self, schema: &TableSchema) -> Result<(), SchemaError> {
+        schema.apply(&mut self.statistics.header)?;
+        let columns = &self.statistics.header.clustering;
+        self.clustering_types = columns.iter().map(|column| column.cql_type.clone()).collect();
+        Ok(())
+    }
+
+    /// What printing needs.
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            key_type: &self.statistics.header.key_type,
+            partitioner: self.partitioner,
+            clustering_types: &self.clustering_types,
+        }
+    }
+
+    /// Types of the clustering columns.
+    pub fn clustering_types(&self) -> &[CqlType] {
+        &self.clustering_types
+    }
+
+    /// Whether it holds a secondary index, which the server keeps as a table of its own.
+    pub fn is_index(&self) -> bool {
+        self.partitioner == Partitioner::Local
+    }
+
+    /// A walk over the data from the partition at a position on; 0 is the first.
+    pub fn walk<S: BlockSource<ReadError>, C: Codecs>(
+        &self,
+        source: S,
+        codecs: C,
+        mode: ReadMode,
+        position: u64,
+    ) -> Walk<'_, S, C> {
+        Walk::new(&self.data, &self.statistics.header, source, codecs, mode, position)
+    }
+
+    /// Finds a partition by its serialized key; `None`: it is not here.
+    pub fn find(
+        &self,
+        source: &impl BlockSource<ReadError>,
+        codecs: &impl Codecs,
+        mode: ReadMode,
+        key: &[u8],
+    ) -> Result<Option<Found>, ReadError> {
+        let hash = KeyHash::of(key);
+        if let Some(filter) = &self.filter
+            && !Bloom::parse(filter)?.may_contain(hash)
+        {
+            return Ok(None);
+        }
+        let (partitions, rows_len) = match &self.index {
+            Index::Bti { partitions, rows_len } => (partitions, *rows_len),
+            Index::Big(index) => return index.find(source, mode, self, key),
+        };
+        let mut pages = Pages::new(source, Component::Partitions, partitions.file_len, mode, NoTrace);
+        let key_type = &self.statistics.header.key_type;
+        let found = partitions.find(&mut pages, self.partitioner, key_type, key, hash)?;
+        let Some(candidate) = found else { return Ok(None) };
+        let mut blocks_read = pages.asked();
+        match candidate.place {
+            Place::Data(data_position) => {
+                let mut walk = self.walk(source, codecs, mode, data_position);
+                let is_it = matches!(walk.next_event()?, Some(Event::Partition(head)) if head.key == key);
+                blocks_read += walk.chunks_read();
+                Ok(is_it.then_some(Found { data_position, rows: None, blocks_read }))
+            }
+            Place::Rows(position) => {
+                let mut pages = Pages::new(source, Component::Rows, rows_len, mode, NoTrace);
+                let mut stored = Vec::new();
+                let rows = RowIndex::open(&mut pages, position, &mut stored)?;
+                blocks_read += pages.asked();
+                let data_position = rows.data_position;
+                Ok((stored == key).then_some(Found { data_position, rows: Some(rows), blocks_read }))
+            }
+        }
+    }
+
+    /// The pages of a component, for walks over an index.
+    pub fn pages<S: BlockSource<ReadError>>(
+        &self,
+        source: S,
+        component: Component,
+        mode: ReadMode,
+    ) -> Pages<S, NoTrace> {
+        let len = match (&self.index, component) {
+            (Index::Bti { partitions, .. }, Component::Partitions) => partitions.file_len,
+            (Index::Bti { rows_len, .. }, Component::Rows) => *rows_len,
+            (Index::Big(index), Component::Index) => index.file_len,
+            _ => 0,
+        };
+        Pages::new(source, component, len, mode, NoTrace)
+    }
+
+    /// The text of a key's token.
+    pub fn token_text(&self, key: &[u8]) -> String {
+        crate::key::token_text(self.partitioner, &self.statistics.header.key_type, key)
+    }
+}
