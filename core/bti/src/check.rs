@@ -17,8 +17,8 @@ use crate::bloom::Bloom;
 use crate::comparable::{clustering_values, put_value, value_of};
 use crate::component::Component;
 use crate::error::ReadError;
-use crate::partitioner::KeyHash;
-use crate::partitions::PartitionIndex;
+use crate::partitioner::{KeyHash, Partitioner};
+use crate::partitions::{PartitionIndex, PartitionsBuilder, Place};
 use crate::rows::RowIndex;
 use crate::trie::{Cursor, Edge, Node, PAGE_LEN, Pages, TrieWriter};
 use crate::types::{CqlType, Native};
@@ -51,6 +51,9 @@ pub fn check_trie(data: &[u8]) {
         if let Ok(mut entries) = index.iter(&mut partitions, Edge::First) {
             while let Ok(Some(_)) = entries.next(&mut partitions) {}
         }
+        if let Ok(census) = index.check_whole(&mut partitions) {
+            assert_eq!(census.entries, index.key_count);
+        }
         walk(data, index.root);
     }
     let Some((root, file)) = data.split_first_chunk() else { return };
@@ -61,6 +64,7 @@ pub fn check_trie(data: &[u8]) {
     if let Ok(index) = RowIndex::open(&mut rows, position, &mut key) {
         assert!(index.root < position && index.end <= file.len() as u64);
         let _ = index.floor(&mut rows, &key);
+        let _ = index.check_whole(&mut rows, 0, position);
         walk(file, index.root);
     }
 }
@@ -184,7 +188,7 @@ pub fn check_trie_operations(rng: &mut Rng, operations: usize) {
         let keys = random_keys(rng);
         let base = rng.below(3 * PAGE_LEN);
         let (file, root) = write(&keys, base);
-        check_layout(&file, base, root);
+        check_layout(&file, base, root, |flags| usize::from(flags & 7));
         let model: BTreeMap<&[u8], u64> =
             keys.iter().enumerate().map(|(i, key)| (key.as_slice(), i as u64)).collect();
         let rounds = (keys.len() * 4).clamp(16, 20_000).min(operations - done);
@@ -198,6 +202,42 @@ pub fn check_trie_operations(rng: &mut Rng, operations: usize) {
         }
         done += rounds;
     }
+}
+
+/// A partition index of `count` keys in Murmur3 order, drained as it is built: its pages are respected, a walk gives the keys' places in order, and a
+/// sample of keys is found.
+pub fn check_partition_index(count: u64) {
+    let of = CqlType::Native(Native::Bigint);
+    let mut keys: Vec<[u8; 8]> = (0..count).map(u64::to_be_bytes).collect();
+    keys.sort_by_cached_key(|key| KeyHash::of(key).token(key));
+    let mut builder = PartitionsBuilder::new();
+    let mut file = Vec::new();
+    for (i, key) in keys.iter().enumerate() {
+        builder.add(Partitioner::Murmur3, &of, key, Place::Data(i as u64 * 220)).expect("keys ascend");
+        builder.drain(&mut file);
+    }
+    builder.finish(&mut file).expect("keys are short");
+    let mut pages = pages(Component::Partitions, &file);
+    let index = PartitionIndex::open(&mut pages).expect("sound");
+    check_layout(&file[..index.first_position as usize], 0, index.root, |flags| usize::from(flags - 7) + 1);
+    let mut entries = index.iter(&mut pages, Edge::First).expect("sound");
+    for i in 0..count {
+        let found = entries.next(&mut pages).expect("sound").expect("as many as keys");
+        assert_eq!(found.place, Place::Data(i * 220));
+    }
+    assert_eq!(entries.next(&mut pages), Ok(None));
+    for (i, key) in keys.iter().enumerate().step_by(keys.len() / 1000 + 1) {
+        let asked = pages.asked();
+        let found = index.find(&mut pages, Partitioner::Murmur3, &of, key, KeyHash::of(key)).expect("sound");
+        assert_eq!(found.map(|found| found.place), Some(Place::Data(i as u64 * 220)));
+        assert!(pages.asked() - asked <= 3, "pages of one lookup");
+    }
+    // The hash byte lets one absent key in 256 through, to be refused by its whole key.
+    let absent = (count..count + 10_000).map(u64::to_be_bytes).filter(|key| {
+        let hash = KeyHash::of(key);
+        index.find(&mut pages, Partitioner::Murmur3, &of, key, hash).expect("sound").is_some()
+    });
+    assert!(absent.count() < 80);
 }
 
 /// Sorted, unique keys of one of several shapes.
@@ -269,15 +309,15 @@ fn number(payload: crate::trie::Payload<'_>) -> u64 {
     vint::sized_int(&payload.bytes[..len]).expect("a number was written") as u64
 }
 
-/// No node and no payload crosses a page, children precede parents, and the root ends the file.
-fn check_layout(file: &[u8], base: u64, root: u64) {
+/// No node and no payload crosses a page, children precede parents, and the root ends the file. `payload_len`: by its flags.
+fn check_layout(file: &[u8], base: u64, root: u64, payload_len: impl Fn(u8) -> usize) {
     let mut waiting = Vec::from([root]);
     while let Some(position) = waiting.pop() {
         assert!(position >= base);
         let page = position - position % PAGE_LEN;
         let end = (page + PAGE_LEN).min(file.len() as u64);
         let node = Node::parse(&file[page as usize..end as usize], position).expect("a node within its page");
-        let payload = node.payload().map_or(0, |payload| usize::from(payload.flags & 7));
+        let payload = node.payload().map_or(0, |payload| payload_len(payload.flags));
         let node_end = position + (node.size() + payload) as u64;
         assert!(node_end <= end, "a payload crosses a page");
         assert!(position != root || node_end == file.len() as u64);

@@ -17,11 +17,11 @@ use dolmen_base::block::BlockSource;
 use dolmen_base::trace::Trace;
 use dolmen_codec::Cursor as Bytes;
 
-use crate::comparable::{self, TERMINATOR};
+use crate::comparable::{self, NEXT, TERMINATOR};
 use crate::component::Component;
 use crate::error::{Damage, ReadError, ValueError};
-use crate::partitioner::{KeyHash, Partitioner};
-use crate::trie::{Cursor, Edge, Pages, Payload, TrieWriter};
+use crate::partitioner::{KeyHash, Partitioner, Token};
+use crate::trie::{Census, Cursor, Edge, Pages, Payload, TrieWriter};
 use crate::types::CqlType;
 use crate::vint;
 
@@ -127,7 +127,36 @@ impl PartitionIndex {
         keys.finish().map_err(decode)?;
         let index = PartitionIndex { file_len, root, first_position, key_count, first_key, last_key };
         index.check_root(pages)?;
+        pages.pin(root)?;
         Ok(index)
+    }
+
+    /// Counts all nodes and checks that they fill the file up to the first key, and that as many entries as keys are there, in the order of
+    /// their data. What is in bytes of keys and positions only the data can judge: compare, or rebuild the file.
+    pub fn check_whole<S: BlockSource<ReadError>, T: Trace>(
+        &self,
+        pages: &mut Pages<S, T>,
+    ) -> Result<Census, ReadError> {
+        let census = Census::take(pages, 0, self.root, self.first_position, |payload| {
+            Candidate::decode(payload)?;
+            Ok(payload_len(payload.flags) as usize)
+        })?;
+        if census.entries != self.key_count {
+            let what = Damage::Mismatch { expected: self.key_count, found: census.entries };
+            return Err(pages.corrupt(self.file_len - FOOTER_LEN + 8, what));
+        }
+        let mut entries = self.iter(pages, Edge::First)?;
+        let (mut data, mut rows) = (None, None);
+        while let Some(found) = entries.next(pages)? {
+            let (last, position) = match found.place {
+                Place::Data(position) => (&mut data, position),
+                Place::Rows(position) => (&mut rows, position),
+            };
+            if last.replace(position).is_some_and(|last| last >= position) {
+                return Err(pages.corrupt(found.node, Damage::Order));
+            }
+        }
+        Ok(census)
     }
 
     /// The root is the last node of the trie.
@@ -136,10 +165,7 @@ impl PartitionIndex {
         pages: &mut Pages<S, T>,
     ) -> Result<(), ReadError> {
         let node = pages.node(self.root)?;
-        let payload = node.payload().map_or(0, |payload| match payload.flags {
-            flags @ HASHED.. => u64::from(flags - HASHED) + 2,
-            flags => u64::from(flags),
-        });
+        let payload = node.payload().map_or(0, |payload| payload_len(payload.flags));
         let end = self.root + node.size() as u64 + payload;
         if end != self.first_position {
             let what = Damage::Mismatch { expected: self.first_position, found: end };
@@ -194,6 +220,14 @@ impl PartitionIndex {
     ) -> Result<Partitions, ReadError> {
         let cursor = Cursor::seek(pages, self.root, form, from, true)?;
         Ok(Partitions { cursor, sought: form.to_vec() })
+    }
+}
+
+/// Bytes of a payload.
+fn payload_len(flags: u8) -> u64 {
+    match flags {
+        HASHED.. => u64::from(flags - HASHED) + 2,
+        _ => u64::from(flags),
     }
 }
 
@@ -277,7 +311,12 @@ impl PartitionsBuilder {
         let hash = KeyHash::of(key);
         self.next.clear();
         if partitioner == Partitioner::Murmur3 {
-            self.next.extend(comparable::murmur3_key_bytes(key, hash));
+            // The hash serves the token as well.
+            self.next.push(NEXT);
+            comparable::put_token(Token::Murmur3(hash.token(key)), key_type, &mut self.next)?;
+            self.next.push(NEXT);
+            comparable::put_escaped(key, &mut self.next);
+            self.next.push(TERMINATOR);
         } else {
             comparable::put_partition_key(partitioner, key_type, key, TERMINATOR, &mut self.next)?;
         }

@@ -23,7 +23,7 @@ use crate::component::Component;
 use crate::deletion::DeletionTime;
 use crate::error::{Damage, ReadError, ValueError};
 use crate::limits::KEY_LEN_MAX;
-use crate::trie::{Cursor, Edge, Pages, Payload, TrieWriter};
+use crate::trie::{Census, Cursor, Edge, Pages, Payload, TrieWriter};
 use crate::vint;
 
 /// The flag of a payload with an open deletion.
@@ -60,6 +60,16 @@ impl Block {
         };
         Ok(Block { offset, open, node: payload.node })
     }
+}
+
+/// Bytes of a payload. Cassandra stores no live deletion as open; another writer may.
+fn payload_len(payload: Payload<'_>) -> Result<usize, Damage> {
+    let open = match Block::decode(payload)?.open {
+        None => 0,
+        Some(live) if live.is_live() => 1,
+        Some(_) => 12,
+    };
+    Ok(usize::from(payload.flags & 7) + open)
 }
 
 fn block(payload: Payload<'_>) -> Result<Block, ReadError> {
@@ -117,6 +127,29 @@ impl RowIndex {
         Ok(index)
     }
 
+    /// Counts all nodes of the partition's trie, which begins at `start` (the end of the entry before, or 0) and ends where the entry's key is, at
+    /// `position`; checks that they fill it, and that offsets ascend and are one more than blocks.
+    pub fn check_whole<S: BlockSource<ReadError>, T: Trace>(
+        &self,
+        pages: &mut Pages<S, T>,
+        start: u64,
+        position: u64,
+    ) -> Result<Census, ReadError> {
+        let census = Census::take(pages, start, self.root, position, payload_len)?;
+        let expected = u64::from(self.block_count) + 1;
+        if census.entries != expected {
+            return Err(pages.corrupt(position, Damage::Mismatch { expected, found: census.entries }));
+        }
+        let mut blocks = self.iter(pages, Edge::First)?;
+        let mut last = None;
+        while let Some(found) = blocks.next(pages)? {
+            if last.replace(found.offset).is_some_and(|last| last >= found.offset) {
+                return Err(pages.corrupt(found.node, Damage::Order));
+            }
+        }
+        Ok(census)
+    }
+
     /// The root carries block 0 and ends where the key begins.
     fn check_root<S: BlockSource<ReadError>, T: Trace>(
         &self,
@@ -127,11 +160,10 @@ impl RowIndex {
         let Some(payload) = node.payload() else {
             return Err(pages.corrupt(self.root, Damage::Tag(0)));
         };
-        let open = match payload.flags & OPEN {
-            0 => 0,
-            _ => 12,
+        let end = match payload_len(payload) {
+            Ok(len) => self.root + (node.size() + len) as u64,
+            Err(what) => return Err(pages.corrupt(self.root, what)),
         };
-        let end = self.root + node.size() as u64 + u64::from(payload.flags & 7) + open;
         if end != position {
             return Err(pages.corrupt(self.root, Damage::Mismatch { expected: position, found: end }));
         }

@@ -3,11 +3,13 @@
 //!
 //! [`node`] is one node, read and written; [`Pages`] serves nodes from a source of blocks; [`walk`] searches and iterates; [`writer`] packs.
 
+mod census;
 pub mod node;
 mod pages;
 pub mod walk;
 pub mod writer;
 
+pub use census::Census;
 pub use node::{NODE_LEN_MAX, Node, Payload};
 pub use pages::Pages;
 pub use walk::{Cursor, Edge};

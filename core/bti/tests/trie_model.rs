@@ -1,23 +1,51 @@
 //! Tries against an ordered map, at the borders of every node type, and in the shapes that hurt.
+#![expect(clippy::disallowed_methods, reason = "the soak's factor")]
 
 mod common;
 
 use std::collections::BTreeSet;
 
 use common::Memory;
+use dolmen_base::block::ReadMode;
 use dolmen_base::rng::Rng;
+use dolmen_base::trace::{NoTrace, Step};
 use dolmen_bti::check;
 use dolmen_bti::component::Component;
-use dolmen_bti::error::{Damage, ValueError};
+use dolmen_bti::error::{Damage, ReadError, ValueError};
 use dolmen_bti::partitioner::{KeyHash, Partitioner};
 use dolmen_bti::partitions::{PartitionIndex, PartitionsBuilder, Place};
-use dolmen_bti::trie::node::{Kind, put_node};
-use dolmen_bti::trie::{Edge, Node, PAGE_LEN, TrieWriter};
+use dolmen_bti::trie::node::{Kind, put_node, step};
+use dolmen_bti::trie::{Edge, Node, PAGE_LEN, Pages, TrieWriter};
 use dolmen_bti::types::CqlType;
 
 #[test]
 fn operations_agree_with_an_ordered_map() {
-    check::check_trie_operations(&mut Rng::new(5), 200_000);
+    // 10 million operations at the soak's usual factor of 100.
+    let factor = soak().max(2) / 2;
+    check::check_trie_operations(&mut Rng::new(5), 200_000 * factor as usize);
+}
+
+/// How many times longer than usual tests run: `cargo xtask soak`.
+fn soak() -> u64 {
+    std::env::var("DOLMEN_SOAK").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+/// Bulk lookups of present and absent keys (known fault bti-04: which byte of the hash is stored).
+#[test]
+fn hashed_keys_in_number() {
+    check::check_partition_index(100_000 * soak());
+}
+
+/// The picture in the crate's page.
+#[test]
+fn two_keys_as_drawn() {
+    let file = check_partitions(&[b"a".to_vec(), b"b".to_vec()]);
+    let leaf = |key: &[u8]| KeyHash::of(key).filter_byte();
+    let mut drawn = vec![8, leaf(b"a"), 0xff, 8, leaf(b"b"), 0x9b];
+    drawn.extend([0xa0, 0x61, 1, 0, 0x60, 3, 0x16, 0x40]);
+    assert_eq!(file[..14], drawn);
+    assert_eq!(file[14..20], [0, 1, b'a', 0, 1, b'b']);
+    assert_eq!(file[20..], [14u64, 2, 12].map(u64::to_be_bytes).concat());
 }
 
 /// The type that spec 1.2's ladder gives for one child, for a few close ones, and for all 256, by the width of the distance.
@@ -78,6 +106,7 @@ fn check_node(children: &[(u8, u64)], payload: bool, expected: Kind) -> Kind {
         let wanted = children.iter().find(|child| child.0 == byte).map(|child| position - child.1);
         let found = node.search(byte).ok().and_then(|slot| node.child(slot).unwrap());
         assert_eq!(found, wanted, "{name} at {byte}");
+        assert_eq!(step(&page, position, byte), Ok(wanted), "{name} at {byte}");
         let (Ok(slot) | Err(slot)) = node.search(byte);
         let above = node.child_from(slot).unwrap().map(|(slot, _)| node.transition(slot));
         assert_eq!(above, children.iter().map(|child| child.0).find(|&b| b >= byte));
@@ -85,7 +114,9 @@ fn check_node(children: &[(u8, u64)], payload: bool, expected: Kind) -> Kind {
         assert_eq!(below, children.iter().map(|child| child.0).rfind(|&b| b < byte));
     }
     if bytes.len() > 1 {
-        assert!(matches!(Node::parse(&page[..page.len() - 1], position), Err(Damage::PageCrossed)));
+        let cut = &page[..page.len() - 1];
+        assert!(matches!(Node::parse(cut, position), Err(Damage::PageCrossed)));
+        assert!((0..=255).any(|byte| step(cut, position, byte) == Err(Damage::PageCrossed)));
     }
     kind
 }
@@ -175,6 +206,55 @@ fn keys_that_are_prefixes_of_one_another_down_to_65535_bytes() {
     assert!(pages.get(root, &vec![1; 65_535]).unwrap().is_some());
     assert!(pages.get(root, &vec![1; 65_534]).unwrap().is_none());
     assert!(pages.floor(root, &vec![1; 65_534]).unwrap().is_some());
+}
+
+#[test]
+fn pages_are_traced_and_asked_once() {
+    let keys: Vec<Vec<u8>> =
+        (0..20_000u32).map(|i| KeyHash::of(&i.to_be_bytes()).h1.to_be_bytes().to_vec()).collect();
+    let keys: Vec<Vec<u8>> = BTreeSet::from_iter(keys).into_iter().collect();
+    let file = check_partitions(&keys);
+    let len = file.len() as u64;
+    let memory = Memory::of(Component::Partitions, file);
+    let blob = CqlType::parse("BytesType").unwrap();
+    let mut cold = Pages::new(&memory, Component::Partitions, len, ReadMode::CacheOnly, NoTrace);
+    let missing =
+        ReadError::NotCached { component: Component::Partitions, at: (len - 1) / PAGE_LEN * PAGE_LEN };
+    assert_eq!(PartitionIndex::open(&mut cold), Err(missing));
+
+    let mut pages = Pages::new(&memory, Component::Partitions, len, ReadMode::MayBlock, Vec::<Step>::new());
+    let index = PartitionIndex::open(&mut pages).unwrap();
+    let opened = pages.asked();
+    for key in &keys[..100] {
+        let found = index.find(&mut pages, Partitioner::ByteOrdered, &blob, key, KeyHash::of(key)).unwrap();
+        assert!(found.is_some());
+    }
+    let asked = pages.asked();
+    // Neighbours share their pages; the root's is held.
+    assert!(asked - opened <= 10, "{asked} pages");
+    let steps = pages.trace();
+    assert_eq!(steps.len() as u64, asked);
+    assert!(steps.iter().all(|step| matches!(step, Step::Block { offset, .. } if offset % PAGE_LEN == 0)));
+}
+
+#[test]
+fn ends_of_files_that_are_none() {
+    let whole = check_partitions(&[b"a".to_vec(), b"b".to_vec()]);
+    let refused = |file: Vec<u8>| {
+        let memory = Memory::of(Component::Partitions, file);
+        PartitionIndex::open(&mut memory.pages(Component::Partitions)).unwrap_err()
+    };
+    for len in 0..whole.len() {
+        refused(whole[..len].to_vec());
+    }
+    // First position, then root: one before, one behind, far away.
+    let end = whole.len();
+    for (at, value) in [(end - 24, 13u64), (end - 24, 15), (end - 24, u64::MAX), (end - 8, 11), (end - 8, 14)]
+    {
+        let mut file = whole.clone();
+        file[at..at + 8].copy_from_slice(&value.to_be_bytes());
+        refused(file);
+    }
 }
 
 #[test]

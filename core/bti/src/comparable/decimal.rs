@@ -111,6 +111,12 @@ pub(super) fn get_decimal(input: &mut Input<'_>, out: &mut Vec<u8>) -> Option<()
     while digits.last() == Some(&0) {
         digits.pop();
     }
+    // The least scale there is may need zeros at the end.
+    let below = i64::from(i32::MIN) - (digits.len() as i64 - 2 * exponent);
+    if below > 4 * DECIMAL_LEN_MAX as i64 {
+        return None;
+    }
+    digits.resize(digits.len() + below.max(0) as usize, 0);
     let scale = i32::try_from(digits.len() as i64 - 2 * exponent).ok()?;
     out.extend(scale.to_be_bytes());
     put_integer(&digits, negative, out);

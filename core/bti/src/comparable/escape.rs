@@ -8,8 +8,13 @@ const ZERO_DONE: u8 = 0xff;
 
 /// Appends the escaped form of `bytes`.
 pub fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
-    out.reserve(bytes.len() + 1);
-    out.extend(escaped(bytes));
+    // Most have no zero byte.
+    if bytes.contains(&ESCAPE) {
+        out.reserve(bytes.len() + 1);
+        return out.extend(escaped(bytes));
+    }
+    out.extend_from_slice(bytes);
+    out.push(ESCAPE);
 }
 
 /// The escaped form, a byte at a time.

@@ -65,7 +65,8 @@ const fn shape(kind: u8) -> Shape {
 }
 
 impl Kind {
-    const ALL: [Kind; 16] = [
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Kind; 16] = [
         Kind::PayloadOnly,
         Kind::SingleNoPayload4,
         Kind::Single8,
@@ -227,6 +228,96 @@ pub struct Payload<'p> {
     pub flags: u8,
     /// From the payload's first byte on.
     pub bytes: &'p [u8],
+}
+
+/// The child of the node at `position` by `byte`: what a [`Node`] would give, but it reads no more of the node than that takes.
+#[inline]
+pub fn step(page: &[u8], position: u64, byte: u8) -> Result<Option<u64>, Damage> {
+    let node = page.get((position % PAGE_LEN) as usize..).unwrap_or_default();
+    let distance = step_distance(node, byte).ok_or(Damage::PageCrossed)?;
+    match distance {
+        None => Ok(None),
+        Some(distance) if distance == 0 || distance > position => {
+            Err(Damage::Range { found: distance, max: position })
+        }
+        Some(distance) => Ok(Some(position - distance)),
+    }
+}
+
+/// The outer `None`: the node ends too early.
+#[inline]
+fn step_distance(node: &[u8], byte: u8) -> Option<Option<u64>> {
+    let (&tag, rest) = node.split_first()?;
+    let kind = tag >> 4;
+    match kind {
+        0 => Some(None),
+        1 => Some((*rest.first()? == byte).then_some(u64::from(tag & 15))),
+        2 => {
+            let &[transition, distance] = rest.first_chunk()?;
+            Some((transition == byte).then_some(u64::from(distance)))
+        }
+        3 => {
+            let &[low, transition] = rest.first_chunk()?;
+            Some((transition == byte).then_some(u64::from(tag & 15) << 8 | u64::from(low)))
+        }
+        4 => {
+            let &[transition, high, low] = rest.first_chunk()?;
+            Some((transition == byte).then_some(u64::from(high) << 8 | u64::from(low)))
+        }
+        5..=9 => {
+            let (&count, rest) = rest.split_first()?;
+            let (transitions, distances) = rest.split_at_checked(usize::from(count))?;
+            match find_byte(transitions, rest, byte) {
+                Some(slot) => distance_at(kind, distances, slot).map(Some),
+                None => Some(None),
+            }
+        }
+        _ => {
+            let (&[first, last], distances) = rest.split_first_chunk()?;
+            match byte.checked_sub(first) {
+                Some(slot) if slot <= last => {
+                    // Distance 0 is an absent child.
+                    let distance = distance_at(kind, distances, usize::from(slot))?;
+                    Some(Some(distance).filter(|&distance| distance != 0))
+                }
+                _ => Some(None),
+            }
+        }
+    }
+}
+
+/// Where `byte` is in the first bytes of `bytes`, which `transitions` are. Nodes of at most eight children are the rule: they are compared at once.
+#[inline]
+fn find_byte(transitions: &[u8], bytes: &[u8], byte: u8) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    match bytes.first_chunk() {
+        Some(eight) if transitions.len() <= 8 => {
+            // The lowest byte that became zero has its top bit set, and none below it.
+            let equal = u64::from_le_bytes(*eight) ^ (ONES * u64::from(byte));
+            let zeros = equal.wrapping_sub(ONES) & !equal & (ONES << 7);
+            let slot = zeros.trailing_zeros() as usize / 8;
+            (slot < transitions.len()).then_some(slot)
+        }
+        _ => transitions.iter().position(|&transition| transition == byte),
+    }
+}
+
+/// The distance in a slot of a sparse or dense node.
+#[inline]
+fn distance_at(kind: u8, distances: &[u8], slot: usize) -> Option<u64> {
+    match BITS[usize::from(kind)] {
+        8 => distances.get(slot).map(|&distance| u64::from(distance)),
+        12 => {
+            let &[a, b] = distances.get(slot * 3 / 2..)?.first_chunk()?;
+            let pair = u16::from_be_bytes([a, b]);
+            Some(u64::from(if slot.is_multiple_of(2) { pair >> 4 } else { pair & 0xfff }))
+        }
+        bits => {
+            let width = usize::from(bits / 8);
+            let bytes = distances.get(slot * width..)?.get(..width)?;
+            Some(bytes.iter().fold(0, |distance, &byte| distance << 8 | u64::from(byte)))
+        }
+    }
 }
 
 /// A view of one node. It lies within its page; its children are before it.
@@ -399,19 +490,9 @@ impl<'p> Node<'p> {
         let d = self.distances;
         match self.kind {
             1 => u64::from(d[0] & 15),
-            2 => u64::from(d[0]),
             3 => u64::from(u16::from_be_bytes([d[0] & 15, d[1]])),
-            5 => u64::from(d[slot]),
-            6 | 10 => {
-                let at = slot * 3 / 2;
-                let pair = u16::from_be_bytes([d[at], d[at + 1]]);
-                u64::from(if slot.is_multiple_of(2) { pair >> 4 } else { pair & 0xfff })
-            }
-            _ => {
-                let width = usize::from(BITS[usize::from(self.kind)] / 8);
-                let bytes = &d[slot * width..][..width];
-                bytes.iter().fold(0, |distance, &byte| distance << 8 | u64::from(byte))
-            }
+            // Checked when the node was read.
+            kind => distance_at(kind, d, slot).unwrap_or(0),
         }
     }
 

@@ -18,8 +18,9 @@ pub struct Pages<S, T> {
     component: Component,
     file_len: u64,
     mode: ReadMode,
-    /// Number and bytes of the page used last.
+    /// Number and bytes of the page used last, and of one that every walk begins in.
     current: Option<(u64, Block)>,
+    pinned: Option<(u64, Block)>,
     asked: u64,
 }
 
@@ -27,7 +28,7 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     /// The pages of `component`, whose file has `file_len` bytes. Pages are asked of `source` as blocks at multiples of [`PAGE_LEN`], the last one
     /// cut off at the end of the file.
     pub fn new(source: S, component: Component, file_len: u64, mode: ReadMode, trace: T) -> Self {
-        Pages { source, trace, component, file_len, mode, current: None, asked: 0 }
+        Pages { source, trace, component, file_len, mode, current: None, pinned: None, asked: 0 }
     }
 
     /// Bytes of the file.
@@ -38,6 +39,11 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     /// How many pages were asked of the source so far.
     pub const fn asked(&self) -> u64 {
         self.asked
+    }
+
+    /// What listened so far.
+    pub const fn trace(&self) -> &T {
+        &self.trace
     }
 
     /// Damage at a place of the file.
@@ -53,14 +59,24 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
         Node::parse(page, position).map_err(|what| ReadError::corrupt(component, position, what))
     }
 
+    /// Holds the page of a position beside the one used last: that of a root.
+    pub fn pin(&mut self, position: u64) -> Result<(), ReadError> {
+        self.page(position)?;
+        self.pinned.clone_from(&self.current);
+        Ok(())
+    }
+
     /// The bytes of the page that holds a position.
     #[inline]
     pub fn page(&mut self, position: u64) -> Result<&[u8], ReadError> {
         let number = position / PAGE_LEN;
-        if self.current.as_ref().is_none_or(|(held, _)| *held != number) {
+        let holds = |page: &Option<(u64, Block)>| page.as_ref().is_some_and(|(held, _)| *held == number);
+        let pinned = holds(&self.pinned);
+        if !pinned && !holds(&self.current) {
             self.current = Some((number, self.fetch(position)?));
         }
-        Ok(self.current.as_ref().map_or(&[], |(_, block)| block))
+        let page = if pinned { &self.pinned } else { &self.current };
+        Ok(page.as_ref().map_or(&[], |(_, block)| block))
     }
 
     #[inline(never)]

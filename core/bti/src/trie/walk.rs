@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use dolmen_base::block::BlockSource;
 use dolmen_base::trace::Trace;
 
-use super::node::{Node, Payload};
+use super::PAGE_LEN;
+use super::node::{Node, Payload, step};
 use super::pages::Pages;
 use crate::error::{Damage, ReadError};
 use crate::limits::TRIE_DEPTH_MAX;
@@ -36,25 +37,8 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
 
     /// The payload at exactly `key`.
     pub fn get(&mut self, root: u64, key: &[u8]) -> Result<Option<Payload<'_>>, ReadError> {
-        let mut position = root;
-        for &byte in key {
-            match self.step(position, byte)? {
-                Some(child) => position = child,
-                None => return Ok(None),
-            }
-        }
-        Ok(self.node(position)?.payload())
-    }
-
-    /// The child of a node by a byte.
-    #[inline]
-    fn step(&mut self, position: u64, byte: u8) -> Result<Option<u64>, ReadError> {
-        let node = self.node(position)?;
-        let child = match node.search(byte) {
-            Ok(slot) => node.child(slot),
-            Err(_) => Ok(None),
-        };
-        self.damaged(position, child)
+        let (stop, whole) = self.follow(root, key.iter().copied())?;
+        Ok(if whole { self.node(stop)?.payload() } else { None })
     }
 
     /// Where the walk along `key` stops, if a whole key may stand there: at a node without children, or at the end of `key`. This is how a trie of
@@ -64,17 +48,28 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
         root: u64,
         key: impl IntoIterator<Item = u8>,
     ) -> Result<Option<Payload<'_>>, ReadError> {
+        let (stop, whole) = self.follow(root, key.into_iter())?;
+        let node = self.node(stop)?;
+        Ok(if whole || node.slots() == 0 { node.payload() } else { None })
+    }
+
+    /// The last node along `key`, and whether that is all of it. Within a page it borrows once.
+    fn follow(&mut self, root: u64, mut key: impl Iterator<Item = u8>) -> Result<(u64, bool), ReadError> {
         let mut position = root;
-        for byte in key {
-            match self.step(position, byte)? {
-                Some(child) => position = child,
-                None => {
-                    let node = self.node(position)?;
-                    return Ok(if node.slots() == 0 { node.payload() } else { None });
+        let mut next = key.next();
+        loop {
+            let page = self.page(position)?;
+            let number = position / PAGE_LEN;
+            while position / PAGE_LEN == number {
+                let Some(byte) = next else { return Ok((position, true)) };
+                match step(page, position, byte) {
+                    Ok(Some(child)) => position = child,
+                    Ok(None) => return Ok((position, false)),
+                    Err(what) => return Err(self.corrupt(position, what)),
                 }
+                next = key.next();
             }
         }
-        Ok(self.node(position)?.payload())
     }
 
     /// The greatest entry that is at most `key`.

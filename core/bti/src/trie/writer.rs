@@ -231,6 +231,11 @@ impl TrieWriter {
     /// Completes the deepest open node.
     fn complete_last(&mut self) {
         let Some(node) = self.open.pop() else { return };
+        let of = &mut self.nodes[node as usize];
+        if of.child_count == 0 {
+            of.node_size = 1 + u32::from(of.payload_len);
+            return;
+        }
         let (mut branch, mut placed_child, mut placed_below) = (0u32, false, false);
         for (_, child) in self.children(node) {
             branch += child.branch_size + child.node_size;
