@@ -42,7 +42,7 @@ fn copy(from: &Path, to: &Path, id: &str) {
 
 #[test]
 fn dump_prints_what_cassandra_read() {
-    for name in ["collections", "statics", "range_tombstones", "dropped", "comp_none"] {
+    for name in ["collections", "statics", "range_tombstones", "dropped", "shadowable"] {
         let folder = table(name);
         let expected = fs::read_to_string(folder.join("expected.jsonl")).unwrap();
         assert_eq!(ok(&["dump", path(&folder), "--cql"]).trim(), expected.trim(), "{name}");

@@ -185,8 +185,12 @@ pub fn check_schema(data: &[u8]) {
         let Ok(Some(value)) = parse_value(&of, text) else { continue };
         let mut printed = String::new();
         write_value(&mut printed, &of, Some(&value), Style::Cql).expect("a value of its type prints");
-        let floats = matches!(native, Native::Float | Native::Double | Native::Duration | Native::Timestamp);
-        if !floats && !value.is_empty() {
+        // Texts of floats and durations have several values; those of timestamps before year 1 lose their sign, as Cassandra's do.
+        let is_exact = !matches!(
+            native,
+            Native::Float | Native::Double | Native::Duration | Native::Timestamp | Native::LegacyTimestamp
+        );
+        if is_exact && !value.is_empty() {
             assert_eq!(parse_value(&of, &printed), Ok(Some(value)), "{native:?} {text:?} {printed:?}");
         }
     }
