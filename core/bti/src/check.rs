@@ -1,6 +1,10 @@
 //! Bodies shared by tests, seed replay and fuzz targets: whatever the bytes, no panic, no endless loop, and what can be said about the
 //! result holds.
 
+mod data;
+
+pub use data::{check_compression, check_rows, check_schema, check_statistics};
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

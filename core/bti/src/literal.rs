@@ -259,8 +259,8 @@ fn parse_date(text: &str) -> Option<u32> {
 
 /// Nanoseconds of a day.
 fn parse_time(text: &str) -> Option<i64> {
-    if let Ok(ns) = text.parse() {
-        return Some(ns);
+    if let Ok(ns) = text.parse::<i64>() {
+        return (0..86_400_000_000_000).contains(&ns).then_some(ns);
     }
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut parts = clock.splitn(3, ':');

@@ -73,14 +73,22 @@ pub fn merged_header<'h>(headers: impl IntoIterator<Item = &'h Header>) -> Optio
             let fresh: Vec<Column> =
                 theirs.iter().filter(|c| ours.iter().all(|o| o.name != c.name)).cloned().collect();
             ours.extend(fresh);
-            ours.sort_by(|a, b| {
-                (a.is_multi_cell, a.name.as_bytes()).cmp(&(b.is_multi_cell, b.name.as_bytes()))
-            });
+            ours.sort_by(|a, b| column_order(a).cmp(&column_order(b)));
         }
     }
     merged.version = Version::Da;
     (merged.min_timestamp, merged.min_local_deletion_time, merged.min_ttl) = (0, 0, 0);
     Some(merged)
+}
+
+/// The order of columns in headers (`ColumnIdentifier.prefixComparison`): simple ones first, then by the first eight bytes of the name as one
+/// **signed** number, so that names which begin outside ASCII come first, then by all of them.
+fn column_order(column: &Column) -> (bool, i64, &[u8]) {
+    let name = column.name.as_bytes();
+    let mut head = [0; 8];
+    let len = name.len().min(8);
+    head[..len].copy_from_slice(&name[..len]);
+    (column.is_multi_cell, i64::from_be_bytes(head), name)
 }
 
 /// What a table's next row or marker is.

@@ -210,6 +210,11 @@ fn plain(of: &CqlType, value: Option<&[u8]>) -> String {
 fn covered(table: &Table) -> String {
     let covered = &table.statistics.stats.covered;
     let types = table.clustering_types();
+    // `nb` has no bounds, only values.
+    let has_values = !covered.start.values.is_empty() || !covered.end.values.is_empty();
+    if !has_values && !table.version.has_unsigned_deletion_time() {
+        return "ALL".into();
+    }
     let side = |bound: &SliceBound| {
         let texts = bound.values.iter().zip(types).map(|(value, of)| plain(of, value.as_deref()));
         texts.collect::<Vec<String>>().join(":")

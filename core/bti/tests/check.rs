@@ -96,3 +96,23 @@ fn single_byte_flips_are_met() {
     println!("{unseen} of {flips} flips leave all positions");
     assert!(unseen < flips / 2);
 }
+
+#[test]
+fn rows() {
+    mutate("bti_rows", 20_000, check::check_rows);
+}
+
+#[test]
+fn statistics() {
+    mutate("bti_statistics", 3000, check::check_statistics);
+}
+
+#[test]
+fn compression() {
+    mutate("bti_compression", 10_000, check::check_compression);
+}
+
+#[test]
+fn schemas() {
+    mutate("bti_schema", 20_000, check::check_schema);
+}

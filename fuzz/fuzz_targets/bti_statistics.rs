@@ -1,0 +1,4 @@
+//! Statistics.db.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_bti::check::check_statistics(data));
