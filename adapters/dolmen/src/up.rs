@@ -35,7 +35,7 @@ pub struct Args {
     sync: Sync,
     /// Connections at once
     #[arg(long, env = "DOLMEN_MAX_CLIENTS", default_value_t = 10_000, value_name = "N")]
-    max_clients: usize,
+    max_clients: u32,
     /// Password that key-value clients must give; required when listening beyond loopback
     #[arg(long, env = "DOLMEN_KV_PASSWORD", hide_env_values = true)]
     kv_password: Option<String>,
@@ -80,12 +80,11 @@ async fn serve(args: Args, started: Instant) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.data).with_context(|| format!("cannot create {}", args.data.display()))?;
     let db = Db::open(&args.data.join("kv"), Options { sync, ..Options::default() })?;
     let settings = Settings {
-        listen: listener.local_addr()?,
         password: args.kv_password,
         clients_max: args.max_clients,
-        sync,
         dir: args.data.display().to_string(),
         run_id: run_id(),
+        ..Settings::new(listener.local_addr()?, sync)
     };
     let engine = Engine::start(db, settings)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);

@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dolmen_resp::fault::Fault;
+use dolmen_resp::keyspace::Pause;
 use dolmen_resp::limits::DATABASES;
 use dolmen_resp::scan::Cursors;
 use dolmen_store::{Db, Family, ReadOptions, StoreError, WriteBatch, WriteError, WriteOptions};
@@ -97,7 +98,16 @@ pub struct Engine {
     pub(crate) clients: Clients,
     pub(crate) stats: Stats,
     pub(crate) settings: Settings,
-    pub(crate) paused_until: AtomicU64,
+    /// Twice the end of CLIENT PAUSE in Unix milliseconds, plus 1 if all commands are held back; 0: nothing is.
+    pub(crate) paused: AtomicU64,
+    /// What CONFIG SET changes; they begin as the settings say.
+    pub(crate) clients_max: AtomicU64,
+    pub(crate) idle_timeout_s: AtomicU64,
+    pub(crate) memory_max: AtomicU64,
+    /// Bytes in use when last looked, and when that was, in milliseconds since the start.
+    memory_used: AtomicU64,
+    memory_seen_ms: AtomicU64,
+    pub(crate) memory_peak: AtomicU64,
     /// Bytes of half-received requests of all connections.
     pub(crate) receiving: AtomicU64,
     pub(crate) started: Instant,
@@ -163,8 +173,14 @@ impl Engine {
             cursors: Mutex::new(Cursors::new(random() % (1 << 48))),
             clients: Clients::default(),
             stats: Stats::default(),
+            paused: AtomicU64::new(0),
+            clients_max: AtomicU64::new(settings.clients_max.into()),
+            idle_timeout_s: AtomicU64::new(settings.idle_timeout_s.into()),
+            memory_max: AtomicU64::new(settings.memory_max),
+            memory_used: AtomicU64::new(0),
+            memory_seen_ms: AtomicU64::new(0),
+            memory_peak: AtomicU64::new(0),
             settings,
-            paused_until: AtomicU64::new(0),
             receiving: AtomicU64::new(0),
             started: Instant::now(),
             write_error: Mutex::new(None),
@@ -174,6 +190,36 @@ impl Engine {
             std::thread::Builder::new().name("kv-commit".into()).spawn(move || writer.commit_loop());
         spawned.map_err(|e| StoreError::Invalid(format!("cannot start the writing thread: {e}")))?;
         Ok(engine)
+    }
+
+    /// What CLIENT PAUSE holds back now.
+    pub(crate) fn paused(&self) -> Option<Pause> {
+        let paused = self.paused.load(Ordering::Acquire);
+        let what = if paused & 1 == 1 { Pause::All } else { Pause::Write };
+        (paused > 0 && paused / 2 > clock_ms() as u64).then_some(what)
+    }
+
+    /// Bytes of memtables, block cache and receive buffers now.
+    pub(crate) fn memory_used(&self) -> u64 {
+        let store = self.db.stats();
+        let used = store.memtable_bytes + store.cache_bytes + self.receiving.load(Ordering::Relaxed);
+        self.memory_peak.fetch_max(used, Ordering::Relaxed);
+        used
+    }
+
+    /// Whether more memory is in use than the limit, as of the last tenth of a second.
+    pub(crate) fn out_of_memory(&self) -> bool {
+        let max = self.memory_max.load(Ordering::Relaxed);
+        if max == 0 {
+            return false;
+        }
+        let now = self.started.elapsed().as_millis() as u64;
+        let seen = self.memory_seen_ms.load(Ordering::Relaxed);
+        if seen == 0 || now - seen.min(now) > 100 {
+            self.memory_used.store(self.memory_used(), Ordering::Relaxed);
+            self.memory_seen_ms.store(now.max(1), Ordering::Relaxed);
+        }
+        self.memory_used.load(Ordering::Relaxed) > max
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Exec> {

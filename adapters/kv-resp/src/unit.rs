@@ -1,14 +1,15 @@
 //! A unit of execution: the commands of one connection that arrived together. It begins without the lock, takes it at the
 //! first command that changes something, and keeps it to its end.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dolmen_resp::fault::Fault;
-use dolmen_resp::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter};
+use dolmen_resp::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter, Pause};
 use dolmen_resp::scan::Cursors;
 use dolmen_resp::session::Session;
-use dolmen_store::{ReadOptions, Snapshot};
+use dolmen_store::{ReadOptions, Snapshot, SyncPolicy};
 use parking_lot::MutexGuard;
 
 use crate::engine::{Engine, Exec, Future, Group, clock_ms, clock_us, random, unreadable};
@@ -170,6 +171,10 @@ impl<'a> Unit<'a> {
     }
 }
 
+fn too_long(what: &str, max: usize) -> Fault {
+    Fault::Text(format!("ERR the {what} is longer than this server allows ({max} bytes)"))
+}
+
 impl Keyspace for Unit<'_> {
     fn now(&self) -> i64 {
         self.now
@@ -186,6 +191,13 @@ impl Keyspace for Unit<'_> {
     }
 
     fn put(&mut self, db: u8, key: &[u8], value: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
+        let limits = &self.engine.settings;
+        if key.len() > limits.key_len_max {
+            return Err(too_long("key", limits.key_len_max));
+        }
+        if value.len() > limits.value_len_max {
+            return Err(too_long("value", limits.value_len_max));
+        }
         let old = self.raw(db, key)?;
         self.touch(db, key);
         self.change(db, key, &old, Some((value.into(), expires_at)), true)
@@ -296,6 +308,41 @@ impl Keyspace for Unit<'_> {
         }
     }
 
+    fn last(&mut self, db: u8, from: &[u8], before: Option<&[u8]>) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(family) = self.engine.family(db) else { return Ok(None) };
+        let at = usize::from(db);
+        let exec = self.exec.as_deref();
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let pending =
+            exec.into_iter().flat_map(|e| e.overlay[at].range::<[u8], _>((Bound::Included(from), end)));
+        let mut pending =
+            pending.rev().filter(|(_, (_, future))| future.as_ref().is_some_and(|f| self.is_live(f.1)));
+        let pending = pending.next().map(|(key, _)| key.clone());
+        if exec.is_some_and(|exec| exec.cleared[at].is_some()) {
+            return Ok(pending);
+        }
+        let options = ReadOptions {
+            lower_bound: Some(from.to_vec()),
+            upper_bound: before.map(<[u8]>::to_vec),
+            ..self.options()
+        };
+        let mut iter = self.engine.db.iter(&family, options.clone()).map_err(unreadable)?;
+        iter.seek_to_last().map_err(unreadable)?;
+        while iter.valid() {
+            let key = iter.key();
+            if pending.as_deref().is_some_and(|p| p >= key) {
+                break;
+            }
+            // One that is pending and was not found above will be gone.
+            let known = self.pending(db, key).is_some();
+            if !known && self.is_live(self.engine.stored_expiry(db, key, &options)?) {
+                return Ok(Some(key.to_vec()));
+            }
+            iter.prev().map_err(unreadable)?;
+        }
+        Ok(pending)
+    }
+
     fn watch(&mut self, db: u8, key: &[u8]) -> u64 {
         let Some(exec) = self.exec.as_deref_mut() else { return 0 };
         let (watchers, version) = exec.watched.entry((db, key.to_vec())).or_default();
@@ -346,7 +393,7 @@ impl Host for Unit<'_> {
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
-        crate::info::config(&self.engine.settings)
+        crate::info::config(self.engine)
     }
 
     fn reset_stats(&mut self) {
@@ -362,8 +409,32 @@ impl Host for Unit<'_> {
         self.engine.clients.kill(filter)
     }
 
-    fn pause(&mut self, until_ms: i64) {
-        self.engine.paused_until.store(until_ms.max(0) as u64, Ordering::Release);
+    fn pause(&mut self, until_ms: i64, what: Pause) {
+        let new = until_ms.max(0) as u64 * 2 + u64::from(what == Pause::All);
+        let now = self.now as u64;
+        let widen = |old: u64| if old / 2 > now { (old.max(new) & !1) | (old | new) & 1 } else { new };
+        let _ = self.engine.paused.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(widen(old)));
+    }
+
+    fn unpause(&mut self) {
+        self.engine.paused.store(0, Ordering::Release);
+    }
+
+    fn configure(&mut self, name: &'static str, value: u64) {
+        let place = match name {
+            "maxclients" => &self.engine.clients_max,
+            "maxmemory" => &self.engine.memory_max,
+            _ => &self.engine.idle_timeout_s,
+        };
+        place.store(value, Ordering::Relaxed);
+    }
+
+    fn out_of_memory(&self) -> bool {
+        self.engine.out_of_memory()
+    }
+
+    fn replies_are_durable(&self) -> bool {
+        self.engine.settings.sync == SyncPolicy::Always
     }
 
     fn cursors(&mut self) -> &mut Cursors {
