@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dolmen_resp::fault::Fault;
@@ -25,7 +26,7 @@ use tokio::sync::Notify;
 
 use crate::Settings;
 use crate::clients::Clients;
-use crate::layout::{self, AllCounts, Counts, EXPIRES};
+use crate::layout::{self, AllCounts, Counts, EXPIRES, SLOTS_KEY, Slots};
 use crate::stats::Stats;
 
 const DATABASE_COUNT: usize = DATABASES as usize;
@@ -64,6 +65,8 @@ pub(crate) struct Exec {
     pub overlay: [BTreeMap<Vec<u8>, (u64, Future)>; DATABASE_COUNT],
     /// Per database: the generation that flushed it, if that is not written yet.
     pub cleared: [Option<u64>; DATABASE_COUNT],
+    /// The order of the databases with everything collected.
+    pub slots: Slots,
     /// Counts with everything collected.
     pub counts: AllCounts,
     /// The batch being collected, and its number.
@@ -88,6 +91,9 @@ pub struct Engine {
     families: RwLock<[Option<Family>; DATABASE_COUNT]>,
     exec: Mutex<Exec>,
     work: Condvar,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The order of the databases, completed.
+    slots: AtomicU64,
     /// Counts of what is completed.
     pub(crate) completed: Mutex<AllCounts>,
     /// Whether a database may hold keys that expire, completed or not.
@@ -147,10 +153,12 @@ impl Engine {
             None => db.create_family(EXPIRES)?,
         };
         let families = std::array::from_fn(|i| db.family(&layout::family_name(i as u8)));
+        let slots = load_slots(&db, &expires)?;
         let counts = load_counts(&db, &expires, &families)?;
         let exec = Exec {
             overlay: Default::default(),
             cleared: [None; DATABASE_COUNT],
+            slots,
             counts,
             batch: WriteBatch::new(),
             generation: 1,
@@ -167,6 +175,8 @@ impl Engine {
             families: RwLock::new(families),
             exec: Mutex::new(exec),
             work: Condvar::new(),
+            writer: Mutex::new(None),
+            slots: AtomicU64::new(slots.0),
             completed: Mutex::new(counts),
             may_expire: std::array::from_fn(|i| AtomicBool::new(counts[i].expires > 0)),
             expiring: Notify::new(),
@@ -188,8 +198,15 @@ impl Engine {
         let writer = engine.clone();
         let spawned =
             std::thread::Builder::new().name("kv-commit".into()).spawn(move || writer.commit_loop());
-        spawned.map_err(|e| StoreError::Invalid(format!("cannot start the writing thread: {e}")))?;
+        let spawned =
+            spawned.map_err(|e| StoreError::Invalid(format!("cannot start the writing thread: {e}")))?;
+        *engine.writer.lock() = Some(spawned);
         Ok(engine)
+    }
+
+    /// The order of the databases, completed.
+    pub(crate) fn slots(&self) -> Slots {
+        Slots(self.slots.load(Ordering::Acquire))
     }
 
     /// What CLIENT PAUSE holds back now.
@@ -268,6 +285,7 @@ impl Engine {
             }
             let batch = self.seal(&mut exec);
             let (generation, counts, commands) = (exec.generation, exec.counts, exec.commands);
+            let slots = exec.slots;
             let group = std::mem::take(&mut exec.collecting);
             exec.in_flight = Some(group.clone());
             exec.generation += 1;
@@ -285,6 +303,7 @@ impl Engine {
                 reason(&error)
             });
             if result.is_ok() {
+                self.slots.store(slots.0, Ordering::Release);
                 self.settle(&mut exec, generation, counts);
             }
             group.finish(result);
@@ -325,6 +344,7 @@ impl Engine {
         eprintln!("error: writes are refused: {error}");
         exec.overlay.iter_mut().for_each(BTreeMap::clear);
         exec.cleared = [None; DATABASE_COUNT];
+        exec.slots = self.slots();
         exec.counts = *self.completed.lock();
         exec.batch = WriteBatch::new();
         exec.generation += 1;
@@ -336,15 +356,11 @@ impl Engine {
 
     /// Writes what is collected, stops the writing thread and closes the store.
     pub fn close(&self) -> Result<(), StoreError> {
-        loop {
-            let mut exec = self.lock();
-            exec.closing = true;
-            self.work.notify_one();
-            if exec.batch.is_empty() && exec.in_flight.is_none() {
-                break;
-            }
-            drop(exec);
-            std::thread::sleep(std::time::Duration::from_millis(1));
+        self.lock().closing = true;
+        self.work.notify_one();
+        // It writes what is collected before it ends.
+        if let Some(writer) = self.writer.lock().take() {
+            let _ = writer.join();
         }
         self.db.close()
     }
@@ -379,6 +395,16 @@ impl Engine {
 pub(crate) fn unreadable(error: StoreError) -> Fault {
     eprintln!("error: {error}");
     Fault::Unreadable
+}
+
+/// The order of the databases as SWAPDB left it.
+fn load_slots(db: &Db, expires: &Family) -> Result<Slots, StoreError> {
+    match db.get(expires, SLOTS_KEY, &ReadOptions::default())? {
+        None => Ok(Slots::PLAIN),
+        Some(bytes) => Slots::decode(&bytes).ok_or_else(|| {
+            StoreError::Invalid("the order of the databases is damaged (key s of family expires)".into())
+        }),
+    }
 }
 
 /// The counts as they were written, or counted anew if someone else wrote to the directory.

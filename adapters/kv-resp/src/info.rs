@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use dolmen_resp::command::COMMANDS;
 use dolmen_resp::connection::REDIS_VERSION;
+use dolmen_resp::limits::DATABASES;
 use dolmen_store::SyncPolicy;
 
 use crate::engine::Engine;
@@ -179,9 +180,10 @@ fn commands(engine: &Engine) -> Vec<(String, String)> {
 }
 
 fn keyspace(engine: &Engine) -> Vec<(String, String)> {
-    let counts = *engine.completed.lock();
-    let used = counts.iter().enumerate().filter(|(_, c)| c.keys > 0);
-    let line = |(db, c): (usize, &crate::layout::Counts)| {
+    let (counts, slots) = (*engine.completed.lock(), engine.slots());
+    let all = (0..DATABASES).map(|db| (db, counts[usize::from(slots.of(db))]));
+    let used = all.filter(|(_, c)| c.keys > 0);
+    let line = |(db, c): (u8, crate::layout::Counts)| {
         row(&format!("db{db}"), format!("keys={},expires={},avg_ttl=0", c.keys, c.expires))
     };
     used.map(line).collect()

@@ -49,9 +49,17 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
         };
         match accepted {
             Ok((stream, addr)) => {
+                engine.stats.connections.fetch_add(1, Relaxed);
+                let local = stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
+                let max = engine.clients_max.load(Relaxed);
+                let Some(client) = engine.clients.add(addr.to_string(), local, max) else {
+                    engine.stats.refused_connections.fetch_add(1, Relaxed);
+                    tokio::spawn(refuse(stream));
+                    continue;
+                };
                 let (engine, stop, alive) = (engine.clone(), stop.clone(), alive.clone());
                 tokio::spawn(async move {
-                    admit(&engine, stream, addr.to_string(), stop).await;
+                    admit(&engine, stream, &client, stop).await;
                     drop(alive);
                 });
             }
@@ -63,22 +71,18 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
     drop(alive);
     let _ = ended.recv().await;
     sweeper.abort();
+    let _ = sweeper.await;
 }
 
-async fn admit(engine: &Arc<Engine>, mut stream: TcpStream, addr: String, stop: watch::Receiver<bool>) {
-    engine.stats.connections.fetch_add(1, Relaxed);
-    if engine.clients.count() as u64 >= engine.clients_max.load(Relaxed) {
-        engine.stats.refused_connections.fetch_add(1, Relaxed);
-        let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
-        return;
-    }
+async fn refuse(mut stream: TcpStream) {
+    let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
+}
+
+async fn admit(engine: &Arc<Engine>, stream: TcpStream, client: &Client, stop: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let local = stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
-    let client = engine.clients.add(addr, local);
     let session = Session::new(client.id, engine.settings.password.is_none());
     let parser = Parser::default();
-    let mut connection =
-        Connection { engine, client: &client, stream, parser, session, held: false, received: 0 };
+    let mut connection = Connection { engine, client, stream, parser, session, held: false, received: 0 };
     let _ = connection.run(stop).await;
     let received = connection.received;
     engine.receiving.fetch_sub(received, Relaxed);

@@ -58,6 +58,11 @@ impl<'a> Unit<'a> {
         ReadOptions { sequence: self.snapshot.as_ref().map(Snapshot::sequence), ..ReadOptions::default() }
     }
 
+    /// The slot of a database. Private functions are given slots as `db`; those of [`Keyspace`] databases.
+    fn slot(&self, db: u8) -> u8 {
+        self.exec.as_ref().map_or_else(|| self.engine.slots(), |exec| exec.slots).of(db)
+    }
+
     /// What is pending for a key; `None`: the store knows.
     fn pending(&self, db: u8, key: &[u8]) -> Option<&Future> {
         let exec = self.exec.as_deref()?;
@@ -181,13 +186,13 @@ impl Keyspace for Unit<'_> {
     }
 
     fn get(&mut self, db: u8, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        let found = self.raw(db, key)?.filter(|(_, at)| self.is_live(*at));
+        let found = self.raw(self.slot(db), key)?.filter(|(_, at)| self.is_live(*at));
         self.engine.stats.lookup(found.is_some());
         Ok(found.map(|(value, expires_at)| Entry { value: value.to_vec(), expires_at }))
     }
 
     fn expiry(&mut self, db: u8, key: &[u8]) -> Result<Option<Option<i64>>, Fault> {
-        Ok(self.raw(db, key)?.map(|(_, at)| at).filter(|at| self.is_live(*at)))
+        Ok(self.raw(self.slot(db), key)?.map(|(_, at)| at).filter(|at| self.is_live(*at)))
     }
 
     fn put(&mut self, db: u8, key: &[u8], value: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
@@ -198,32 +203,34 @@ impl Keyspace for Unit<'_> {
         if value.len() > limits.value_len_max {
             return Err(too_long("value", limits.value_len_max));
         }
-        let old = self.raw(db, key)?;
+        let slot = self.slot(db);
+        let old = self.raw(slot, key)?;
         self.touch(db, key);
-        self.change(db, key, &old, Some((value.into(), expires_at)), true)
+        self.change(slot, key, &old, Some((value.into(), expires_at)), true)
     }
 
     fn set_expiry(&mut self, db: u8, key: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
-        let old = self.raw(db, key)?;
+        let slot = self.slot(db);
+        let old = self.raw(slot, key)?;
         let Some((value, _)) = &old else { return Ok(()) };
         let new = Some((value.clone(), expires_at));
         self.touch(db, key);
-        self.change(db, key, &old, new, false)
+        self.change(slot, key, &old, new, false)
     }
 
     fn delete(&mut self, db: u8, key: &[u8]) -> Result<bool, Fault> {
-        let old = self.raw(db, key)?;
+        let slot = self.slot(db);
+        let old = self.raw(slot, key)?;
         let Some((_, at)) = &old else { return Ok(false) };
         let live = self.is_live(*at);
         if live {
             self.touch(db, key);
         }
-        self.change(db, key, &old, None, true)?;
+        self.change(slot, key, &old, None, true)?;
         Ok(live)
     }
 
     fn flush(&mut self, db: u8) -> Result<(), Fault> {
-        let at = usize::from(db);
         let watched = self.exec.as_ref().map_or_else(Vec::new, |exec| {
             exec.watched.keys().filter(|(of, _)| *of == db).map(|(_, key)| key.clone()).collect()
         });
@@ -232,6 +239,8 @@ impl Keyspace for Unit<'_> {
                 self.touch(db, &key);
             }
         }
+        let db = self.slot(db);
+        let at = usize::from(db);
         let Some(family) = self.engine.family(db) else { return Ok(()) };
         let end = self.end_of(db, &family)?;
         let expires = self.engine.expires.id;
@@ -253,7 +262,27 @@ impl Keyspace for Unit<'_> {
         Ok(())
     }
 
+    fn swap(&mut self, a: u8, b: u8) -> Result<(), Fault> {
+        let watched: Vec<_> = self.exec.as_ref().map_or_else(Vec::new, |exec| {
+            exec.watched.keys().filter(|(db, _)| *db == a || *db == b).cloned().collect()
+        });
+        for (db, key) in watched {
+            if a != b && (self.expiry(a, &key)?.is_some() || self.expiry(b, &key)?.is_some()) {
+                self.touch(db, &key);
+            }
+        }
+        let expires = self.engine.expires.id;
+        let exec = self.exec.as_deref_mut().ok_or(Fault::Unreadable)?;
+        exec.slots = exec.slots.swapped(a, b);
+        exec.batch.put(expires, layout::SLOTS_KEY, &exec.slots.0.to_be_bytes());
+        // The counts' record is what proves at the next open that nobody else wrote.
+        exec.dirty |= 1;
+        self.wrote = true;
+        Ok(())
+    }
+
     fn len(&mut self, db: u8) -> Result<u64, Fault> {
+        let db = self.slot(db);
         let keys = match &self.exec {
             Some(exec) => exec.counts[usize::from(db)].keys,
             None => self.engine.completed.lock()[usize::from(db)].keys,
@@ -272,6 +301,7 @@ impl Keyspace for Unit<'_> {
         after: bool,
         visit: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<(), Fault> {
+        let db = self.slot(db);
         let Some(family) = self.engine.family(db) else { return Ok(()) };
         let options = self.options();
         let at = usize::from(db);
@@ -309,6 +339,7 @@ impl Keyspace for Unit<'_> {
     }
 
     fn last(&mut self, db: u8, from: &[u8], before: Option<&[u8]>) -> Result<Option<Vec<u8>>, Fault> {
+        let db = self.slot(db);
         let Some(family) = self.engine.family(db) else { return Ok(None) };
         let at = usize::from(db);
         let exec = self.exec.as_deref();

@@ -72,6 +72,11 @@ pub(crate) fn run(
             keys.iter().for_each(|key| reply.bulk(key));
         }
         Verb::RandomKey => return random_key(db, host, reply),
+        Verb::SwapDb => {
+            let (a, b) = swapped(words)?;
+            host.swap(a, b)?;
+            reply.simple("OK");
+        }
         Verb::DbSize => reply.int(host.len(db)? as i64),
         _ => return flush(spec, words, db, host, reply),
     }
@@ -139,6 +144,14 @@ fn rename(
 pub(crate) fn database(word: &[u8]) -> Result<u8, Fault> {
     let index = parse_i64(word).ok_or(fault::NOT_INTEGER)?;
     u8::try_from(index).ok().filter(|&db| db < DATABASES).ok_or(fault::DB_RANGE)
+}
+
+/// The databases of SWAPDB.
+fn swapped(words: &Words<'_>) -> Result<(u8, u8), Fault> {
+    let first = parse_i64(&words[1]).ok_or(Fault::Fixed("ERR invalid first DB index"))?;
+    let second = parse_i64(&words[2]).ok_or(Fault::Fixed("ERR invalid second DB index"))?;
+    let index = |n| u8::try_from(n).ok().filter(|&db| db < DATABASES).ok_or(fault::DB_RANGE);
+    Ok((index(first)?, index(second)?))
 }
 
 /// MOVE key db, COPY from to [DB n] [REPLACE].

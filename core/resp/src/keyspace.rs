@@ -40,6 +40,9 @@ pub trait Keyspace {
     /// Deletes all keys of a database.
     fn flush(&mut self, db: u8) -> Result<(), Fault>;
 
+    /// Lets two databases change places, watchers of keys that are in either being told.
+    fn swap(&mut self, a: u8, b: u8) -> Result<(), Fault>;
+
     /// Number of live keys.
     fn len(&mut self, db: u8) -> Result<u64, Fault>;
 

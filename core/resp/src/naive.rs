@@ -93,6 +93,27 @@ impl Keyspace for Memory {
         Ok(())
     }
 
+    fn swap(&mut self, a: u8, b: u8) -> Result<(), Fault> {
+        let place = |db: u8| {
+            if db == a {
+                b
+            } else if db == b {
+                a
+            } else {
+                db
+            }
+        };
+        let watched: Vec<_> = self.versions.keys().filter(|(db, _)| place(*db) != *db).cloned().collect();
+        for (db, key) in watched {
+            if self.live(a, &key).is_some() || self.live(b, &key).is_some() {
+                self.touch(db, &key);
+            }
+        }
+        let keys = core::mem::take(&mut self.keys);
+        self.keys = keys.into_iter().map(|((db, key), entry)| ((place(db), key), entry)).collect();
+        Ok(())
+    }
+
     fn len(&mut self, db: u8) -> Result<u64, Fault> {
         Ok(self.keys.keys().filter(|(of, key)| *of == db && self.live(db, key).is_some()).count() as u64)
     }
