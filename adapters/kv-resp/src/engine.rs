@@ -341,7 +341,7 @@ impl Engine {
     /// The batch is not written: nothing that was built on it may stay.
     fn roll_back(&self, exec: &mut Exec, error: &WriteError) {
         let why = reason(error);
-        eprintln!("error: writes are refused: {error}");
+        tracing::error!(target: "kv", "writes are refused: {error}");
         exec.overlay.iter_mut().for_each(BTreeMap::clear);
         exec.cleared = [None; DATABASE_COUNT];
         exec.slots = self.slots();
@@ -393,7 +393,7 @@ impl Engine {
 
 /// Logs a read error and gives its reply.
 pub(crate) fn unreadable(error: StoreError) -> Fault {
-    eprintln!("error: {error}");
+    tracing::error!(target: "kv", "{error}");
     Fault::Unreadable
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
+use dolmen_host::process::{cpu_seconds, resident_bytes};
 use dolmen_resp::command::COMMANDS;
 use dolmen_resp::connection::REDIS_VERSION;
 use dolmen_resp::limits::DATABASES;
@@ -104,14 +105,8 @@ fn server(engine: &Engine) -> Vec<(String, String)> {
     ]
 }
 
-/// Resident bytes, as the kernel counts them.
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
-}
-
 fn memory(engine: &Engine) -> Vec<(String, String)> {
-    let (used, rss, peak) = (engine.memory_used(), resident(), engine.memory_peak.load(Relaxed));
+    let (used, rss, peak) = (engine.memory_used(), resident_bytes(), engine.memory_peak.load(Relaxed));
     let store = engine.db.stats();
     let max = engine.memory_max.load(Relaxed);
     vec![
@@ -159,10 +154,8 @@ fn persistence(engine: &Engine) -> Vec<(String, String)> {
 }
 
 fn cpu() -> Vec<(String, String)> {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0) / 100.0;
-    vec![row("used_cpu_sys", format!("{:.6}", ticks(12))), row("used_cpu_user", format!("{:.6}", ticks(11)))]
+    let (user, system) = cpu_seconds();
+    vec![row("used_cpu_sys", format!("{system:.6}")), row("used_cpu_user", format!("{user:.6}"))]
 }
 
 fn commands(engine: &Engine) -> Vec<(String, String)> {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod clients;
+pub mod config;
 mod engine;
 mod info;
 mod layout;

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::clients::Client;
 use crate::engine::{Engine, Group};
+use crate::stats::Run;
 use crate::unit::Unit;
 
 /// Commands of one unit: the lock is held that long at most.
@@ -178,7 +179,7 @@ impl Connection<'_> {
             self.wait_sync(replicas, timeout_ms, local, &mut done.out).await;
         }
         if done.after == Some(After::Drop) {
-            eprintln!("warning: closed {}: it speaks HTTP", self.client.addr);
+            tracing::warn!(target: "kv", "closed {}: it speaks HTTP", self.client.addr);
         } else if !done.out.is_empty() {
             self.engine.stats.bytes_out.fetch_add(done.out.len() as u64, Relaxed);
             let sent = tokio::select! {
@@ -221,6 +222,7 @@ impl Connection<'_> {
     fn execute(&mut self) -> Done {
         let mut done = Done::default();
         let mut unit = Unit::new(self.engine);
+        let mut ran = Run::default();
         let mut count = 0;
         let mut at = Instant::now();
         loop {
@@ -259,7 +261,7 @@ impl Connection<'_> {
                 done.uncertain.push(start..done.out.len());
             }
             let now = Instant::now();
-            self.engine.stats.command(&handled, now - at);
+            ran.command(&handled, now - at, &self.engine.stats);
             at = now;
             if handled.after != After::Continue {
                 done.after = Some(handled.after);
@@ -268,6 +270,7 @@ impl Connection<'_> {
             }
         }
         done.group = unit.finish();
+        self.engine.stats.add(&mut ran);
         if !self.held {
             self.parser.compact();
         }
