@@ -10,7 +10,7 @@
 //!
 //! Plain reads take no lock: they see what the store has completed, and never wait for a sync.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -21,7 +21,7 @@ use dolmen_resp::keyspace::Pause;
 use dolmen_resp::limits::DATABASES;
 use dolmen_resp::scan::Cursors;
 use dolmen_store::{Db, Family, ReadOptions, StoreError, WriteBatch, WriteError, WriteOptions};
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::Settings;
@@ -33,6 +33,12 @@ const DATABASE_COUNT: usize = DATABASES as usize;
 
 /// What a key will be: value and expiry, or nothing.
 pub(crate) type Future = Option<(Arc<[u8]>, Option<i64>)>;
+
+/// Whether a key is there, and its expiry.
+pub(crate) type Presence = Option<Option<i64>>;
+
+/// Keys with what they will be and by which generation of the batch. Only walks need an order, and few walk while they change.
+pub(crate) type Overlay = HashMap<Vec<u8>, (u64, Future)>;
 
 /// Everyone who waits for one batch.
 #[derive(Default)]
@@ -62,7 +68,7 @@ impl Group {
 /// What is behind the lock.
 pub(crate) struct Exec {
     /// Per database: what keys will be, and by which generation of the batch.
-    pub overlay: [BTreeMap<Vec<u8>, (u64, Future)>; DATABASE_COUNT],
+    pub overlay: [Overlay; DATABASE_COUNT],
     /// Per database: the generation that flushed it, if that is not written yet.
     pub cleared: [Option<u64>; DATABASE_COUNT],
     /// The order of the databases with everything collected.
@@ -88,7 +94,7 @@ pub(crate) struct Exec {
 pub struct Engine {
     pub(crate) db: Db,
     pub(crate) expires: Family,
-    families: RwLock<[Option<Family>; DATABASE_COUNT]>,
+    families: [OnceLock<Family>; DATABASE_COUNT],
     exec: Mutex<Exec>,
     work: Condvar,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -172,7 +178,7 @@ impl Engine {
         let engine = Arc::new(Engine {
             db,
             expires,
-            families: RwLock::new(families),
+            families: families.map(|family| family.map_or_else(OnceLock::new, OnceLock::from)),
             exec: Mutex::new(exec),
             work: Condvar::new(),
             writer: Mutex::new(None),
@@ -243,12 +249,12 @@ impl Engine {
         self.exec.lock()
     }
 
-    pub(crate) fn family(&self, db: u8) -> Option<Family> {
-        self.families.read()[usize::from(db)].clone()
+    pub(crate) fn family(&self, db: u8) -> Option<&Family> {
+        self.families[usize::from(db)].get()
     }
 
     /// The family of a database, created if need be.
-    pub(crate) fn ensure_family(&self, db: u8) -> Result<Family, Fault> {
+    pub(crate) fn ensure_family(&self, db: u8) -> Result<&Family, Fault> {
         if let Some(family) = self.family(db) {
             return Ok(family);
         }
@@ -257,8 +263,7 @@ impl Engine {
             StoreError::Io { error, .. } => Fault::Unwritable(error.to_string()),
             other => Fault::Unwritable(other.to_string()),
         })?;
-        self.families.write()[usize::from(db)] = Some(family.clone());
-        Ok(family)
+        Ok(self.families[usize::from(db)].get_or_init(|| family))
     }
 
     /// Ends a stay under the lock: what to wait for before the replies may leave. A stay without changes waits for
@@ -342,7 +347,7 @@ impl Engine {
     fn roll_back(&self, exec: &mut Exec, error: &WriteError) {
         let why = reason(error);
         tracing::error!(target: "kv", "writes are refused: {error}");
-        exec.overlay.iter_mut().for_each(BTreeMap::clear);
+        exec.overlay.iter_mut().for_each(Overlay::clear);
         exec.cleared = [None; DATABASE_COUNT];
         exec.slots = self.slots();
         exec.counts = *self.completed.lock();
@@ -368,8 +373,23 @@ impl Engine {
     /// What the store holds for a key, expired or not. `at` pins the moment.
     pub(crate) fn stored(&self, db: u8, key: &[u8], options: &ReadOptions) -> Result<Future, Fault> {
         let Some(family) = self.family(db) else { return Ok(None) };
-        let Some(value) = self.read(&family, key, options)? else { return Ok(None) };
+        let Some(value) = self.read(family, key, options)? else { return Ok(None) };
         Ok(Some((value.into(), self.stored_expiry(db, key, options)?)))
+    }
+
+    /// Whether the store holds a key, expired or not, and its expiry. Filters answer for most keys that are not there; for one that
+    /// is, a block may be read.
+    pub(crate) fn stored_presence(
+        &self,
+        db: u8,
+        key: &[u8],
+        options: &ReadOptions,
+    ) -> Result<Presence, Fault> {
+        let Some(family) = self.family(db) else { return Ok(None) };
+        match self.read(family, key, options)? {
+            None => Ok(None),
+            Some(_) => Ok(Some(self.stored_expiry(db, key, options)?)),
+        }
     }
 
     /// The expiry that the store holds for a key.

@@ -1,7 +1,6 @@
 //! A unit of execution: the commands of one connection that arrived together. It begins without the lock, takes it at the
 //! first command that changes something, and keeps it to its end.
 
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,7 +11,7 @@ use dolmen_resp::session::Session;
 use dolmen_store::{ReadOptions, Snapshot, SyncPolicy};
 use parking_lot::MutexGuard;
 
-use crate::engine::{Engine, Exec, Future, Group, clock_ms, clock_us, random, unreadable};
+use crate::engine::{Engine, Exec, Future, Group, Presence, clock_ms, clock_us, random, unreadable};
 use crate::layout;
 
 /// See the module.
@@ -79,6 +78,14 @@ impl<'a> Unit<'a> {
         }
     }
 
+    /// Whether the key is there for this unit, expired or not.
+    fn presence(&self, db: u8, key: &[u8]) -> Result<Presence, Fault> {
+        match self.pending(db, key) {
+            Some(future) => Ok(future.as_ref().map(|(_, at)| *at)),
+            None => self.engine.stored_presence(db, key, &self.options()),
+        }
+    }
+
     fn is_live(&self, at: Option<i64>) -> bool {
         at.is_none_or(|at| self.now <= at)
     }
@@ -88,14 +95,14 @@ impl<'a> Unit<'a> {
         &mut self,
         db: u8,
         key: &[u8],
-        old: &Future,
+        old: Presence,
         new: Future,
         value_changed: bool,
     ) -> Result<(), Fault> {
         let family = self.engine.ensure_family(db)?;
         let expires = self.engine.expires.id;
         let exec = self.exec.as_deref_mut().ok_or(Fault::Unreadable)?;
-        let (old_at, new_at) = (old.as_ref().and_then(|o| o.1), new.as_ref().and_then(|n| n.1));
+        let (old_at, new_at) = (old.flatten(), new.as_ref().and_then(|n| n.1));
         match &new {
             Some((value, _)) if value_changed => exec.batch.put(family.id, key, value),
             Some(_) => {}
@@ -138,10 +145,10 @@ impl<'a> Unit<'a> {
 
     /// Deletes a key whose time is over, if it still is. Watchers compare times themselves.
     pub fn sweep(&mut self, db: u8, key: &[u8]) -> Result<bool, Fault> {
-        let old = self.raw(db, key)?;
-        let over = old.as_ref().is_some_and(|(_, at)| !self.is_live(*at));
+        let old = self.presence(db, key)?;
+        let over = old.is_some_and(|at| !self.is_live(at));
         if over {
-            self.change(db, key, &old, None, true)?;
+            self.change(db, key, old, None, true)?;
         }
         Ok(over)
     }
@@ -170,8 +177,8 @@ impl<'a> Unit<'a> {
     fn end_of(&self, db: u8, family: &dolmen_store::Family) -> Result<Vec<u8>, Fault> {
         let mut iter = self.engine.db.iter(family, ReadOptions::default()).map_err(unreadable)?;
         iter.seek_to_last().map_err(unreadable)?;
-        let pending = self.exec.as_ref().and_then(|e| e.overlay[usize::from(db)].last_key_value());
-        let last = pending.map_or(&[][..], |(key, _)| key).max(iter.key());
+        let pending = self.exec.as_ref().and_then(|e| e.overlay[usize::from(db)].keys().max());
+        let last = pending.map_or(&[][..], Vec::as_slice).max(iter.key());
         Ok([last, b"\0"].concat())
     }
 }
@@ -192,7 +199,7 @@ impl Keyspace for Unit<'_> {
     }
 
     fn expiry(&mut self, db: u8, key: &[u8]) -> Result<Option<Option<i64>>, Fault> {
-        Ok(self.raw(self.slot(db), key)?.map(|(_, at)| at).filter(|at| self.is_live(*at)))
+        Ok(self.presence(self.slot(db), key)?.filter(|at| self.is_live(*at)))
     }
 
     fn put(&mut self, db: u8, key: &[u8], value: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
@@ -204,29 +211,28 @@ impl Keyspace for Unit<'_> {
             return Err(too_long("value", limits.value_len_max));
         }
         let slot = self.slot(db);
-        let old = self.raw(slot, key)?;
+        let old = self.presence(slot, key)?;
         self.touch(db, key);
-        self.change(slot, key, &old, Some((value.into(), expires_at)), true)
+        self.change(slot, key, old, Some((value.into(), expires_at)), true)
     }
 
     fn set_expiry(&mut self, db: u8, key: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
         let slot = self.slot(db);
         let old = self.raw(slot, key)?;
-        let Some((value, _)) = &old else { return Ok(()) };
-        let new = Some((value.clone(), expires_at));
+        let Some((value, at)) = old else { return Ok(()) };
         self.touch(db, key);
-        self.change(slot, key, &old, new, false)
+        self.change(slot, key, Some(at), Some((value, expires_at)), false)
     }
 
     fn delete(&mut self, db: u8, key: &[u8]) -> Result<bool, Fault> {
         let slot = self.slot(db);
-        let old = self.raw(slot, key)?;
-        let Some((_, at)) = &old else { return Ok(false) };
-        let live = self.is_live(*at);
+        let old = self.presence(slot, key)?;
+        let Some(at) = old else { return Ok(false) };
+        let live = self.is_live(at);
         if live {
             self.touch(db, key);
         }
-        self.change(slot, key, &old, None, true)?;
+        self.change(slot, key, old, None, true)?;
         Ok(live)
     }
 
@@ -242,7 +248,7 @@ impl Keyspace for Unit<'_> {
         let db = self.slot(db);
         let at = usize::from(db);
         let Some(family) = self.engine.family(db) else { return Ok(()) };
-        let end = self.end_of(db, &family)?;
+        let end = self.end_of(db, family)?;
         let expires = self.engine.expires.id;
         let exec = self.exec.as_deref_mut().ok_or(Fault::Unreadable)?;
         if exec.counts[at].keys == 0 {
@@ -289,7 +295,7 @@ impl Keyspace for Unit<'_> {
         };
         let mut over = 0;
         for key in self.overdue(db, usize::MAX)? {
-            over += u64::from(self.raw(db, &key)?.is_some_and(|(_, at)| !self.is_live(at)));
+            over += u64::from(self.presence(db, &key)?.is_some_and(|at| !self.is_live(at)));
         }
         Ok(keys.saturating_sub(over))
     }
@@ -308,9 +314,11 @@ impl Keyspace for Unit<'_> {
         let exec = self.exec.as_deref();
         let cleared = exec.is_some_and(|exec| exec.cleared[at].is_some());
         let ahead = |key: &[u8]| !after || key != from;
-        let pending = exec.into_iter().flat_map(|exec| exec.overlay[at].range(from.to_vec()..));
-        let mut pending = pending.filter(|(key, _)| ahead(key)).peekable();
-        let mut iter = self.engine.db.iter(&family, options.clone()).map_err(unreadable)?;
+        let pending = exec.into_iter().flat_map(|exec| &exec.overlay[at]);
+        let mut pending: Vec<_> = pending.filter(|(key, _)| key.as_slice() >= from && ahead(key)).collect();
+        pending.sort_unstable_by_key(|(key, _)| *key);
+        let mut pending = pending.into_iter().peekable();
+        let mut iter = self.engine.db.iter(family, options.clone()).map_err(unreadable)?;
         iter.seek(from).map_err(unreadable)?;
         if iter.valid() && !ahead(iter.key()) {
             iter.next().map_err(unreadable)?;
@@ -343,12 +351,11 @@ impl Keyspace for Unit<'_> {
         let Some(family) = self.engine.family(db) else { return Ok(None) };
         let at = usize::from(db);
         let exec = self.exec.as_deref();
-        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
-        let pending =
-            exec.into_iter().flat_map(|e| e.overlay[at].range::<[u8], _>((Bound::Included(from), end)));
-        let mut pending =
-            pending.rev().filter(|(_, (_, future))| future.as_ref().is_some_and(|f| self.is_live(f.1)));
-        let pending = pending.next().map(|(key, _)| key.clone());
+        let inside = |key: &[u8]| key >= from && before.is_none_or(|before| key < before);
+        let live = |future: &Future| future.as_ref().is_some_and(|(_, at)| self.is_live(*at));
+        let pending = exec.into_iter().flat_map(|exec| &exec.overlay[at]);
+        let pending = pending.filter(|(key, (_, future))| inside(key) && live(future)).map(|(key, _)| key);
+        let pending = pending.max().cloned();
         if exec.is_some_and(|exec| exec.cleared[at].is_some()) {
             return Ok(pending);
         }
@@ -357,7 +364,7 @@ impl Keyspace for Unit<'_> {
             upper_bound: before.map(<[u8]>::to_vec),
             ..self.options()
         };
-        let mut iter = self.engine.db.iter(&family, options.clone()).map_err(unreadable)?;
+        let mut iter = self.engine.db.iter(family, options.clone()).map_err(unreadable)?;
         iter.seek_to_last().map_err(unreadable)?;
         while iter.valid() {
             let key = iter.key();
