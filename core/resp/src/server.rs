@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::{self, COMMANDS, Checked, CommandSpec, Verb, flag};
+use crate::docs;
 use crate::fault::{self, Fault};
 use crate::glob;
 use crate::int::{parse_i64, put_u64};
@@ -181,7 +182,7 @@ fn public() -> impl Iterator<Item = &'static CommandSpec> {
 fn describe(sub: &str, words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     match sub {
         "count" => reply.count(public().count()),
-        "docs" => reply.map(0),
+        "docs" => describe_docs(words, reply),
         "info" if words.len() > 2 => {
             reply.array(words.len() - 2);
             for name in words.from(2).iter() {
@@ -201,6 +202,17 @@ fn describe(sub: &str, words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), F
         }
     }
     Ok(())
+}
+
+/// COMMAND DOCS of all, or of those named; unknown names are left out.
+fn describe_docs(words: &Words<'_>, reply: &mut Reply<'_>) {
+    let named = words.from(2);
+    let wanted: Vec<_> = match named.len() {
+        0 => public().collect(),
+        _ => named.iter().filter_map(command::find).filter(|spec| spec.is_public()).collect(),
+    };
+    reply.map(wanted.len());
+    wanted.iter().for_each(|spec| docs::entry(spec, reply));
 }
 
 fn entry_by_name(name: &[u8], reply: &mut Reply<'_>) {
