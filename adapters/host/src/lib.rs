@@ -5,6 +5,13 @@
 //! Origin, if there is one.
 #![forbid(unsafe_code)]
 
+pub mod config;
+mod log;
+pub mod metrics;
+mod notify;
+mod page;
+pub mod process;
+
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,18 +25,24 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use log::{LogFormat, init as init_log};
+pub use metrics::Metrics;
+pub use notify::notify;
+
 /// What the host knows about a service.
 pub trait Service: Send + Sync {
     /// Its short name.
     fn name(&self) -> &'static str;
+    /// What it is, in a few words.
+    fn title(&self) -> &'static str;
     /// Where it listens.
     fn address(&self) -> SocketAddr;
     /// A command that a person may try.
     fn hint(&self) -> String;
     /// Why it cannot do its work now, if so; without paths.
     fn ready(&self) -> Result<(), String>;
-    /// Appends its metrics in Prometheus's text format.
-    fn metrics(&self, out: &mut String);
+    /// Appends its metrics.
+    fn metrics(&self, out: &mut Metrics);
 }
 
 /// The services of this process, and whether it is being stopped.
@@ -40,6 +53,8 @@ pub struct Host {
     pub allowed: Vec<String>,
     /// The address of port 7000.
     pub address: SocketAddr,
+    /// What must be given, as Basic or Bearer credentials, for everything but the probes; `None`: nothing.
+    pub password: Option<String>,
     /// Turns true at the first signal.
     pub stop: watch::Receiver<bool>,
 }
@@ -48,11 +63,14 @@ pub struct Host {
 pub async fn serve(host: Arc<Host>, listener: TcpListener) {
     let mut stop = host.stop.clone();
     let app = Router::new()
-        .route("/", get(index))
+        .route("/", get(page::index))
+        .route("/style.css", get(page::style))
+        .route("/dolmen.svg", get(page::picture))
+        .route("/metrics", get(metrics))
+        .layer(middleware::from_fn_with_state(host.clone(), authenticate))
         .route("/healthz", get(|| async { text("ok\n") }))
         .route("/livez", get(|| async { text("ok\n") }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
         .layer(middleware::from_fn_with_state(host.clone(), guard))
         .with_state(host);
     tokio::select! {
@@ -74,12 +92,18 @@ async fn guard(State(host): State<Arc<Host>>, request: Request, next: Next) -> R
         .into_response()
 }
 
+async fn authenticate(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
+    if host.authorizes(request.headers()) {
+        return next.run(request).await;
+    }
+    let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"dolmen\"")];
+    (StatusCode::UNAUTHORIZED, ask, text("the password stands in the data directory's file credentials\n"))
+        .into_response()
+}
+
 impl Host {
     /// Whether Host, and Origin if present, name this server.
     fn accepts(&self, headers: &HeaderMap) -> bool {
-        if !self.address.ip().is_loopback() && self.allowed.is_empty() {
-            return true;
-        }
         let value = |name| headers.get(name).map(|v| v.to_str().unwrap_or(""));
         let host_fits = value(header::HOST).is_some_and(|host| self.knows(host));
         let origin = |origin: &str| {
@@ -92,9 +116,53 @@ impl Host {
     fn knows(&self, authority: &str) -> bool {
         let Some(name) = host_name(authority) else { return false };
         let local = ["localhost", "127.0.0.1", "::1"].iter().any(|l| name.eq_ignore_ascii_case(l));
-        let listens = name.parse::<IpAddr>().is_ok_and(|ip| ip == self.address.ip());
+        // Rebinding needs a name: where every address of the machine is listened to, any address may be written.
+        let any = self.address.ip().is_unspecified();
+        let listens = name.parse::<IpAddr>().is_ok_and(|ip| any || ip == self.address.ip());
         local || listens || self.allowed.iter().any(|a| a.eq_ignore_ascii_case(name))
     }
+
+    /// Whether the password was given: `Bearer PASSWORD`, or `Basic` with any user.
+    fn authorizes(&self, headers: &HeaderMap) -> bool {
+        let Some(password) = &self.password else { return true };
+        let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or("");
+        let (scheme, rest) = given.split_once(' ').unwrap_or((given, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return same(rest.trim().as_bytes(), password.as_bytes());
+        }
+        let pair = decode_base64(rest.trim().as_bytes()).unwrap_or_default();
+        let colon = pair.iter().position(|&b| b == b':');
+        scheme.eq_ignore_ascii_case("basic")
+            && colon.is_some_and(|at| same(&pair[at + 1..], password.as_bytes()))
+    }
+}
+
+/// Compares all bytes, whatever the first difference.
+pub fn same(given: &[u8], right: &[u8]) -> bool {
+    let difference = given.iter().zip(right.iter().cycle()).fold(0, |d, (a, b)| d | (a ^ b));
+    given.len() == right.len() && difference == 0
+}
+
+/// RFC 4648's alphabet, padded or not.
+fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut bits, mut held) = (Vec::new(), 0u32, 0);
+    for &byte in text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text) {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+        }
+    }
+    Some(out)
 }
 
 /// The host in `host`, `host:port`, `[v6]` or `[v6]:port`; anything else is none.
@@ -133,44 +201,39 @@ async fn ready(State(host): State<Arc<Host>>, request: Request) -> Response {
 }
 
 async fn metrics(State(host): State<Arc<Host>>, headers: HeaderMap) -> Response {
-    let version = env!("CARGO_PKG_VERSION");
-    let mut out = format!("# TYPE dolmen_build_info gauge\ndolmen_build_info{{version=\"{version}\"}} 1\n");
-    host.services.iter().for_each(|service| service.metrics(&mut out));
     let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or("");
-    let kind = if accept.contains("application/openmetrics-text") {
-        out.push_str("# EOF\n");
+    let open = accept.contains("application/openmetrics-text");
+    let kind = if open {
         "application/openmetrics-text; version=1.0.0; charset=utf-8"
     } else {
         "text/plain; version=0.0.4; charset=utf-8"
     };
-    ([(header::CONTENT_TYPE, kind)], out).into_response()
-}
-
-async fn index(State(host): State<Arc<Host>>) -> Response {
-    let mut rows = String::new();
-    for service in &host.services {
-        let (name, address, hint) = (service.name(), service.address(), service.hint());
-        let _ = writeln!(rows, "<tr><td>{name}<td>{address}<td><code>{hint}</code>");
-    }
-    let page = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>dolmen</title><h1>dolmen</h1>\n<table>\n{rows}</table>\n\
-         <p><a href=/metrics>metrics</a> <a href=\"/readyz?verbose\">readiness</a>\n"
-    );
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'self'"),
-    ];
-    (headers, page).into_response()
+    let mut out = Metrics::new(open);
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    out.gauge("dolmen_build_info", "The version that runs.").sample(&version, 1);
+    process::metrics(&mut out);
+    host.services.iter().for_each(|service| service.metrics(&mut out));
+    ([(header::CONTENT_TYPE, kind)], out.finish()).into_response()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn accepts(host: Option<&str>, origin: Option<&str>) -> bool {
+    fn server(address: &str, password: Option<&str>) -> Host {
         let (_, stop) = watch::channel(false);
-        let address = "127.0.0.1:7000".parse().unwrap();
-        let server = Host { services: Vec::new(), allowed: vec!["box.example".into()], address, stop };
+        let allowed = vec!["box.example".into()];
+        Host {
+            services: Vec::new(),
+            allowed,
+            address: address.parse().unwrap(),
+            password: password.map(Into::into),
+            stop,
+        }
+    }
+
+    fn accepts(host: Option<&str>, origin: Option<&str>) -> bool {
+        let server = server("127.0.0.1:7000", None);
         let mut headers = HeaderMap::new();
         let pairs = [(header::HOST, host), (header::ORIGIN, origin)];
         for (name, value) in pairs.into_iter().filter_map(|(n, v)| Some((n, v?))) {
@@ -196,5 +259,32 @@ mod tests {
         }
         // Deriving the allowed Origin from Host would let a rebound name in.
         assert!(!accepts(Some("evil.example"), Some("http://evil.example")));
+    }
+
+    #[test]
+    fn beyond_loopback_names_are_still_checked() {
+        let accepts = |host: &str| {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            server("0.0.0.0:7000", Some("x")).accepts(&headers)
+        };
+        assert!(accepts("10.1.2.3:7000") && accepts("[fd00::1]:7000") && accepts("box.example:7000"));
+        assert!(!accepts("rebound.example:7000") && !accepts("10.1.2.3.evil.example"));
+    }
+
+    #[test]
+    fn the_password_is_asked_for_where_there_is_one() {
+        let allows = |given: &str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, given.parse().unwrap())]);
+            server("0.0.0.0:7000", Some("open:sesame")).authorizes(&headers)
+        };
+        // RFC 7617's example is Aladdin:open sesame; here by `printf dolmen:open:sesame | base64`.
+        assert!(allows("Bearer open:sesame") && allows("basic ZG9sbWVuOm9wZW46c2VzYW1l"));
+        for wrong in ["Bearer open:sesam", "Bearer open:sesamee", "Basic !!", "Basic", "Digest x", "Bearer "]
+        {
+            assert!(!allows(wrong), "{wrong}");
+        }
+        assert!(!server("0.0.0.0:7000", Some("x")).authorizes(&HeaderMap::new()));
+        assert!(server("127.0.0.1:7000", None).authorizes(&HeaderMap::new()));
+        assert_eq!(decode_base64(b"QWxhZGRpbjpvcGVuIHNlc2FtZQ==").unwrap(), b"Aladdin:open sesame");
     }
 }

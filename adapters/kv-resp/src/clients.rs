@@ -34,13 +34,18 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub fn add(&self, addr: String, local_addr: String) -> Arc<Client> {
+    /// Books a connection; `None`: there are `max` already.
+    pub fn add(&self, addr: String, local_addr: String, max: u64) -> Option<Arc<Client>> {
+        let mut all = self.all.lock();
+        if all.len() as u64 >= max {
+            return None;
+        }
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let now = Instant::now();
         let seen = Mutex::new(Seen { at: now, fields: String::new() });
         let client = Arc::new(Client { id, addr, local_addr, kill: Notify::new(), since: now, seen });
-        self.all.lock().insert(id, client.clone());
-        client
+        all.insert(id, client.clone());
+        Some(client)
     }
 
     pub fn remove(&self, id: u64) {

@@ -10,27 +10,35 @@
 //!
 //! Plain reads take no lock: they see what the store has completed, and never wait for a sync.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dolmen_resp::fault::Fault;
+use dolmen_resp::keyspace::Pause;
 use dolmen_resp::limits::DATABASES;
 use dolmen_resp::scan::Cursors;
 use dolmen_store::{Db, Family, ReadOptions, StoreError, WriteBatch, WriteError, WriteOptions};
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::Settings;
 use crate::clients::Clients;
-use crate::layout::{self, AllCounts, Counts, EXPIRES};
+use crate::layout::{self, AllCounts, Counts, EXPIRES, SLOTS_KEY, Slots};
 use crate::stats::Stats;
 
 const DATABASE_COUNT: usize = DATABASES as usize;
 
 /// What a key will be: value and expiry, or nothing.
 pub(crate) type Future = Option<(Arc<[u8]>, Option<i64>)>;
+
+/// Whether a key is there, and its expiry.
+pub(crate) type Presence = Option<Option<i64>>;
+
+/// Keys with what they will be and by which generation of the batch. Only walks need an order, and few walk while they change.
+pub(crate) type Overlay = HashMap<Vec<u8>, (u64, Future)>;
 
 /// Everyone who waits for one batch.
 #[derive(Default)]
@@ -60,9 +68,11 @@ impl Group {
 /// What is behind the lock.
 pub(crate) struct Exec {
     /// Per database: what keys will be, and by which generation of the batch.
-    pub overlay: [BTreeMap<Vec<u8>, (u64, Future)>; DATABASE_COUNT],
+    pub overlay: [Overlay; DATABASE_COUNT],
     /// Per database: the generation that flushed it, if that is not written yet.
     pub cleared: [Option<u64>; DATABASE_COUNT],
+    /// The order of the databases with everything collected.
+    pub slots: Slots,
     /// Counts with everything collected.
     pub counts: AllCounts,
     /// The batch being collected, and its number.
@@ -84,9 +94,12 @@ pub(crate) struct Exec {
 pub struct Engine {
     pub(crate) db: Db,
     pub(crate) expires: Family,
-    families: RwLock<[Option<Family>; DATABASE_COUNT]>,
+    families: [OnceLock<Family>; DATABASE_COUNT],
     exec: Mutex<Exec>,
     work: Condvar,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The order of the databases, completed.
+    slots: AtomicU64,
     /// Counts of what is completed.
     pub(crate) completed: Mutex<AllCounts>,
     /// Whether a database may hold keys that expire, completed or not.
@@ -97,7 +110,16 @@ pub struct Engine {
     pub(crate) clients: Clients,
     pub(crate) stats: Stats,
     pub(crate) settings: Settings,
-    pub(crate) paused_until: AtomicU64,
+    /// Twice the end of CLIENT PAUSE in Unix milliseconds, plus 1 if all commands are held back; 0: nothing is.
+    pub(crate) paused: AtomicU64,
+    /// What CONFIG SET changes; they begin as the settings say.
+    pub(crate) clients_max: AtomicU64,
+    pub(crate) idle_timeout_s: AtomicU64,
+    pub(crate) memory_max: AtomicU64,
+    /// Bytes in use when last looked, and when that was, in milliseconds since the start.
+    memory_used: AtomicU64,
+    memory_seen_ms: AtomicU64,
+    pub(crate) memory_peak: AtomicU64,
     /// Bytes of half-received requests of all connections.
     pub(crate) receiving: AtomicU64,
     pub(crate) started: Instant,
@@ -137,10 +159,12 @@ impl Engine {
             None => db.create_family(EXPIRES)?,
         };
         let families = std::array::from_fn(|i| db.family(&layout::family_name(i as u8)));
+        let slots = load_slots(&db, &expires)?;
         let counts = load_counts(&db, &expires, &families)?;
         let exec = Exec {
             overlay: Default::default(),
             cleared: [None; DATABASE_COUNT],
+            slots,
             counts,
             batch: WriteBatch::new(),
             generation: 1,
@@ -154,17 +178,25 @@ impl Engine {
         let engine = Arc::new(Engine {
             db,
             expires,
-            families: RwLock::new(families),
+            families: families.map(|family| family.map_or_else(OnceLock::new, OnceLock::from)),
             exec: Mutex::new(exec),
             work: Condvar::new(),
+            writer: Mutex::new(None),
+            slots: AtomicU64::new(slots.0),
             completed: Mutex::new(counts),
             may_expire: std::array::from_fn(|i| AtomicBool::new(counts[i].expires > 0)),
             expiring: Notify::new(),
             cursors: Mutex::new(Cursors::new(random() % (1 << 48))),
             clients: Clients::default(),
             stats: Stats::default(),
+            paused: AtomicU64::new(0),
+            clients_max: AtomicU64::new(settings.clients_max.into()),
+            idle_timeout_s: AtomicU64::new(settings.idle_timeout_s.into()),
+            memory_max: AtomicU64::new(settings.memory_max),
+            memory_used: AtomicU64::new(0),
+            memory_seen_ms: AtomicU64::new(0),
+            memory_peak: AtomicU64::new(0),
             settings,
-            paused_until: AtomicU64::new(0),
             receiving: AtomicU64::new(0),
             started: Instant::now(),
             write_error: Mutex::new(None),
@@ -172,20 +204,57 @@ impl Engine {
         let writer = engine.clone();
         let spawned =
             std::thread::Builder::new().name("kv-commit".into()).spawn(move || writer.commit_loop());
-        spawned.map_err(|e| StoreError::Invalid(format!("cannot start the writing thread: {e}")))?;
+        let spawned =
+            spawned.map_err(|e| StoreError::Invalid(format!("cannot start the writing thread: {e}")))?;
+        *engine.writer.lock() = Some(spawned);
         Ok(engine)
+    }
+
+    /// The order of the databases, completed.
+    pub(crate) fn slots(&self) -> Slots {
+        Slots(self.slots.load(Ordering::Acquire))
+    }
+
+    /// What CLIENT PAUSE holds back now.
+    pub(crate) fn paused(&self) -> Option<Pause> {
+        let paused = self.paused.load(Ordering::Acquire);
+        let what = if paused & 1 == 1 { Pause::All } else { Pause::Write };
+        (paused > 0 && paused / 2 > clock_ms() as u64).then_some(what)
+    }
+
+    /// Bytes of memtables, block cache and receive buffers now.
+    pub(crate) fn memory_used(&self) -> u64 {
+        let store = self.db.stats();
+        let used = store.memtable_bytes + store.cache_bytes + self.receiving.load(Ordering::Relaxed);
+        self.memory_peak.fetch_max(used, Ordering::Relaxed);
+        used
+    }
+
+    /// Whether more memory is in use than the limit, as of the last tenth of a second.
+    pub(crate) fn out_of_memory(&self) -> bool {
+        let max = self.memory_max.load(Ordering::Relaxed);
+        if max == 0 {
+            return false;
+        }
+        let now = self.started.elapsed().as_millis() as u64;
+        let seen = self.memory_seen_ms.load(Ordering::Relaxed);
+        if seen == 0 || now - seen.min(now) > 100 {
+            self.memory_used.store(self.memory_used(), Ordering::Relaxed);
+            self.memory_seen_ms.store(now.max(1), Ordering::Relaxed);
+        }
+        self.memory_used.load(Ordering::Relaxed) > max
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Exec> {
         self.exec.lock()
     }
 
-    pub(crate) fn family(&self, db: u8) -> Option<Family> {
-        self.families.read()[usize::from(db)].clone()
+    pub(crate) fn family(&self, db: u8) -> Option<&Family> {
+        self.families[usize::from(db)].get()
     }
 
     /// The family of a database, created if need be.
-    pub(crate) fn ensure_family(&self, db: u8) -> Result<Family, Fault> {
+    pub(crate) fn ensure_family(&self, db: u8) -> Result<&Family, Fault> {
         if let Some(family) = self.family(db) {
             return Ok(family);
         }
@@ -194,8 +263,7 @@ impl Engine {
             StoreError::Io { error, .. } => Fault::Unwritable(error.to_string()),
             other => Fault::Unwritable(other.to_string()),
         })?;
-        self.families.write()[usize::from(db)] = Some(family.clone());
-        Ok(family)
+        Ok(self.families[usize::from(db)].get_or_init(|| family))
     }
 
     /// Ends a stay under the lock: what to wait for before the replies may leave. A stay without changes waits for
@@ -222,6 +290,7 @@ impl Engine {
             }
             let batch = self.seal(&mut exec);
             let (generation, counts, commands) = (exec.generation, exec.counts, exec.commands);
+            let slots = exec.slots;
             let group = std::mem::take(&mut exec.collecting);
             exec.in_flight = Some(group.clone());
             exec.generation += 1;
@@ -239,6 +308,7 @@ impl Engine {
                 reason(&error)
             });
             if result.is_ok() {
+                self.slots.store(slots.0, Ordering::Release);
                 self.settle(&mut exec, generation, counts);
             }
             group.finish(result);
@@ -276,9 +346,10 @@ impl Engine {
     /// The batch is not written: nothing that was built on it may stay.
     fn roll_back(&self, exec: &mut Exec, error: &WriteError) {
         let why = reason(error);
-        eprintln!("error: writes are refused: {error}");
-        exec.overlay.iter_mut().for_each(BTreeMap::clear);
+        tracing::error!(target: "kv", "writes are refused: {error}");
+        exec.overlay.iter_mut().for_each(Overlay::clear);
         exec.cleared = [None; DATABASE_COUNT];
+        exec.slots = self.slots();
         exec.counts = *self.completed.lock();
         exec.batch = WriteBatch::new();
         exec.generation += 1;
@@ -290,15 +361,11 @@ impl Engine {
 
     /// Writes what is collected, stops the writing thread and closes the store.
     pub fn close(&self) -> Result<(), StoreError> {
-        loop {
-            let mut exec = self.lock();
-            exec.closing = true;
-            self.work.notify_one();
-            if exec.batch.is_empty() && exec.in_flight.is_none() {
-                break;
-            }
-            drop(exec);
-            std::thread::sleep(std::time::Duration::from_millis(1));
+        self.lock().closing = true;
+        self.work.notify_one();
+        // It writes what is collected before it ends.
+        if let Some(writer) = self.writer.lock().take() {
+            let _ = writer.join();
         }
         self.db.close()
     }
@@ -306,8 +373,23 @@ impl Engine {
     /// What the store holds for a key, expired or not. `at` pins the moment.
     pub(crate) fn stored(&self, db: u8, key: &[u8], options: &ReadOptions) -> Result<Future, Fault> {
         let Some(family) = self.family(db) else { return Ok(None) };
-        let Some(value) = self.read(&family, key, options)? else { return Ok(None) };
+        let Some(value) = self.read(family, key, options)? else { return Ok(None) };
         Ok(Some((value.into(), self.stored_expiry(db, key, options)?)))
+    }
+
+    /// Whether the store holds a key, expired or not, and its expiry. Filters answer for most keys that are not there; for one that
+    /// is, a block may be read.
+    pub(crate) fn stored_presence(
+        &self,
+        db: u8,
+        key: &[u8],
+        options: &ReadOptions,
+    ) -> Result<Presence, Fault> {
+        let Some(family) = self.family(db) else { return Ok(None) };
+        match self.read(family, key, options)? {
+            None => Ok(None),
+            Some(_) => Ok(Some(self.stored_expiry(db, key, options)?)),
+        }
     }
 
     /// The expiry that the store holds for a key.
@@ -331,8 +413,18 @@ impl Engine {
 
 /// Logs a read error and gives its reply.
 pub(crate) fn unreadable(error: StoreError) -> Fault {
-    eprintln!("error: {error}");
+    tracing::error!(target: "kv", "{error}");
     Fault::Unreadable
+}
+
+/// The order of the databases as SWAPDB left it.
+fn load_slots(db: &Db, expires: &Family) -> Result<Slots, StoreError> {
+    match db.get(expires, SLOTS_KEY, &ReadOptions::default())? {
+        None => Ok(Slots::PLAIN),
+        Some(bytes) => Slots::decode(&bytes).ok_or_else(|| {
+            StoreError::Invalid("the order of the databases is damaged (key s of family expires)".into())
+        }),
+    }
 }
 
 /// The counts as they were written, or counted anew if someone else wrote to the directory.

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
+use dolmen_host::process::{cpu_seconds, resident_bytes};
 use dolmen_resp::command::COMMANDS;
 use dolmen_resp::connection::REDIS_VERSION;
+use dolmen_resp::limits::DATABASES;
 use dolmen_store::SyncPolicy;
 
-use crate::Settings;
 use crate::engine::Engine;
 
 const DEFAULT: &[&str] = &[
@@ -60,7 +60,7 @@ fn section(engine: &Engine, name: &str) -> Vec<(String, String)> {
         "server" => server(engine),
         "clients" => vec![
             row("connected_clients", engine.clients.count()),
-            row("maxclients", engine.settings.clients_max),
+            row("maxclients", engine.clients_max.load(Relaxed)),
             row("blocked_clients", 0),
         ],
         "memory" => memory(engine),
@@ -105,24 +105,33 @@ fn server(engine: &Engine) -> Vec<(String, String)> {
     ]
 }
 
-/// Resident bytes, as the kernel counts them.
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
-}
-
 fn memory(engine: &Engine) -> Vec<(String, String)> {
+    let (used, rss, peak) = (engine.memory_used(), resident_bytes(), engine.memory_peak.load(Relaxed));
     let store = engine.db.stats();
-    let used = store.memtable_bytes + store.cache_bytes;
+    let max = engine.memory_max.load(Relaxed);
     vec![
         row("used_memory", used),
-        row("used_memory_human", format!("{:.2}M", used as f64 / 1_048_576.0)),
-        row("used_memory_rss", resident()),
-        row("used_memory_peak", used),
-        row("maxmemory", 0),
+        row("used_memory_human", human(used)),
+        row("used_memory_rss", rss),
+        row("used_memory_rss_human", human(rss)),
+        row("used_memory_peak", peak),
+        row("used_memory_peak_human", human(peak)),
+        row("maxmemory", max),
+        row("maxmemory_human", human(max)),
         row("maxmemory_policy", "noeviction"),
-        row("mem_fragmentation_ratio", "1.00"),
+        row("mem_fragmentation_ratio", format!("{:.2}", rss as f64 / used.max(1) as f64)),
+        row("dolmen_memtable_bytes", store.memtable_bytes),
+        row("dolmen_block_cache_bytes", store.cache_bytes),
     ]
+}
+
+/// Bytes as Redis shows them to people.
+fn human(bytes: u64) -> String {
+    let units = [(1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    match units.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.2}{name}", bytes as f64 / *unit as f64),
+        None => format!("{bytes}B"),
+    }
 }
 
 fn persistence(engine: &Engine) -> Vec<(String, String)> {
@@ -145,10 +154,8 @@ fn persistence(engine: &Engine) -> Vec<(String, String)> {
 }
 
 fn cpu() -> Vec<(String, String)> {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0) / 100.0;
-    vec![row("used_cpu_sys", format!("{:.6}", ticks(12))), row("used_cpu_user", format!("{:.6}", ticks(11)))]
+    let (user, system) = cpu_seconds();
+    vec![row("used_cpu_sys", format!("{system:.6}")), row("used_cpu_user", format!("{user:.6}"))]
 }
 
 fn commands(engine: &Engine) -> Vec<(String, String)> {
@@ -166,9 +173,10 @@ fn commands(engine: &Engine) -> Vec<(String, String)> {
 }
 
 fn keyspace(engine: &Engine) -> Vec<(String, String)> {
-    let counts = *engine.completed.lock();
-    let used = counts.iter().enumerate().filter(|(_, c)| c.keys > 0);
-    let line = |(db, c): (usize, &crate::layout::Counts)| {
+    let (counts, slots) = (*engine.completed.lock(), engine.slots());
+    let all = (0..DATABASES).map(|db| (db, counts[usize::from(slots.of(db))]));
+    let used = all.filter(|(_, c)| c.keys > 0);
+    let line = |(db, c): (u8, crate::layout::Counts)| {
         row(&format!("db{db}"), format!("keys={},expires={},avg_ttl=0", c.keys, c.expires))
     };
     used.map(line).collect()
@@ -183,10 +191,10 @@ fn sync_name(sync: SyncPolicy) -> &'static str {
 }
 
 /// What CONFIG GET shows.
-pub(crate) fn config(settings: &Settings) -> Vec<(&'static str, String)> {
+pub(crate) fn config(engine: &Engine) -> Vec<(&'static str, String)> {
+    let settings = &engine.settings;
     let appendfsync = match settings.sync {
         SyncPolicy::Always => "always",
-        SyncPolicy::Interval(every) if every <= Duration::from_secs(1) => "everysec",
         SyncPolicy::Interval(_) => "everysec",
         SyncPolicy::Never => "no",
     };
@@ -194,11 +202,9 @@ pub(crate) fn config(settings: &Settings) -> Vec<(&'static str, String)> {
         ("save", ""),
         ("appendonly", "yes"),
         ("appendfsync", appendfsync),
-        ("maxmemory", "0"),
         ("maxmemory-clients", "0"),
         ("maxmemory-policy", "noeviction"),
         ("databases", "16"),
-        ("timeout", "0"),
         ("tcp-keepalive", "300"),
         ("proto-max-bulk-len", "536870912"),
         ("requirepass", ""),
@@ -206,7 +212,12 @@ pub(crate) fn config(settings: &Settings) -> Vec<(&'static str, String)> {
         ("io-threads", "1"),
     ];
     let mut all: Vec<_> = fixed.iter().map(|(name, value)| (*name, (*value).to_string())).collect();
-    all.push(("maxclients", settings.clients_max.to_string()));
+    let now = [
+        ("maxclients", &engine.clients_max),
+        ("maxmemory", &engine.memory_max),
+        ("timeout", &engine.idle_timeout_s),
+    ];
+    all.extend(now.map(|(name, value)| (name, value.load(Relaxed).to_string())));
     all.push(("port", settings.listen.port().to_string()));
     all.push(("bind", settings.listen.ip().to_string()));
     all.push(("dir", settings.dir.clone()));

@@ -5,6 +5,7 @@
 //! | `default` (database 0), `dbN` | the key | the value |
 //! | `expires` | `k` db key | expiry: 8 bytes, big-endian Unix milliseconds |
 //! | `expires` | `t` db expiry key | nothing; in order of time, for the sweep |
+//! | `expires` | `s` | 8 bytes big-endian: which slot each database stands in, 4 bits each; there is none before the first SWAPDB |
 //! | `expires` | `m` db | 3 × 8 bytes big-endian: sequence number of the batch that wrote this, keys, keys with expiry |
 //!
 //! The counts are written with every batch, so that DBSIZE is exact after a restart without a scan. They are trusted at
@@ -39,6 +40,36 @@ pub fn split_time_key(bytes: &[u8]) -> Option<(i64, &[u8])> {
 /// Where the counts of a database stand.
 pub fn count_key(db: u8) -> [u8; 2] {
     [b'm', db]
+}
+
+/// Where the order of the databases stands.
+pub const SLOTS_KEY: &[u8] = b"s";
+
+/// Which slot each database stands in. A slot is what families and keys here are named after; SWAPDB exchanges two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots(pub u64);
+
+impl Slots {
+    /// Each database in the slot of its number.
+    pub const PLAIN: Slots = Slots(0xfedc_ba98_7654_3210);
+
+    /// The slot of a database.
+    pub fn of(self, db: u8) -> u8 {
+        (self.0 >> (4 * db) & 15) as u8
+    }
+
+    /// The order after two databases changed places.
+    pub fn swapped(self, a: u8, b: u8) -> Slots {
+        let difference = u64::from(self.of(a) ^ self.of(b));
+        Slots(self.0 ^ difference << (4 * a) ^ difference << (4 * b))
+    }
+
+    /// The order in a record; `None`: not every slot stands in it once.
+    pub fn decode(bytes: &[u8]) -> Option<Slots> {
+        let slots = Slots(u64::from_be_bytes(bytes.try_into().ok()?));
+        let seen = (0..DATABASES).fold(0u16, |seen, db| seen | 1 << slots.of(db));
+        (seen == u16::MAX).then_some(slots)
+    }
 }
 
 /// Numbers of a database.

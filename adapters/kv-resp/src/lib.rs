@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod clients;
+pub mod config;
 mod engine;
 mod info;
 mod layout;
@@ -28,11 +29,37 @@ pub struct Settings {
     /// What AUTH must say; `None`: nobody needs to.
     pub password: Option<String>,
     /// Connections at once.
-    pub clients_max: usize,
+    pub clients_max: u32,
+    /// Seconds without a command after which a connection is closed; 0 = never.
+    pub idle_timeout_s: u32,
+    /// Bytes of memtables, block cache and receive buffers over which commands that grow are refused; 0 = no limit.
+    pub memory_max: u64,
+    /// Bytes of a key.
+    pub key_len_max: usize,
+    /// Bytes of a value.
+    pub value_len_max: usize,
     /// When a write counts as done; as the store was opened.
     pub sync: SyncPolicy,
     /// The data directory, for CONFIG GET.
     pub dir: String,
     /// 40 hexadecimal digits that differ from start to start.
     pub run_id: String,
+}
+
+impl Settings {
+    /// The defaults, for a server that listens on `listen` over a store opened with `sync`.
+    pub fn new(listen: SocketAddr, sync: SyncPolicy) -> Settings {
+        Settings {
+            listen,
+            password: None,
+            clients_max: 10_000,
+            idle_timeout_s: 0,
+            memory_max: 0,
+            key_len_max: 64 << 10,
+            value_len_max: 512 << 20,
+            sync,
+            dir: String::new(),
+            run_id: "0".repeat(40),
+        }
+    }
 }

@@ -16,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::clients::Client;
-use crate::engine::{Engine, Group, clock_ms};
+use crate::engine::{Engine, Group};
+use crate::stats::Run;
 use crate::unit::Unit;
 
 /// Commands of one unit: the lock is held that long at most.
@@ -31,6 +32,10 @@ const READ_LEN_MAX: usize = 1 << 20;
 const RECEIVE_BYTES_MAX: u64 = 2 << 30;
 /// A reader that takes nothing for so long is dropped.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a held command looks whether the pause is over.
+const PAUSE_STEP: Duration = Duration::from_millis(10);
+/// What no connection lives to see.
+const FOR_EVER: Duration = Duration::from_secs(1 << 31);
 /// Keys that one sweep deletes before others get the lock.
 const SWEEP_KEYS: usize = 256;
 
@@ -45,9 +50,17 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
         };
         match accepted {
             Ok((stream, addr)) => {
+                engine.stats.connections.fetch_add(1, Relaxed);
+                let local = stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
+                let max = engine.clients_max.load(Relaxed);
+                let Some(client) = engine.clients.add(addr.to_string(), local, max) else {
+                    engine.stats.refused_connections.fetch_add(1, Relaxed);
+                    tokio::spawn(refuse(stream));
+                    continue;
+                };
                 let (engine, stop, alive) = (engine.clone(), stop.clone(), alive.clone());
                 tokio::spawn(async move {
-                    admit(&engine, stream, addr.to_string(), stop).await;
+                    admit(&engine, stream, &client, stop).await;
                     drop(alive);
                 });
             }
@@ -59,21 +72,18 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
     drop(alive);
     let _ = ended.recv().await;
     sweeper.abort();
+    let _ = sweeper.await;
 }
 
-async fn admit(engine: &Arc<Engine>, mut stream: TcpStream, addr: String, stop: watch::Receiver<bool>) {
-    engine.stats.connections.fetch_add(1, Relaxed);
-    if engine.clients.count() >= engine.settings.clients_max {
-        engine.stats.refused_connections.fetch_add(1, Relaxed);
-        let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
-        return;
-    }
+async fn refuse(mut stream: TcpStream) {
+    let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
+}
+
+async fn admit(engine: &Arc<Engine>, stream: TcpStream, client: &Client, stop: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let local = stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
-    let client = engine.clients.add(addr, local);
     let session = Session::new(client.id, engine.settings.password.is_none());
-    let mut connection =
-        Connection { engine, client: &client, stream, parser: Parser::default(), session, received: 0 };
+    let parser = Parser::default();
+    let mut connection = Connection { engine, client, stream, parser, session, held: false, received: 0 };
     let _ = connection.run(stop).await;
     let received = connection.received;
     engine.receiving.fetch_sub(received, Relaxed);
@@ -90,6 +100,8 @@ struct Connection<'a> {
     stream: TcpStream,
     parser: Parser,
     session: Session,
+    /// Whether the parser's last request waits for the end of a pause.
+    held: bool,
     /// Bytes of half-received requests that are booked in the engine's sum.
     received: u64,
 }
@@ -113,9 +125,21 @@ impl Connection<'_> {
             if *stop.borrow() {
                 return Ok(());
             }
+            if self.held {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE_STEP) => continue,
+                    () = self.client.kill.notified() => return Ok(()),
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
+            }
+            let idle = match self.engine.idle_timeout_s.load(Relaxed) {
+                0 => FOR_EVER,
+                seconds => Duration::from_secs(seconds),
+            };
             tokio::select! {
                 ready = self.stream.readable() => ready?,
                 () = self.client.kill.notified() => return Ok(()),
+                () = tokio::time::sleep(idle), if idle < FOR_EVER => return Ok(()),
                 _ = stop.wait_for(|stop| *stop) => {}
             }
             if !self.receive()? {
@@ -145,7 +169,6 @@ impl Connection<'_> {
 
     /// One unit with its wait and its replies; whether more requests may be waiting.
     async fn turn(&mut self) -> io::Result<bool> {
-        self.pause().await;
         let mut done = self.execute();
         if let Some(group) = done.group.take()
             && let Err(reason) = group.wait().await
@@ -156,7 +179,7 @@ impl Connection<'_> {
             self.wait_sync(replicas, timeout_ms, local, &mut done.out).await;
         }
         if done.after == Some(After::Drop) {
-            eprintln!("warning: closed {}: it speaks HTTP", self.client.addr);
+            tracing::warn!(target: "kv", "closed {}: it speaks HTTP", self.client.addr);
         } else if !done.out.is_empty() {
             self.engine.stats.bytes_out.fetch_add(done.out.len() as u64, Relaxed);
             let sent = tokio::select! {
@@ -172,35 +195,34 @@ impl Connection<'_> {
         Ok(done.more)
     }
 
-    async fn pause(&self) {
-        loop {
-            let left = self.engine.paused_until.load(Relaxed) as i64 - clock_ms();
-            if left <= 0 || self.parser.pending() == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(left.min(50) as u64)).await;
-        }
-    }
-
     async fn wait_sync(&mut self, replicas: bool, timeout_ms: u64, local: bool, out: &mut Vec<u8>) {
-        let engine = self.engine.clone();
+        let timeout =
+            if timeout_ms == 0 { FOR_EVER } else { Duration::from_millis(timeout_ms).min(FOR_EVER) };
+        let until = tokio::time::Instant::now() + timeout;
+        let mut synced = false;
         if local {
-            let _ = tokio::task::spawn_blocking(move || engine.db.sync_wal()).await;
-        }
-        if replicas {
-            let timeout = if timeout_ms == 0 { u64::MAX >> 20 } else { timeout_ms };
+            let engine = self.engine.clone();
+            let sync = tokio::task::spawn_blocking(move || engine.db.sync_wal());
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(timeout)) => {}
+                done = sync => synced = matches!(done, Ok(Ok(()))),
+                () = tokio::time::sleep_until(until) => {}
                 () = self.client.kill.notified() => self.client.kill.notify_one(),
             }
         }
-        self.session.waited(local, out);
+        if replicas {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = self.client.kill.notified() => self.client.kill.notify_one(),
+            }
+        }
+        self.session.waited(local, synced, out);
     }
 
     /// Runs the requests that are complete. Never waits.
     fn execute(&mut self) -> Done {
         let mut done = Done::default();
         let mut unit = Unit::new(self.engine);
+        let mut ran = Run::default();
         let mut count = 0;
         let mut at = Instant::now();
         loop {
@@ -208,7 +230,8 @@ impl Connection<'_> {
                 done.more = true;
                 break;
             }
-            match self.parser.parse(self.session.authenticated) {
+            let held = std::mem::take(&mut self.held);
+            match if held { Ok(true) } else { self.parser.parse(self.session.authenticated) } {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -218,8 +241,12 @@ impl Connection<'_> {
                     break;
                 }
             }
-            count += 1;
             let words = self.parser.words();
+            if self.engine.paused().is_some_and(|what| self.session.waits_for(&words, what)) {
+                self.held = true;
+                break;
+            }
+            count += 1;
             let write = self.session.access(&words) == Access::Write;
             unit.begin(write, words.len() > 2 || self.session.queued() >= 0);
             let start = done.out.len();
@@ -234,7 +261,7 @@ impl Connection<'_> {
                 done.uncertain.push(start..done.out.len());
             }
             let now = Instant::now();
-            self.engine.stats.command(&handled, now - at);
+            ran.command(&handled, now - at, &self.engine.stats);
             at = now;
             if handled.after != After::Continue {
                 done.after = Some(handled.after);
@@ -243,7 +270,10 @@ impl Connection<'_> {
             }
         }
         done.group = unit.finish();
-        self.parser.compact();
+        self.engine.stats.add(&mut ran);
+        if !self.held {
+            self.parser.compact();
+        }
         if count > 0 {
             self.client.update(&self.session);
         }
@@ -274,6 +304,9 @@ async fn sweep(engine: Arc<Engine>) {
             engine.expiring.notified().await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
+        if engine.paused().is_some() {
+            continue;
+        }
         for db in 0..dolmen_resp::limits::DATABASES {
             while sweep_some(&engine, db).await == SWEEP_KEYS {}
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dolmen_resp::fault::Fault;
-use dolmen_resp::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter};
+use dolmen_resp::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter, Pause};
 use dolmen_resp::scan::Cursors;
 use dolmen_resp::session::Session;
-use dolmen_store::{ReadOptions, Snapshot};
+use dolmen_store::{ReadOptions, Snapshot, SyncPolicy};
 use parking_lot::MutexGuard;
 
-use crate::engine::{Engine, Exec, Future, Group, clock_ms, clock_us, random, unreadable};
+use crate::engine::{Engine, Exec, Future, Group, Presence, clock_ms, clock_us, random, unreadable};
 use crate::layout;
 
 /// See the module.
@@ -57,6 +57,11 @@ impl<'a> Unit<'a> {
         ReadOptions { sequence: self.snapshot.as_ref().map(Snapshot::sequence), ..ReadOptions::default() }
     }
 
+    /// The slot of a database. Private functions are given slots as `db`; those of [`Keyspace`] databases.
+    fn slot(&self, db: u8) -> u8 {
+        self.exec.as_ref().map_or_else(|| self.engine.slots(), |exec| exec.slots).of(db)
+    }
+
     /// What is pending for a key; `None`: the store knows.
     fn pending(&self, db: u8, key: &[u8]) -> Option<&Future> {
         let exec = self.exec.as_deref()?;
@@ -73,6 +78,14 @@ impl<'a> Unit<'a> {
         }
     }
 
+    /// Whether the key is there for this unit, expired or not.
+    fn presence(&self, db: u8, key: &[u8]) -> Result<Presence, Fault> {
+        match self.pending(db, key) {
+            Some(future) => Ok(future.as_ref().map(|(_, at)| *at)),
+            None => self.engine.stored_presence(db, key, &self.options()),
+        }
+    }
+
     fn is_live(&self, at: Option<i64>) -> bool {
         at.is_none_or(|at| self.now <= at)
     }
@@ -82,14 +95,14 @@ impl<'a> Unit<'a> {
         &mut self,
         db: u8,
         key: &[u8],
-        old: &Future,
+        old: Presence,
         new: Future,
         value_changed: bool,
     ) -> Result<(), Fault> {
         let family = self.engine.ensure_family(db)?;
         let expires = self.engine.expires.id;
         let exec = self.exec.as_deref_mut().ok_or(Fault::Unreadable)?;
-        let (old_at, new_at) = (old.as_ref().and_then(|o| o.1), new.as_ref().and_then(|n| n.1));
+        let (old_at, new_at) = (old.flatten(), new.as_ref().and_then(|n| n.1));
         match &new {
             Some((value, _)) if value_changed => exec.batch.put(family.id, key, value),
             Some(_) => {}
@@ -132,10 +145,10 @@ impl<'a> Unit<'a> {
 
     /// Deletes a key whose time is over, if it still is. Watchers compare times themselves.
     pub fn sweep(&mut self, db: u8, key: &[u8]) -> Result<bool, Fault> {
-        let old = self.raw(db, key)?;
-        let over = old.as_ref().is_some_and(|(_, at)| !self.is_live(*at));
+        let old = self.presence(db, key)?;
+        let over = old.is_some_and(|at| !self.is_live(at));
         if over {
-            self.change(db, key, &old, None, true)?;
+            self.change(db, key, old, None, true)?;
         }
         Ok(over)
     }
@@ -164,10 +177,14 @@ impl<'a> Unit<'a> {
     fn end_of(&self, db: u8, family: &dolmen_store::Family) -> Result<Vec<u8>, Fault> {
         let mut iter = self.engine.db.iter(family, ReadOptions::default()).map_err(unreadable)?;
         iter.seek_to_last().map_err(unreadable)?;
-        let pending = self.exec.as_ref().and_then(|e| e.overlay[usize::from(db)].last_key_value());
-        let last = pending.map_or(&[][..], |(key, _)| key).max(iter.key());
+        let pending = self.exec.as_ref().and_then(|e| e.overlay[usize::from(db)].keys().max());
+        let last = pending.map_or(&[][..], Vec::as_slice).max(iter.key());
         Ok([last, b"\0"].concat())
     }
+}
+
+fn too_long(what: &str, max: usize) -> Fault {
+    Fault::Text(format!("ERR the {what} is longer than this server allows ({max} bytes)"))
 }
 
 impl Keyspace for Unit<'_> {
@@ -176,42 +193,50 @@ impl Keyspace for Unit<'_> {
     }
 
     fn get(&mut self, db: u8, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        let found = self.raw(db, key)?.filter(|(_, at)| self.is_live(*at));
+        let found = self.raw(self.slot(db), key)?.filter(|(_, at)| self.is_live(*at));
         self.engine.stats.lookup(found.is_some());
         Ok(found.map(|(value, expires_at)| Entry { value: value.to_vec(), expires_at }))
     }
 
     fn expiry(&mut self, db: u8, key: &[u8]) -> Result<Option<Option<i64>>, Fault> {
-        Ok(self.raw(db, key)?.map(|(_, at)| at).filter(|at| self.is_live(*at)))
+        Ok(self.presence(self.slot(db), key)?.filter(|at| self.is_live(*at)))
     }
 
     fn put(&mut self, db: u8, key: &[u8], value: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
-        let old = self.raw(db, key)?;
+        let limits = &self.engine.settings;
+        if key.len() > limits.key_len_max {
+            return Err(too_long("key", limits.key_len_max));
+        }
+        if value.len() > limits.value_len_max {
+            return Err(too_long("value", limits.value_len_max));
+        }
+        let slot = self.slot(db);
+        let old = self.presence(slot, key)?;
         self.touch(db, key);
-        self.change(db, key, &old, Some((value.into(), expires_at)), true)
+        self.change(slot, key, old, Some((value.into(), expires_at)), true)
     }
 
     fn set_expiry(&mut self, db: u8, key: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
-        let old = self.raw(db, key)?;
-        let Some((value, _)) = &old else { return Ok(()) };
-        let new = Some((value.clone(), expires_at));
+        let slot = self.slot(db);
+        let old = self.raw(slot, key)?;
+        let Some((value, at)) = old else { return Ok(()) };
         self.touch(db, key);
-        self.change(db, key, &old, new, false)
+        self.change(slot, key, Some(at), Some((value, expires_at)), false)
     }
 
     fn delete(&mut self, db: u8, key: &[u8]) -> Result<bool, Fault> {
-        let old = self.raw(db, key)?;
-        let Some((_, at)) = &old else { return Ok(false) };
-        let live = self.is_live(*at);
+        let slot = self.slot(db);
+        let old = self.presence(slot, key)?;
+        let Some(at) = old else { return Ok(false) };
+        let live = self.is_live(at);
         if live {
             self.touch(db, key);
         }
-        self.change(db, key, &old, None, true)?;
+        self.change(slot, key, old, None, true)?;
         Ok(live)
     }
 
     fn flush(&mut self, db: u8) -> Result<(), Fault> {
-        let at = usize::from(db);
         let watched = self.exec.as_ref().map_or_else(Vec::new, |exec| {
             exec.watched.keys().filter(|(of, _)| *of == db).map(|(_, key)| key.clone()).collect()
         });
@@ -220,8 +245,10 @@ impl Keyspace for Unit<'_> {
                 self.touch(db, &key);
             }
         }
+        let db = self.slot(db);
+        let at = usize::from(db);
         let Some(family) = self.engine.family(db) else { return Ok(()) };
-        let end = self.end_of(db, &family)?;
+        let end = self.end_of(db, family)?;
         let expires = self.engine.expires.id;
         let exec = self.exec.as_deref_mut().ok_or(Fault::Unreadable)?;
         if exec.counts[at].keys == 0 {
@@ -241,14 +268,34 @@ impl Keyspace for Unit<'_> {
         Ok(())
     }
 
+    fn swap(&mut self, a: u8, b: u8) -> Result<(), Fault> {
+        let watched: Vec<_> = self.exec.as_ref().map_or_else(Vec::new, |exec| {
+            exec.watched.keys().filter(|(db, _)| *db == a || *db == b).cloned().collect()
+        });
+        for (db, key) in watched {
+            if a != b && (self.expiry(a, &key)?.is_some() || self.expiry(b, &key)?.is_some()) {
+                self.touch(db, &key);
+            }
+        }
+        let expires = self.engine.expires.id;
+        let exec = self.exec.as_deref_mut().ok_or(Fault::Unreadable)?;
+        exec.slots = exec.slots.swapped(a, b);
+        exec.batch.put(expires, layout::SLOTS_KEY, &exec.slots.0.to_be_bytes());
+        // The counts' record is what proves at the next open that nobody else wrote.
+        exec.dirty |= 1;
+        self.wrote = true;
+        Ok(())
+    }
+
     fn len(&mut self, db: u8) -> Result<u64, Fault> {
+        let db = self.slot(db);
         let keys = match &self.exec {
             Some(exec) => exec.counts[usize::from(db)].keys,
             None => self.engine.completed.lock()[usize::from(db)].keys,
         };
         let mut over = 0;
         for key in self.overdue(db, usize::MAX)? {
-            over += u64::from(self.raw(db, &key)?.is_some_and(|(_, at)| !self.is_live(at)));
+            over += u64::from(self.presence(db, &key)?.is_some_and(|at| !self.is_live(at)));
         }
         Ok(keys.saturating_sub(over))
     }
@@ -260,15 +307,18 @@ impl Keyspace for Unit<'_> {
         after: bool,
         visit: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<(), Fault> {
+        let db = self.slot(db);
         let Some(family) = self.engine.family(db) else { return Ok(()) };
         let options = self.options();
         let at = usize::from(db);
         let exec = self.exec.as_deref();
         let cleared = exec.is_some_and(|exec| exec.cleared[at].is_some());
         let ahead = |key: &[u8]| !after || key != from;
-        let pending = exec.into_iter().flat_map(|exec| exec.overlay[at].range(from.to_vec()..));
-        let mut pending = pending.filter(|(key, _)| ahead(key)).peekable();
-        let mut iter = self.engine.db.iter(&family, options.clone()).map_err(unreadable)?;
+        let pending = exec.into_iter().flat_map(|exec| &exec.overlay[at]);
+        let mut pending: Vec<_> = pending.filter(|(key, _)| key.as_slice() >= from && ahead(key)).collect();
+        pending.sort_unstable_by_key(|(key, _)| *key);
+        let mut pending = pending.into_iter().peekable();
+        let mut iter = self.engine.db.iter(family, options.clone()).map_err(unreadable)?;
         iter.seek(from).map_err(unreadable)?;
         if iter.valid() && !ahead(iter.key()) {
             iter.next().map_err(unreadable)?;
@@ -294,6 +344,41 @@ impl Keyspace for Unit<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn last(&mut self, db: u8, from: &[u8], before: Option<&[u8]>) -> Result<Option<Vec<u8>>, Fault> {
+        let db = self.slot(db);
+        let Some(family) = self.engine.family(db) else { return Ok(None) };
+        let at = usize::from(db);
+        let exec = self.exec.as_deref();
+        let inside = |key: &[u8]| key >= from && before.is_none_or(|before| key < before);
+        let live = |future: &Future| future.as_ref().is_some_and(|(_, at)| self.is_live(*at));
+        let pending = exec.into_iter().flat_map(|exec| &exec.overlay[at]);
+        let pending = pending.filter(|(key, (_, future))| inside(key) && live(future)).map(|(key, _)| key);
+        let pending = pending.max().cloned();
+        if exec.is_some_and(|exec| exec.cleared[at].is_some()) {
+            return Ok(pending);
+        }
+        let options = ReadOptions {
+            lower_bound: Some(from.to_vec()),
+            upper_bound: before.map(<[u8]>::to_vec),
+            ..self.options()
+        };
+        let mut iter = self.engine.db.iter(family, options.clone()).map_err(unreadable)?;
+        iter.seek_to_last().map_err(unreadable)?;
+        while iter.valid() {
+            let key = iter.key();
+            if pending.as_deref().is_some_and(|p| p >= key) {
+                break;
+            }
+            // One that is pending and was not found above will be gone.
+            let known = self.pending(db, key).is_some();
+            if !known && self.is_live(self.engine.stored_expiry(db, key, &options)?) {
+                return Ok(Some(key.to_vec()));
+            }
+            iter.prev().map_err(unreadable)?;
+        }
+        Ok(pending)
     }
 
     fn watch(&mut self, db: u8, key: &[u8]) -> u64 {
@@ -334,11 +419,8 @@ impl Host for Unit<'_> {
     }
 
     fn check_password(&self, password: &[u8]) -> bool {
-        let right = self.engine.settings.password.as_deref().unwrap_or("").as_bytes();
-        let same_len = right.len() == password.len();
-        // Looks at every byte, whatever the first difference.
-        let difference = password.iter().zip(right.iter().cycle()).fold(0, |d, (a, b)| d | (a ^ b));
-        same_len && difference == 0
+        let right = self.engine.settings.password.as_deref().unwrap_or("");
+        dolmen_host::same(password, right.as_bytes())
     }
 
     fn info(&mut self, sections: &[String]) -> String {
@@ -346,7 +428,7 @@ impl Host for Unit<'_> {
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
-        crate::info::config(&self.engine.settings)
+        crate::info::config(self.engine)
     }
 
     fn reset_stats(&mut self) {
@@ -362,8 +444,32 @@ impl Host for Unit<'_> {
         self.engine.clients.kill(filter)
     }
 
-    fn pause(&mut self, until_ms: i64) {
-        self.engine.paused_until.store(until_ms.max(0) as u64, Ordering::Release);
+    fn pause(&mut self, until_ms: i64, what: Pause) {
+        let new = until_ms.max(0) as u64 * 2 + u64::from(what == Pause::All);
+        let now = self.now as u64;
+        let widen = |old: u64| if old / 2 > now { (old.max(new) & !1) | (old | new) & 1 } else { new };
+        let _ = self.engine.paused.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(widen(old)));
+    }
+
+    fn unpause(&mut self) {
+        self.engine.paused.store(0, Ordering::Release);
+    }
+
+    fn configure(&mut self, name: &'static str, value: u64) {
+        let place = match name {
+            "maxclients" => &self.engine.clients_max,
+            "maxmemory" => &self.engine.memory_max,
+            _ => &self.engine.idle_timeout_s,
+        };
+        place.store(value, Ordering::Relaxed);
+    }
+
+    fn out_of_memory(&self) -> bool {
+        self.engine.out_of_memory()
+    }
+
+    fn replies_are_durable(&self) -> bool {
+        self.engine.settings.sync == SyncPolicy::Always
     }
 
     fn cursors(&mut self) -> &mut Cursors {

@@ -76,14 +76,7 @@ fn start() -> (SocketAddr, tokio::runtime::Runtime, tokio::sync::watch::Sender<b
     let listen = listener.local_addr().unwrap();
     let dir = tempfile::tempdir().unwrap().keep();
     let db = Db::open(&dir, Options::default()).unwrap();
-    let settings = Settings {
-        listen,
-        password: None,
-        clients_max: 100,
-        sync: SyncPolicy::Always,
-        dir: String::new(),
-        run_id: String::new(),
-    };
+    let settings = Settings::new(listen, SyncPolicy::Always);
     let engine = Engine::start(db, settings).unwrap();
     let (stop, stopped) = tokio::sync::watch::channel(false);
     runtime.spawn(dolmen_kv_resp::serve(engine, listener, stopped));

@@ -32,7 +32,7 @@ pub fn converse(data: &[u8], step: usize) -> (Vec<u8>, bool) {
             match handled.after {
                 After::Continue => {}
                 After::Close | After::Drop => return (out, true),
-                After::WaitSync { local, .. } => session.waited(local, &mut out),
+                After::WaitSync { local, .. } => session.waited(local, true, &mut out),
             }
         }
         parser.compact();

@@ -69,6 +69,7 @@ pub enum Verb {
     SetRange,
     SlowLog,
     StrLen,
+    SwapDb,
     Time,
     Touch,
     Ttl,
@@ -248,6 +249,7 @@ commands! {
     "slowlog" SlowLog -2 NONE CONTAINER | ADMIN;
     "strlen" StrLen 2 ONE READONLY | FAST | STRING;
     "substr" GetRange 4 ONE READONLY | STRING;
+    "swapdb" SwapDb 3 NONE WRITE | FAST | KEYSPACE | DANGEROUS;
     "time" Time 1 NONE FAST;
     "touch" Touch -2 ALL READONLY | FAST | KEYSPACE;
     "ttl" Ttl 2 ONE READONLY | FAST | KEYSPACE;

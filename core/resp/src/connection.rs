@@ -7,7 +7,7 @@ use crate::command::{Checked, Verb};
 use crate::fault::{self, Fault};
 use crate::int::parse_i64;
 use crate::keys;
-use crate::keyspace::{Host, KillFilter};
+use crate::keyspace::{Host, KillFilter, Pause};
 use crate::reply::{Proto, Reply};
 use crate::request::Words;
 use crate::session::{ReplyMode, Session};
@@ -166,7 +166,7 @@ fn client(
             return Err(Fault::Fixed("ERR client tracking is not supported by this server"));
         }
         "unpause" => {
-            host.pause(0);
+            host.unpause();
             reply.simple("OK");
         }
         "tracking" => reply.simple("OK"),
@@ -178,10 +178,7 @@ fn client(
             ));
         }
         "pause" => {
-            let timeout = parse_i64(&words[2]).ok_or(fault::TIMEOUT_NOT_INTEGER)?;
-            let timeout =
-                u32::try_from(timeout.min(i64::from(u32::MAX))).map_err(|_| fault::TIMEOUT_NEGATIVE)?;
-            host.pause(host.now() + i64::from(timeout));
+            pause(words, host)?;
             reply.simple("OK");
         }
         // No command of ours blocks in a way that another client may end.
@@ -195,6 +192,22 @@ fn client(
             reply.simple("ID INFO LIST KILL GETNAME SETNAME SETINFO REPLY NO-EVICT NO-TOUCH PAUSE UNPAUSE");
         }
     }
+    Ok(())
+}
+
+fn pause(words: &Words<'_>, host: &mut impl Host) -> Result<(), Fault> {
+    let what = match words.get(3) {
+        None => Pause::All,
+        Some(word) if word.eq_ignore_ascii_case(b"ALL") => Pause::All,
+        Some(word) if word.eq_ignore_ascii_case(b"WRITE") => Pause::Write,
+        Some(_) => return Err(fault::PAUSE_MODE),
+    };
+    if words.len() > 4 {
+        return Err(fault::SYNTAX);
+    }
+    let timeout = parse_i64(&words[2]).ok_or(fault::TIMEOUT_NOT_INTEGER)?;
+    let timeout = u32::try_from(timeout.min(i64::from(u32::MAX))).map_err(|_| fault::TIMEOUT_NEGATIVE)?;
+    host.pause(host.now() + i64::from(timeout), what);
     Ok(())
 }
 

@@ -88,6 +88,10 @@ texts! {
     GT_LT_COMPATIBLE = "ERR GT and LT options at the same time are not compatible";
     /// MOVE or COPY onto itself.
     SAME_OBJECT = "ERR source and destination objects are the same";
+    /// A command that needs memory while too much is in use.
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// CLIENT PAUSE of something else.
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     /// A timeout that is no number.
     TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
     /// A timeout below 0.

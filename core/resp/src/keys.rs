@@ -1,5 +1,7 @@
 //! Commands on keys of any type, and on whole databases.
 
+use alloc::vec::Vec;
+
 use crate::command::{CommandSpec, Verb};
 use crate::fault::{self, Fault};
 use crate::int::{parse_i64, put_u64};
@@ -10,8 +12,8 @@ use crate::reply::Reply;
 use crate::request::Words;
 use crate::scan;
 
-/// Keys among which RANDOMKEY chooses, from the start of the database.
-const RANDOM_KEYS_MAX: u64 = 4096;
+/// Databases up to this size are walked by RANDOMKEY, so that each key is as likely as any other.
+const RANDOM_WALK_MAX: u64 = 128;
 
 /// Runs one of them in database `db`.
 pub(crate) fn run(
@@ -62,7 +64,7 @@ pub(crate) fn run(
         Verb::Scan => {
             let options = options::scan(words.from(1))?;
             let (cursor, keys) = scan::scan(host, db, &options)?;
-            let mut text = alloc::vec::Vec::new();
+            let mut text = Vec::new();
             put_u64(&mut text, cursor);
             reply.array(2);
             reply.bulk(&text);
@@ -70,6 +72,11 @@ pub(crate) fn run(
             keys.iter().for_each(|key| reply.bulk(key));
         }
         Verb::RandomKey => return random_key(db, host, reply),
+        Verb::SwapDb => {
+            let (a, b) = swapped(words)?;
+            host.swap(a, b)?;
+            reply.simple("OK");
+        }
         Verb::DbSize => reply.int(host.len(db)? as i64),
         _ => return flush(spec, words, db, host, reply),
     }
@@ -139,6 +146,14 @@ pub(crate) fn database(word: &[u8]) -> Result<u8, Fault> {
     u8::try_from(index).ok().filter(|&db| db < DATABASES).ok_or(fault::DB_RANGE)
 }
 
+/// The databases of SWAPDB.
+fn swapped(words: &Words<'_>) -> Result<(u8, u8), Fault> {
+    let first = parse_i64(&words[1]).ok_or(Fault::Fixed("ERR invalid first DB index"))?;
+    let second = parse_i64(&words[2]).ok_or(Fault::Fixed("ERR invalid second DB index"))?;
+    let index = |n| u8::try_from(n).ok().filter(|&db| db < DATABASES).ok_or(fault::DB_RANGE);
+    Ok((index(first)?, index(second)?))
+}
+
 /// MOVE key db, COPY from to [DB n] [REPLACE].
 fn transfer(
     spec: &CommandSpec,
@@ -184,17 +199,61 @@ fn transfer(
 }
 
 fn random_key(db: u8, host: &mut impl Host, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let among = host.len(db)?.min(RANDOM_KEYS_MAX);
-    let mut skip = if among > 0 { host.random() % among } else { 0 };
-    let mut chosen = None;
-    host.walk(db, &[], false, &mut |key| {
-        chosen = Some(key.to_vec());
+    let count = host.len(db)?;
+    let chosen = if count <= RANDOM_WALK_MAX {
+        let skip = if count > 0 { host.random() % count } else { 0 };
+        walk_to(db, &[], skip, host)?
+    } else {
+        descend(db, host)?
+    };
+    reply.bulk_or_null(chosen.as_deref());
+    Ok(())
+}
+
+/// The key `skip` places behind the first one from `from` on; the last one if there are fewer.
+fn walk_to(db: u8, from: &[u8], mut skip: u64, host: &mut impl Host) -> Result<Option<Vec<u8>>, Fault> {
+    let mut found = None;
+    host.walk(db, from, false, &mut |key| {
+        found = Some(key.to_vec());
         let more = skip > 0;
         skip = skip.saturating_sub(1);
         more
     })?;
-    reply.bulk_or_null(chosen.as_deref());
-    Ok(())
+    Ok(found)
+}
+
+/// A key by a walk down the tree of prefixes: where the keys under a prefix part, one byte between the smallest and the largest
+/// that follow is drawn. Every key can come out; one in a thin part of the tree comes out more often. Costs two seeks per parting.
+fn descend(db: u8, host: &mut impl Host) -> Result<Option<Vec<u8>>, Fault> {
+    let (mut from, mut before) = (Vec::new(), None);
+    loop {
+        let Some(first) = walk_to(db, &from, 0, host)? else { return Ok(None) };
+        let last = host.last(db, &from, before.as_deref())?.unwrap_or_default();
+        if first >= last {
+            return Ok(Some(first));
+        }
+        let common = first.iter().zip(&last).take_while(|(a, b)| a == b).count();
+        // A key that ends here stands before all bytes.
+        let low = first.get(common).map_or(-1, |&b| i64::from(b));
+        let high = i64::from(last[common]);
+        let drawn = low + (host.random() % (high - low + 1) as u64) as i64;
+        let Ok(byte) = u8::try_from(drawn) else { return Ok(Some(first)) };
+        let mut prefix = first[..common].to_vec();
+        prefix.push(byte);
+        // No key may go on with the byte drawn: then with the next one that some key goes on with.
+        let next = walk_to(db, &prefix, 0, host)?.unwrap_or_else(|| last.clone());
+        prefix[common] = next.get(common).copied().unwrap_or(byte);
+        before = successor(&prefix);
+        from = prefix;
+    }
+}
+
+/// The first key behind all keys that begin with `prefix`; `None`: there is none.
+fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let end = prefix.iter().rposition(|&b| b < u8::MAX)?;
+    let mut next = prefix[..=end].to_vec();
+    next[end] += 1;
+    Some(next)
 }
 
 fn flush(

@@ -40,6 +40,9 @@ pub trait Keyspace {
     /// Deletes all keys of a database.
     fn flush(&mut self, db: u8) -> Result<(), Fault>;
 
+    /// Lets two databases change places, watchers of keys that are in either being told.
+    fn swap(&mut self, a: u8, b: u8) -> Result<(), Fault>;
+
     /// Number of live keys.
     fn len(&mut self, db: u8) -> Result<u64, Fault>;
 
@@ -51,6 +54,9 @@ pub trait Keyspace {
         after: bool,
         visit: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<(), Fault>;
+
+    /// The last key of `from..before` (`None`: to the end).
+    fn last(&mut self, db: u8, from: &[u8], before: Option<&[u8]>) -> Result<Option<Vec<u8>>, Fault>;
 
     /// Begins to count changes of a key; the present count. Every call is paired with one of [`Keyspace::unwatch`].
     fn watch(&mut self, db: u8, key: &[u8]) -> u64;
@@ -90,6 +96,15 @@ pub struct KillFilter {
     pub except: Option<u64>,
 }
 
+/// Which commands CLIENT PAUSE holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pause {
+    /// Those that change keys.
+    Write,
+    /// All.
+    All,
+}
+
 /// The server around the keys.
 pub trait Host: Keyspace {
     /// Microseconds of the Unix clock, for TIME.
@@ -119,8 +134,20 @@ pub trait Host: Keyspace {
     /// Closes clients; how many.
     fn kill(&mut self, filter: &KillFilter) -> usize;
 
-    /// Runs no command of any client until then (0: go on).
-    fn pause(&mut self, until_ms: i64);
+    /// Holds commands of all clients back until then; a pause that goes on is only ever widened.
+    fn pause(&mut self, until_ms: i64, what: Pause);
+
+    /// Ends the pause.
+    fn unpause(&mut self);
+
+    /// Changes one of the settings of `server::SETTABLE`, for this run.
+    fn configure(&mut self, name: &'static str, value: u64);
+
+    /// Whether commands that may need memory are refused now.
+    fn out_of_memory(&self) -> bool;
+
+    /// Whether a reply is only sent when what was written before is on disk.
+    fn replies_are_durable(&self) -> bool;
 
     /// The cursors that SCAN remembers.
     fn cursors(&mut self) -> &mut Cursors;

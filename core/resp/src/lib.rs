@@ -10,6 +10,7 @@ extern crate std;
 pub mod check;
 pub mod command;
 pub mod connection;
+mod docs;
 pub mod fault;
 pub mod float80;
 pub mod glob;

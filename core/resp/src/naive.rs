@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::fault::Fault;
-use crate::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter};
+use crate::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter, Pause};
 use crate::scan::Cursors;
 use crate::session::Session;
 
@@ -17,6 +17,10 @@ pub struct Memory {
     pub now: i64,
     /// The password, if there is one.
     pub password: Option<Vec<u8>>,
+    /// Whether memory has run out.
+    pub full: bool,
+    /// What `random` gives next.
+    pub seed: u64,
     versions: BTreeMap<(u8, Vec<u8>), u64>,
     cursors: Cursors,
 }
@@ -27,6 +31,8 @@ impl Default for Memory {
             keys: BTreeMap::new(),
             now: 1_700_000_000_000,
             password: None,
+            full: false,
+            seed: 4,
             versions: BTreeMap::new(),
             cursors: Cursors::new(1),
         }
@@ -87,6 +93,27 @@ impl Keyspace for Memory {
         Ok(())
     }
 
+    fn swap(&mut self, a: u8, b: u8) -> Result<(), Fault> {
+        let place = |db: u8| {
+            if db == a {
+                b
+            } else if db == b {
+                a
+            } else {
+                db
+            }
+        };
+        let watched: Vec<_> = self.versions.keys().filter(|(db, _)| place(*db) != *db).cloned().collect();
+        for (db, key) in watched {
+            if self.live(a, &key).is_some() || self.live(b, &key).is_some() {
+                self.touch(db, &key);
+            }
+        }
+        let keys = core::mem::take(&mut self.keys);
+        self.keys = keys.into_iter().map(|((db, key), entry)| ((place(db), key), entry)).collect();
+        Ok(())
+    }
+
     fn len(&mut self, db: u8) -> Result<u64, Fault> {
         Ok(self.keys.keys().filter(|(of, key)| *of == db && self.live(db, key).is_some()).count() as u64)
     }
@@ -107,6 +134,12 @@ impl Keyspace for Memory {
         Ok(())
     }
 
+    fn last(&mut self, db: u8, from: &[u8], before: Option<&[u8]>) -> Result<Option<Vec<u8>>, Fault> {
+        let inside = |key: &[u8]| key >= from && before.is_none_or(|before| key < before);
+        let mut keys = self.keys.keys().rev().filter(|(of, key)| *of == db && inside(key));
+        Ok(keys.find(|(_, key)| self.live(db, key).is_some()).map(|(_, key)| key.clone()))
+    }
+
     fn watch(&mut self, db: u8, key: &[u8]) -> u64 {
         self.version(db, key)
     }
@@ -124,7 +157,8 @@ impl Host for Memory {
     }
 
     fn random(&mut self) -> u64 {
-        4
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.seed >> 20
     }
 
     fn has_password(&self) -> bool {
@@ -140,7 +174,7 @@ impl Host for Memory {
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
-        alloc::vec![("databases", String::from("16"))]
+        alloc::vec![("databases", String::from("16")), ("maxmemory", String::from("0"))]
     }
 
     fn reset_stats(&mut self) {}
@@ -153,7 +187,23 @@ impl Host for Memory {
         0
     }
 
-    fn pause(&mut self, _until_ms: i64) {}
+    fn pause(&mut self, _until_ms: i64, _what: Pause) {}
+
+    fn unpause(&mut self) {}
+
+    fn configure(&mut self, name: &'static str, value: u64) {
+        if name == "maxmemory" {
+            self.full = value == 1;
+        }
+    }
+
+    fn out_of_memory(&self) -> bool {
+        self.full
+    }
+
+    fn replies_are_durable(&self) -> bool {
+        true
+    }
 
     fn cursors(&mut self) -> &mut Cursors {
         &mut self.cursors

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::{self, COMMANDS, Checked, CommandSpec, Verb, flag};
+use crate::docs;
 use crate::fault::{self, Fault};
 use crate::glob;
 use crate::int::{parse_i64, put_u64};
@@ -95,7 +96,10 @@ fn config(sub: &str, words: &Words<'_>, host: &mut impl Host, reply: &mut Reply<
                 reply.bulk(value.as_bytes());
             }
         }
-        "set" => return Err(config_set(words, host)),
+        "set" => {
+            config_set(words, host)?;
+            reply.simple("OK");
+        }
         "resetstat" => {
             host.reset_stats();
             reply.simple("OK");
@@ -103,29 +107,72 @@ fn config(sub: &str, words: &Words<'_>, host: &mut impl Host, reply: &mut Reply<
         _ => {
             reply.array(2);
             reply.simple("CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-            reply.simple("GET RESETSTAT");
+            reply.simple("GET RESETSTAT SET");
         }
     }
     Ok(())
 }
 
-/// Settings are fixed at start: the refusal, by name.
-fn config_set(words: &Words<'_>, host: &impl Host) -> Fault {
-    let name = fault::quote(&words[2], 128);
-    let known = host.config().iter().any(|(n, _)| words[2].eq_ignore_ascii_case(n.as_bytes()));
-    if !known || words.len() % 2 == 1 {
-        return Fault::Text(alloc::format!(
-            "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
-        ));
+/// Settings that CONFIG SET changes, until the next start.
+pub const SETTABLE: &[&str] = &["maxclients", "maxmemory", "timeout"];
+
+/// Changes all the settings named, or none. One that is fixed at start may be "set" to what it is.
+fn config_set(words: &Words<'_>, host: &mut impl Host) -> Result<(), Fault> {
+    let present = host.config();
+    let mut changes = Vec::new();
+    for at in (2..words.len()).step_by(2) {
+        let name = &words[at];
+        let known = present.iter().find(|(n, _)| name.eq_ignore_ascii_case(n.as_bytes()));
+        let (Some((known, now)), Some(value)) = (known, words.get(at + 1)) else {
+            let shown = fault::quote(name, 128);
+            let text = alloc::format!("ERR Unknown option or number of arguments for CONFIG SET - '{shown}'");
+            return Err(Fault::Text(text));
+        };
+        let refuse = |reason: &str| {
+            let text =
+                alloc::format!("ERR CONFIG SET failed (possibly related to argument '{known}') - {reason}");
+            Fault::Text(text)
+        };
+        match SETTABLE.iter().find(|name| *name == known) {
+            Some(&"maxmemory") => {
+                let bytes = parse_memory(value).ok_or_else(|| refuse("argument must be a memory value"))?;
+                changes.push(("maxmemory", bytes));
+            }
+            Some(name) => {
+                let number = parse_i64(value);
+                let number = number.ok_or_else(|| refuse("argument couldn't be parsed into an integer"))?;
+                let least = i64::from(*name == "maxclients");
+                let fits = u32::try_from(number).ok().filter(|_| number >= least);
+                changes.push((
+                    *name,
+                    u64::from(
+                        fits.ok_or_else(|| refuse("argument must be between 0 and 4294967295 inclusive"))?,
+                    ),
+                ));
+            }
+            None if value.eq_ignore_ascii_case(now.as_bytes()) => {}
+            None => return Err(refuse("can't set immutable config")),
+        }
     }
-    let numeric = ["timeout", "maxclients", "maxmemory", "tcp-keepalive", "databases", "port"];
-    let is_number = parse_i64(&words[3]).is_some();
-    let reason = if numeric.iter().any(|n| name.eq_ignore_ascii_case(n)) && !is_number {
-        "argument couldn't be parsed into an integer"
-    } else {
-        "can't set immutable config"
+    changes.into_iter().for_each(|(name, value)| host.configure(name, value));
+    Ok(())
+}
+
+/// Bytes, with a unit of Redis behind them: `k` and `kb` are 1,000 and 1,024, and so on.
+fn parse_memory(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1_000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
     };
-    Fault::Text(alloc::format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}"))
+    u64::try_from(parse_i64(number)?).ok()?.checked_mul(factor)
 }
 
 fn public() -> impl Iterator<Item = &'static CommandSpec> {
@@ -135,7 +182,7 @@ fn public() -> impl Iterator<Item = &'static CommandSpec> {
 fn describe(sub: &str, words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     match sub {
         "count" => reply.count(public().count()),
-        "docs" => reply.map(0),
+        "docs" => describe_docs(words, reply),
         "info" if words.len() > 2 => {
             reply.array(words.len() - 2);
             for name in words.from(2).iter() {
@@ -155,6 +202,17 @@ fn describe(sub: &str, words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), F
         }
     }
     Ok(())
+}
+
+/// COMMAND DOCS of all, or of those named; unknown names are left out.
+fn describe_docs(words: &Words<'_>, reply: &mut Reply<'_>) {
+    let named = words.from(2);
+    let wanted: Vec<_> = match named.len() {
+        0 => public().collect(),
+        _ => named.iter().filter_map(command::find).filter(|spec| spec.is_public()).collect(),
+    };
+    reply.map(wanted.len());
+    wanted.iter().for_each(|spec| docs::entry(spec, reply));
 }
 
 fn entry_by_name(name: &[u8], reply: &mut Reply<'_>) {

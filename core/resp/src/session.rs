@@ -10,7 +10,7 @@ use crate::command::{self, Checked, CommandSpec, Verb, flag};
 use crate::connection;
 use crate::fault::{self, Fault};
 use crate::keys;
-use crate::keyspace::Host;
+use crate::keyspace::{Host, Pause};
 use crate::limits::QUEUED_BYTES_MAX;
 use crate::reply::{Proto, Reply};
 use crate::request::{Request, Words};
@@ -75,6 +75,7 @@ struct Multi {
     queue: Vec<(Checked, Request)>,
     bytes: usize,
     writes: bool,
+    grows: bool,
     aborted: bool,
 }
 
@@ -140,6 +141,16 @@ impl Session {
         if write { Access::Write } else { Access::Read }
     }
 
+    /// Whether a request must wait while CLIENT PAUSE holds `what` back. A transaction waits whole, at its first change or
+    /// at EXEC.
+    pub fn waits_for(&self, words: &Words<'_>, what: Pause) -> bool {
+        let writes = |spec: &CommandSpec| match spec.verb {
+            Verb::Exec => self.multi.as_ref().is_some_and(|m| m.writes),
+            _ => spec.has(flag::WRITE),
+        };
+        what == Pause::All || words.get(0).and_then(command::find).is_some_and(writes)
+    }
+
     /// Runs a request; its reply is appended to `out`.
     pub fn handle(&mut self, words: &Words<'_>, host: &mut impl Host, out: &mut Vec<u8>) -> Handled {
         let start = out.len();
@@ -175,6 +186,10 @@ impl Session {
             self.refuse(handled.spec, fault::NO_AUTH, out);
             return handled;
         }
+        if host.out_of_memory() && self.grows(checked.spec) {
+            self.refuse(handled.spec, fault::OUT_OF_MEMORY, out);
+            return handled;
+        }
         handled.rejected = false;
         if self.multi.is_some() && !runs_inside_multi(checked.spec.verb) {
             match self.queue(checked, words) {
@@ -185,6 +200,11 @@ impl Session {
         }
         handled.after = self.run(checked, words, host, out);
         handled
+    }
+
+    fn grows(&self, spec: &CommandSpec) -> bool {
+        let queued = self.multi.as_ref().is_some_and(|m| m.grows);
+        spec.has(flag::DENYOOM) || spec.verb == Verb::Exec && queued
     }
 
     /// Answers an error that came before running; a transaction will not survive it.
@@ -212,6 +232,7 @@ impl Session {
             return Err(fault::QUEUE_FULL);
         }
         multi.writes |= checked.spec.has(flag::WRITE);
+        multi.grows |= checked.spec.has(flag::DENYOOM);
         multi.queue.push((checked, request));
         Ok(())
     }
@@ -355,10 +376,10 @@ impl Session {
 
     fn run_queued(&mut self, checked: Checked, words: &Words<'_>, host: &mut impl Host, out: &mut Vec<u8>) {
         match checked.spec.verb {
-            // What was queued before is part of the batch that this reply waits for; nothing blocks inside.
+            // Nothing blocks inside; where replies wait for the disk, what was queued before is on it by then.
             Verb::Wait | Verb::WaitAof => {
                 if let After::WaitSync { local, .. } = self.wait(checked, words, out) {
-                    self.waited(local, out);
+                    self.waited(local, host.replies_are_durable(), out);
                 }
             }
             // Forgotten already: the watched keys went when EXEC began.
@@ -379,12 +400,12 @@ impl Session {
         }
     }
 
-    /// The answer to WAIT and WAITAOF once [`After::WaitSync`] was done.
-    pub fn waited(&self, local: bool, out: &mut Vec<u8>) {
+    /// The answer to WAIT and WAITAOF once [`After::WaitSync`] was done; whether this server's log was `synced`.
+    pub fn waited(&self, local: bool, synced: bool, out: &mut Vec<u8>) {
         let mut reply = Reply { out, proto: self.proto };
         if local {
             reply.array(2);
-            reply.int(1);
+            reply.int(i64::from(synced));
         }
         reply.int(0);
     }

@@ -168,3 +168,72 @@ fn float80_equals_exact_arithmetic() {
         assert_eq!(x.checked_add(y).unwrap().print(), text(a + b));
     }
 }
+
+#[test]
+fn random_key_reaches_every_key_of_a_large_database() {
+    use dolmen_resp::keyspace::Keyspace;
+    let mut host = naive::Memory::default();
+    let mut left = std::collections::BTreeSet::new();
+    for i in 0..1000 {
+        left.insert(format!("key:{i:06}"));
+    }
+    left.extend(["", "k", "key:", "key:000", "\u{1}", "zebra"].map(String::from));
+    for key in &left {
+        host.put(0, key.as_bytes(), b"v", None).unwrap();
+    }
+    host.put(0, b"zzz", b"v", Some(1)).unwrap();
+    let (all, mut session) = (left.clone(), dolmen_resp::session::Session::new(1, true));
+    let request = dolmen_resp::request::Request::new([&b"RANDOMKEY"[..]]);
+    for _ in 0..60_000 {
+        let mut out = Vec::new();
+        session.handle(&request.words(), &mut host, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let key = text.split("\r\n").nth(1).unwrap();
+        assert!(all.contains(key), "{text:?}");
+        left.remove(key);
+    }
+    assert!(left.is_empty(), "never drawn: {left:?}");
+}
+
+#[test]
+fn pauses_hold_back_what_they_say() {
+    use dolmen_resp::keyspace::Pause;
+    let mut session = dolmen_resp::session::Session::new(1, true);
+    let (mut host, mut out) = (naive::Memory::default(), Vec::new());
+    let mut waits = |line: &str, what, run: bool| {
+        let request = dolmen_resp::request::Request::new(line.split(' ').map(str::as_bytes));
+        let waits = session.waits_for(&request.words(), what);
+        if run {
+            session.handle(&request.words(), &mut host, &mut out);
+        }
+        waits
+    };
+    for line in ["GET a", "PING", "CLIENT UNPAUSE", "EXEC", "SET a 1", "NOSUCH"] {
+        assert!(waits(line, Pause::All, false));
+        assert_eq!(waits(line, Pause::Write, false), line.starts_with("SET"), "{line}");
+    }
+    waits("MULTI", Pause::Write, true);
+    waits("GET a", Pause::Write, true);
+    assert!(!waits("EXEC", Pause::Write, false));
+    waits("SET a 1", Pause::Write, true);
+    assert!(waits("EXEC", Pause::Write, false));
+    assert!(answer("CLIENT PAUSE 1 READ\r\n").starts_with("-ERR CLIENT PAUSE mode must be WRITE or ALL|"));
+}
+
+#[test]
+fn config_set_changes_all_or_nothing_and_memory_ends() {
+    assert_eq!(
+        answer("CONFIG SET maxmemory 1\r\nSET a 1\r\nGET a\r\n"),
+        "+OK|-OOM command not allowed when used memory > 'maxmemory'.|$-1|"
+    );
+    let failed = "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value|";
+    assert_eq!(answer("CONFIG SET maxmemory 1 maxmemory x\r\nSET a 1\r\n"), format!("{failed}+OK|"));
+    assert_eq!(
+        answer("MULTI\r\nSET a 1\r\nCONFIG SET maxmemory 1\r\nEXEC\r\nMULTI\r\nSET a 2\r\nEXEC\r\nDEL a\r\n"),
+        "+OK|+QUEUED|+QUEUED|*2|+OK|+OK|+OK|-OOM command not allowed when used memory > 'maxmemory'.|\
+         -EXECABORT Transaction discarded because of previous errors.|:1|"
+    );
+    let fixed =
+        "-ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config|";
+    assert_eq!(answer("CONFIG SET databases 16\r\nCONFIG SET databases 17\r\n"), format!("+OK|{fixed}"));
+}

@@ -1,0 +1,182 @@
+//! The server over loopback: what no recorded conversation shows, because it needs two clients, time, or a restart.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dolmen_kv_resp::{Engine, Settings};
+use dolmen_store::{Db, Options, SyncPolicy};
+
+struct Server {
+    addr: SocketAddr,
+    engine: Arc<Engine>,
+    runtime: tokio::runtime::Runtime,
+    stop: tokio::sync::watch::Sender<bool>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    fn start(dir: &Path, sync: SyncPolicy, change: impl FnOnce(&mut Settings)) -> Server {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let db = Db::open(dir, Options { sync, ..Options::default() }).unwrap();
+        let mut settings = Settings::new(addr, sync);
+        change(&mut settings);
+        let engine = Engine::start(db, settings).unwrap();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let served = runtime.spawn(dolmen_kv_resp::serve(engine.clone(), listener, stopped));
+        Server { addr, engine, runtime, stop, served }
+    }
+
+    fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Client(stream)
+    }
+
+    fn close(self) {
+        self.stop.send_replace(true);
+        self.runtime.block_on(self.served).unwrap();
+        self.engine.close().unwrap();
+    }
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    fn send(&mut self, lines: &str) {
+        self.0.write_all(lines.replace('|', "\r\n").as_bytes()).unwrap();
+    }
+
+    /// Whether these very bytes come next.
+    fn expect(&mut self, wanted: &str) {
+        let wanted = wanted.replace('|', "\r\n");
+        let mut got = vec![0; wanted.len()];
+        let mut len = 0;
+        while len < got.len() && wanted.as_bytes().starts_with(&got[..len]) {
+            match self.0.read(&mut got[len..]) {
+                Ok(0) | Err(_) => break,
+                Ok(n) => len += n,
+            }
+        }
+        assert_eq!(String::from_utf8_lossy(&got[..len]), wanted);
+    }
+
+    fn ask(&mut self, lines: &str, wanted: &str) {
+        self.send(&format!("{lines}|"));
+        self.expect(wanted);
+    }
+
+    fn silent_for(&mut self, ms: u64) -> bool {
+        self.0.set_read_timeout(Some(Duration::from_millis(ms))).unwrap();
+        let silent = self.0.read(&mut [0]).is_err();
+        self.0.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        silent
+    }
+}
+
+#[test]
+fn databases_change_places_for_good_and_watchers_hear_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Always, |_| {});
+    let mut a = server.connect();
+    a.ask("SET k zero|SET e x PX 100000|SELECT 1|SET k one|SELECT 0", "+OK|+OK|+OK|+OK|+OK|");
+    a.ask("WATCH k", "+OK|");
+    server.connect().ask("SWAPDB 0 1", "+OK|");
+    a.ask("MULTI|PING|EXEC|GET k|DBSIZE", "+OK|+QUEUED|*-1|$3|one|:1|");
+    // A key that is missing on both sides is not touched; a swap and writes in one transaction see each other.
+    a.ask(
+        "WATCH none|SWAPDB 0 1|MULTI|SET t 1|SWAPDB 0 1|EXISTS t|EXEC",
+        "+OK|+OK|+OK|+QUEUED|+QUEUED|+QUEUED|*3|+OK|+OK|:0|",
+    );
+    a.ask("SWAPDB x 1|SWAPDB 0 16", "-ERR invalid first DB index|-ERR DB index is out of range|");
+    server.close();
+    let server = Server::start(dir.path(), SyncPolicy::Always, |_| {});
+    let mut a = server.connect();
+    a.ask("GET k|DBSIZE|SELECT 1|GET k|DBSIZE|EXISTS e t", "$3|one|:1|+OK|$4|zero|:3|:2|");
+    server.close();
+}
+
+#[test]
+fn a_pause_holds_back_its_kind_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let (mut admin, mut writer) = (server.connect(), server.connect());
+    admin.ask("SET a 1|CLIENT PAUSE 60000 WRITE", "+OK|+OK|");
+    writer.ask("GET a|PING", "$1|1|+PONG|");
+    writer.send("SET a 2|GET a|");
+    assert!(writer.silent_for(100), "a write was not held back");
+    // The transaction waits at its first change, the reads before it do not.
+    let mut other = server.connect();
+    other.ask("MULTI|GET a", "+OK|+QUEUED|");
+    admin.ask("GET a|CLIENT UNPAUSE", "$1|1|+OK|");
+    writer.expect("+OK|$1|2|");
+    other.ask("EXEC", "*1|$1|2|");
+    // A pause of everything ends by itself, also for the client that asked.
+    let started = Instant::now();
+    admin.ask("CLIENT PAUSE 200|PING", "+OK|+PONG|");
+    assert!(started.elapsed() >= Duration::from_millis(195));
+    server.close();
+}
+
+#[test]
+fn waitaof_counts_this_log_when_it_is_synced() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let mut a = server.connect();
+    a.ask("SET a 1|WAITAOF 1 0 0|WAITAOF 1 1 30", "+OK|*2|:1|:0|*2|:1|:0|");
+    // Inside a transaction nothing waits, and nothing is promised under this policy.
+    a.ask("MULTI|SET a 2|WAITAOF 1 0 0|EXEC", "+OK|+QUEUED|+QUEUED|*2|+OK|*2|:0|:0|");
+    server.close();
+}
+
+#[test]
+fn limits_of_lengths_clients_and_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |s| {
+        (s.clients_max, s.key_len_max, s.value_len_max) = (2, 4, 6);
+    });
+    let mut a = server.connect();
+    let key = "-ERR the key is longer than this server allows (4 bytes)|";
+    let value = "-ERR the value is longer than this server allows (6 bytes)|";
+    a.ask(
+        "SET abcd 123456|SET abcde 1|SET a 1234567|APPEND abcd 7|STRLEN abcd",
+        &format!("+OK|{key}{value}{value}:6|"),
+    );
+    a.ask("RENAME abcd abcde|EXISTS abcd", &format!("{key}:1|"));
+    let _b = server.connect();
+    server.connect().expect("-ERR max number of clients reached|");
+    a.ask("CONFIG SET maxclients 3 timeout 1|CONFIG GET maxclients timeout", "+OK|*4|");
+    let mut c = server.connect();
+    c.ask("PING", "+PONG|");
+    assert!(!c.silent_for(3000), "an idle client was kept");
+    server.close();
+}
+
+#[test]
+fn random_keys_are_drawn_through_changes_that_are_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let mut a = server.connect();
+    let keys = |range: std::ops::Range<u32>| range.map(|i| format!(" k{i} v")).collect::<String>();
+    a.ask(&format!("MSET{}", keys(1000..1300)), "+OK|");
+    // Half of the keys vanish and others come in the same unit: too many to walk, so the tree is descended.
+    let gone: String = (1000..1150).map(|i| format!(" k{i}")).collect();
+    a.send(&format!("MULTI|DEL{gone}|MSET{}|{}EXEC|", keys(2000..2020), "RANDOMKEY|".repeat(400)));
+    a.expect(&format!("+OK|{}*402|:150|+OK|", "+QUEUED|".repeat(402)));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..400 {
+        a.expect("$5|k");
+        let mut rest = [0; 6];
+        a.0.read_exact(&mut rest).unwrap();
+        seen.insert(std::str::from_utf8(&rest[..4]).unwrap().parse::<u32>().unwrap());
+    }
+    assert!(seen.iter().all(|k| (1150..1300).contains(k) || (2000..2020).contains(k)), "{seen:?}");
+    assert!(seen.len() > 100 && seen.iter().any(|k| *k >= 2000));
+    a.ask("MULTI|FLUSHDB|RANDOMKEY|EXEC", "+OK|+QUEUED|+QUEUED|*2|+OK|$-1|");
+    server.close();
+}
