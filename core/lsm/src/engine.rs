@@ -19,6 +19,7 @@
 //! Invariants: a table is in at most one running job; a log goes only when every family has its entries in tables; changes reach the MANIFEST in
 //! the order in which they are installed; a retired file is in no version.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -43,6 +44,9 @@ dolmen_base::id_type! {
     /// Names a request of the caller.
     pub struct RequestId(u64);
 }
+
+/// Families with a new version each.
+pub type Versions = Vec<(FamilyId, Arc<Version>)>;
 
 /// When to do what. Lengths in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +177,7 @@ pub enum Effect {
     /// Show readers new versions. The memtables of generations up to the given log are in them.
     Install {
         /// The families that changed.
-        versions: Vec<(FamilyId, Arc<Version>)>,
+        versions: Versions,
         /// The newest log whose memtables go.
         flushed: Option<FileNumber>,
     },
@@ -292,7 +296,7 @@ struct Generation {
 #[derive(Debug)]
 enum Change {
     Flush { log: FileNumber, tables: Vec<(FamilyId, NewFile)> },
-    Compact { family: FamilyId, job: Option<JobId>, edit: VersionEdit },
+    Compact { family: FamilyId, job: Option<JobId>, edit: Box<VersionEdit> },
     Create { request: RequestId, name: String },
     Drop { request: RequestId, family: FamilyId },
 }
@@ -330,7 +334,7 @@ pub struct Engine {
     manual: VecDeque<Manual>,
     waiters: Vec<(RequestId, FileNumber)>,
     changes: VecDeque<Change>,
-    logging: Option<(Change, Vec<(FamilyId, Arc<Version>)>)>,
+    logging: Option<(Change, Versions)>,
     effects: VecDeque<Effect>,
     failed: Option<Failure>,
     retry_at: Option<Time>,
@@ -565,7 +569,7 @@ impl Engine {
             Ok(tables) => {
                 self.counts.compacted_len_in += compaction.inputs().map(|f| f.len).sum::<u64>();
                 self.counts.compacted_len_out += tables.iter().map(|(_, f)| f.len).sum::<u64>();
-                let (family, edit) = (compaction.family, compaction_edit(compaction, tables));
+                let (family, edit) = (compaction.family, Box::new(compaction_edit(compaction, tables)));
                 self.push_change(Change::Compact { family, job: Some(job), edit });
             }
             Err(failure) => {
@@ -614,7 +618,7 @@ impl Engine {
         }
     }
 
-    fn flush_installed(&mut self, log: FileNumber, versions: Vec<(FamilyId, Arc<Version>)>) {
+    fn flush_installed(&mut self, log: FileNumber, versions: Versions) {
         self.flush = None;
         self.failed = None;
         self.flushed = log;
@@ -627,12 +631,7 @@ impl Engine {
         self.effects.push_back(Effect::Retire { tables: Vec::new(), logs: gone });
     }
 
-    fn compaction_installed(
-        &mut self,
-        job: Option<JobId>,
-        edit: &VersionEdit,
-        versions: Vec<(FamilyId, Arc<Version>)>,
-    ) {
+    fn compaction_installed(&mut self, job: Option<JobId>, edit: &VersionEdit, versions: Versions) {
         if let Some(job) = job {
             self.compactions.remove(&job);
             for manual in self.manual.iter_mut().filter(|m| m.job == Some(job)) {
@@ -736,14 +735,10 @@ impl Engine {
     }
 
     /// The edits of a change and the versions after it.
-    #[expect(clippy::type_complexity, reason = "used once, by the function above")]
-    fn prepare(
-        &mut self,
-        change: &Change,
-    ) -> Result<(Vec<VersionEdit>, Vec<(FamilyId, Arc<Version>)>), VersionError> {
+    fn prepare(&mut self, change: &Change) -> Result<(Vec<VersionEdit>, Versions), VersionError> {
         let mut edits = match change {
             Change::Flush { log, tables } => self.flush_edits(*log, tables),
-            Change::Compact { edit, .. } => [edit.clone()].into(),
+            Change::Compact { edit, .. } => [VersionEdit::clone(edit)].into(),
             Change::Create { name, .. } => [self.create_edit(name)].into(),
             Change::Drop { family, .. } => {
                 [VersionEdit { family: *family, family_drop: true, ..VersionEdit::default() }].into()
@@ -873,7 +868,7 @@ impl Engine {
                     new_files: [NewFile { level: to as u32, ..(*meta).clone() }].into(),
                     ..VersionEdit::default()
                 };
-                self.push_change(Change::Compact { family, job: None, edit });
+                self.push_change(Change::Compact { family, job: None, edit: Box::new(edit) });
                 self.log_next();
                 None
             }
