@@ -3,6 +3,7 @@
 //! Verbs that only read open for reading and leave every byte of the directory as it is.
 
 mod bench;
+mod inspect;
 
 use std::fs;
 use std::io::{self, BufRead, BufWriter, Read, Write};
@@ -10,14 +11,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
-use dolmen_base::io::FileNumber;
 use dolmen_lsm::merge::by_name;
-use dolmen_lsm::table::{FileBytes, Table};
-use dolmen_lsm::{manifest, view};
-use dolmen_store::{Db, Family, Options, ReadOptions, WriteBatch, WriteOptions};
+use dolmen_store::{Db, Family, Options, ReadOptions, Stats, WriteBatch, WriteOptions};
 
-/// Largest file that `inspect FILE` reads into memory.
-const INSPECT_BYTES_MAX: u64 = 4 << 30;
 /// Records per batch of an import.
 const IMPORT_BATCH_RECORDS: u32 = 1000;
 
@@ -79,8 +75,15 @@ enum Verb {
     Import { file: PathBuf },
     /// Write what is in memory to tables
     Flush,
-    /// Compact the family down to its last level (refused: not built yet)
-    Compact,
+    /// Compact the family down to its deepest level; deleted data is gone then
+    Compact {
+        /// First key of the range
+        #[arg(long)]
+        from: Option<String>,
+        /// Last key of the range
+        #[arg(long)]
+        to: Option<String>,
+    },
     /// Make a copy in DIR2 that shares the tables by hard links
     Checkpoint { dir2: PathBuf },
     /// Read every block of every table and report damage by file and offset
@@ -89,10 +92,10 @@ enum Verb {
     Bench(bench::Args),
     /// Print numbers about the database
     Stats,
-    /// Print a table or MANIFEST as text
+    /// Print a table, a MANIFEST, or (without FILE) the whole directory as text
     Inspect {
         /// NNNNNN.sst, NNNNNN.ldb or MANIFEST-NNNNNN
-        file: PathBuf,
+        file: Option<PathBuf>,
         /// Every entry of a table too
         #[arg(long)]
         entries: bool,
@@ -115,8 +118,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn run_to(args: Args, out: &mut dyn Write) -> Result<()> {
-    if let Verb::Inspect { file, entries } = &args.verb {
-        return inspect(file, *entries, out);
+    if let Verb::Inspect { file: Some(file), entries } = &args.verb {
+        return inspect::file(file, *entries, out);
     }
     let path = args.path.as_deref().context("this verb needs --path DIR")?;
     let text = Text { hex: args.hex };
@@ -126,15 +129,16 @@ fn run_to(args: Args, out: &mut dyn Write) -> Result<()> {
             let db = Db::open_read_only(path, options)?;
             read(&db, &args.cf, &args.verb, text, out)
         }
-        Verb::Compact => {
-            bail!("compaction is not built yet; RocksDB's `ldb --db={} compact` does it", path.display())
-        }
+        Verb::Inspect { .. } => inspect::directory(path, out),
         Verb::Merge { .. } if args.operator.is_none() => {
             bail!("merge needs --merge uint64add, stringappend or max")
         }
         Verb::Bench(bench) => bench::run(path, &bench, out),
         _ => {
-            let db = Db::open(path, options)?;
+            // Whoever asks for a compaction waits for it: this thread does the work.
+            let threads =
+                if matches!(args.verb, Verb::Compact { .. }) { 0 } else { options.background_threads };
+            let db = Db::open(path, Options { background_threads: threads, ..options })?;
             write(&db, &args.cf, &args.verb, text)?;
             Ok(db.close()?)
         }
@@ -172,9 +176,42 @@ fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut dyn Write) -> Resu
             })
         }
         Verb::Verify => Ok(writeln!(out, "ok: {} entries in tables", db.verify()?)?),
-        Verb::Stats => Ok(writeln!(out, "{:#?}", db.stats())?),
+        Verb::Stats => stats(&db.stats(), out),
         _ => dump(db, out),
     }
+}
+
+/// One number per line; levels of every family first.
+fn stats(stats: &Stats, out: &mut dyn Write) -> Result<()> {
+    for (family, level, tables, bytes) in &stats.levels {
+        writeln!(out, "column family {family}, level {level}: {tables} tables, {bytes} bytes")?;
+    }
+    for (name, number) in [
+        ("bytes in memtables", stats.memtable_bytes),
+        ("bytes in the log", stats.wal_bytes),
+        ("syncs of the log", stats.wal_syncs),
+        ("batches", stats.batches),
+        ("records", stats.records),
+        ("flushes", stats.flushes),
+        ("compactions", stats.compactions),
+        ("bytes read by compactions", stats.compaction_read_bytes),
+        ("bytes written by compactions", stats.compaction_written_bytes),
+        ("bytes that wait for a compaction", stats.compaction_pending_bytes),
+        ("writes delayed", stats.delays),
+        ("writes stopped", stats.stops),
+        ("block cache hits", stats.cache_hits),
+        ("block cache misses", stats.cache_misses),
+        ("block cache bytes", stats.cache_bytes),
+    ] {
+        writeln!(out, "{name}: {number}")?;
+    }
+    if let Some(error) = &stats.background_error {
+        writeln!(out, "last error of a flush or compaction: {error}")?;
+    }
+    if let Some(error) = &stats.write_error {
+        writeln!(out, "writing is refused: {error}")?;
+    }
+    Ok(())
 }
 
 fn dump(db: &Db, out: &mut dyn Write) -> Result<()> {
@@ -223,6 +260,11 @@ fn write(db: &Db, cf: &str, verb: &Verb, text: Text) -> Result<()> {
         Verb::Import { file } => return import(db, file),
         Verb::Merge { key, value } => batch.merge(id()?, &text.parse(key)?, &text.parse(value)?),
         Verb::Checkpoint { dir2 } => return Ok(db.checkpoint(dir2)?),
+        Verb::Compact { from, to } => {
+            let bound = |b: &Option<String>| b.as_deref().map(|b| text.parse(b)).transpose();
+            let (from, to) = (bound(from)?, bound(to)?);
+            return Ok(db.compact(&family(db, cf)?, from.as_deref(), to.as_deref())?);
+        }
         _ => return Ok(db.flush()?),
     }
     db.write(batch, WriteOptions::default())?;
@@ -263,42 +305,6 @@ fn family(db: &Db, name: &str) -> Result<Family> {
     db.family(name).with_context(|| format!("there is no column family {name}"))
 }
 
-/// Prints a table or a MANIFEST.
-fn inspect(path: &Path, entries: bool, out: &mut dyn Write) -> Result<()> {
-    let name = path.display();
-    let len = fs::metadata(path).with_context(|| name.to_string())?.len();
-    ensure!(
-        len <= INSPECT_BYTES_MAX,
-        "{name}: {len} bytes are more than the {INSPECT_BYTES_MAX} that are read"
-    );
-    let bytes = fs::read(path).with_context(|| name.to_string())?;
-    let mut failed = Ok(());
-    let mut line = |text: &str| {
-        if failed.is_ok() {
-            failed = writeln!(out, "{text}");
-        }
-    };
-    let number = file_number(path);
-    if view::is_table(&bytes) {
-        let source = FileBytes(&bytes);
-        let table =
-            Table::open(&source, number, len, &dolmen_store::codecs()).with_context(|| name.to_string())?;
-        view::table(&table, &source, entries, &mut line).with_context(|| name.to_string())?;
-    } else {
-        let manifest = manifest::read(&bytes, number).with_context(|| name.to_string())?;
-        ensure!(!manifest.edits.is_empty(), "{name}: is neither a table nor a MANIFEST with a whole edit");
-        view::manifest(&manifest, &mut line);
-    }
-    Ok(failed?)
-}
-
-/// The digits in the file's name; 0 if there are none.
-fn file_number(path: &Path) -> FileNumber {
-    let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-    let digits = stem.trim_start_matches(|c: char| !c.is_ascii_digit());
-    FileNumber::new(digits.parse().unwrap_or(0))
-}
-
 /// How keys and values are written.
 #[derive(Clone, Copy)]
 struct Text {
@@ -337,11 +343,5 @@ mod tests {
         for bad in ["0", "0g", "é"] {
             assert!(unhex(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_file_number_is_in_the_name() {
-        let number = |name: &str| file_number(Path::new(name)).get();
-        assert_eq!((number("a1/000007.sst"), number("MANIFEST-000005"), number("x")), (7, 5, 0));
     }
 }

@@ -34,3 +34,64 @@ fn what_cannot_be_done_is_said_and_fails() {
         assert!(text(&output.stderr).contains(said), "{args:?}: {}", text(&output.stderr));
     }
 }
+
+/// Runs `dolmen kv --path DIR` and gives what it printed.
+fn kv(path: &Path, args: &[&str]) -> String {
+    let path = path.to_str().unwrap();
+    let output = dolmen(&[&["kv", "--path", path], args].concat());
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+#[test]
+fn inspect_shows_a_directory_and_changes_nothing() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../core/lsm/tests/data/rocksdb/7.8.3-fv5/column-families");
+    let files = || std::fs::read_dir(&fixture).unwrap().count();
+    let before = files();
+    let shown = kv(&fixture, &["inspect"]);
+    assert_eq!(files(), before);
+    for line in [
+        "MANIFEST-000005: 291 bytes, 7 version edits, whole",
+        "column family 1 users: logs from 12 on",
+        "  level 0: 1 tables, 11316 bytes",
+        "000012.log: 5936 bytes, 74 records in 71 batches, sequence 271..=344, whole",
+    ] {
+        assert!(shown.lines().any(|l| l == line), "{line:?} is missing in\n{shown}");
+    }
+}
+
+#[test]
+fn compact_leaves_one_level_without_deleted_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    for i in 0..5 {
+        kv(&path, &["set", &format!("key{i}"), "value"]);
+        kv(&path, &["flush"]);
+    }
+    kv(&path, &["delete", "key3"]);
+    for _ in 0..2 {
+        kv(&path, &["compact"]);
+        assert_eq!(kv(&path, &["scan"]), "key0\tvalue\nkey1\tvalue\nkey2\tvalue\nkey4\tvalue\n");
+        let stats = kv(&path, &["stats"]);
+        let levels: Vec<_> = stats.lines().filter(|l| l.contains(", level ")).collect();
+        assert_eq!(levels.len(), 1, "{stats}");
+        assert!(!levels[0].contains("level 0"), "{stats}");
+        assert!(kv(&path, &["verify"]).starts_with("ok: 4 entries"), "the deleted key is gone");
+    }
+}
+
+#[test]
+fn bench_prints_a_row_for_each_workload() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let shown =
+        kv(&path, &["bench", "--n", "2000", "--workload", "fillrandom,readrandom,seek10,scan,overwrite"]);
+    let rows: Vec<Vec<&str>> = shown.lines().map(|l| l.split_whitespace().collect()).collect();
+    for (row, workload) in rows[1..].iter().zip(["fillrandom", "readrandom", "seek10", "scan", "overwrite"]) {
+        assert_eq!((row[0], row.len()), (workload, 7), "{shown}");
+        let number = |i: usize| row[i].parse::<f64>().unwrap();
+        assert!(number(6) >= number(5) * 0.5, "the process includes the thread: {shown}");
+        assert!(workload == "scan" || number(3) <= number(4), "p50 is no more than p99: {shown}");
+    }
+}

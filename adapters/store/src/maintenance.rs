@@ -239,7 +239,7 @@ impl Inner {
         self.wait(&receiver)
     }
 
-    /// Does the next piece of work; false if there is none.
+    /// Does the next piece of work; false if there is none, or it failed and is to be tried again later.
     pub(crate) fn work(&self) -> bool {
         let wants_rotation = {
             let mut engine = self.engine.lock();
@@ -255,9 +255,10 @@ impl Inner {
             return self.pump();
         };
         let (job, result) = self.run(job);
+        let is_ok = result.is_ok();
         self.engine.lock().handle(self.now(), Input::Done { job, result });
         self.pump();
-        true
+        is_ok
     }
 
     /// Works until nothing is left to do.

@@ -70,7 +70,7 @@ pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -
     let logs = replay(&*dir, &files, &mut state, &view, &options)?;
     let begun = match read_only {
         true => Begun::reading(),
-        false => begin(&dir, &mut state, &view, &logs)?,
+        false => begin(&dir, &mut state, &view)?,
     };
     let recovered = Recovered {
         families: view.families.values().map(|f| (f.family.id, f.version.clone())).collect(),
@@ -361,12 +361,7 @@ fn replay_log(
 }
 
 /// The first writes: MANIFEST, CURRENT, log.
-fn begin(
-    dir: &Arc<dyn Directory>,
-    state: &mut State,
-    view: &View,
-    logs: &[FileNumber],
-) -> Result<Begun, StoreError> {
+fn begin(dir: &Arc<dyn Directory>, state: &mut State, view: &View) -> Result<Begun, StoreError> {
     let io = |file: String| move |error| StoreError::Io { file, error };
     let number = state.take_number();
     let name = FileName::Manifest(number).to_string();
@@ -374,8 +369,7 @@ fn begin(
     let mut manifest = ManifestFile { file, number, len: 0 };
     let log = state.take_number();
     let replayed = view.families.values().any(|f| !f.memtable.is_empty());
-    let oldest = logs.first().copied().unwrap_or(log).min(log);
-    let edits = snapshot_edits(state, view, if replayed { oldest } else { log });
+    let edits = snapshot_edits(state, view, (!replayed).then_some(log));
     manifest.log_at_once(&edits).map_err(io(name))?;
     let temp = FileName::Temp(number).to_string();
     // A temporary file of that name can only be left over.
@@ -406,15 +400,15 @@ fn settle(inner: &Inner, files: &[Entry], replayed: bool) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Everything known, as one atomic group of edits for a new MANIFEST. The families keep needing the logs that were replayed, until their
-/// flush. A family is added by an edit of its own: RocksDB passes over the tables of an edit that adds one.
-fn snapshot_edits(state: &State, view: &View, log_number: FileNumber) -> Vec<VersionEdit> {
+/// Everything known, as one atomic group of edits for a new MANIFEST. If logs were replayed, each family keeps needing those that it needed
+/// (`log` is `None`), until its flush: not an older one, whose entries are in its tables, for a single deletion must meet its value once. A family is added by an edit of its own: RocksDB passes over the tables of an edit that adds one.
+fn snapshot_edits(state: &State, view: &View, log: Option<FileNumber>) -> Vec<VersionEdit> {
     let mut edits = Vec::new();
     for family in view.families.values() {
         let base = VersionEdit {
             family: family.family.id,
             comparator: Some(COMPARATOR.to_owned()),
-            log_number: Some(log_number),
+            log_number: Some(log.unwrap_or(state.families[&family.family.id.get()].log_number)),
             ..VersionEdit::default()
         };
         if family.family.id.get() != 0 {

@@ -4,7 +4,7 @@
 //!
 //! 1. what lies under a newer value or tombstone, or under a range tombstone of the stripe, goes;
 //! 2. merge operands become one value where what lies below them is known, else one operand if the operator can;
-//! 3. a single deletion goes together with the value that it meets;
+//! 3. a single deletion goes together with the value that it meets, and stays under a value that may go so itself;
 //! 4. in the oldest stripe, where no older table may hold the key, a tombstone goes, and where no older table holds any key
 //!    of the inputs, a value gets sequence number 0.
 //!
@@ -117,8 +117,9 @@ pub struct Collapse {
     /// Trailer of the last entry of `key`.
     last: u64,
     stripe: SequenceNumber,
-    /// Stripe of `key` in which nothing more can matter.
+    /// Stripe of `key` whose newest state is known, and whether that is a value.
     settled: Option<SequenceNumber>,
+    under_value: bool,
     waiting: Waiting,
     waiting_bytes: Vec<u8>,
     /// Entries of `key` that are decided: trailer and place of the value in `released_bytes`.
@@ -148,6 +149,7 @@ impl Collapse {
             last: 0,
             stripe: SEQUENCE_MAX,
             settled: None,
+            under_value: false,
             waiting: Waiting::Nothing,
             waiting_bytes: Vec::new(),
             released: Vec::new(),
@@ -162,8 +164,11 @@ impl Collapse {
         let (stripe, repeated) = (self.stripe_of(entry.sequence), self.last == trailer);
         self.last = trailer;
         // One write found twice: a log replayed over the table that holds it already.
-        if repeated || self.settled == Some(stripe) {
+        if repeated {
             return Verdict::Drop;
+        }
+        if self.settled == Some(stripe) {
+            return self.pass_under(entry);
         }
         if stripe != self.stripe {
             self.release(Base::Unknown);
@@ -176,6 +181,22 @@ impl Collapse {
             return Verdict::Drop;
         }
         self.meet(entry.sequence, entry.value_type, value)
+    }
+
+    /// What lies under a newer entry of its stripe goes, but for a single deletion under a value: that value may yet go together with a single
+    /// deletion, and would uncover the value that this one deletes.
+    fn pass_under(&mut self, entry: InternalKey<'_>) -> Verdict {
+        match (entry.value_type, &self.waiting) {
+            (ValueType::SingleDeletion, _) if self.under_value => {
+                self.waiting = Waiting::SingleDeletion(entry.sequence);
+                Verdict::Hold
+            }
+            (ValueType::Value, Waiting::SingleDeletion(_)) => {
+                self.waiting = Waiting::Nothing;
+                Verdict::Drop
+            }
+            _ => Verdict::Drop,
+        }
     }
 
     fn meet(&mut self, sequence: SequenceNumber, value_type: ValueType, value: &[u8]) -> Verdict {
@@ -205,7 +226,7 @@ impl Collapse {
                 Verdict::Hold
             }
             (ValueType::Value, _) => {
-                self.settled = Some(self.stripe);
+                (self.settled, self.under_value) = (Some(self.stripe), true);
                 if self.release(Base::Value(value)) {
                     return Verdict::Drop;
                 }
@@ -229,7 +250,7 @@ impl Collapse {
         let key = self.key.get_or_insert_default();
         key.clear();
         key.extend_from_slice(user_key);
-        (self.last, self.settled, self.key_is_older) = (u64::MAX, None, None);
+        (self.last, self.settled, self.under_value, self.key_is_older) = (u64::MAX, None, false, None);
     }
 
     /// Ends the present key: what is held is released.

@@ -20,6 +20,7 @@ pub mod get;
 pub mod index;
 pub mod iter;
 pub mod key;
+pub mod level;
 pub mod limits;
 pub mod manifest;
 pub mod memtable;

@@ -15,6 +15,7 @@ use crate::key::{self, InternalKey, ValueType};
 use crate::manifest::{Manifest, Tail};
 use crate::properties::name;
 use crate::table::{Table, TableIter};
+use crate::version::{LEVEL_COUNT, Version};
 
 /// How many bytes of a value are shown.
 const VALUE_LEN_SHOWN: usize = 64;
@@ -92,6 +93,19 @@ pub fn manifest(manifest: &Manifest, line: &mut dyn FnMut(&str)) {
     }
 }
 
+/// The tables of a version, level by level, in the order of the level; empty levels are left out.
+pub fn version(version: &Version, line: &mut dyn FnMut(&str)) {
+    for level in 0..LEVEL_COUNT {
+        let files = version.level(level);
+        if !files.is_empty() {
+            line(&format!("level {level}: {} tables, {} bytes", files.len(), version.level_len(level)));
+        }
+        for file in files {
+            line(&format!("  {}", table_line(file)));
+        }
+    }
+}
+
 /// The fields of one edit that are set.
 pub fn edit(edit: &VersionEdit, line: &mut dyn FnMut(&str)) {
     let mut field = |name: &str, value: Option<String>| {
@@ -124,16 +138,18 @@ pub fn edit(edit: &VersionEdit, line: &mut dyn FnMut(&str)) {
 }
 
 fn new_file(file: &NewFile) -> String {
+    format!("{}: {}, epoch {}", file.level, table_line(file), file.epoch_number)
+}
+
+fn table_line(file: &NewFile) -> String {
     format!(
-        "{}: file {}, {} bytes, {} to {}, sequence {}..={}, epoch {}",
-        file.level,
+        "file {}, {} bytes, {} to {}, sequence {}..={}",
         file.number,
         file.len,
         internal_key(&file.smallest),
         internal_key(&file.largest),
         file.smallest_sequence,
         file.largest_sequence,
-        file.epoch_number,
     )
 }
 

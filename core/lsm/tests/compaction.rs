@@ -251,6 +251,9 @@ fn a_single_deletion_goes_with_what_it_meets() {
     assert_eq!(compacted(&pair, &[4], Older::anything()), ["k:5:SingleDeletion=", "k:3:Value=v"]);
     assert_eq!(compacted(&pair[..1], &[], Older::anything()), ["k:5:SingleDeletion="]);
     assert_eq!(compacted(&pair[..1], &[], bottom()), [""; 0]);
+    let under = [("k", 5, Value, "v"), ("k", 3, Single, ""), ("k", 2, Value, "u"), ("k", 1, Single, "")];
+    assert_eq!(compacted(&under, &[], Older::anything()), ["k:5:Value=v", "k:1:SingleDeletion="]);
+    assert_eq!(compacted(&under, &[], bottom()), ["k:0:Value=v"]);
     let twice = [pair[0], pair[1], ("k", 2, Single, ""), ("k", 1, Value, "u")];
     assert_eq!(compacted(&twice, &[], Older::anything()), [""; 0]);
 }

@@ -108,7 +108,7 @@ impl Follower {
                     at = end;
                     continue;
                 }
-                Fragment::End | Fragment::Mark { .. } | Fragment::Stale { .. } if begun.is_none() => {
+                Fragment::End { .. } | Fragment::Mark { .. } | Fragment::Stale { .. } if begun.is_none() => {
                     return Ok((count, End::Whole));
                 }
                 Fragment::Bad { start, damage } => return Ok((count, bad(start, damage))),

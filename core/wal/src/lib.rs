@@ -16,8 +16,9 @@ pub mod record;
 pub mod recover;
 pub mod scan;
 pub mod view;
+mod window;
 
 pub use error::{Damage, WalError};
 pub use name::LogName;
 pub use record::{BLOCK_LEN, Framing};
-pub use recover::{RecoveryMode, Report, Tail, recover, recover_with};
+pub use recover::{RecoverError, RecoveryMode, Report, Tail, recover, recover_file, recover_with};

@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use dolmen_codec::checksum;
 
 use crate::error::Damage;
+use crate::window::Bytes;
 
 /// Bytes of a block.
 pub const BLOCK_LEN: usize = 32 << 10;
@@ -127,7 +128,7 @@ fn crc(kind: u8, log_number: Option<u32>, payload: &[u8]) -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fragment<'a> {
     /// Nothing more: the end of the file, or zeros up to it.
-    End,
+    End { start: usize },
     /// A record of an earlier life of the file.
     Stale { start: usize, number: u32 },
     /// Zeros where a header would be, in front of what an earlier life of the file left ([`end_mark_len`]).
@@ -153,7 +154,7 @@ pub(crate) fn fragment_at(bytes: &[u8], at: usize, log_number: Option<u32>) -> F
     let start = if pad { at + left } else { at };
     let rest = bytes.get(start..).unwrap_or_default();
     if rest.iter().take(HEADER_LEN).all(|&b| b == 0) && rest.iter().all(|&b| b == 0) {
-        return Fragment::End;
+        return Fragment::End { start };
     }
     if log_number.is_some() && rest.iter().take(RECYCLABLE_HEADER_LEN).all(|&b| b == 0) {
         return Fragment::Mark { start };
@@ -230,29 +231,31 @@ fn cut_off<'a>(
 /// Where another record starts behind the bad fragment at `at`, if anywhere. Middle and last fragments prove nothing: they may belong to
 /// the same record, of which a crash lost another part. The length of the bad one may be what is wrong, so every offset of its block is
 /// tried, and then the start of each later block; behind a valid fragment the walk goes on at its end.
-pub(crate) fn valid_behind(bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
-    record_behind(bytes, at, log_number, &|_| true)
+pub(crate) fn valid_behind(mut bytes: &[u8], at: usize, log_number: Option<u32>) -> Option<usize> {
+    let Ok(found) = record_behind(&mut bytes, at, log_number, &|_| true);
+    found
 }
 
 /// As [`valid_behind`], of those records for whose first fragment's payload `proves` holds.
-pub(crate) fn record_behind(
-    bytes: &[u8],
+pub(crate) fn record_behind<B: Bytes>(
+    bytes: &mut B,
     at: usize,
     log_number: Option<u32>,
     proves: &dyn Fn(&[u8]) -> bool,
-) -> Option<usize> {
+) -> Result<Option<usize>, B::Error> {
     let block_after = |place: usize| place - place % BLOCK_LEN + BLOCK_LEN;
     let next_block = block_after(at);
     let mut place = at + 1;
     while place < bytes.len() {
-        place = match piece_at(bytes, place, log_number) {
-            Some((FULL | FIRST, payload, _)) if proves(payload) => return Some(place),
-            Some((_, _, end)) => end,
+        let (base, window) = bytes.window(place)?;
+        place = match piece_at(window, place - base, log_number) {
+            Some((FULL | FIRST, payload, _)) if proves(payload) => return Ok(Some(place)),
+            Some((_, _, end)) => base + end,
             None if place < next_block => place + 1,
             None => block_after(place),
         };
     }
-    None
+    Ok(None)
 }
 
 /// The fragment that starts exactly at `place`: plain kind, payload and end.

@@ -32,7 +32,7 @@ pub fn dump_with(bytes: &[u8], describe: &mut dyn FnMut(&[u8], &mut Dump)) -> Du
             Fragment::Skip { end } => {
                 field(&mut out, bytes, at, end, "a record of a kind that may be skipped")
             }
-            Fragment::End => field(&mut out, bytes, at, bytes.len(), "zeros up to the end"),
+            Fragment::End { .. } => field(&mut out, bytes, at, bytes.len(), "zeros up to the end"),
             Fragment::Stale { start, number } => {
                 broken(&mut out, bytes, at, start, format_args!("a record of log {number}"))
             }

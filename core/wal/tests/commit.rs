@@ -57,6 +57,8 @@ impl Judge {
             group_len_max: rng.range(100, 5000),
             preallocate_len: rng.below(2) * 4096,
             header_len: rng.one_in(2).then_some(26),
+            record_len_max: rng.range(600, 2000),
+            joined_header_len: rng.one_in(2).then_some(12),
         };
         let file = FileNumber::new(1);
         Judge {
@@ -114,6 +116,7 @@ impl Judge {
             }
             Err(Refused::Full { len }) => assert_eq!(len, self.options.queue_len_max),
             Err(Refused::Poisoned(_)) => assert!(self.poisoned),
+            Err(Refused::TooLarge { len, max }) => assert!(len > max && max == self.options.record_len_max),
             Err(refused) => panic!("{refused:?}"),
         }
     }
@@ -169,9 +172,16 @@ impl Judge {
             let old = self.files.range(..before).next_back();
             assert!(old.is_none_or(|(_, (len, synced))| len == synced), "the file before is synced");
         }
-        for &buffer in &members {
-            end += encoded_len(self.lens[&buffer] as usize, end, framing) as u64;
-            self.ends.insert(buffer, (write.name.number, end));
+        if let (Some(header), false) = (self.options.joined_header_len, members.is_empty()) {
+            let sum: u64 = members.iter().map(|buffer| self.lens[buffer]).sum();
+            assert!(sum <= self.options.record_len_max, "a joined record within the limit");
+            end += encoded_len((header + sum) as usize, end, framing) as u64;
+            self.ends.extend(members.iter().map(|&buffer| (buffer, (write.name.number, end))));
+        } else {
+            for &buffer in &members {
+                end += encoded_len(self.lens[&buffer] as usize, end, framing) as u64;
+                self.ends.insert(buffer, (write.name.number, end));
+            }
         }
         assert_eq!(write.len, end - write.offset, "the length of the frames");
         assert!(write.zeros == 0 || write.zeros == record::end_mark_len(end));

@@ -2,9 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests read fixtures")]
 
+use dolmen_base::Rng;
+use dolmen_base::io::{Directory, OpenMode};
+use dolmen_sim::{Disk, EIO, Fault, Op};
 use dolmen_wal::check::{check_log, check_log_round_trip};
 use dolmen_wal::record::{self, BLOCK_LEN, HEADER_LEN};
-use dolmen_wal::{Framing, RecoveryMode, Report, Tail, WalError, recover};
+use dolmen_wal::{Framing, RecoverError, RecoveryMode, Report, Tail, WalError, recover, recover_file};
 
 const MODES: [RecoveryMode; 5] = [
     RecoveryMode::TornTail,
@@ -276,4 +279,91 @@ fn testdata() -> Option<std::path::PathBuf> {
         here.ancestors().map(|a| a.join("shared/data")).find(|p| p.is_dir())
     });
     root.map(|r| r.join("rocksdb")).filter(|p| p.is_dir())
+}
+
+/// A length with which a record ends a few bytes before a border of 256 KiB, where a piece ends.
+fn len_to_border(rng: &mut Rng, at: usize, framing: Framing) -> usize {
+    let room = (8 * BLOCK_LEN - at % (8 * BLOCK_LEN)).saturating_sub(rng.below(14) as usize);
+    (0..room).rev().find(|&len| record::encoded_len(len, at as u64, framing) <= room).unwrap_or(0)
+}
+
+/// A random log with faults of every kind; long enough that it is read in many pieces.
+fn hurt_log(rng: &mut Rng, number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let framing = if rng.one_in(2) { Framing::Plain } else { Framing::Recyclable { log_number: number } };
+    let total = rng.range(0, 1 << 20) as usize;
+    while bytes.len() < total {
+        let len = match rng.below(5) {
+            0 => len_to_border(rng, bytes.len(), framing),
+            which => rng.range(0, [20, 3_000, 40_000, 300_000][which as usize - 1]) as usize,
+        };
+        let mut payload = vec![0; len];
+        rng.fill(&mut payload);
+        record::append(&payload, bytes.len() as u64, framing, &mut bytes);
+    }
+    for _ in 0..rng.below(3) {
+        let at = rng.below(bytes.len() as u64 + 1) as usize;
+        match rng.below(5) {
+            0 => bytes.truncate(at),
+            1 => bytes.resize(bytes.len() + rng.below(600 << 10) as usize, 0),
+            2 => {
+                let end = (at + rng.below(600 << 10) as usize).min(bytes.len());
+                bytes[at..end].fill(0);
+            }
+            3 => {
+                // What an earlier life of the file left.
+                let stale = Framing::Recyclable { log_number: number - 1 };
+                let mut old = Vec::new();
+                record::append(&vec![9; 100_000], bytes.len() as u64, stale, &mut old);
+                bytes.extend(old);
+            }
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1 << rng.below(8)),
+        }
+    }
+    bytes
+}
+
+/// Read in pieces, a log gives what it gives as a whole: the same records, report and errors, whatever is wrong with it.
+#[test]
+fn in_pieces_as_in_one() {
+    let factor = std::env::var("DOLMEN_SOAK").ok().and_then(|f| f.parse().ok()).unwrap_or(1);
+    let mut outcomes = [0; 2];
+    for seed in 0..300 * factor {
+        let mut rng = Rng::new(seed);
+        let bytes = hurt_log(&mut rng, 7);
+        let disk = Disk::new();
+        let file = disk.open("000007.log", OpenMode::CreateNew).unwrap();
+        file.append(&bytes).unwrap();
+        for mode in MODES {
+            for number in [None, Some(7)] {
+                let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+                let expected = recover(&bytes, number, mode, &mut |at, r| whole.push((at, r.to_vec())));
+                let found = recover_file(&*file, number, mode, &mut |at, r| pieces.push((at, r.to_vec())));
+                assert_eq!(found, expected.map_err(RecoverError::Log), "seed {seed}, {mode:?}");
+                assert!(whole == pieces, "seed {seed}, {mode:?}: other records");
+                outcomes[usize::from(found.is_ok())] += 1;
+            }
+        }
+    }
+    assert!(outcomes.iter().all(|&n| n > 100), "both outcomes occur: {outcomes:?}");
+}
+
+/// A read that fails is an error of its own, never an end of the log.
+#[test]
+fn a_failed_read_is_no_end() {
+    let (bytes, _) = log(10, 200_000);
+    let disk = Disk::new();
+    let file = disk.open("000007.log", OpenMode::CreateNew).unwrap();
+    file.append(&bytes).unwrap();
+    let reads = {
+        let before = disk.count(Op::Read);
+        recover_file(&*file, None, RecoveryMode::Absolute, &mut |_, _| {}).unwrap();
+        disk.count(Op::Read) - before
+    };
+    assert!(reads > 5, "{reads} reads: not in pieces");
+    for nth in 1..=reads {
+        disk.fail_nth(Op::Read, nth, Fault::Error(EIO));
+        let found = recover_file(&*file, None, RecoveryMode::SkipAnyCorrupted, &mut |_, _| {});
+        assert_eq!(found, Err(RecoverError::Read(EIO)), "read {nth}");
+    }
 }
