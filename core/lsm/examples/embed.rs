@@ -1,11 +1,13 @@
 //! A durable store on a fixed block of memory: `cargo run -p dolmen-lsm --example embed`.
 //!
-//! `disk.rs` and `store.rs` use `core` and `alloc` alone; `xtask/probe` builds them for targets that have no more. Only this file, which
+//! `embed/disk.rs` and `embed/store.rs` use `core` and `alloc` alone; `xtask/probe` builds them for targets that have no more. Only this file, which
 //! prints, has an operating system.
 
 extern crate alloc;
 
+#[path = "embed/disk.rs"]
 mod disk;
+#[path = "embed/store.rs"]
 mod store;
 
 use disk::ROOM;
