@@ -105,3 +105,23 @@ impl Counts {
 pub fn decode_expiry(bytes: &[u8]) -> Option<i64> {
     bytes.try_into().ok().map(i64::from_be_bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_equal_a_plain_permutation() {
+        let mut rng = dolmen_base::rng::Rng::new(5);
+        let (mut slots, mut plain) = (Slots::PLAIN, std::array::from_fn::<u8, 16, _>(|i| i as u8));
+        for _ in 0..1000 {
+            let (a, b) = (rng.below(16) as u8, rng.below(16) as u8);
+            slots = slots.swapped(a, b);
+            plain.swap(a.into(), b.into());
+            assert!((0..DATABASES).all(|db| slots.of(db) == plain[usize::from(db)]));
+            assert_eq!(Slots::decode(&slots.0.to_be_bytes()), Some(slots));
+        }
+        assert_eq!(Slots::decode(&[0; 8]), None);
+        assert_eq!(Slots::decode(&[0; 7]), None);
+    }
+}
