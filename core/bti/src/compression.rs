@@ -157,7 +157,6 @@ impl CompressionInfo {
     /// Reads the file. `file_len` is that of Data.db, where the offsets must lie.
     pub fn parse(bytes: &[u8], version: Version, file_len: u64) -> Result<CompressionInfo, ReadError> {
         let mut cursor = Cursor::new(bytes);
-        let name_at = cursor.position();
         let name = text(&mut cursor)?;
         let simple = name.rsplit('.').next().unwrap_or(&name);
         let compressor = Compressor::ALL
@@ -165,7 +164,6 @@ impl CompressionInfo {
             .find(|c| c.name() == simple)
             .filter(|c| *c != Compressor::ZstdDictionary || version.has_dictionary())
             .ok_or(ReadError::Unsupported { component: FILE, what: Feature::Compressor })?;
-        debug_assert_eq!(name_at, 0);
         let options = options(&mut cursor, compressor)?;
         let chunk_at = cursor.position() as u64;
         let chunk_len = cursor.get_u32_be().map_err(decode)?;

@@ -10,7 +10,7 @@
 //! ```
 //! Times are uvints above the minima of the header and wrap around. A deletion of timestamp `i64::MIN` is live whatever stands beside it.
 //!
-//! [`row`] and [`prefix`] are views of bytes; [`Walk`] gives the one after the other, from the start or from a row on; [`Data`] serves chunks.
+//! [`Row`] and [`Prefix`] are views of bytes; [`Walk`] gives the one after the other, from the start or from a row on; [`Data`] serves chunks.
 
 mod cells;
 mod chunks;

@@ -232,7 +232,6 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
     /// Reads what stands at the walk's place and passes over it.
     fn look(&mut self) -> Result<Look, ReadError> {
         let position = self.walk.position();
-        let header = self.walk.header();
         let (prefix, kind, open) = match self.walk.next_event()? {
             Some(Event::Row(row)) => (row.clustering, ClusteringKind::Row, None),
             Some(Event::Marker(marker)) => {
@@ -246,7 +245,6 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
                 return Ok(Look { position, is_end: true, is_before: false, is_after: false, open: None });
             }
         };
-        debug_assert!(prefix.len() <= header.clustering.len());
         if self.slice.from.is_none() && self.slice.to.is_none() {
             return Ok(Look { position, is_end: false, is_before: false, is_after: false, open });
         }
