@@ -23,7 +23,7 @@ use dolmen_lsm::filename::{FileName, current_text, parse_current};
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
 use dolmen_lsm::manifest::{self, Tail};
 use dolmen_lsm::version::VersionBuilder;
-use dolmen_wal::{RecoveryMode, recover};
+use dolmen_wal::{RecoverError, RecoveryMode, Tail as WalTail, recover_file};
 
 use crate::api::{Family, Options, StoreError, SyncPolicy};
 use crate::commit::{Commit, enter_records};
@@ -316,48 +316,82 @@ fn replay(
         SyncPolicy::Interval(_) | SyncPolicy::Never => RecoveryMode::PointInTime,
     });
     let needed = state.log_needed();
+    let mut replay = Replay { dir, mode, view, last: None, cut: None };
     for &number in logs.iter().filter(|&&n| n >= needed) {
-        replay_log(dir, number, mode, state, view)?;
+        if !replay.log(number, state)? {
+            break;
+        }
     }
     Ok(logs)
 }
 
-fn replay_log(
-    dir: &dyn Directory,
-    number: FileNumber,
+/// The replay of several logs, in order.
+struct Replay<'a> {
+    dir: &'a dyn Directory,
     mode: RecoveryMode,
-    state: &mut State,
-    view: &View,
-) -> Result<(), StoreError> {
-    let file = FileName::Log(number).to_string();
-    let bytes =
-        read_file(dir, &file, META_LEN_MAX).map_err(|error| StoreError::Io { file: file.clone(), error })?;
-    let wanted = |family: FamilyId| state.families.get(&family.get()).is_some_and(|f| number >= f.log_number);
-    let (mut sequence, mut failed, mut unknown) = (state.sequence, None, None);
-    let recovered = recover(&bytes, Some(number.get() as u32), mode, &mut |at, record| {
-        match BatchView::parse(record) {
-            Ok(batch) => {
-                // A family that the MANIFEST has counted and does not name was dropped.
-                let mut families = batch.records().filter_map(|r| r.parts()).map(|(family, ..)| family);
-                unknown = unknown.or_else(|| families.find(|&f| f > state.family_max));
-                enter_records(view, &batch, wanted);
-                let last = (batch.sequence().get() + u64::from(batch.count())).saturating_sub(1);
-                sequence = sequence.max(last);
+    view: &'a View,
+    /// The last sequence number that was delivered.
+    last: Option<u64>,
+    /// The last log that did not end with a whole record.
+    cut: Option<FileNumber>,
+}
+
+impl Replay<'_> {
+    /// Enters what a log holds, reading it piece by piece. False if it and those behind it do not count: something before it is lost, and
+    /// what is recovered shall be a point in time.
+    fn log(&mut self, number: FileNumber, state: &mut State) -> Result<bool, StoreError> {
+        let file = FileName::Log(number).to_string();
+        let io = |error| StoreError::Io { file: file.clone(), error };
+        let source = self.dir.open(&file, OpenMode::Read).map_err(io)?;
+        let wanted =
+            |family: FamilyId| state.families.get(&family.get()).is_some_and(|f| number >= f.log_number);
+        let (mut last, mut failed, mut unknown, mut gap) = (self.last, None, None, false);
+        let report = recover_file(&*source, Some(number.get() as u32), self.mode, &mut |at, record| {
+            let batch = match BatchView::parse(record) {
+                Ok(batch) => batch,
+                Err(error) => return failed = failed.or(Some(error.in_file(number, at))),
+            };
+            let sequence = batch.sequence().get();
+            gap |= at == 0 && self.cut.is_some() && self.last.is_none_or(|last| sequence != last + 1);
+            if gap && self.mode != RecoveryMode::SkipAnyCorrupted {
+                return;
             }
-            Err(error) => failed = failed.or(Some(error.in_file(number, at))),
+            // A family that the MANIFEST has counted and does not name was dropped.
+            let mut families = batch.records().filter_map(|r| r.parts()).map(|(family, ..)| family);
+            unknown = unknown.or_else(|| families.find(|&f| f > state.family_max));
+            enter_records(self.view, &batch, wanted);
+            last = Some((sequence + u64::from(batch.count())).saturating_sub(1));
+        });
+        if let Some(error) = failed {
+            return Err(StoreError::Read { file, error });
         }
-    });
-    if let Some(error) = failed {
-        return Err(StoreError::Read { file, error });
+        if let Some(family) = unknown {
+            return Err(StoreError::Invalid(format!(
+                "{file} has writes to column family {family}, of which the MANIFEST knows nothing; restore the MANIFEST from a backup"
+            )));
+        }
+        let report = report.map_err(|error| match error {
+            RecoverError::Read(error) => io(error),
+            RecoverError::Log(error) => StoreError::Log { file: file.clone(), error },
+        })?;
+        match self.mode {
+            RecoveryMode::PointInTime if gap => return Ok(false),
+            RecoveryMode::SkipAnyCorrupted => {}
+            _ if gap => {
+                let cut = FileName::Log(self.cut.unwrap_or_default());
+                return Err(StoreError::Invalid(format!(
+                    "the end of {cut} is damaged, and {file} has writes that are newer than what is lost; open with another recovery mode to go on without"
+                )));
+            }
+            _ => {}
+        }
+        if report.tail != WalTail::Whole {
+            self.cut = Some(number);
+        }
+        self.last = last;
+        state.sequence = last.map_or(state.sequence, |last| last.max(state.sequence));
+        Ok(true)
     }
-    if let Some(family) = unknown {
-        return Err(StoreError::Invalid(format!(
-            "{file} has writes to column family {family}, of which the MANIFEST knows nothing; restore the MANIFEST from a backup"
-        )));
-    }
-    recovered.map_err(|error| StoreError::Log { file, error })?;
-    state.sequence = sequence;
-    Ok(())
 }
 
 /// The first writes: MANIFEST, CURRENT, log.

@@ -58,3 +58,34 @@ fn an_older_log_counts_and_its_damage_is_named() {
         }
     }
 }
+
+/// With the damage at the very end of the first log it looks torn; that later writes exist shows that it is not. Point-in-time recovery gives a
+/// point in time: nothing that is newer than what is lost.
+#[test]
+fn a_log_that_ends_early_before_another_is_damage() {
+    use RecoveryMode::{Absolute, PointInTime, SkipAnyCorrupted, TornTail};
+    for (at, lost) in [(15 * 3050, 16), (29 * 3050 + 600, 30)] {
+        for mode in [TornTail, Absolute, PointInTime, SkipAnyCorrupted] {
+            let disk = Disk::new();
+            Db::open_in(Arc::new(disk.clone()), options()).unwrap().close().unwrap();
+            add_log(&disk, 100, 1, 30);
+            add_log(&disk, 101, 31, 5);
+            disk.flip_bit("000100.log", at, 3).unwrap();
+            let db = Db::open_in(Arc::new(disk), Options { recovery: Some(mode), ..options() });
+            match mode {
+                PointInTime => {
+                    let expected: Vec<_> = (1..lost).map(|n| format!("key{n:03}")).collect();
+                    assert_eq!(keys(&db.unwrap()), expected, "{at}");
+                }
+                SkipAnyCorrupted => {
+                    let found = keys(&db.unwrap());
+                    assert!(found.len() >= 24 && found.contains(&"key035".to_owned()), "{at}: {found:?}");
+                }
+                _ => {
+                    let error = db.err().expect("damage").to_string();
+                    assert!(error.contains("000100.log"), "{mode:?}: {error}");
+                }
+            }
+        }
+    }
+}

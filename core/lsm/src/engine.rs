@@ -608,7 +608,7 @@ impl Engine {
             return self.fail(Time::ZERO, Failure::Io(error));
         }
         match change {
-            Change::Flush { log, .. } => self.flush_installed(log, versions),
+            Change::Flush { log, tables } => self.flush_installed(log, &tables, versions),
             Change::Compact { job, edit, .. } => self.compaction_installed(job, &edit, versions),
             Change::Create { request, .. } => {
                 self.families.extend(versions);
@@ -618,7 +618,7 @@ impl Engine {
         }
     }
 
-    fn flush_installed(&mut self, log: FileNumber, versions: Versions) {
+    fn flush_installed(&mut self, log: FileNumber, tables: &[(FamilyId, NewFile)], versions: Versions) {
         self.flush = None;
         self.failed = None;
         self.flushed = log;
@@ -627,8 +627,11 @@ impl Engine {
         let (gone, needed) = mem::take(&mut self.old_logs).into_iter().partition(|&n| n <= log);
         self.old_logs = needed;
         self.counts.flushes += 1;
+        // Families that were dropped while their memtables were written.
+        let is_orphan = |family: &FamilyId| versions.iter().all(|(known, _)| known != family);
+        let orphans = tables.iter().filter(|(family, _)| is_orphan(family)).map(|(_, f)| f.number).collect();
         self.effects.push_back(Effect::Install { versions, flushed: Some(log) });
-        self.effects.push_back(Effect::Retire { tables: Vec::new(), logs: gone });
+        self.effects.push_back(Effect::Retire { tables: orphans, logs: gone });
     }
 
     fn compaction_installed(&mut self, job: Option<JobId>, edit: &VersionEdit, versions: Versions) {
@@ -722,7 +725,11 @@ impl Engine {
 
     fn give_up(&mut self, change: Change) {
         match change {
-            Change::Flush { .. } => self.flush = None,
+            Change::Flush { tables, .. } => {
+                self.flush = None;
+                let tables = tables.iter().map(|(_, f)| f.number).collect();
+                self.effects.push_back(Effect::Retire { tables, logs: Vec::new() });
+            }
             Change::Compact { job, edit, .. } => {
                 job.map(|job| self.compactions.remove(&job));
                 let tables = edit.new_files.iter().map(|f| f.number).collect();
