@@ -134,24 +134,29 @@ impl FamilyView {
     ) -> DbIter {
         let mut children: Vec<Child> =
             self.memtables().map(|m| Child::Memtable(MemtableIter::new(m))).collect();
-        let mut tombstones: Vec<_> = self.memtables().flat_map(|m| m.fragments()).collect();
+        // Each with the number of its source among the children; a memtable has several runs of them.
+        let mut tombstones: Vec<(usize, Arc<Fragments>)> = Vec::new();
+        for (source, memtable) in self.memtables().enumerate() {
+            tombstones.extend(memtable.fragments().into_iter().map(|run| (source, run)));
+        }
         let tables =
             |level| self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number));
         for table in tables(0) {
             let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);
+            tombstones.push((children.len(), table.fragments.clone()));
             children.push(Child::Table(Box::new(iter)));
-            tombstones.push(table.fragments.clone());
         }
         for number in (1..LEVELS).filter(|&level| !self.version.level(level).is_empty()) {
             let level = Level { version: self.version.clone(), number };
             let opener = Opener { tables: self.tables.clone(), source: source.clone() };
-            children.push(Child::Level(Box::new(LevelIter::new(level, opener))));
             let mut parts = tables(number).map(|table| &table.fragments).filter(|f| !f.is_empty());
-            tombstones.push(match (parts.next(), parts.next()) {
+            let of_level = match (parts.next(), parts.next()) {
                 (None, _) => Arc::default(),
                 (Some(only), None) => only.clone(),
                 _ => Arc::new(Fragments::joined(tables(number).map(|table| &*table.fragments))),
-            });
+            };
+            tombstones.push((children.len(), of_level));
+            children.push(Child::Level(Box::new(LevelIter::new(level, opener))));
         }
         let options = visible::ReadOptions {
             sequence: options.sequence.unwrap_or(newest),
@@ -160,7 +165,7 @@ impl FamilyView {
             operator: self.options.merge_operator.clone(),
         };
         DbIter {
-            iter: visible::DbIter::new(Merging::new(children), tombstones.into_iter().enumerate(), options),
+            iter: visible::DbIter::new(Merging::new(children), tombstones, options),
             family: self.family.clone(),
             _view: self.clone(),
         }
