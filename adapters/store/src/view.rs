@@ -137,7 +137,7 @@ impl FamilyView {
         // Each with the number of its source among the children; a memtable has several runs of them.
         let mut tombstones: Vec<(usize, Arc<Fragments>)> = Vec::new();
         for (source, memtable) in self.memtables().enumerate() {
-            tombstones.extend(memtable.fragments().into_iter().map(|run| (source, run)));
+            tombstones.extend(memtable.fragments().map(|run| (source, run)));
         }
         let tables =
             |level| self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number));
