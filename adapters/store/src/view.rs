@@ -134,9 +134,11 @@ impl FamilyView {
     ) -> DbIter {
         let mut children: Vec<Child> =
             self.memtables().map(|m| Child::Memtable(MemtableIter::new(m))).collect();
-        // Each with the number of its source.
-        let mut tombstones: Vec<(usize, Arc<Fragments>)> =
-            self.memtables().enumerate().flat_map(|(i, m)| m.fragments().map(move |f| (i, f))).collect();
+        // Each with the number of its source among the children; a memtable has several runs of them.
+        let mut tombstones: Vec<(usize, Arc<Fragments>)> = Vec::new();
+        for (source, memtable) in self.memtables().enumerate() {
+            tombstones.extend(memtable.fragments().map(|run| (source, run)));
+        }
         let tables =
             |level| self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number));
         for table in tables(0) {
