@@ -318,6 +318,8 @@ struct Manual {
 pub struct Engine {
     options: Options,
     families: BTreeMap<FamilyId, Arc<Version>>,
+    /// Families that were created since, with the log that was written then: they need no older one.
+    born: BTreeMap<FamilyId, FileNumber>,
     next_file: FileNumber,
     next_job: JobId,
     family_max: FamilyId,
@@ -355,6 +357,7 @@ impl Engine {
         Engine {
             options,
             families: recovered.families,
+            born: BTreeMap::new(),
             next_file: recovered.next_file,
             next_job: JobId::new(1),
             family_max: recovered.family_max,
@@ -669,8 +672,8 @@ impl Engine {
             self.rotation = Rotation::Wanted;
         }
         self.answer_waiters();
-        self.answer_manual();
         self.log_next();
+        self.answer_manual();
     }
 
     fn refuse_changes(&mut self) {
@@ -731,8 +734,13 @@ impl Engine {
                 self.effects.push_back(Effect::Retire { tables, logs: Vec::new() });
             }
             Change::Compact { job, edit, .. } => {
-                job.map(|job| self.compactions.remove(&job));
-                let tables = edit.new_files.iter().map(|f| f.number).collect();
+                if let Some(job) = job {
+                    self.compactions.remove(&job);
+                    self.manual.iter_mut().filter(|m| m.job == Some(job)).for_each(|m| m.job = None);
+                }
+                // A table that was to be moved went with its family.
+                let is_moved = |n: &FileNumber| edit.deleted_files.iter().any(|(_, deleted)| deleted == n);
+                let tables = edit.new_files.iter().map(|f| f.number).filter(|n| !is_moved(n)).collect();
                 self.effects.push_back(Effect::Retire { tables, logs: Vec::new() });
             }
             Change::Create { request, .. } | Change::Drop { request, .. } => {
@@ -779,7 +787,7 @@ impl Engine {
             }
             edits.push(VersionEdit {
                 family,
-                log_number: Some(next_log),
+                log_number: self.born.get(&family).copied().max(Some(next_log)),
                 last_sequence: sequence,
                 new_files,
                 ..VersionEdit::default()
@@ -790,6 +798,7 @@ impl Engine {
 
     fn create_edit(&mut self, name: &str) -> VersionEdit {
         self.family_max = self.family_max.next();
+        self.born.insert(self.family_max, self.log);
         VersionEdit {
             family: self.family_max,
             family_add: Some(name.into()),

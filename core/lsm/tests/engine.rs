@@ -274,7 +274,12 @@ impl World {
                 return;
             }
         }
-        panic!("the engine does not come to rest");
+        panic!(
+            "the engine does not come to rest: asked {:?}, {} jobs, {:?}",
+            self.asked,
+            self.jobs.len(),
+            self.engine
+        );
     }
 }
 
