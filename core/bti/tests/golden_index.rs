@@ -331,6 +331,42 @@ fn upstream_tables_rebuild_byte_for_byte() {
     assert_eq!(tables, 4);
 }
 
+/// The golden facts that the page of Cassandra's own fixtures states.
+#[test]
+fn upstream_golden_facts() {
+    let Some(root) = common::testdata("cassandra") else { return };
+    let facts: [(&str, [u64; 4], &[u64]); 4] = [
+        ("simple", [58, 26, 28, 5], &[]),
+        ("simple_counter", [60, 28, 30, 5], &[]),
+        ("clust", [62, 30, 32, 5], &[93, 193, 295, 397, 499]),
+        ("clust_counter", [62, 30, 32, 5], &[93, 193, 295, 397, 499]),
+    ];
+    for (name, [len, root_at, first_position, key_count], entries) in facts {
+        let table = root.join("da/legacy_tables").join(format!("legacy_da_{name}"));
+        let memory = Memory::of(Component::Partitions, component(&table, "Partitions.db").unwrap());
+        let mut pages = memory.pages(Component::Partitions);
+        let index = PartitionIndex::open(&mut pages).unwrap();
+        let found = [index.file_len, index.root, index.first_position, index.key_count];
+        assert_eq!(found, [len, root_at, first_position, key_count], "{name}");
+        assert_eq!(entry_positions(&table), entries, "{name}");
+    }
+    // Separators and offsets of partition "0" of the table `clust`; the last one is the terminator.
+    let blocks = "@4 403132@5373 403136@10749 4032@16125 403233@21499 403237@26875 40333031@32251 403334@37625 \
+                  403338@43001 403431@48375 403435@53751 403439@59127 4038@64497 403a@67181";
+    let table = root.join("da/legacy_tables/legacy_da_clust");
+    let memory = Memory::of(Component::Rows, component(&table, "Rows.db").unwrap());
+    let mut pages = memory.pages(Component::Rows);
+    let mut key = Vec::new();
+    let index = RowIndex::open(&mut pages, 93, &mut key).unwrap();
+    assert_eq!((key.as_slice(), index.block_count), (&b"0"[..], 13));
+    let mut found = Vec::new();
+    let mut iter = index.iter(&mut pages, Edge::First).unwrap();
+    while let Some(block) = iter.next(&mut pages).unwrap() {
+        found.push(format!("{}@{}", hex(iter.separator()), block.offset));
+    }
+    assert_eq!(found, blocks.split_whitespace().collect::<Vec<_>>());
+}
+
 #[test]
 fn rows_rebuild_byte_for_byte_from_their_entries() {
     for table in common::tables("da") {
