@@ -11,7 +11,7 @@
 //!    it that are not larger, so that runs are at least twice as large as the next one and a tombstone is cut a logarithmic number of times,
 //!    however reads and deletions alternate.
 //! 3. Fragments of tombstones that all overlap grow with the square of their number. A run stops growing when its fragments would have
-//!    more than [`SEQUENCES_PER_TOMBSTONE`] sequence numbers for each tombstone.
+//!    more than `SEQUENCES_PER_TOMBSTONE` sequence numbers for each tombstone.
 //!
 //! A lock is held while a tombstone is appended or a list of runs is taken or replaced, never while fragments are cut.
 
