@@ -116,7 +116,8 @@ fn replay(file: &str, skip_section: &str) -> usize {
             let mut stream = connect(addr);
             stream.write_all(&raw[0]).unwrap();
             // All that is expected, however long it takes, and then what should not come.
-            let mut got = vec![0; want.len()];
+            let len = if row.contains_key("cmp") { want.len().min(1) } else { want.len() };
+            let mut got = vec![0; len];
             let read = stream.read_exact(&mut got);
             assert!(read.is_ok(), "{line}: the reply is not whole");
             stream.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
