@@ -105,7 +105,9 @@ fn a_damaged_byte_is_named_or_harmless() {
         ];
         if small.contains(&&*name) {
             let len: usize = files(&folder).1.0.iter().map(|file| file.1.len()).sum();
-            let (n, h) = flips(&folder, 1 + len / 3000);
+            // Every byte of the smallest ones.
+            let step = if ["two_keys", "statics"].contains(&&*name) { 1 } else { 1 + len / 3000 };
+            let (n, h) = flips(&folder, step);
             println!("{}: {n} named, {h} harmless", folder.display());
             (named, harmless) = (named + n, harmless + h);
         }
