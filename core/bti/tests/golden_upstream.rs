@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use dolmen_base::block::ReadMode;
 use dolmen_bti::component::Component;
+use dolmen_bti::compression::CompressionInfo;
 use dolmen_bti::data::Event;
 use dolmen_bti::dump::Lines;
 use dolmen_bti::verify::verify;
@@ -136,4 +137,29 @@ fn cassandras_own_tables_hold_what_their_page_says() {
         }
     }
     assert_eq!(count, 12);
+}
+
+/// What the page says about the components of the `da` tables beside their indexes.
+#[test]
+fn golden_facts_of_the_data() {
+    type Fact = (&'static str, [u64; 3], &'static str, [i64; 2]);
+    let facts: [Fact; 4] = [
+        ("simple", [79, 118, 1], "1689908368", [1_689_932_032_210_000, 1_689_932_032_377_002]),
+        ("simple_counter", [133, 243, 1], "2128362302", [1_689_932_032_212_000, 1_689_932_032_377_003]),
+        ("clust", [8616, 335_958, 21], "1983729251", [1_689_932_032_220_000, 1_689_932_032_404_001]),
+        ("clust_counter", [7408, 312_457, 20], "2020062012", [1_689_932_032_221_000, 1_689_932_032_404_002]),
+    ];
+    for (name, lens, digest, timestamps) in facts {
+        let Some(folder) = folder("da", name) else { return };
+        let (version, source) = files(&folder);
+        let get = |component| source.get(component).unwrap();
+        let data_len = get(Component::Data).len() as u64;
+        let info = CompressionInfo::parse(get(Component::CompressionInfo), version, data_len).unwrap();
+        assert_eq!([data_len, info.data_len, info.offsets.len() as u64], lens, "{name}");
+        assert_eq!(get(Component::Digest), digest.as_bytes(), "{name}");
+        let (table, _) = open(&folder);
+        let (stats, header) = (&table.statistics.stats, &table.statistics.header);
+        assert_eq!([header.min_timestamp, stats.max_timestamp], timestamps, "{name}");
+        assert_eq!(stats.rows, if name.starts_with("clust") { 250 } else { 5 }, "{name}");
+    }
 }
