@@ -210,17 +210,21 @@ impl Inner {
         if core::mem::replace(&mut c.led, true) {
             return;
         }
+        let mut has_failed = false;
         loop {
             if let Some(effect) = c.machine.poll() {
+                has_failed |= matches!(effect, Effect::Rotated { result: Err(_), .. });
                 c = self.carry_out(c, effect);
-            } else if let Some(to) = self.engine.lock().take_rotation() {
-                // A poisoned log goes on in no new file.
-                if c.machine.handle(self.now(), Input::Rotate(Rotation { to, recycle: None })).is_err() {
-                    let error = c.machine.poisoned().expect("a rotation is refused by a poisoned log only");
-                    self.rotated(&c, Err(error));
-                }
-            } else {
-                break;
+                continue;
+            }
+            // A rotation that failed is tried again with the next write.
+            let rotation = if has_failed { None } else { self.engine.lock().take_rotation() };
+            let Some(to) = rotation else { break };
+            // A poisoned log goes on in no new file.
+            if c.machine.handle(self.now(), Input::Rotate(Rotation { to, recycle: None })).is_err() {
+                let error = c.machine.poisoned().expect("a rotation is refused by a poisoned log only");
+                self.rotated(&c, Err(error));
+                has_failed = true;
             }
         }
         c.led = false;
