@@ -29,7 +29,7 @@ const HEIGHTS: [&[&str]; 4] = [
     &["base", "simd", "text"],
     &["codec", "sim"],
     &["bti", "hnsw", "kafka", "resp", "ring", "s3", "skiplist", "sql", "task", "tensor", "tokenizer", "wal"],
-    &["llm", "lsm", "retrieval"],
+    &["kv", "llm", "lsm", "retrieval"],
 ];
 /// Most features of a core crate.
 const FEATURES_MAX: usize = 3;
