@@ -4,8 +4,12 @@
 
 extern crate alloc;
 
+pub mod batch;
+pub mod control;
 mod error;
+pub mod limits;
 pub mod messages;
+pub mod record;
 pub mod wire;
 
-pub use error::WireError;
+pub use error::{BatchError, BatchPart, RecordFault, WireError};

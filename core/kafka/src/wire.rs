@@ -172,6 +172,32 @@ pub fn write_optional<'a, T: Wire<'a>>(
     }
 }
 
+/// Reads a tagged field that is a struct or null: a uvarint, 0 for null or 1, then the struct (KIP-893).
+///
+/// # Errors
+/// As [`Wire::read`].
+pub(crate) fn read_tagged<'a, T: Wire<'a>>(r: &mut Reader<'a>, version: i16) -> Result<Option<T>, WireError> {
+    let at = r.position();
+    match r.uvarint()? {
+        0 => Ok(None),
+        1 => T::read(r, version).map(Some),
+        found => Err(WireError::Presence { at, found: found as i8 }),
+    }
+}
+
+/// Writes a tagged field that is a struct or null.
+///
+/// # Errors
+/// As [`Wire::write`].
+pub(crate) fn write_tagged<'a, T: Wire<'a>>(
+    value: Option<&T>,
+    w: &mut Writer<'_>,
+    version: i16,
+) -> Result<(), WireError> {
+    w.uvarint(u32::from(value.is_some()));
+    value.map_or(Ok(()), |value| value.write(w, version))
+}
+
 /// A position in a frame, and whether its message has flexible fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {

@@ -23,7 +23,9 @@ pub fn module(schema: &Schema) -> String {
         "Writer",
         "absent",
         "read_optional",
+        "read_tagged",
         "write_optional",
+        "write_tagged",
     ];
     let used: Vec<_> = parts.into_iter().filter(|part| mentions(&body, part)).collect();
     let _ = writeln!(out, "use crate::wire::{{Message, {}}};\n", used.join(", "));
@@ -253,6 +255,7 @@ fn write_field(schema: &Schema, this: &Struct, field: &Field) -> String {
 fn read(schema: &Schema, field: &Field) -> String {
     let here = field.versions.and(schema.valid);
     match field.nullable.and(here) {
+        _ if is_tagged_struct(field) => "read_tagged(r, v)?".into(),
         _ if field.nullable.is_empty() => "Wire::read(r, v)?".into(),
         null if null == here => "Wire::read_nullable(r, v)?".into(),
         null if null.is_empty() => "Some(Wire::read(r, v)?)".into(),
@@ -265,6 +268,9 @@ fn write(schema: &Schema, field: &Field) -> String {
     if field.nullable.is_empty() {
         return format!("self.{name}.write(w, v)");
     }
+    if is_tagged_struct(field) {
+        return format!("write_tagged(self.{name}.as_ref(), w, v)");
+    }
     let here = field.versions.and(schema.valid);
     let null = field.nullable.and(here);
     if null == here {
@@ -276,6 +282,11 @@ fn write(schema: &Schema, field: &Field) -> String {
         condition(schema, null).unwrap_or_else(|| "true".into())
     };
     format!("write_optional(self.{name}.as_ref(), w, v, {nullable}, \"{}\")", field.name)
+}
+
+/// A struct that may be null has another form in a tagged field.
+fn is_tagged_struct(field: &Field) -> bool {
+    field.tag.is_some() && !field.nullable.is_empty() && matches!(field.kind, Kind::Struct(_))
 }
 
 /// The test whether a version lies in a range; `None` if every valid one does.

@@ -1,6 +1,6 @@
 //! `ConsumerGroupMemberMetadataValue` of Kafka's protocol. Written by `cargo xtask kafka-messages`.
 
-use crate::wire::{List, Message, Reader, Unknown, Wire, WireError, Writer};
+use crate::wire::{List, Message, Reader, Unknown, Wire, WireError, Writer, read_tagged, write_tagged};
 
 /// The message, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl<'a> Wire<'a> for ConsumerGroupMemberMetadataValue<'a> {
         };
         out.unknown = r.tagged(|tag, r| {
             match tag {
-                0 => out.classic_member_metadata = Wire::read_nullable(r, v)?,
+                0 => out.classic_member_metadata = read_tagged(r, v)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -81,7 +81,7 @@ impl<'a> Wire<'a> for ConsumerGroupMemberMetadataValue<'a> {
             self.classic_member_metadata != Some(ClassicMemberMetadata::default());
         let mut tags = w.tagged(u32::from(has_classic_member_metadata), &self.unknown);
         if has_classic_member_metadata {
-            tags.field(0, |w| Wire::write_nullable(self.classic_member_metadata.as_ref(), w, v))?;
+            tags.field(0, |w| write_tagged(self.classic_member_metadata.as_ref(), w, v))?;
         }
         tags.finish();
         Ok(())

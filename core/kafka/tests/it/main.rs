@@ -1,0 +1,6 @@
+//! Judged by a real Kafka's files and by round trips.
+#![allow(clippy::disallowed_methods)] // a test reads files
+
+mod batches;
+mod data;
+mod messages;
