@@ -57,6 +57,11 @@ pub enum WireError {
         /// The version.
         version: i16,
     },
+    /// A number that means nothing in its place.
+    Value {
+        /// The number.
+        found: i64,
+    },
     /// A length that its field cannot hold.
     TooLong {
         /// The length.
@@ -89,6 +94,7 @@ impl fmt::Display for WireError {
             WireError::NotInVersion { field, version } => {
                 write!(f, "version {version} of the message cannot carry the field {field} as it is set")
             }
+            WireError::Value { found } => write!(f, "{found} means nothing in its place"),
             WireError::TooLong { len } => write!(f, "{len} is more than the length's field can hold"),
         }
     }

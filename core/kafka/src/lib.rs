@@ -7,9 +7,12 @@ extern crate alloc;
 pub mod batch;
 pub mod control;
 mod error;
+pub mod error_code;
 pub mod limits;
 pub mod messages;
 pub mod record;
+pub mod txn;
 pub mod wire;
 
 pub use error::{BatchError, BatchPart, RecordFault, WireError};
+pub use error_code::ErrorCode;

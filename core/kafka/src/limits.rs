@@ -2,3 +2,6 @@
 
 /// The largest value of a batch's length field: what Kafka's 32-bit sizes can hold with room for a segment's other batches.
 pub const BATCH_LEN_MAX: usize = 1 << 30;
+
+/// Transactional ids of one broker: a client that invents them without end must not take all memory.
+pub const TRANSACTIONAL_IDS_MAX: usize = 1 << 20;

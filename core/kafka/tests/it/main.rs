@@ -2,5 +2,7 @@
 #![allow(clippy::disallowed_methods)] // a test reads files
 
 mod batches;
+mod coordinator;
+mod coordinator_model;
 mod data;
 mod messages;
