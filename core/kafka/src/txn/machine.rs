@@ -141,10 +141,14 @@ pub enum Input {
         /// The partition of it.
         partition: i32,
     },
-    /// Markers could not be written now; they are asked for again at the next tick.
-    MarkersDelayed {
+    /// A partition's marker was not written and never will be by that wish; it is wished for again at the next tick.
+    MarkerDelayed {
         /// Whose transaction.
         transactional_id: String,
+        /// The topic.
+        topic: String,
+        /// The partition of it.
+        partition: i32,
     },
     /// Producer ids are reserved durably: no other block will hold them.
     IdsReserved {
@@ -173,7 +177,8 @@ pub enum Effect {
         /// The value; `None` forgets the id.
         value: Option<Vec<u8>>,
     },
-    /// Append a marker to each partition; answer each with [`Input::MarkerWritten`].
+    /// Append a marker to each partition; answer each with [`Input::MarkerWritten`] or [`Input::MarkerDelayed`]. A partition is not wished
+    /// for again before its answer, so that no second marker can meet the next transaction.
     WriteMarkers {
         /// Whose transaction.
         transactional_id: String,
@@ -206,7 +211,7 @@ struct Slot {
     /// What is durable; none for an id that is being made.
     entry: Option<Entry>,
     pending: Option<Pending>,
-    /// Partitions that still lack their marker, and whether they are being written.
+    /// Of a prepared transaction.
     markers: Option<Markers>,
     /// The newest connection that used the id.
     connection: Connection,
@@ -221,8 +226,10 @@ struct Pending {
 
 #[derive(Clone, Debug)]
 struct Markers {
+    /// Partitions that lack theirs.
     left: Partitions,
-    is_asked: bool,
+    /// Those of them for which none is under way.
+    idle: Partitions,
 }
 
 /// The coordinator of all transactional ids of one broker.
@@ -322,12 +329,8 @@ impl Coordinator {
             Input::MarkerWritten { transactional_id, producer, topic, partition } => {
                 self.marker_written(now_ms, &transactional_id, producer, &topic, partition);
             }
-            Input::MarkersDelayed { transactional_id } => {
-                if let Some(markers) =
-                    self.slots.get_mut(&transactional_id).and_then(|slot| slot.markers.as_mut())
-                {
-                    markers.is_asked = false;
-                }
+            Input::MarkerDelayed { transactional_id, topic, partition } => {
+                self.marker_delayed(&transactional_id, topic, partition);
             }
             Input::IdsReserved { first, count } => {
                 self.is_reserving = false;
@@ -513,30 +516,36 @@ impl Coordinator {
     fn begin_markers(&mut self, name: &str) {
         let Some(slot) = self.slots.get_mut(name) else { return };
         let Some(entry) = &slot.entry else { return };
-        slot.markers = Some(Markers { left: entry.partitions.clone(), is_asked: false });
+        slot.markers = Some(Markers { left: entry.partitions.clone(), idle: entry.partitions.clone() });
         self.ask_markers(name);
     }
 
     fn ask_markers(&mut self, name: &str) {
         let Some(slot) = self.slots.get_mut(name) else { return };
         let (Some(entry), Some(markers)) = (&slot.entry, &mut slot.markers) else { return };
-        if markers.is_asked || markers.left.is_empty() {
+        if markers.idle.is_empty() {
             return;
         }
-        markers.is_asked = true;
         let outcome = if entry.status == Status::PrepareCommit { Outcome::Commit } else { Outcome::Abort };
         self.effects.push_back(Effect::WriteMarkers {
             transactional_id: name.into(),
             producer: entry.producer,
             outcome,
             version: entry.client_version,
-            partitions: markers.left.clone(),
+            partitions: core::mem::take(&mut markers.idle),
         });
+    }
+
+    fn marker_delayed(&mut self, name: &str, topic: String, partition: i32) {
+        let Some(markers) = self.slots.get_mut(name).and_then(|slot| slot.markers.as_mut()) else { return };
+        if markers.left.get(&topic).is_some_and(|indexes| indexes.contains(&partition)) {
+            markers.idle.entry(topic).or_default().insert(partition);
+        }
     }
 
     fn marker_written(&mut self, now_ms: i64, name: &str, producer: Producer, topic: &str, partition: i32) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        // A marker of an earlier transaction that was asked for twice.
+        // An answer that is given twice.
         if slot.entry.as_ref().is_none_or(|entry| entry.producer != producer || !entry.status.is_prepared()) {
             return;
         }
