@@ -57,6 +57,13 @@ pub enum WireError {
         /// The version.
         version: i16,
     },
+    /// A checksum is not that of its bytes.
+    Checksum {
+        /// What it says.
+        expected: u32,
+        /// What the bytes give.
+        found: u32,
+    },
     /// A number that means nothing in its place.
     Value {
         /// The number.
@@ -93,6 +100,9 @@ impl fmt::Display for WireError {
             WireError::Version { key, version } => write!(f, "API {key} has no version {version} here"),
             WireError::NotInVersion { field, version } => {
                 write!(f, "version {version} of the message cannot carry the field {field} as it is set")
+            }
+            WireError::Checksum { expected, found } => {
+                write!(f, "damaged: expected checksum {expected:08x}, found {found:08x}")
             }
             WireError::Value { found } => write!(f, "{found} means nothing in its place"),
             WireError::TooLong { len } => write!(f, "{len} is more than the length's field can hold"),

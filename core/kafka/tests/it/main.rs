@@ -5,4 +5,6 @@ mod batches;
 mod coordinator;
 mod coordinator_model;
 mod data;
+mod log_files;
 mod messages;
+mod partition;
