@@ -80,7 +80,10 @@ impl Default for Memtable {
 }
 
 impl Memtable {
-    /// An empty memtable. Fails only for want of memory.
+    /// An empty memtable.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn new() -> Result<Self, Error> {
         Ok(Memtable {
             // Heights of nodes are nothing that keys could be chosen against: a list that is too flat or too high is only slower.
@@ -96,7 +99,9 @@ impl Memtable {
 
     /// The writer's handle, or `None` while another one lives.
     pub fn writer(&self) -> Option<Writer<'_>> {
-        self.writing.try_lock().map(|key| Writer { memtable: self, key })
+        let key = self.writing.try_lock()?;
+        let points = self.points.writer()?;
+        Some(Writer { memtable: self, points, key })
     }
 
     /// Bytes of memory that entries take, about; 0 if there is none.
@@ -211,11 +216,15 @@ fn cut(start: usize, tombstones: &[Arc<RangeTombstone>]) -> Vec<Run> {
 /// The only handle that adds.
 pub struct Writer<'a> {
     memtable: &'a Memtable,
+    points: dolmen_skiplist::Writer<'a, Internal>,
     key: MutexGuard<'a, Vec<u8>>,
 }
 
 impl Writer<'_> {
     /// Adds a point entry. One that is there already stays as it is: a log that says it twice says the same twice.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], [`Error::TooLong`]; the entry is not there then.
     pub fn insert(
         &mut self,
         user_key: &[u8],
@@ -226,9 +235,8 @@ impl Writer<'_> {
         self.key.clear();
         self.key.try_reserve(user_key.len() + key::TRAILER_LEN).map_err(|_| Error::OutOfMemory)?;
         key::put_internal_key(&mut self.key, user_key, sequence, kind);
-        let mut points = self.memtable.points.writer().expect("the lock admits one writer");
         self.note(sequence);
-        match points.insert(&self.key, value) {
+        match self.points.insert(&self.key, value) {
             Err(Error::Exists) => Ok(()),
             result => result,
         }
@@ -246,13 +254,20 @@ impl Writer<'_> {
         self.memtable.tombstone_count.fetch_add(1, Release);
     }
 
+    /// Plain loads and stores serve: there is one writer.
     fn note(&self, sequence: SequenceNumber) {
-        self.memtable.smallest_sequence.fetch_min(sequence.get(), Relaxed);
-        self.memtable.largest_sequence.fetch_max(sequence.get(), Relaxed);
+        let (smallest, largest) = (&self.memtable.smallest_sequence, &self.memtable.largest_sequence);
+        if sequence.get() < smallest.load(Relaxed) {
+            smallest.store(sequence.get(), Relaxed);
+        }
+        if sequence.get() > largest.load(Relaxed) {
+            largest.store(sequence.get(), Relaxed);
+        }
     }
 }
 
 /// A walk over a memtable that may grow meanwhile; it keeps the entries alive.
+#[derive(Clone)]
 pub struct MemtableIter(OwnedIter<Internal>);
 
 impl MemtableIter {
