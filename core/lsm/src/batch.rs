@@ -554,9 +554,14 @@ mod tests {
         batch.put(FamilyId::new(0), b"a", b"");
         batch.put(FamilyId::new(0), b"b", b"");
         let last = SEQUENCE_MAX.get() - 2;
-        for (sequence, is_good) in
-            [(0, true), (last, true), (last + 1, false), (last + 2, false), (1 << 56, false), (u64::MAX, false)]
-        {
+        for (sequence, is_good) in [
+            (0, true),
+            (last, true),
+            (last + 1, false),
+            (last + 2, false),
+            (1 << 56, false),
+            (u64::MAX, false),
+        ] {
             batch.set_sequence(SequenceNumber::new(sequence));
             assert_eq!(BatchView::parse(batch.as_bytes()).is_ok(), is_good, "{sequence}");
         }

@@ -414,7 +414,17 @@ impl Engine {
             Input::CompactRange { request, family, begin, end, oldest } => {
                 let (log, next_file) = (self.want_rotation(), self.next_file);
                 let (level, job) = (0, None);
-                self.manual.push_back(Manual { request, family, begin, end, log, level, job, oldest, next_file });
+                self.manual.push_back(Manual {
+                    request,
+                    family,
+                    begin,
+                    end,
+                    log,
+                    level,
+                    job,
+                    oldest,
+                    next_file,
+                });
             }
             Input::CreateFamily { request, name } => self.push_change(Change::Create { request, name }),
             Input::DropFamily { request, family } => self.push_change(Change::Drop { request, family }),
@@ -448,6 +458,11 @@ impl Engine {
     /// Whether [`Engine::take_rotation`] has one.
     pub fn wants_rotation(&self) -> bool {
         self.rotation == Rotation::Wanted
+    }
+
+    /// Whether a rotation is under way.
+    pub fn is_rotating(&self) -> bool {
+        matches!(self.rotation, Rotation::UnderWay(_))
     }
 
     /// Whether memtables wait for a flush that could begin, or wishes for being carried out.
@@ -651,7 +666,7 @@ impl Engine {
             Err(failure) => {
                 let family = compaction.family;
                 match failure {
-                    Failure::Damaged { table: Some(table) } => drop(self.damaged.insert(table)),
+                    Failure::Damaged { table: Some(table) } => self.damaged.extend([table]),
                     Failure::Damaged { table: None } => {
                         self.damaged.extend(compaction.inputs().map(|f| f.number));
                     }
@@ -755,7 +770,9 @@ impl Engine {
     fn family_dropped(&mut self, request: RequestId, family: FamilyId) {
         let version = self.families.remove(&family).unwrap_or_default();
         self.compaction_trouble.remove(&family);
-        version.files().for_each(|f| drop(self.damaged.remove(&f.number)));
+        for file in version.files() {
+            self.damaged.remove(&file.number);
+        }
         let tables = (0..LEVEL_COUNT).flat_map(|l| version.level(l)).map(|f| f.number).collect();
         self.effects.push_back(Effect::Dropped { family });
         self.effects.push_back(Effect::Retire { tables, logs: Vec::new() });

@@ -25,6 +25,7 @@ use spin::{Mutex, MutexGuard};
 
 pub use dolmen_skiplist::Error;
 
+use crate::batch::Record;
 use crate::error::ReadError;
 use crate::iter::InternalIterator;
 use crate::key::{self, SEQUENCE_MAX, SequenceNumber, ValueType};
@@ -239,6 +240,24 @@ impl Writer<'_> {
         match self.points.insert(&self.key, value) {
             Err(Error::Exists) => Ok(()),
             result => result,
+        }
+    }
+
+    /// Adds what a record of a batch says; bytes for the log only are passed over.
+    ///
+    /// # Errors
+    /// As [`Writer::insert`].
+    pub fn apply(&mut self, record: &Record<'_>, sequence: SequenceNumber) -> Result<(), Error> {
+        match *record {
+            Record::Put { key, value, .. } => self.insert(key, sequence, ValueType::Value, value),
+            Record::Delete { key, .. } => self.insert(key, sequence, ValueType::Deletion, &[]),
+            Record::SingleDelete { key, .. } => self.insert(key, sequence, ValueType::SingleDeletion, &[]),
+            Record::Merge { key, operand, .. } => self.insert(key, sequence, ValueType::Merge, operand),
+            Record::DeleteRange { begin, end, .. } => {
+                self.delete_range(begin, end, sequence);
+                Ok(())
+            }
+            Record::LogData(_) => Ok(()),
         }
     }
 

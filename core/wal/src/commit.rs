@@ -306,13 +306,28 @@ enum Item {
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Idle,
-    Write { id: EffectId, len: u64 },
-    Sync { id: EffectId },
+    Write {
+        id: EffectId,
+        len: u64,
+    },
+    Sync {
+        id: EffectId,
+    },
     /// The present file is synced, an older one is not yet.
     Olds,
-    Cut { id: EffectId, error: IoError },
-    CutSync { id: EffectId, error: IoError },
-    Rotate { id: EffectId, rotation: Rotation, step: Step },
+    Cut {
+        id: EffectId,
+        error: IoError,
+    },
+    CutSync {
+        id: EffectId,
+        error: IoError,
+    },
+    Rotate {
+        id: EffectId,
+        rotation: Rotation,
+        step: Step,
+    },
 }
 
 /// Steps of a rotation, in order.
@@ -439,6 +454,16 @@ impl Commit {
         self.queue.push_back(Item::Member(Member { buffer, len: Some(0), sync: false }));
         self.sealing = true;
         true
+    }
+
+    /// Whether a member of the present group waits for a sync.
+    pub fn group_waits_for_sync(&self) -> bool {
+        self.group.iter().any(|m| m.sync)
+    }
+
+    /// Whether all that was written is synced, in older files too; a witness of that need not be.
+    pub fn is_synced(&self) -> bool {
+        self.dirty_since.is_none() && self.olds.is_empty()
     }
 
     /// How the records of a file are framed.
