@@ -23,7 +23,7 @@ const CORE_EXTERNAL: [&str; 13] = [
 /// Libraries that only the binary and the chores may use.
 const BINARY_ONLY: [&str; 3] = ["anyhow", "clap", "indicatif"];
 /// Siblings that an adapter may use.
-const ADAPTER_SIBLINGS: [&str; 3] = ["dolmen-fs", "dolmen-store", "dolmen-host"];
+const ADAPTER_SIBLINGS: [&str; 4] = ["dolmen-blocks", "dolmen-fs", "dolmen-store", "dolmen-host"];
 /// Core crates by height; an edge goes to a lower one only.
 const HEIGHTS: [&[&str]; 4] = [
     &["base", "simd", "text"],
@@ -85,7 +85,7 @@ fn adapter_refuses(folder: &str, name: &str) -> Option<&'static str> {
     let core = |x: &str| HEIGHTS.iter().any(|row| row.contains(&x));
     let sibling = name.strip_prefix("dolmen-").is_some_and(|other| !core(other));
     (sibling && !ADAPTER_SIBLINGS.contains(&name))
-        .then_some("adapters use fs, store and host alone; only dolmen composes")
+        .then_some("adapters use blocks, fs, store and host alone; only dolmen composes")
 }
 
 /// `bench = false` on every library and binary, else `cargo bench -- ARGS` ends in the test harness.
