@@ -81,10 +81,7 @@ impl<E: From<ReadFailed>> BlockSource<E> for Files {
         match mode {
             ReadMode::CacheOnly => Ok(self.share.get(id)),
             ReadMode::MayBlock => self.share.get_or_read(id, || self.read(id, decode)).map(Some),
-            ReadMode::Bypass => match self.share.get(id) {
-                Some(block) => Ok(Some(block)),
-                None => self.read(id, decode).map(Some),
-            },
+            ReadMode::Bypass => self.read(id, decode).map(Some),
         }
     }
 }

@@ -40,7 +40,7 @@ pub enum ReadMode {
     /// Read the file on a miss.
     #[default]
     MayBlock,
-    /// Read on a miss, and do not keep the block (compactions, verification).
+    /// Read the file whatever is in memory, and do not keep the block (compactions, verification).
     Bypass,
 }
 
