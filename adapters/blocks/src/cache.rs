@@ -101,11 +101,8 @@ impl Share {
     }
 
     fn count(&self, is_hit: bool) {
-        let (ours, all) = if is_hit {
-            (&self.hits, &self.cache.hits)
-        } else {
-            (&self.misses, &self.cache.misses)
-        };
+        let (ours, all) =
+            if is_hit { (&self.hits, &self.cache.hits) } else { (&self.misses, &self.cache.misses) };
         ours.fetch_add(1, Ordering::Relaxed);
         all.fetch_add(1, Ordering::Relaxed);
     }

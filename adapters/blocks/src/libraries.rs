@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::Read;
 
-use dolmen_codec::compress::{Codecs, CodecError, Compression, Dictionary, lz4_compress, lz4_expand};
+use dolmen_codec::compress::{CodecError, Codecs, Compression, Dictionary, lz4_compress, lz4_expand};
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, ResetDirective};
 
@@ -209,9 +209,7 @@ impl Codecs for Libraries {
                 let mut encoder = flate2::bufread::GzEncoder::new(input, deflate_level(level));
                 encoder.read_to_end(out).map(drop).map_err(|_| CodecError::Damaged)
             }
-            Compression::Zstd => {
-                contexts.zstd_compress(level.unwrap_or(ZSTD_LEVEL), dictionary, input, out)
-            }
+            Compression::Zstd => contexts.zstd_compress(level.unwrap_or(ZSTD_LEVEL), dictionary, input, out),
             _ => Err(CodecError::Absent),
         })
     }

@@ -3,7 +3,7 @@
 
 use dolmen_base::rng::Rng;
 use dolmen_blocks::Libraries;
-use dolmen_codec::compress::{Codecs, CodecError, Compression, Dictionary};
+use dolmen_codec::compress::{CodecError, Codecs, Compression, Dictionary};
 
 const ALL: [Compression; 6] = [
     Compression::Lz4,

@@ -47,9 +47,8 @@ impl<'a> Bloom<'a> {
     /// A length that is not the header's; hashes or words over the limits.
     pub fn parse(bytes: &'a [u8]) -> Result<Bloom<'a>, ReadError> {
         let decode = |e| ReadError::decode(Component::Filter, 0, e);
-        let (header, bits) = Header::ref_from_prefix(bytes).map_err(|_| {
-            decode(DecodeError::Truncated { at: 0, wanted: HEADER_LEN, left: bytes.len() })
-        })?;
+        let (header, bits) = Header::ref_from_prefix(bytes)
+            .map_err(|_| decode(DecodeError::Truncated { at: 0, wanted: HEADER_LEN, left: bytes.len() }))?;
         let (hash_count, words) = (header.hash_count.get(), header.word_count.get());
         if hash_count == 0 || hash_count > FILTER_HASHES_MAX {
             return Err(limit(0, u64::from(hash_count), u64::from(FILTER_HASHES_MAX)));

@@ -24,10 +24,10 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::mem;
 
-pub(crate) use cells::{path_type, put_path, wins};
-pub use columns::merged_header;
 #[doc(hidden)]
 pub use crate::naive::merge::merge_rows;
+pub(crate) use cells::{path_type, put_path, wins};
+pub use columns::merged_header;
 
 use crate::comparable::{ClusteringKind, LT_BOUND, TERMINATOR, put_clustering, put_partition_key};
 use crate::component::Component;
@@ -81,11 +81,18 @@ enum Stage {
 #[derive(Clone, Copy, Debug)]
 enum Shown {
     Nothing,
-    Partition { position: u64 },
+    Partition {
+        position: u64,
+    },
     /// A source's row as it is.
     Through(usize),
     Built,
-    Marker { kind: BoundKind, count: usize, deletion: DeletionTime, start_deletion: Option<DeletionTime> },
+    Marker {
+        kind: BoundKind,
+        count: usize,
+        deletion: DeletionTime,
+        start_deletion: Option<DeletionTime>,
+    },
     End,
 }
 
@@ -196,9 +203,10 @@ impl<E: Events> Merge<E> {
                 }
                 _ => None,
             },
-            Shown::Built => self.builder.view(&self.header).map(|row| {
-                if row.is_static { Event::Static(row) } else { Event::Row(row) }
-            }),
+            Shown::Built => self
+                .builder
+                .view(&self.header)
+                .map(|row| if row.is_static { Event::Static(row) } else { Event::Row(row) }),
             Shown::Marker { kind, count, deletion, start_deletion } => {
                 let columns = self.header.clustering.get(..count)?;
                 let clustering = Prefix::get(&mut dolmen_codec::Cursor::new(&self.bound), columns).ok()?;
@@ -341,8 +349,7 @@ impl<E: Events> Merge<E> {
             return Ok(Some(shown));
         }
         let (sources, header) = (&self.sources, &self.header);
-        let says =
-            build(sources, &self.least, active, header, false, &mut self.builder, &mut self.scratch)?;
+        let says = build(sources, &self.least, active, header, false, &mut self.builder, &mut self.scratch)?;
         Ok(says.then_some(Shown::Built))
     }
 

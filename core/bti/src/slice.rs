@@ -105,7 +105,10 @@ enum Shown {
     /// What the walk is at.
     Walk,
     /// A marker of the slice's own, at its upper or lower bound.
-    Cut { is_upper: bool, deletion: DeletionTime },
+    Cut {
+        is_upper: bool,
+        deletion: DeletionTime,
+    },
     End,
 }
 

@@ -158,7 +158,6 @@ fn a_table_merged_with_itself_is_itself() {
     assert!(tables > 5);
 }
 
-
 /// LivenessInfo.supersedes: at one timestamp a liveness that is expired already (what a materialized view writes to delete a row's key) wins over one
 /// that expires.
 #[test]
@@ -204,7 +203,8 @@ const COLUMNS: [(&str, &str); 7] = [
 fn layout(has: &[bool]) -> Header {
     let of = |class: &str| CqlType::parse(class).unwrap();
     let some = COLUMNS.iter().zip(has).filter(|(_, has)| **has);
-    let columns: Vec<Column> = some.map(|((name, class), _)| Column::new((*name).into(), of(class))).collect();
+    let columns: Vec<Column> =
+        some.map(|((name, class), _)| Column::new((*name).into(), of(class))).collect();
     let int = of("Int32Type");
     Header {
         version: Version::Da,
@@ -426,7 +426,11 @@ fn draw_cell(rng: &mut Rng, column: &Column, path: Option<Vec<u8>>) -> OwnedCell
             value: Vec::new(),
             ..base
         },
-        3 => OwnedCell { ttl: 1 + rng.below(3) as u32, local_deletion_time: 2000 + rng.below(3) as u32, ..base },
+        3 => OwnedCell {
+            ttl: 1 + rng.below(3) as u32,
+            local_deletion_time: 2000 + rng.below(3) as u32,
+            ..base
+        },
         _ => base,
     }
 }
@@ -528,7 +532,8 @@ fn model(generations: &[Generation]) -> Found {
     let statics = merge_rows(statics.collect(), partition, &header.statics);
     let mut found = Found { partition, statics, ..Found::default() };
     for ck in 0..CLUSTERINGS {
-        let covers = generations.iter().flat_map(|g| &g.ranges).filter(|range| (range.0..range.1).contains(&ck));
+        let covers =
+            generations.iter().flat_map(|g| &g.ranges).filter(|range| (range.0..range.1).contains(&ck));
         let range = covers.map(|range| range.2).fold(DeletionTime::LIVE, newer);
         let active = newer(partition, range);
         if active != partition {
@@ -619,7 +624,8 @@ fn rows_are_written_as_cassandra_writes_them() {
             data.extend_from_slice(&chunk);
         }
         let header = table.header();
-        let (mut walk, mut builder) = (table.walk(&files, &AllCodecs, ReadMode::MayBlock, 0), RowBuilder::default());
+        let (mut walk, mut builder) =
+            (table.walk(&files, &AllCodecs, ReadMode::MayBlock, 0), RowBuilder::default());
         while let Some(event) = walk.next_event().unwrap() {
             let (Event::Row(row) | Event::Static(row)) = event else { continue };
             let columns = if row.is_static { &header.statics } else { &header.regulars };

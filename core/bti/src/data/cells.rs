@@ -13,9 +13,7 @@ use dolmen_codec::Cursor;
 
 use super::flags::cell as flag;
 use super::row::Liveness;
-use super::{
-    Fail, Span, get_deletion, get_local, get_timestamp, get_ttl, put_local, put_timestamp, put_ttl,
-};
+use super::{Fail, Span, get_deletion, get_local, get_timestamp, get_ttl, put_local, put_timestamp, put_ttl};
 use crate::deletion::{DeletionTime, NO_DELETION_TIME};
 use crate::error::{Damage, ReadError};
 use crate::statistics::{Column, Header};
