@@ -104,6 +104,8 @@ pub(crate) trait Wide: Copy {
     type I: Copy;
     /// Whether there are 32 registers of this width or wider: room for more sums side by side.
     const MANY: bool;
+    /// A tile of a matrix product.
+    type Tile: crate::gemm::Shape;
 
     // Floats.
     fn splat(self, x: f32) -> Self::F;

@@ -53,6 +53,7 @@ impl Wide for Avx2 {
     type F = [__m256; 2];
     type I = [__m256i; 2];
     const MANY: bool = false;
+    type Tile = crate::gemm::Registers<6, 1>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {

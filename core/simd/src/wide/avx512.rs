@@ -84,6 +84,7 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     type F = __m512;
     type I = __m512i;
     const MANY: bool = true;
+    type Tile = crate::gemm::Registers<12, 2>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

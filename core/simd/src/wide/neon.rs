@@ -95,6 +95,7 @@ impl Wide for Neon {
     type F = [float32x4_t; 4];
     type I = [uint32x4_t; 4];
     const MANY: bool = true;
+    type Tile = crate::gemm::Registers<4, 1>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {

@@ -65,6 +65,7 @@ impl Wide for Sse4 {
     type F = [__m128; 4];
     type I = [__m128i; 4];
     const MANY: bool = false;
+    type Tile = crate::gemm::Registers<2, 1>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
