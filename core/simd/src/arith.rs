@@ -224,7 +224,7 @@ pub(crate) trait Term: Copy {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Plain;
+struct Plain;
 #[derive(Clone, Copy)]
 pub(crate) struct Squares;
 

@@ -8,7 +8,7 @@
 
 use crate::half::{Bf16, F16, F32, Stored};
 use crate::level::Level;
-use crate::vector::{Dot, Floats};
+use crate::vector::{Dot, Floats, four};
 use crate::wide::{Kernel, LANES, Wide};
 
 /// `out[i] = Σ rows[i · stride + j] · x[j]`.
@@ -79,7 +79,7 @@ impl Kernel for Dots<'_> {
         if W::MANY {
             let (fours, _) = out.as_chunks_mut::<4>();
             for out in fours {
-                *out = four(w, [row(done), row(done + 1), row(done + 2), row(done + 3)], x);
+                *out = four::<F32, Dot, W>(w, [row(done), row(done + 1), row(done + 2), row(done + 3)], x);
                 done += 4;
             }
         }
@@ -87,52 +87,6 @@ impl Kernel for Dots<'_> {
             *out = Floats::<F32, Dot>(row(at), x, Dot).wide(w);
         }
     }
-}
-
-/// Four products at once, each in the order of the one.
-#[inline(always)]
-fn four<W: Wide>(w: W, rows: [&[f32]; 4], x: &[f32]) -> [f32; 4] {
-    let mut sums = [[w.splat(0.0); 4]; 4];
-    let (x, x_tail) = x.as_chunks::<LANES>();
-    let (r0, r1, r2, r3) = (
-        rows[0].as_chunks::<LANES>(),
-        rows[1].as_chunks::<LANES>(),
-        rows[2].as_chunks::<LANES>(),
-        rows[3].as_chunks::<LANES>(),
-    );
-    let tails = [r0.1, r1.1, r2.1, r3.1];
-    let (x4, x_rest) = x.as_chunks::<4>();
-    let (q0, q1, q2, q3) =
-        (r0.0.as_chunks::<4>(), r1.0.as_chunks::<4>(), r2.0.as_chunks::<4>(), r3.0.as_chunks::<4>());
-    for ((((x, a), b), c), d) in x4.iter().zip(q0.0).zip(q1.0).zip(q2.0).zip(q3.0) {
-        for at in 0..4 {
-            let x = w.load(&x[at]);
-            sums[0][at] = w.fma(w.load(&a[at]), x, sums[0][at]);
-            sums[1][at] = w.fma(w.load(&b[at]), x, sums[1][at]);
-            sums[2][at] = w.fma(w.load(&c[at]), x, sums[2][at]);
-            sums[3][at] = w.fma(w.load(&d[at]), x, sums[3][at]);
-        }
-    }
-    let rests = [q0.1, q1.1, q2.1, q3.1];
-    let mut out = [0.0; 4];
-    for nth in 0..4 {
-        let [mut s0, mut s1, mut s2, mut s3] = sums[nth];
-        let mut rest = rests[nth].iter().zip(x_rest);
-        if let Some((a, x)) = rest.next() {
-            s0 = w.fma(w.load(a), w.load(x), s0);
-        }
-        if let Some((a, x)) = rest.next() {
-            s1 = w.fma(w.load(a), w.load(x), s1);
-        }
-        if let Some((a, x)) = rest.next() {
-            s2 = w.fma(w.load(a), w.load(x), s2);
-        }
-        if !x_tail.is_empty() {
-            s3 = w.fma(w.load_part(tails[nth]), w.load_part(x_tail), s3);
-        }
-        out[nth] = w.sum(w.add(w.add(s0, s1), w.add(s2, s3)));
-    }
-    out
 }
 
 struct Mixed<'a, S: Stored> {

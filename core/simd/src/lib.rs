@@ -17,6 +17,7 @@ mod judge;
 pub mod level;
 pub mod mix;
 pub mod nn;
+pub mod peak;
 pub mod prefetch;
 pub mod rotate;
 pub mod row64;

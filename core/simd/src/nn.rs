@@ -16,7 +16,7 @@
 //! Sources: Cephes (`expf`, `tanhf`; Moshier) for the reduction by two parts of ln 2 and the polynomials; Eigen's rational function for
 //! erf (`generic_fast_erf_float`, MPL-2.0: the coefficients).
 
-use crate::arith::{Plain, Squares, Sum};
+use crate::arith::{Squares, Sum};
 use crate::level::Level;
 use crate::wide::{Kernel, LANES, Wide};
 
@@ -122,7 +122,10 @@ pub fn log_sum_exp(level: Level, x: &mut [f32]) -> f32 {
 /// The slices differ in length.
 pub fn rms_norm(level: Level, x: &mut [f32], weight: &[f32], epsilon: f32) -> f32 {
     assert!(x.len() == weight.len(), "{} elements and {} weights", x.len(), weight.len());
-    level.run_floats(RmsNorm { x, weight, epsilon })
+    let squares = crate::arith::sum_squares(level, x);
+    let by = 1.0 / libm::sqrtf(squares / x.len() as f32 + epsilon);
+    level.run_floats(Weigh { x, by, weight });
+    by
 }
 
 /// What [`layer_norm`] found.
@@ -147,7 +150,12 @@ pub fn layer_norm(level: Level, x: &mut [f32], weight: &[f32], bias: &[f32], eps
         weight.len(),
         bias.len()
     );
-    level.run_floats(LayerNorm { x, weight, bias, epsilon })
+    let len = x.len() as f32;
+    let mean = crate::arith::sum(level, x) / len;
+    let squares = level.run_floats(Centre(&mut *x, mean));
+    let factor = 1.0 / libm::sqrtf(squares / len + epsilon);
+    level.run_floats(WeighAndShift { x, by: factor, weight, bias });
+    Moments { mean, factor }
 }
 
 /// A function of one number.
@@ -193,26 +201,19 @@ fn wide_gelu<W: Wide>(w: W, x: W::F, s: W::F) -> W::F {
     w.mul(w.mul(x, w.splat(0.5)), w.add(s, w.splat(1.0)))
 }
 
-/// x = n·ln 2 + r, |r| ≤ ½ ln 2; eˣ = 2ⁿ · (1 + r + r²·p(r)), 2ⁿ in two factors so that neither end of the range is lost.
+/// x = n·ln 2 + r, |r| ≤ ½ ln 2; eˣ = 2ⁿ · (1 + r + r²·p(r)).
 #[inline(always)]
 pub(crate) fn wide_exp<W: Wide>(w: W, x: W::F) -> W::F {
     // The bounds come first: what is not a number is the second operand, and stays.
     let x = w.max(w.splat(-104.0), w.min(w.splat(89.0), x));
-    let n = w.to_i32(w.mul(x, w.splat(core::f32::consts::LOG2_E)));
-    let whole = w.i32_to_f32(n);
-    let r = w.fma(whole, w.splat(-LN_2_HIGH), x);
-    let r = w.fma(whole, w.splat(-LN_2_LOW), r);
+    let n = w.round(w.mul(x, w.splat(core::f32::consts::LOG2_E)));
+    let r = w.fma(n, w.splat(-LN_2_HIGH), x);
+    let r = w.fma(n, w.splat(-LN_2_LOW), r);
     let mut p = w.splat(EXP[0]);
     for &c in &EXP[1..] {
         p = w.fma(p, r, w.splat(c));
     }
-    let y = w.add(w.fma(w.mul(r, r), p, r), w.splat(1.0));
-    let bias = w.splat_i32(127);
-    // Half of n, rounded down, for n + 256 is above zero.
-    let half = w.sub_i32(w.shr_u32::<1>(w.add_i32(n, w.splat_i32(256))), w.splat_i32(128));
-    let other = w.sub_i32(n, half);
-    let factor = |n: W::I| w.bits_to_f32(w.shl_i32::<23>(w.add_i32(n, bias)));
-    w.mul(w.mul(y, factor(half)), factor(other))
+    w.scale_2(w.add(w.fma(w.mul(r, r), p, r), w.splat(1.0)), n)
 }
 
 #[inline(always)]
@@ -305,71 +306,78 @@ impl Kernel for ExpSum<'_> {
     }
 }
 
-struct RmsNorm<'a> {
+/// `x · by · weight`.
+struct Weigh<'a> {
     x: &'a mut [f32],
+    by: f32,
     weight: &'a [f32],
-    epsilon: f32,
 }
 
-impl Kernel for RmsNorm<'_> {
-    type Out = f32;
+impl Kernel for Weigh<'_> {
+    type Out = ();
 
-    fn scalar(self) -> f32 {
-        let mean = Sum(&*self.x, Squares).scalar() / self.x.len() as f32;
-        let factor = 1.0 / libm::sqrtf(mean + self.epsilon);
+    fn scalar(self) {
         for (x, weight) in self.x.iter_mut().zip(self.weight) {
-            *x = (*x * factor) * weight;
+            *x = (*x * self.by) * weight;
         }
-        factor
     }
 
     #[inline(always)]
-    fn wide<W: Wide>(self, w: W) -> f32 {
-        let mean = Sum(&*self.x, Squares).wide(w) / self.x.len() as f32;
-        let factor = 1.0 / libm::sqrtf(mean + self.epsilon);
-        let by = w.splat(factor);
+    fn wide<W: Wide>(self, w: W) {
+        let by = w.splat(self.by);
         let (x, x_rest) = self.x.as_chunks_mut::<LANES>();
         let (weight, weight_rest) = self.weight.as_chunks::<LANES>();
         for (x, weight) in x.iter_mut().zip(weight) {
             w.store(w.mul(w.mul(w.load(x), by), w.load(weight)), x);
         }
         w.store_part(w.mul(w.mul(w.load_part(x_rest), by), w.load_part(weight_rest)), x_rest);
-        factor
     }
 }
 
-struct LayerNorm<'a> {
-    x: &'a mut [f32],
-    weight: &'a [f32],
-    bias: &'a [f32],
-    epsilon: f32,
-}
+/// x becomes x - mean; the result is the sum of the squares.
+struct Centre<'a>(&'a mut [f32], f32);
 
-impl Kernel for LayerNorm<'_> {
-    type Out = Moments;
+impl Kernel for Centre<'_> {
+    type Out = f32;
 
-    fn scalar(self) -> Moments {
-        let len = self.x.len() as f32;
-        let mean = Sum(&*self.x, Plain).scalar() / len;
-        self.x.iter_mut().for_each(|x| *x -= mean);
-        let variance = Sum(&*self.x, Squares).scalar() / len;
-        let factor = 1.0 / libm::sqrtf(variance + self.epsilon);
-        for ((x, weight), bias) in self.x.iter_mut().zip(self.weight).zip(self.bias) {
-            *x = (*x * factor) * weight + bias;
-        }
-        Moments { mean, factor }
+    fn scalar(self) -> f32 {
+        self.0.iter_mut().for_each(|x| *x -= self.1);
+        Sum(&*self.0, Squares).scalar()
     }
 
     #[inline(always)]
-    fn wide<W: Wide>(self, w: W) -> Moments {
-        let len = self.x.len() as f32;
-        let mean = Sum(&*self.x, Plain).wide(w) / len;
-        let (away, minus) = (w.splat(mean), self.x);
-        for_each(w, minus, |x| w.sub(x, away));
-        let variance = Sum(&*minus, Squares).wide(w) / len;
-        let factor = 1.0 / libm::sqrtf(variance + self.epsilon);
-        let by = w.splat(factor);
-        let (x, x_rest) = minus.as_chunks_mut::<LANES>();
+    fn wide<W: Wide>(self, w: W) -> f32 {
+        let mean = w.splat(self.1);
+        let (x, rest) = self.0.as_chunks_mut::<LANES>();
+        for x in x {
+            w.store(w.sub(w.load(x), mean), x);
+        }
+        w.store_part(w.sub(w.load_part(rest), mean), rest);
+        Sum(&*self.0, Squares).wide(w)
+    }
+}
+
+/// `x · by · weight + bias`.
+struct WeighAndShift<'a> {
+    x: &'a mut [f32],
+    by: f32,
+    weight: &'a [f32],
+    bias: &'a [f32],
+}
+
+impl Kernel for WeighAndShift<'_> {
+    type Out = ();
+
+    fn scalar(self) {
+        for ((x, weight), bias) in self.x.iter_mut().zip(self.weight).zip(self.bias) {
+            *x = (*x * self.by) * weight + bias;
+        }
+    }
+
+    #[inline(always)]
+    fn wide<W: Wide>(self, w: W) {
+        let by = w.splat(self.by);
+        let (x, x_rest) = self.x.as_chunks_mut::<LANES>();
         let ((weight, weight_rest), (bias, bias_rest)) =
             (self.weight.as_chunks::<LANES>(), self.bias.as_chunks::<LANES>());
         for ((x, weight), bias) in x.iter_mut().zip(weight).zip(bias) {
@@ -377,24 +385,14 @@ impl Kernel for LayerNorm<'_> {
         }
         let last = w.mul(w.load_part(x_rest), by);
         w.store_part(w.fma(last, w.load_part(weight_rest), w.load_part(bias_rest)), x_rest);
-        Moments { mean, factor }
     }
-}
-
-#[inline(always)]
-fn for_each<W: Wide>(w: W, x: &mut [f32], f: impl Fn(W::F) -> W::F) {
-    let (x, rest) = x.as_chunks_mut::<LANES>();
-    for x in x {
-        w.store(f(w.load(x)), x);
-    }
-    w.store_part(f(w.load_part(rest)), rest);
 }
 
 /// ln 2 in two parts: the first has so few bits that its product with n is exact.
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 const EXP: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
-const TANH: [f32; 5] = [-5.704_989e-3, 0.020_639_09, -0.053_739_717, 0.133_314_42, -0.333_332_82];
+const TANH: [f32; 5] = [-5.704_989e-3, 0.020_639_09, -0.053_739_717, 0.133_314_42, -0.333_332_84];
 const ERF_P: [f32; 7] = [
     -2.726_142_3e-10,
     2.770_681_4e-8,

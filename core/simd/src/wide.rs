@@ -141,6 +141,20 @@ pub(crate) trait Wide: Copy {
     /// The sum of all lanes: lanes 8 apart, then 4, 2 and 1.
     fn sum(self, x: Self::F) -> f32;
     /// To the nearest integer, halves to the even one; the value must be within i32.
+    fn round(self, x: Self::F) -> Self::F;
+    /// `x · 2ⁿ`, rounded once; n is a whole number within -252..=254, or not a number with x.
+    #[inline(always)]
+    fn scale_2(self, x: Self::F, n: Self::F) -> Self::F {
+        // In two factors, so that neither end of the range is lost. Half of n is rounded down, for n + 256 is above zero.
+        let (n, bias) = (self.to_i32(n), self.splat_i32(127));
+        let half = self.shr_u32::<1>(self.add_i32(n, self.splat_i32(256)));
+        let half = self.sub_i32(half, self.splat_i32(128));
+        let other = self.sub_i32(n, half);
+        let half = self.bits_to_f32(self.shl_i32::<23>(self.add_i32(half, bias)));
+        let other = self.bits_to_f32(self.shl_i32::<23>(self.add_i32(other, bias)));
+        self.mul(self.mul(x, half), other)
+    }
+    /// To the nearest integer, halves to the even one; the value must be within i32.
     fn to_i32(self, x: Self::F) -> Self::I;
     fn i32_to_f32(self, x: Self::I) -> Self::F;
     fn to_bits(self, x: Self::F) -> Self::I;
@@ -149,6 +163,15 @@ pub(crate) trait Wide: Copy {
     fn load_f16(self, x: &[u16; LANES]) -> Self::F;
     /// To the nearest half float, halves to the even one.
     fn store_f16(self, x: Self::F, to: &mut [u16; LANES]);
+    /// To the nearest integers, halves to the even one, no less than 0 and no more than 255.
+    #[inline(always)]
+    fn store_u8(self, x: Self::F, to: &mut [u8; LANES]) {
+        let mut whole = [0; BYTES];
+        self.store_bytes(self.to_i32(self.max(self.splat(0.0), self.min(self.splat(255.0), x))), &mut whole);
+        for (to, whole) in to.iter_mut().zip(whole.as_chunks::<4>().0) {
+            *to = whole[0];
+        }
+    }
     /// Sixteen bf16.
     fn load_bf16(self, x: &[u16; LANES]) -> Self::F;
     /// Sixteen i8 as floats.
@@ -186,10 +209,12 @@ pub(crate) trait Wide: Copy {
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I;
     /// Byte `i` of each group of 16 becomes the byte of the table's group at the index `i`, which is below 16.
     fn lookup(self, table: Self::I, index: Self::I) -> Self::I;
-    /// The four groups of eight u16, added up without a carry.
-    fn fold_u16(self, x: Self::I) -> [u16; 8];
+    /// The four groups of eight u16 of each, added up without a carry, as sixteen u32: `a`'s, then `b`'s.
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I;
     /// The sum of all lanes as i32, none lost.
     fn sum_i32(self, x: Self::I) -> i64;
+    /// The sum of all lanes as i32, which it must not leave.
+    fn sum_i32_short(self, x: Self::I) -> i32;
     /// The sum of all lanes as u64.
     fn sum_u64(self, x: Self::I) -> u64;
     /// The sums of the groups of eight lanes of i32, wrapping.
@@ -214,4 +239,15 @@ pub(crate) fn filled<T: Copy + Default, const N: usize>(x: &[T]) -> [T; N] {
     let mut whole = [T::default(); N];
     whole[..x.len()].copy_from_slice(x);
     whole
+}
+
+/// [`Wide::sum`] of lanes in memory, for scalar forms whose bits are those of the others.
+pub(crate) fn sum_lanes(x: [f32; LANES]) -> f32 {
+    let mut x = x;
+    for half in [8, 4, 2, 1] {
+        for at in 0..half {
+            x[at] += x[at + half];
+        }
+    }
+    x[0]
 }

@@ -34,6 +34,18 @@ impl Avx2 {
         on!([_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x)), _mm256_srai_epi16::<8>(x)])
     }
 
+    /// The masks of the first lanes of sixteen.
+    #[inline(always)]
+    fn first_lanes(self, len: usize) -> [__m256i; 2] {
+        on!({
+            let (len, lanes) = (_mm256_set1_epi32(len as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+            [
+                _mm256_cmpgt_epi32(len, lanes),
+                _mm256_cmpgt_epi32(len, _mm256_add_epi32(lanes, _mm256_set1_epi32(8))),
+            ]
+        })
+    }
+
     /// Set bits of each byte.
     #[inline(always)]
     fn counts(self, x: __m256i) -> __m256i {
@@ -62,6 +74,23 @@ impl Wide for Avx2 {
     #[inline(always)]
     fn load(self, x: &[f32; LANES]) -> Self::F {
         on!([_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))])
+    }
+    #[inline(always)]
+    fn load_part(self, x: &[f32]) -> Self::F {
+        let [low, high] = self.first_lanes(x.len());
+        let x = x.as_ptr();
+        // The second address may be behind the slice, where the mask reads nothing.
+        on!([_mm256_maskload_ps(x, low), _mm256_maskload_ps(x.wrapping_add(8), high)])
+    }
+    #[inline(always)]
+    fn store_part(self, x: Self::F, to: &mut [f32]) {
+        let [low, high] = self.first_lanes(to.len());
+        let to = to.as_mut_ptr();
+        // As above.
+        on!({
+            _mm256_maskstore_ps(to, low, x[0]);
+            _mm256_maskstore_ps(to.wrapping_add(8), high, x[1]);
+        })
     }
     #[inline(always)]
     fn store(self, x: Self::F, to: &mut [f32; LANES]) {
@@ -121,6 +150,10 @@ impl Wide for Avx2 {
             let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
             _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps::<1>(x, x)))
         })
+    }
+    #[inline(always)]
+    fn round(self, x: Self::F) -> Self::F {
+        on!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>; x)
     }
     #[inline(always)]
     fn to_i32(self, x: Self::F) -> Self::I {
@@ -258,14 +291,20 @@ impl Wide for Avx2 {
         on!(_mm256_shuffle_epi8; table, index)
     }
     #[inline(always)]
-    fn fold_u16(self, x: Self::I) -> [u16; 8] {
-        let mut sums = [0; 8];
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I {
         on!({
-            let x = _mm256_add_epi16(x[0], x[1]);
-            let x = _mm_add_epi16(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), x);
-        });
-        sums
+            let (a, b) = (_mm256_add_epi16(a[0], a[1]), _mm256_add_epi16(b[0], b[1]));
+            [
+                _mm256_cvtepu16_epi32(_mm_add_epi16(
+                    _mm256_castsi256_si128(a),
+                    _mm256_extracti128_si256::<1>(a),
+                )),
+                _mm256_cvtepu16_epi32(_mm_add_epi16(
+                    _mm256_castsi256_si128(b),
+                    _mm256_extracti128_si256::<1>(b),
+                )),
+            ]
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: Self::I) -> i64 {
@@ -281,6 +320,15 @@ impl Wide for Avx2 {
             [low, high]
         });
         self.sum_u64(wide) as i64
+    }
+    #[inline(always)]
+    fn sum_i32_short(self, x: Self::I) -> i32 {
+        on!({
+            let x = _mm256_add_epi32(x[0], x[1]);
+            let x = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+            let x = _mm_add_epi32(x, _mm_shuffle_epi32::<0b01_00_11_10>(x));
+            _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32::<0b10_11_00_01>(x)))
+        })
     }
     #[inline(always)]
     fn sum_u64(self, x: Self::I) -> u64 {

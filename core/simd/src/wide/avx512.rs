@@ -160,6 +160,14 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         })
     }
     #[inline(always)]
+    fn round(self, x: __m512) -> __m512 {
+        on!(_mm512_roundscale_ps::<_MM_FROUND_TO_NEAREST_INT>(x))
+    }
+    #[inline(always)]
+    fn scale_2(self, x: __m512, n: __m512) -> __m512 {
+        on!(_mm512_scalef_ps(x, n))
+    }
+    #[inline(always)]
     fn to_i32(self, x: __m512) -> __m512i {
         on!(_mm512_cvtps_epi32(x))
     }
@@ -182,6 +190,13 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     #[inline(always)]
     fn store_f16(self, x: __m512, to: &mut [u16; LANES]) {
         on!(_mm256_storeu_si256(to.as_mut_ptr().cast(), _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x)))
+    }
+    #[inline(always)]
+    fn store_u8(self, x: __m512, to: &mut [u8; LANES]) {
+        on!({
+            let whole = _mm512_max_epi32(_mm512_cvtps_epi32(x), _mm512_setzero_si512());
+            _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtusepi32_epi8(whole));
+        })
     }
     #[inline(always)]
     fn load_bf16(self, x: &[u16; LANES]) -> __m512 {
@@ -289,14 +304,16 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_shuffle_epi8(table, index))
     }
     #[inline(always)]
-    fn fold_u16(self, x: __m512i) -> [u16; 8] {
-        let mut sums = [0; 8];
+    fn fold_u16(self, a: __m512i, b: __m512i) -> __m512i {
         on!({
-            let x = _mm256_add_epi16(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64::<1>(x));
-            let x = _mm_add_epi16(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), x);
-        });
-        sums
+            let a = _mm256_add_epi16(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64::<1>(a));
+            let b = _mm256_add_epi16(_mm512_castsi512_si256(b), _mm512_extracti64x4_epi64::<1>(b));
+            let both = _mm256_add_epi16(
+                _mm256_permute2x128_si256::<0x20>(a, b),
+                _mm256_permute2x128_si256::<0x31>(a, b),
+            );
+            _mm512_cvtepu16_epi32(both)
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: __m512i) -> i64 {
@@ -305,6 +322,10 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
             let high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64::<1>(x));
             _mm512_reduce_add_epi64(_mm512_add_epi64(low, high))
         })
+    }
+    #[inline(always)]
+    fn sum_i32_short(self, x: __m512i) -> i32 {
+        on!(_mm512_reduce_add_epi32(x))
     }
     #[inline(always)]
     fn sum_u64(self, x: __m512i) -> u64 {

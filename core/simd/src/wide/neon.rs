@@ -175,6 +175,10 @@ impl Wide for Neon {
         })
     }
     #[inline(always)]
+    fn round(self, x: Self::F) -> Self::F {
+        on!(vrndnq_f32; x)
+    }
+    #[inline(always)]
     fn to_i32(self, x: Self::F) -> Self::I {
         let whole = on!(vcvtnq_s32_f32; x);
         on!(vreinterpretq_u32_s32; whole)
@@ -351,16 +355,23 @@ impl Wide for Neon {
         self.from_u8(on!(vqtbl1q_u8; table, index))
     }
     #[inline(always)]
-    fn fold_u16(self, x: Self::I) -> [u16; 8] {
-        let (x, mut sums) = (self.as_u16(x), [0; 8]);
-        on!(vst1q_u16(sums.as_mut_ptr(), vaddq_u16(vaddq_u16(x[0], x[2]), vaddq_u16(x[1], x[3]))));
-        sums
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I {
+        let (a, b) = (self.as_u16(a), self.as_u16(b));
+        on!({
+            let a = vaddq_u16(vaddq_u16(a[0], a[2]), vaddq_u16(a[1], a[3]));
+            let b = vaddq_u16(vaddq_u16(b[0], b[2]), vaddq_u16(b[1], b[3]));
+            [vmovl_u16(vget_low_u16(a)), vmovl_high_u16(a), vmovl_u16(vget_low_u16(b)), vmovl_high_u16(b)]
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: Self::I) -> i64 {
         let x = on!(vreinterpretq_s32_u32; x);
         let sums = on!(vaddlvq_s32; x);
         sums[0] + sums[1] + sums[2] + sums[3]
+    }
+    #[inline(always)]
+    fn sum_i32_short(self, x: Self::I) -> i32 {
+        on!(vaddvq_u32(vaddq_u32(vaddq_u32(x[0], x[1]), vaddq_u32(x[2], x[3])))) as i32
     }
     #[inline(always)]
     fn sum_u64(self, x: Self::I) -> u64 {

@@ -142,6 +142,10 @@ impl Wide for Sse4 {
         })
     }
     #[inline(always)]
+    fn round(self, x: Self::F) -> Self::F {
+        on!(_mm_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>; x)
+    }
+    #[inline(always)]
     fn to_i32(self, x: Self::F) -> Self::I {
         on!(_mm_cvtps_epi32; x)
     }
@@ -304,13 +308,18 @@ impl Wide for Sse4 {
         on!(_mm_shuffle_epi8; table, index)
     }
     #[inline(always)]
-    fn fold_u16(self, x: Self::I) -> [u16; 8] {
-        let mut sums = [0; 8];
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I {
         on!({
-            let x = _mm_add_epi16(_mm_add_epi16(x[0], x[2]), _mm_add_epi16(x[1], x[3]));
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), x);
-        });
-        sums
+            let a = _mm_add_epi16(_mm_add_epi16(a[0], a[2]), _mm_add_epi16(a[1], a[3]));
+            let b = _mm_add_epi16(_mm_add_epi16(b[0], b[2]), _mm_add_epi16(b[1], b[3]));
+            let zero = _mm_setzero_si128();
+            [
+                _mm_unpacklo_epi16(a, zero),
+                _mm_unpackhi_epi16(a, zero),
+                _mm_unpacklo_epi16(b, zero),
+                _mm_unpackhi_epi16(b, zero),
+            ]
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: Self::I) -> i64 {
@@ -325,6 +334,14 @@ impl Wide for Sse4 {
         });
         let sums = on!(_mm_add_epi64; low, high);
         self.sum_u64(sums) as i64
+    }
+    #[inline(always)]
+    fn sum_i32_short(self, x: Self::I) -> i32 {
+        on!({
+            let x = _mm_add_epi32(_mm_add_epi32(x[0], x[1]), _mm_add_epi32(x[2], x[3]));
+            let x = _mm_add_epi32(x, _mm_shuffle_epi32::<0b01_00_11_10>(x));
+            _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32::<0b10_11_00_01>(x)))
+        })
     }
     #[inline(always)]
     fn sum_u64(self, x: Self::I) -> u64 {
