@@ -19,6 +19,7 @@ pub mod mix;
 pub mod nn;
 pub mod peak;
 pub mod prefetch;
+pub mod quant;
 pub mod rotate;
 pub mod row64;
 pub mod rows;

@@ -96,7 +96,6 @@ impl Level {
 /// Sixteen lanes of f32, or 64 bytes of integers. A value of the implementing type is the proof that the CPU has the instructions.
 ///
 /// Lane `j` of an `i32` result of byte products is the sum of the products at bytes `4j..4j + 4`, at every level.
-#[allow(dead_code, reason = "kernels that use the rest come")]
 pub(crate) trait Wide: Copy {
     /// Sixteen f32.
     type F: Copy;
@@ -127,7 +126,6 @@ pub(crate) trait Wide: Copy {
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
-    fn sqrt(self, a: Self::F) -> Self::F;
     /// The lesser of each lane; `b` where `a` is not a number.
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// The greater of each lane; `b` where `a` is not a number.
@@ -136,6 +134,18 @@ pub(crate) trait Wide: Copy {
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// `x` where `a < b`, else `y` (where either is not a number).
     fn select_lt(self, a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F;
+    /// Eight lanes of `low`, eight of `high`.
+    fn pair(self, low: f32, high: f32) -> Self::F;
+    /// Lane `i` is that of `x` at `from[i]`, which is below sixteen.
+    #[inline(always)]
+    fn permute(self, x: Self::F, from: &[i32; LANES]) -> Self::F {
+        let (mut lanes, mut to) = ([0.0; LANES], [0.0; LANES]);
+        self.store(x, &mut lanes);
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = lanes[from as usize & (LANES - 1)];
+        }
+        self.load(&to)
+    }
     /// Bit `i` is set where lane `i` of `a` is less than that of `b`.
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16;
     /// The sum of all lanes: lanes 8 apart, then 4, 2 and 1.
@@ -188,10 +198,12 @@ pub(crate) trait Wide: Copy {
         self.load_bytes(&filled(x))
     }
     fn store_bytes(self, x: Self::I, to: &mut [u8; BYTES]);
-    /// The same 16 bytes four times.
-    fn load_16(self, x: &[u8; 16]) -> Self::I;
     /// 32 bytes and 32 bytes.
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I;
+    /// The low nibbles of `a`, its high nibbles, those of `b`.
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I;
+    /// The low nibbles, the high nibbles.
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I;
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     fn or(self, a: Self::I, b: Self::I) -> Self::I;
     fn xor(self, a: Self::I, b: Self::I) -> Self::I;
@@ -204,7 +216,6 @@ pub(crate) trait Wide: Copy {
     fn sub_u16(self, a: Self::I, b: Self::I) -> Self::I;
     fn shl_u16<const N: i32>(self, a: Self::I) -> Self::I;
     fn shr_u16<const N: i32>(self, a: Self::I) -> Self::I;
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I;
     /// |a - b| of unsigned bytes.
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I;
     /// Byte `i` of each group of 16 becomes the byte of the table's group at the index `i`, which is below 16.
@@ -217,8 +228,6 @@ pub(crate) trait Wide: Copy {
     fn sum_i32_short(self, x: Self::I) -> i32;
     /// The sum of all lanes as u64.
     fn sum_u64(self, x: Self::I) -> u64;
-    /// The sums of the groups of eight lanes of i32, wrapping.
-    fn sum_halves(self, x: Self::I) -> [i32; 2];
 
     // Byte products.
     /// Adds products of unsigned bytes to the two parts of a sum, which [`Wide::dot_u8_end`] joins.

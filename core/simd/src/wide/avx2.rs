@@ -116,10 +116,6 @@ impl Wide for Avx2 {
         on!(_mm256_div_ps; a, b)
     }
     #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        on!(_mm256_sqrt_ps; a)
-    }
-    #[inline(always)]
     fn min(self, a: Self::F, b: Self::F) -> Self::F {
         on!(_mm256_min_ps; a, b)
     }
@@ -135,6 +131,29 @@ impl Wide for Avx2 {
     fn select_lt(self, a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F {
         let less = on!(_mm256_cmp_ps::<_CMP_LT_OQ>; a, b);
         on!(_mm256_blendv_ps; y, x, less)
+    }
+    #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> Self::F {
+        on!([_mm256_set1_ps(low), _mm256_set1_ps(high)])
+    }
+    #[inline(always)]
+    fn permute(self, x: Self::F, from: &[i32; LANES]) -> Self::F {
+        let from =
+            on!([_mm256_loadu_si256(from.as_ptr().cast()), _mm256_loadu_si256(from.as_ptr().add(8).cast()),]);
+        // Only the low three bits count; the fourth moves to the sign, which chooses the half.
+        let upper = on!(_mm256_slli_epi32::<28>; from);
+        on!([
+            _mm256_blendv_ps(
+                _mm256_permutevar8x32_ps(x[0], from[0]),
+                _mm256_permutevar8x32_ps(x[1], from[0]),
+                _mm256_castsi256_ps(upper[0])
+            ),
+            _mm256_blendv_ps(
+                _mm256_permutevar8x32_ps(x[0], from[1]),
+                _mm256_permutevar8x32_ps(x[1], from[1]),
+                _mm256_castsi256_ps(upper[1])
+            ),
+        ])
     }
     #[inline(always)]
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16 {
@@ -226,12 +245,21 @@ impl Wide for Avx2 {
         })
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> Self::I {
-        [on!(_mm256_broadcastsi128_si256(_mm_loadu_si128(x.as_ptr().cast()))); 2]
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I {
         on!([_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())])
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I {
+        let both = on!([_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())]);
+        let shifted = on!(_mm_srli_epi16::<4>; both);
+        let low = [on!(_mm256_set1_epi8(15)); 2];
+        self.and(on!(_mm256_set_m128i; shifted, both), low)
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I {
+        let x = on!(_mm256_loadu_si256(x.as_ptr().cast()));
+        let low = [on!(_mm256_set1_epi8(15)); 2];
+        self.and(on!([x, _mm256_srli_epi16::<4>(x)]), low)
     }
     #[inline(always)]
     fn and(self, a: Self::I, b: Self::I) -> Self::I {
@@ -276,10 +304,6 @@ impl Wide for Avx2 {
     #[inline(always)]
     fn shr_u16<const N: i32>(self, a: Self::I) -> Self::I {
         on!(_mm256_srli_epi16::<N>; a)
-    }
-    #[inline(always)]
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
-        on!(_mm256_sub_epi8; a, b)
     }
     #[inline(always)]
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I {
@@ -336,22 +360,6 @@ impl Wide for Avx2 {
             let x = _mm256_add_epi64(x[0], x[1]);
             let x = _mm_add_epi64(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
             (_mm_cvtsi128_si64(x) as u64).wrapping_add(_mm_extract_epi64::<1>(x) as u64)
-        })
-    }
-    #[inline(always)]
-    fn sum_halves(self, x: Self::I) -> [i32; 2] {
-        on!({
-            // Both halves' groups of four, side by side; then of two; then of one.
-            let x = _mm256_add_epi32(
-                _mm256_permute2x128_si256::<0x20>(x[0], x[1]),
-                _mm256_permute2x128_si256::<0x31>(x[0], x[1]),
-            );
-            let x = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b01_00_11_10>(x));
-            let x = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b10_11_00_01>(x));
-            [
-                _mm_cvtsi128_si32(_mm256_castsi256_si128(x)),
-                _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(x)),
-            ]
         })
     }
 

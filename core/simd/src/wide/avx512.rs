@@ -127,10 +127,6 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_div_ps(a, b))
     }
     #[inline(always)]
-    fn sqrt(self, a: __m512) -> __m512 {
-        on!(_mm512_sqrt_ps(a))
-    }
-    #[inline(always)]
     fn min(self, a: __m512, b: __m512) -> __m512 {
         on!(_mm512_min_ps(a, b))
     }
@@ -145,6 +141,14 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     #[inline(always)]
     fn select_lt(self, a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
         on!(_mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), y, x))
+    }
+    #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> __m512 {
+        on!(_mm512_insertf32x8::<1>(_mm512_set1_ps(low), _mm256_set1_ps(high)))
+    }
+    #[inline(always)]
+    fn permute(self, x: __m512, from: &[i32; LANES]) -> __m512 {
+        on!(_mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), x))
     }
     #[inline(always)]
     fn lt_mask(self, a: __m512, b: __m512) -> u16 {
@@ -237,15 +241,29 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_storeu_si512(to.as_mut_ptr().cast(), x))
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> __m512i {
-        on!(_mm512_broadcast_i32x4(_mm_loadu_si128(x.as_ptr().cast())))
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> __m512i {
         on!(_mm512_inserti64x4::<1>(
             _mm512_castsi256_si512(_mm256_loadu_si256(low.as_ptr().cast())),
             _mm256_loadu_si256(high.as_ptr().cast())
         ))
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> __m512i {
+        on!({
+            let a = _mm256_broadcastsi128_si256(_mm_loadu_si128(a.as_ptr().cast()));
+            let b = _mm256_broadcastsi128_si256(_mm_loadu_si128(b.as_ptr().cast()));
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b);
+            let shifted = _mm512_mask_srli_epi64::<4>(both, 0b1100_1100, both);
+            _mm512_and_si512(shifted, _mm512_set1_epi8(15))
+        })
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> __m512i {
+        on!({
+            let x = _mm256_loadu_si256(x.as_ptr().cast());
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(x), _mm256_srli_epi16::<4>(x));
+            _mm512_and_si512(both, _mm512_set1_epi8(15))
+        })
     }
     #[inline(always)]
     fn and(self, a: __m512i, b: __m512i) -> __m512i {
@@ -292,10 +310,6 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_srl_epi16(a, _mm_cvtsi32_si128(N)))
     }
     #[inline(always)]
-    fn sub_u8(self, a: __m512i, b: __m512i) -> __m512i {
-        on!(_mm512_sub_epi8(a, b))
-    }
-    #[inline(always)]
     fn abs_diff_u8(self, a: __m512i, b: __m512i) -> __m512i {
         on!(_mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a)))
     }
@@ -330,15 +344,6 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     #[inline(always)]
     fn sum_u64(self, x: __m512i) -> u64 {
         on!(_mm512_reduce_add_epi64(x)) as u64
-    }
-    #[inline(always)]
-    fn sum_halves(self, x: __m512i) -> [i32; 2] {
-        on!({
-            let x = _mm512_add_epi32(x, _mm512_shuffle_epi32::<0b01_00_11_10>(x));
-            let x = _mm512_add_epi32(x, _mm512_shuffle_epi32::<0b10_11_00_01>(x));
-            let halves = _mm512_add_epi32(x, _mm512_shuffle_i32x4::<0b10_11_00_01>(x, x));
-            [_mm512_cvtsi512_si32(halves), _mm_cvtsi128_si32(_mm512_extracti32x4_epi32::<2>(halves))]
-        })
     }
 
     #[inline(always)]

@@ -115,10 +115,6 @@ impl Wide for Sse4 {
         on!(_mm_max_ps; a, b)
     }
     #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        on!(_mm_sqrt_ps; a)
-    }
-    #[inline(always)]
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         self.add(self.mul(a, b), c)
     }
@@ -126,6 +122,10 @@ impl Wide for Sse4 {
     fn select_lt(self, a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F {
         let less = on!(_mm_cmplt_ps; a, b);
         on!(_mm_blendv_ps; y, x, less)
+    }
+    #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> Self::F {
+        on!([_mm_set1_ps(low), _mm_set1_ps(low), _mm_set1_ps(high), _mm_set1_ps(high)])
     }
     #[inline(always)]
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16 {
@@ -237,10 +237,6 @@ impl Wide for Sse4 {
         })
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> Self::I {
-        [self.load_quarter(x); 4]
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I {
         let ((low, _), (high, _)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
         [
@@ -249,6 +245,17 @@ impl Wide for Sse4 {
             self.load_quarter(&high[0]),
             self.load_quarter(&high[1]),
         ]
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I {
+        let (a, b) = (self.load_quarter(a), self.load_quarter(b));
+        self.and(on!([a, _mm_srli_epi16::<4>(a), b, _mm_srli_epi16::<4>(b)]), self.splat_u8(15))
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I {
+        let (x, _) = x.as_chunks::<16>();
+        let (a, b) = (self.load_quarter(&x[0]), self.load_quarter(&x[1]));
+        self.and(on!([a, b, _mm_srli_epi16::<4>(a), _mm_srli_epi16::<4>(b)]), self.splat_u8(15))
     }
     #[inline(always)]
     fn and(self, a: Self::I, b: Self::I) -> Self::I {
@@ -277,10 +284,6 @@ impl Wide for Sse4 {
     #[inline(always)]
     fn sub_u16(self, a: Self::I, b: Self::I) -> Self::I {
         on!(_mm_sub_epi16; a, b)
-    }
-    #[inline(always)]
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
-        on!(_mm_sub_epi8; a, b)
     }
     #[inline(always)]
     fn shl_i32<const N: i32>(self, a: Self::I) -> Self::I {
@@ -348,15 +351,6 @@ impl Wide for Sse4 {
         on!({
             let x = _mm_add_epi64(_mm_add_epi64(x[0], x[2]), _mm_add_epi64(x[1], x[3]));
             (_mm_cvtsi128_si64(x) as u64).wrapping_add(_mm_extract_epi64::<1>(x) as u64)
-        })
-    }
-    #[inline(always)]
-    fn sum_halves(self, x: Self::I) -> [i32; 2] {
-        on!({
-            let low = _mm_add_epi32(x[0], x[1]);
-            let high = _mm_add_epi32(x[2], x[3]);
-            let both = _mm_hadd_epi32(_mm_hadd_epi32(low, high), _mm_setzero_si128());
-            [_mm_cvtsi128_si32(both), _mm_extract_epi32::<1>(both)]
         })
     }
 

@@ -7,6 +7,7 @@ mod gemm;
 mod gemv;
 mod half;
 mod nn;
+mod quant;
 mod rotate;
 mod rows;
 mod support;
