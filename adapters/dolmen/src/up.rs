@@ -3,6 +3,7 @@
 mod credentials;
 mod settings;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use dolmen_base::io::{Directory, IoError};
+use dolmen_cli::{Out, Status};
 use dolmen_fs::Dir;
 use dolmen_host::config::LogLevel;
 use dolmen_host::{Host, LogFormat, notify};
@@ -146,32 +148,32 @@ const OURS: &[&str] = &[LOCK, credentials::FILE, "kv"];
 const LOCK: &str = "LOCK";
 
 /// Runs `dolmen up`.
-pub fn run(args: Args) -> Result<()> {
+pub fn run(args: Args, out: &mut Out) -> Result<Status> {
     let started = Instant::now();
     let settings = Settings::decide(&args)?;
     if args.settings {
         for [name, value, origin] in &settings.shown {
-            println!("{name:<14} {value:<24} {origin}");
+            out.line(format_args!("{name:<14} {value:<24} {origin}"))?;
         }
-        return Ok(());
+        return Ok(Status::Success);
     }
     if args.show_password {
         let data = &settings.data;
         if !data.join(credentials::FILE).exists() {
             bail!("{} has no password yet; it is made at the first start", data.display());
         }
-        println!("{}", credentials::password(data)?);
-        return Ok(());
+        out.line(credentials::password(data)?)?;
+        return Ok(Status::Success);
     }
     dolmen_host::init_log(settings.log_format, settings.log_level);
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    let result = runtime.block_on(serve(settings, started));
+    let result = runtime.block_on(serve(settings, started, out));
     runtime.shutdown_background();
-    result
+    result.map(|()| Status::Success)
 }
 
-async fn serve(settings: Settings, started: Instant) -> Result<()> {
+async fn serve(settings: Settings, started: Instant, out: &mut Out) -> Result<()> {
     // Before anything that takes time: as process 1 nothing else would end us.
     let mut signals =
         Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
@@ -189,9 +191,14 @@ async fn serve(settings: Settings, started: Instant) -> Result<()> {
     let allowed = settings.allow_host;
     let host = Host { services: vec![engine.clone()], allowed, address, password, stop: stopped };
     tokio::spawn(dolmen_host::serve(Arc::new(host), http));
-    println!("kv     {addr}   redis-cli -p {} SET tree oak", addr.port());
-    println!("http   {address}   curl http://{address}/readyz?verbose");
-    println!("ready in {} ms", started.elapsed().as_millis());
+    // That nobody reads the banner is no reason not to serve.
+    let _ = writeln!(
+        out,
+        "kv     {addr}   redis-cli -p {} SET tree oak\nhttp   {address}   curl http://{address}/readyz?verbose\nready in {} ms",
+        addr.port(),
+        started.elapsed().as_millis()
+    )
+    .and_then(|()| out.flush());
     notify("READY=1");
     signals.next().await;
     notify("STOPPING=1");

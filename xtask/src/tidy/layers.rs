@@ -20,10 +20,13 @@ const CORE_EXTERNAL: [&str; 13] = [
     "xxhash-rust",
     "zerocopy",
 ];
-/// Libraries that only the binary and the chores may use.
-const BINARY_ONLY: [&str; 3] = ["anyhow", "clap", "indicatif"];
+/// Libraries that only the command line and the chores may use.
+const COMMAND_LINE_ONLY: [&str; 3] = ["anyhow", "clap", "indicatif"];
 /// Siblings that an adapter may use.
-const ADAPTER_SIBLINGS: [&str; 3] = ["dolmen-fs", "dolmen-store", "dolmen-host"];
+const ADAPTER_SIBLINGS: [&str; 5] =
+    ["dolmen-blocks", "dolmen-fs", "dolmen-host", "dolmen-store", "dolmen-units"];
+/// What a crate of verbs may use besides these and the adapters of its own system.
+const COMMAND_LINE: &str = "dolmen-cli";
 /// Core crates by height; an edge goes to a lower one only.
 const HEIGHTS: [&[&str]; 4] = [
     &["base", "simd", "text"],
@@ -76,16 +79,27 @@ fn core_refuses(folder: &str, name: &str) -> Option<&'static str> {
 }
 
 fn adapter_refuses(folder: &str, name: &str) -> Option<&'static str> {
+    // The binary composes; `cli` is the vocabulary of verbs.
     if folder == "dolmen" {
         return None;
     }
-    if BINARY_ONLY.contains(&name) {
-        return Some("only the binary may");
+    let verbs_of = folder.strip_suffix("-cli");
+    if COMMAND_LINE_ONLY.contains(&name) {
+        return (verbs_of.is_none() && folder != "cli").then_some("only the command line may");
     }
-    let core = |x: &str| HEIGHTS.iter().any(|row| row.contains(&x));
-    let sibling = name.strip_prefix("dolmen-").is_some_and(|other| !core(other));
-    (sibling && !ADAPTER_SIBLINGS.contains(&name))
-        .then_some("adapters use fs, store and host alone; only dolmen composes")
+    let other = name.strip_prefix("dolmen-")?;
+    let core = HEIGHTS.iter().any(|row| row.contains(&other));
+    if core || ADAPTER_SIBLINGS.contains(&name) {
+        return None;
+    }
+    match verbs_of {
+        Some(_) if name == COMMAND_LINE => None,
+        Some(system) if other.strip_prefix(system).is_some_and(|rest| rest.starts_with('-')) => None,
+        Some(_) => {
+            Some("verbs use cli, blocks, fs, host, store, units and their own system's adapters alone")
+        }
+        None => Some("adapters use blocks, fs, host, store and units alone; only dolmen composes"),
+    }
 }
 
 /// `bench = false` on every library and binary, else `cargo bench -- ARGS` ends in the test harness.
@@ -170,6 +184,11 @@ mod tests {
             count("adapters/store/Cargo.toml", "dolmen-fs = \"1\"\ndolmen-lsm = \"1\"\ntokio = \"1\""),
             0
         );
+        assert_eq!(
+            count("adapters/kv-cli/Cargo.toml", "anyhow = \"1\"\ndolmen-cli = \"1\"\ndolmen-kv-resp = \"1\""),
+            0
+        );
+        assert_eq!(count("adapters/kv-cli/Cargo.toml", "dolmen-s3-http = \"1\"\ndolmen-wal-cli = \"1\""), 2);
         let loom = "\n[target.'cfg(loom)'.dependencies]\nloom = \"0.7\"\nrand = \"1\"";
         assert_eq!(count("core/skiplist/Cargo.toml", loom), 1);
     }

@@ -1,9 +1,12 @@
-//! Write-ahead log verbs.
+//! Write-ahead log verbs: `dolmen wal`.
 //!
 //! Verbs that read take no lock and change nothing, so they work beside a writer. Texts are entries of their own; `put` writes a key
 //! and a value in a transaction (varint length of the key, key, value).
 
+#![forbid(unsafe_code)]
+
 mod dump;
+mod tour;
 
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -14,15 +17,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use dolmen_base::io::{Directory, IoError};
+use dolmen_cli::{Out, Status};
 use dolmen_codec::{Cursor, varint};
 use dolmen_fs::{Dir, SharedLog};
-use dolmen_text::json;
 use dolmen_wal::commit::Policy;
 use dolmen_wal::entry::{Lsn, TransactionId};
 use dolmen_wal::follow::Follower;
 use dolmen_wal::log::Options;
 use dolmen_wal::scan::{Committed, LogError, Scan, ScanOptions, Transactions, read, scan};
 use dolmen_wal::{LogName, RecoveryMode};
+use serde_json::Map;
 
 /// Held by the process that writes.
 const LOCK: &str = "LOCK";
@@ -55,9 +59,6 @@ pub struct Args {
     /// Print payloads in hex
     #[arg(long, global = true)]
     hex: bool,
-    /// Print one JSON object per line
-    #[arg(long, global = true)]
-    json: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -130,20 +131,19 @@ enum Verb {
     },
 }
 
+pub use tour::tour;
+
 /// Runs `dolmen wal`.
-pub fn run(args: Args) -> Result<()> {
-    match run_to(&args, &mut io::stdout().lock()) {
-        // The reader of a pipe has seen enough.
-        Err(error)
-            if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
-        {
-            Ok(())
-        }
-        result => result,
-    }
+///
+/// # Errors
+///
+/// A sentence for the user: what is damaged, missing, held by another process, or refused.
+pub fn run(args: Args, out: &mut Out) -> Result<Status> {
+    run_to(&args, out)?;
+    Ok(Status::Success)
 }
 
-fn run_to(args: &Args, out: &mut dyn Write) -> Result<()> {
+fn run_to(args: &Args, out: &mut Out) -> Result<()> {
     if let Verb::Dump { file } = &args.verb {
         return dump::dump(file, out);
     }
@@ -158,7 +158,7 @@ fn run_to(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// The verbs that write.
-fn write(args: &Args, path: &Path, out: &mut dyn Write) -> Result<()> {
+fn write(args: &Args, path: &Path, out: &mut Out) -> Result<()> {
     let dir = Arc::new(Dir::create(path).with_context(|| path.display().to_string())?);
     ensure!(
         !dir.list().with_context(|| path.display().to_string())?.iter().any(|e| e.name == "CURRENT"),
@@ -185,7 +185,7 @@ fn write(args: &Args, path: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(writeln!(out, "{lsn}")?)
 }
 
-fn append(log: &SharedLog, texts: &[String], out: &mut dyn Write) -> Result<()> {
+fn append(log: &SharedLog, texts: &[String], out: &mut Out) -> Result<()> {
     let mut one = |bytes: &[u8]| -> Result<()> {
         writeln!(out, "{}", log.append(bytes, None)?)?;
         Ok(out.flush()?)
@@ -274,21 +274,19 @@ fn warn(found: &Scan) {
     }
 }
 
-fn print_from(args: &Args, path: &Path, from: u64, out: &mut dyn Write) -> Result<()> {
-    let mut out = io::BufWriter::new(out);
+fn print_from(args: &Args, path: &Path, from: u64, out: &mut Out) -> Result<()> {
     let mut printed = Ok(());
     let found = read(&open(path)?, scan_options(args), &mut |record| {
         if printed.is_ok() && record.commit_lsn.get() >= from {
-            printed = print(args, record, &mut out);
+            printed = print(args, record, out);
         }
     });
     printed?;
-    out.flush()?;
     warn(&found.map_err(|error| at(path, error))?);
     Ok(())
 }
 
-fn print(args: &Args, record: Committed<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn print(args: &Args, record: Committed<'_>, out: &mut Out) -> io::Result<()> {
     let show = |bytes: &[u8]| if args.hex { hex(bytes).into_bytes() } else { bytes.to_vec() };
     let fields = match record.transaction {
         Some(_) => {
@@ -300,19 +298,18 @@ fn print(args: &Args, record: Committed<'_>, out: &mut dyn Write) -> io::Result<
         }
         None => vec![("text", show(record.bytes))],
     };
-    if args.json {
-        let mut text = String::new();
-        let mut writer = json::Writer::new(&mut text);
-        writer.object().key("lsn").u64(record.lsn.get()).key("commit_lsn").u64(record.commit_lsn.get());
+    if out.is_json() {
+        let mut object = Map::from_iter([
+            ("lsn".to_owned(), record.lsn.get().into()),
+            ("commit_lsn".to_owned(), record.commit_lsn.get().into()),
+        ]);
         if let Some(id) = record.transaction {
-            writer.key("transaction").u64(id.get());
+            object.insert("transaction".to_owned(), id.get().into());
         }
         for (name, bytes) in &fields {
-            writer.key(name).string(&String::from_utf8_lossy(bytes));
+            object.insert((*name).to_owned(), String::from_utf8_lossy(bytes).into());
         }
-        writer.end();
-        writer.finish();
-        return writeln!(out, "{text}");
+        return out.object(&object);
     }
     write!(out, "{}", record.lsn)?;
     for (_, bytes) in &fields {
@@ -326,7 +323,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn info(args: &Args, path: &Path, out: &mut dyn Write) -> Result<()> {
+fn info(args: &Args, path: &Path, out: &mut Out) -> Result<()> {
     let found = scan(&open(path)?, scan_options(args), &mut |_, _, _| {}).map_err(|error| at(path, error))?;
     for segment in &found.segments {
         writeln!(
@@ -344,7 +341,7 @@ fn info(args: &Args, path: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn verify(args: &Args, path: &Path, out: &mut dyn Write) -> Result<()> {
+fn verify(args: &Args, path: &Path, out: &mut Out) -> Result<()> {
     let found = read(&open(path)?, scan_options(args), &mut |_| {}).map_err(|error| at(path, error))?;
     let entries: u64 = found.segments.iter().map(|s| s.entry_count).sum();
     let torn = if found.dropped.is_empty() { "ok" } else { "ok, but for what was left out" };
@@ -358,7 +355,7 @@ fn verify(args: &Args, path: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn follow(args: &Args, path: &Path, from: u64, count: Option<u64>, out: &mut dyn Write) -> Result<()> {
+fn follow(args: &Args, path: &Path, from: u64, count: Option<u64>, out: &mut Out) -> Result<()> {
     let dir = open(path)?;
     let low = scan(&dir, ScanOptions { mode: mode(args), archived: false }, &mut |_, _, _| {})
         .map_err(|error| at(path, error))?

@@ -1,16 +1,20 @@
-//! Key-value verbs: databases in RocksDB's format.
+//! Key-value verbs, `dolmen kv`: databases in RocksDB's format.
 //!
 //! Verbs that only read open for reading and leave every byte of the directory as it is.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod inspect;
+mod tour;
 
 use std::fs;
-use std::io::{self, BufRead, BufWriter, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
+use dolmen_cli::{Out, Status};
 use dolmen_lsm::merge::by_name;
 use dolmen_store::{Db, Family, Options, ReadOptions, Stats, WriteBatch, WriteOptions};
 
@@ -102,22 +106,19 @@ enum Verb {
     },
 }
 
+pub use tour::{tour, tour_tables};
+
 /// Runs `dolmen kv`.
-pub fn run(args: Args) -> Result<()> {
-    let out = &mut BufWriter::new(io::stdout().lock());
-    let result = run_to(args, out).and_then(|()| out.flush().map_err(Into::into));
-    match result {
-        // The reader of a pipe has seen enough.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        other => other,
-    }
+///
+/// # Errors
+///
+/// A sentence for the user: what is damaged, missing, held by another process, or refused.
+pub fn run(args: Args, out: &mut Out) -> Result<Status> {
+    run_to(args, out)?;
+    Ok(Status::Success)
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-}
-
-fn run_to(args: Args, out: &mut dyn Write) -> Result<()> {
+fn run_to(args: Args, out: &mut Out) -> Result<()> {
     if let Verb::Inspect { file: Some(file), entries } = &args.verb {
         return inspect::file(file, *entries, out);
     }
@@ -156,7 +157,7 @@ fn options(operator: Option<&str>) -> Result<Options> {
     Ok(options)
 }
 
-fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut dyn Write) -> Result<()> {
+fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut Out) -> Result<()> {
     match verb {
         Verb::Get { key } => {
             let value = db.get(&family(db, cf)?, &text.parse(key)?, &ReadOptions::default())?;
@@ -182,7 +183,7 @@ fn read(db: &Db, cf: &str, verb: &Verb, text: Text, out: &mut dyn Write) -> Resu
 }
 
 /// One number per line; levels of every family first.
-fn stats(stats: &Stats, out: &mut dyn Write) -> Result<()> {
+fn stats(stats: &Stats, out: &mut Out) -> Result<()> {
     for (family, level, tables, bytes) in &stats.levels {
         writeln!(out, "column family {family}, level {level}: {tables} tables, {bytes} bytes")?;
     }
@@ -214,7 +215,7 @@ fn stats(stats: &Stats, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn dump(db: &Db, out: &mut dyn Write) -> Result<()> {
+fn dump(db: &Db, out: &mut Out) -> Result<()> {
     for family in db.families() {
         scan(db, &family, ReadOptions::default(), false, usize::MAX, &mut |key, value| {
             writeln!(out, "{}\t{}\t{}", family.name, hex(key), hex(value))

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use dolmen_cli::Out;
 use dolmen_ring::analysis::{Balance, Movement, balance_of_keys, movement};
 use dolmen_ring::{Kind, Members, Node, Placement, Settings};
 
-use super::{hashed, print_table, sample_keys, stdout};
+use super::{hashed, print_table, sample_keys};
 
 /// Arguments of `compare`.
 #[derive(clap::Args)]
@@ -56,7 +57,7 @@ const HEADER: [&str; 12] = [
 ];
 
 /// Runs `compare`.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let keys = match &args.key_file {
         Some(path) => {
             let text = super::read_text(path)?;
@@ -93,10 +94,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             );
         }
     }
-    let mut out = stdout();
     match args.format {
-        Format::Table => print_table(&mut out, &HEADER, &rows)?,
-        Format::Csv => lines(&mut out, &rows, "", ",", "")?,
+        Format::Table => print_table(out, &HEADER, &rows)?,
+        Format::Csv => lines(out, &rows, "", ",", "")?,
         Format::Markdown => {
             writeln!(out, "| {} |", HEADER.join(" | "))?;
             writeln!(out, "|---|{}", "--:|".repeat(HEADER.len() - 1))?;
@@ -104,9 +104,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 writeln!(out, "| {} |", row.join(" | "))?;
             }
         }
-        Format::Json => json(&mut out, &rows)?,
+        Format::Json => json(out, &rows)?,
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 fn measure(kind: Kind, nodes: usize, keys: &[Vec<u8>], seeds: u32) -> anyhow::Result<Vec<String>> {
@@ -181,7 +181,7 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 fn lines(
-    out: &mut impl Write,
+    out: &mut Out,
     rows: &[Vec<String>],
     open: &str,
     separator: &str,
@@ -195,7 +195,7 @@ fn lines(
 }
 
 /// An array of objects; names of algorithms hold nothing that JSON would escape.
-fn json(out: &mut impl Write, rows: &[Vec<String>]) -> anyhow::Result<()> {
+fn json(out: &mut Out, rows: &[Vec<String>]) -> anyhow::Result<()> {
     writeln!(out, "[")?;
     for (i, row) in rows.iter().enumerate() {
         let fields: Vec<String> = HEADER

@@ -4,11 +4,12 @@ use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use dolmen_cli::{Out, Status};
 use dolmen_ring::config::Config;
 use dolmen_ring::wire::{decode, encode, fingerprint};
 use dolmen_ring::{HashFunction, NodeId, Placement, Spread};
 
-use super::{AlgorithmArgs, read_members, read_text, stdout, write_file};
+use super::{AlgorithmArgs, read_members, read_text, write_file};
 
 /// Arguments of `owner`.
 #[derive(clap::Args)]
@@ -34,15 +35,14 @@ pub struct OwnerArgs {
 }
 
 /// Runs `owner`.
-pub fn owner(args: &OwnerArgs) -> anyhow::Result<()> {
-    let mut out = stdout();
+pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
     if let Some(path) = &args.config {
         let config = Config::read(&read_text(path)?).with_context(|| path.display().to_string())?;
         for_each_key(&args.keys, |key| {
             let owner = config.owner(key)?;
-            print(&mut out, key, owner)
+            print(out, key, owner)
         })?;
-        return Ok(out.flush()?);
+        return Ok(());
     }
     let nodes = args.nodes.as_deref().context("--nodes or --config is needed")?;
     let placement = args.algorithm.place(read_members(nodes)?)?;
@@ -60,9 +60,9 @@ pub fn owner(args: &OwnerArgs) -> anyhow::Result<()> {
             None if args.replicas == 1 => vec![placement.owner(key)?],
             None => placement.replicas(key, args.replicas, spread)?,
         };
-        print(&mut out, key, &owners.into_iter().map(name).collect::<Vec<_>>().join(","))
+        print(out, key, &owners.into_iter().map(name).collect::<Vec<_>>().join(","))
     })?;
-    Ok(out.flush()?)
+    Ok(())
 }
 
 /// Arguments of `hash`.
@@ -77,17 +77,16 @@ pub struct HashArgs {
 }
 
 /// Runs `hash`.
-pub fn hash(args: &HashArgs) -> anyhow::Result<()> {
-    let mut out = stdout();
+pub fn hash(args: &HashArgs, out: &mut Out) -> anyhow::Result<()> {
     for_each_key(&args.keys, |key| {
         let value = args.function.value(key)?;
         let text = match args.function {
             HashFunction::CassandraToken => (value as i64).to_string(),
             _ => value.to_string(),
         };
-        print(&mut out, key, &text)
+        print(out, key, &text)
     })?;
-    Ok(out.flush()?)
+    Ok(())
 }
 
 /// Arguments of `save`.
@@ -104,12 +103,18 @@ pub struct SaveArgs {
 }
 
 /// Runs `save`.
-pub fn save(args: &SaveArgs) -> anyhow::Result<()> {
+pub fn save(args: &SaveArgs, out: &mut Out) -> anyhow::Result<()> {
     let placement = args.algorithm.place(read_members(&args.nodes)?)?;
     let mut bytes = Vec::new();
     encode(&placement, &mut bytes);
     write_file(&args.out, &bytes)?;
-    println!("{}: {} bytes, fingerprint {:016x}", args.out.display(), bytes.len(), fingerprint(&placement));
+    writeln!(
+        out,
+        "{}: {} bytes, fingerprint {:016x}",
+        args.out.display(),
+        bytes.len(),
+        fingerprint(&placement)
+    )?;
     Ok(())
 }
 
@@ -124,22 +129,22 @@ pub struct VerifyArgs {
 }
 
 /// Runs `verify`.
-pub fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
+pub fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Status> {
     let placement = load(&args.file)?;
     let settings = placement.settings();
-    println!("algorithm    {} by {}", settings.kind, settings.hash);
-    println!("nodes        {}", placement.members().len());
+    writeln!(out, "algorithm    {} by {}", settings.kind, settings.hash)?;
+    writeln!(out, "nodes        {}", placement.members().len())?;
     for (_, node) in placement.members().iter() {
-        println!("             {node}");
+        writeln!(out, "             {node}")?;
     }
-    println!("fingerprint  {:016x}", fingerprint(&placement));
-    let Some(nodes) = &args.nodes else { return Ok(()) };
+    writeln!(out, "fingerprint  {:016x}", fingerprint(&placement))?;
+    let Some(nodes) = &args.nodes else { return Ok(Status::Success) };
     let other = Placement::new(read_members(nodes)?, *settings)?;
     if fingerprint(&other) != fingerprint(&placement) {
         bail!("the nodes given have fingerprint {:016x}: they do not agree", fingerprint(&other));
     }
-    println!("agrees with the nodes given");
-    Ok(())
+    writeln!(out, "agrees with the nodes given")?;
+    Ok(Status::Success)
 }
 
 /// A serialised placement from a file.
@@ -166,7 +171,7 @@ fn for_each_key(keys: &[String], mut each: impl FnMut(&[u8]) -> anyhow::Result<(
     Ok(())
 }
 
-fn print(out: &mut impl Write, key: &[u8], value: &str) -> anyhow::Result<()> {
+fn print(out: &mut Out, key: &[u8], value: &str) -> anyhow::Result<()> {
     out.write_all(key)?;
     writeln!(out, "\t{value}")?;
     Ok(())

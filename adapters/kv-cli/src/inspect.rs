@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use dolmen_base::io::{Directory, Entry, FileNumber, OpenMode, read_file};
+use dolmen_cli::Out;
 use dolmen_fs::Dir;
 use dolmen_lsm::batch::BatchView;
 use dolmen_lsm::edit::VersionEdit;
@@ -21,7 +22,7 @@ use dolmen_wal::{RecoveryMode, recover_file};
 const FILE_BYTES_MAX: u64 = 4 << 30;
 
 /// Prints a table or a MANIFEST.
-pub fn file(path: &Path, entries: bool, out: &mut dyn Write) -> Result<()> {
+pub fn file(path: &Path, entries: bool, out: &mut Out) -> Result<()> {
     let name = path.display();
     let len = fs::metadata(path).with_context(|| name.to_string())?.len();
     ensure!(len <= FILE_BYTES_MAX, "{name}: {len} bytes are more than the {FILE_BYTES_MAX} that are read");
@@ -54,7 +55,7 @@ fn file_number(path: &Path) -> FileNumber {
 }
 
 /// Prints what CURRENT and MANIFEST say, the tables of every family level by level, the logs, and the files that nothing names.
-pub fn directory(path: &Path, out: &mut dyn Write) -> Result<()> {
+pub fn directory(path: &Path, out: &mut Out) -> Result<()> {
     let dir = Dir::open(path).with_context(|| path.display().to_string())?;
     let files = dir.list().with_context(|| path.display().to_string())?;
     let current = read_file(&dir, "CURRENT", FILE_BYTES_MAX).context("CURRENT")?;
@@ -121,7 +122,7 @@ fn whole_groups(edits: &[VersionEdit]) -> &[VersionEdit] {
     &edits[..last.map_or(0, |at| at + 1)]
 }
 
-fn print_family(family: &Family, out: &mut dyn Write) -> Result<()> {
+fn print_family(family: &Family, out: &mut Out) -> Result<()> {
     writeln!(out, "column family {} {}: logs from {} on", family.id, family.name, family.log)?;
     let mut failed = Ok(());
     view::version(&family.version, &mut |line| {
@@ -138,7 +139,7 @@ fn print_rest(
     entry: &Entry,
     manifest: FileNumber,
     families: &BTreeMap<u32, Family>,
-    out: &mut dyn Write,
+    out: &mut Out,
 ) -> Result<()> {
     let Entry { name, len } = entry;
     let named = |n| families.values().any(|f| f.holds(n));
@@ -159,7 +160,7 @@ fn print_rest(
     }
 }
 
-fn print_log(dir: &Dir, entry: &Entry, number: FileNumber, needed: bool, out: &mut dyn Write) -> Result<()> {
+fn print_log(dir: &Dir, entry: &Entry, number: FileNumber, needed: bool, out: &mut Out) -> Result<()> {
     let file = dir.open(&entry.name, OpenMode::Read).with_context(|| entry.name.clone())?;
     let (mut batches, mut records, mut first, mut last) = (0u64, 0u64, None, 0);
     let mode = RecoveryMode::TornTail;

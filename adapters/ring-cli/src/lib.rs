@@ -1,4 +1,5 @@
-//! Consistent hashing verbs.
+//! Consistent hashing verbs: `dolmen ring`.
+#![forbid(unsafe_code)]
 
 mod compare;
 mod demo;
@@ -6,12 +7,14 @@ mod interactive;
 mod picture;
 mod route;
 mod scenario;
+mod tour;
 mod tui;
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use dolmen_cli::{Out, Status};
 use dolmen_ring::config::read_node_list;
 use dolmen_ring::{HashFunction, Kind, Members, Placement, Settings};
 
@@ -61,25 +64,28 @@ enum Verb {
     Verify(route::VerifyArgs),
 }
 
-/// Runs `dolmen ring`. A reader that closes the pipe early ends it quietly.
-pub fn run(args: Args) -> anyhow::Result<()> {
-    let result = match args.verb {
-        Verb::Demo(args) => demo::demo(&args),
-        Verb::Interactive(args) => interactive::run(&args),
-        Verb::Benchmark(args) => demo::benchmark(&args),
-        Verb::Owner(args) => route::owner(&args),
-        Verb::Hash(args) => route::hash(&args),
-        Verb::Compare(args) => compare::run(&args),
-        Verb::Scenario(args) => scenario::run(&args),
-        Verb::Viz(args) => picture::run(&args),
+pub use tour::tour;
+
+/// Runs `dolmen ring`.
+///
+/// # Errors
+///
+/// A sentence for the user: what cannot be built, read or written.
+pub fn run(args: Args, out: &mut Out) -> anyhow::Result<Status> {
+    match args.verb {
+        Verb::Demo(args) => demo::demo(&args, out),
+        Verb::Interactive(args) => interactive::run(&args, out),
+        Verb::Benchmark(args) => demo::benchmark(&args, out),
+        Verb::Owner(args) => route::owner(&args, out),
+        Verb::Hash(args) => route::hash(&args, out),
+        Verb::Compare(args) => compare::run(&args, out),
+        Verb::Scenario(args) => scenario::run(&args, out),
+        Verb::Viz(args) => picture::run(&args, out),
         Verb::Tui(args) => tui::run(&args),
-        Verb::Save(args) => route::save(&args),
-        Verb::Verify(args) => route::verify(&args),
-    };
-    match result {
-        Err(error) if is_closed_pipe(&error) => Ok(()),
-        result => result,
-    }
+        Verb::Save(args) => route::save(&args, out),
+        Verb::Verify(args) => return route::verify(&args, out),
+    }?;
+    Ok(Status::Success)
 }
 
 /// Which algorithm with which numbers, the same for all verbs that build one.
@@ -146,10 +152,6 @@ fn write_file(path: &PathBuf, content: &[u8]) -> anyhow::Result<()> {
     std::fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn stdout() -> BufWriter<StdoutLock<'static>> {
-    BufWriter::new(io::stdout().lock())
-}
-
 /// `key-0`, `key-1` …
 fn sample_keys(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|i| format!("key-{i}").into_bytes()).collect()
@@ -174,10 +176,4 @@ fn print_table(out: &mut impl Write, header: &[&str], rows: &[Vec<String>]) -> i
         writeln!(out)?;
     }
     Ok(())
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::bail;
+use dolmen_cli::Out;
 use dolmen_ring::analysis::{balance_of_keys, movement};
 use dolmen_ring::{HashFunction, Kind, Members, Node, Placement, Settings};
 
-use super::{hashed, print_table, sample_keys, stdout};
+use super::{hashed, print_table, sample_keys};
 
 /// Arguments of `demo`.
 #[derive(clap::Args)]
@@ -27,19 +28,18 @@ pub struct DemoArgs {
 }
 
 /// Runs `demo`.
-pub fn demo(args: &DemoArgs) -> anyhow::Result<()> {
+pub fn demo(args: &DemoArgs, out: &mut Out) -> anyhow::Result<()> {
     if args.hash == HashFunction::Decimal {
         bail!("the demo's keys are not numbers: choose another hash than decimal");
     }
     let settings = Settings { hash: args.hash, vnodes: args.virtual_nodes, ..Settings::new(Kind::Ring) };
     let placement = Placement::new(Members::numbered(args.nodes as usize), settings)?;
-    let mut out = stdout();
     writeln!(
         out,
         "{} keys on {} nodes, {} points each, {}",
         args.keys, args.nodes, args.virtual_nodes, args.hash
     )?;
-    print_loads(&mut out, &placement, args.keys as usize)?;
+    print_loads(out, &placement, args.keys as usize)?;
     let mut grown = placement.clone();
     grown.add(Node::new("one-more")?)?;
     let keys = sample_keys(args.keys as usize);
@@ -51,11 +51,11 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         report.ideal * 100.0,
         f64::from(args.nodes) / f64::from(args.nodes + 1) * 100.0
     )?;
-    Ok(out.flush()?)
+    Ok(())
 }
 
 /// Keys, percent and a bar for every node, then the balance.
-pub fn print_loads(out: &mut impl Write, placement: &Placement, key_count: usize) -> anyhow::Result<()> {
+pub fn print_loads(out: &mut Out, placement: &Placement, key_count: usize) -> anyhow::Result<()> {
     let keys = hashed(placement, &sample_keys(key_count))?;
     let mut counts = vec![0u64; placement.members().id_bound()];
     let mut owners = Vec::new();
@@ -103,7 +103,7 @@ pub struct BenchmarkArgs {
 }
 
 /// Runs `benchmark`.
-pub fn benchmark(args: &BenchmarkArgs) -> anyhow::Result<()> {
+pub fn benchmark(args: &BenchmarkArgs, out: &mut Out) -> anyhow::Result<()> {
     if args.min_nodes > args.max_nodes {
         bail!("--min-nodes {} is above --max-nodes {}", args.min_nodes, args.max_nodes);
     }
@@ -117,10 +117,9 @@ pub fn benchmark(args: &BenchmarkArgs) -> anyhow::Result<()> {
         }
         nodes = nodes.saturating_mul(2).min(args.max_nodes);
     }
-    let mut out = stdout();
     let header = ["nodes", "build ms", "ns/lookup", "peak/avg", "min/avg", "moved by +1", "ideal"];
-    print_table(&mut out, &header, &rows)?;
-    Ok(out.flush()?)
+    print_table(out, &header, &rows)?;
+    Ok(())
 }
 
 fn benchmark_row(args: &BenchmarkArgs, nodes: usize, keys: &[Vec<u8>]) -> anyhow::Result<Vec<String>> {

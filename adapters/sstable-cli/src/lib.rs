@@ -1,13 +1,16 @@
-//! SSTable verbs: Cassandra's tables, without Cassandra.
+//! SSTable verbs, `dolmen sstable`: Cassandra's tables, without Cassandra.
 //!
 //! PATH is a table's folder, whose SSTables count as one, or any component of one SSTable. Nothing is ever written.
 
+#![forbid(unsafe_code)]
+
 mod files;
 mod inspect;
+mod tour;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,12 +25,10 @@ use dolmen_bti::slice::{Bound, Slice};
 use dolmen_bti::table::Table;
 use dolmen_bti::verify::verify;
 use dolmen_bti::{key, literal, metadata};
+use dolmen_cli::{Out, Status};
 use dolmen_text::json::Writer;
 
 use files::{Libraries, SsTable};
-
-/// Bytes of output that are gathered before they are written.
-const OUT_BYTES: usize = 1 << 16;
 
 /// Arguments of `dolmen sstable`.
 #[derive(clap::Args)]
@@ -115,9 +116,6 @@ enum Verb {
     Metadata {
         /// A table's folder or a component of one SSTable
         path: PathBuf,
-        /// One JSON object for each SSTable
-        #[arg(long)]
-        json: bool,
     },
     /// Print the largest partitions and what the table is made of
     Stats {
@@ -137,24 +135,19 @@ enum Verb {
     },
 }
 
+pub use tour::tour;
+
 /// Runs `dolmen sstable`.
-pub fn run(args: Args) -> Result<()> {
-    let mut out = BufWriter::with_capacity(OUT_BYTES, io::stdout().lock());
-    let result = run_to(args.verb, &mut out).and_then(|()| Ok(out.flush()?));
-    match result {
-        // The reader of a pipe has seen enough.
-        Err(error)
-            if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
-        {
-            // What is left to write would fail the same way.
-            drop(out.into_parts());
-            Ok(())
-        }
-        result => result,
-    }
+///
+/// # Errors
+///
+/// A sentence for the user: what is damaged, missing or asked for wrongly.
+pub fn run(args: Args, out: &mut Out) -> Result<Status> {
+    run_to(args.verb, out)?;
+    Ok(Status::Success)
 }
 
-fn run_to(verb: Verb, out: &mut dyn Write) -> Result<()> {
+fn run_to(verb: Verb, out: &mut Out) -> Result<()> {
     match verb {
         Verb::Dump { path, style } => dump(&path, &style, out),
         Verb::Get { path, key, key_hex, clustering, from, to, reverse, style } => {
@@ -163,10 +156,10 @@ fn run_to(verb: Verb, out: &mut dyn Write) -> Result<()> {
         }
         Verb::Scan { path, schema } => scan(&path, schema.as_deref(), out),
         Verb::Verify { path } => verify_all(&path, out),
-        Verb::Metadata { path, json } => {
+        Verb::Metadata { path } => {
             for sstable in files::find(&path)? {
                 let table = sstable.open(None)?;
-                if json {
+                if out.is_json() {
                     writeln!(out, "{}", metadata::json(&table, &sstable.name))?;
                 } else {
                     out.write_all(metadata::text(&table, &sstable.name).as_bytes())?;

@@ -5,12 +5,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use dolmen_cli::Out;
 use dolmen_ring::analysis::{balance, disruption, movement};
 use dolmen_ring::hash::mix64;
 use dolmen_ring::{HashFunction, Kind, Node, Placement, Settings, Weight};
 use serde::Deserialize;
 
-use super::{print_table, read_members, read_text, sample_keys, stdout};
+use super::{print_table, read_members, read_text, sample_keys};
 
 /// Shown below the help.
 pub const EXAMPLE: &str = "\
@@ -86,7 +87,7 @@ struct Trace {
 }
 
 /// Runs `scenario`.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let text = read_text(&args.file)?;
     let scenario: Scenario = toml::from_str(&text).with_context(|| args.file.display().to_string())?;
     let mut placement = Placement::new(read_members(&scenario.nodes)?, settings(&scenario)?)?;
@@ -112,15 +113,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "peak/avg",
         "overflow %",
     ];
-    let mut out = stdout();
-    print_table(&mut out, &header, &rows)?;
+    print_table(out, &header, &rows)?;
     writeln!(
         out,
         "copies: of all replicas ({} a key); quorum lost: at most half of a key's old replicas are left; \
          overflow: requests that a bounded load sends past their owner.",
         scenario.replicas
     )?;
-    Ok(out.flush()?)
+    Ok(())
 }
 
 fn settings(scenario: &Scenario) -> anyhow::Result<Settings> {

@@ -5,13 +5,14 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use dolmen_cli::Out;
 use dolmen_ring::analysis::{Movement, movement};
 use dolmen_ring::wire::{encode, fingerprint};
 use dolmen_ring::{Node, NodeId, Placement, RingError, Weight};
 
 use super::demo::print_loads;
 use super::route::load;
-use super::{AlgorithmArgs, read_members, sample_keys, stdout, write_file};
+use super::{AlgorithmArgs, read_members, sample_keys, write_file};
 
 /// Arguments of `interactive`.
 #[derive(clap::Args)]
@@ -39,27 +40,26 @@ save FILE | load FILE             the serialised form
 help | quit";
 
 /// Runs `interactive`.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let placement = args.algorithm.place(read_members(&args.nodes)?)?;
     let mut lab = Lab::new(placement, args.keys as usize);
     let prompt = io::stdin().is_terminal();
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();
     loop {
-        let mut out = stdout();
         if prompt {
             write!(out, "ring> ")?;
-            out.flush()?;
         }
         line.clear();
+        out.flush()?;
         if lines.read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
         let text = String::from_utf8_lossy(&line);
-        match lab.command(text.trim(), &mut out) {
+        match lab.command(text.trim(), out) {
             Ok(true) => out.flush()?,
-            Ok(false) => return Ok(out.flush()?),
-            Err(error) if super::is_closed_pipe(&error) => return Err(error),
+            Ok(false) => return Ok(()),
+            Err(error) if out.is_closed() => return Err(error),
             Err(error) => {
                 writeln!(out, "{error:#}")?;
                 out.flush()?;
@@ -82,7 +82,7 @@ impl Lab {
     }
 
     /// One command; `false` means to leave.
-    fn command(&mut self, line: &str, out: &mut impl Write) -> anyhow::Result<bool> {
+    fn command(&mut self, line: &str, out: &mut Out) -> anyhow::Result<bool> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let moved = match words.as_slice() {
             [] => return Ok(true),
@@ -145,7 +145,7 @@ impl Lab {
         Ok(true)
     }
 
-    fn status(&self, out: &mut impl Write) -> anyhow::Result<()> {
+    fn status(&self, out: &mut Out) -> anyhow::Result<()> {
         let settings = self.placement.settings();
         writeln!(out, "{} by {}, {} nodes", settings.kind, settings.hash, self.placement.members().len())?;
         print_loads(out, &self.placement, self.keys.len())?;

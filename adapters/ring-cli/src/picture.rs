@@ -1,8 +1,10 @@
 //! `viz`: a ring as SVG or HTML.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use dolmen_cli::Out;
 use dolmen_ring::viz::{ring_html, ring_svg};
 
 use super::{AlgorithmArgs, read_members, write_file};
@@ -24,7 +26,7 @@ pub struct Args {
 }
 
 /// Runs `viz`.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let before = args.algorithm.place(read_members(&args.nodes)?)?;
     let after = args.after.as_deref().map(|text| args.algorithm.place(read_members(text)?)).transpose()?;
     let picture = match args.out.extension().and_then(|e| e.to_str()) {
@@ -33,6 +35,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         _ => bail!("--out {} must end in .svg or .html", args.out.display()),
     };
     write_file(&args.out, picture.as_bytes())?;
-    println!("{}: {} bytes", args.out.display(), picture.len());
+    writeln!(out, "{}: {} bytes", args.out.display(), picture.len())?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use dolmen_base::Rng;
+use dolmen_cli::Out;
 use dolmen_store::{Db, Options, ReadOptions, SyncPolicy, WriteBatch, WriteOptions};
 use rustix::time::ClockId;
 
@@ -30,7 +31,7 @@ const BATCH: u64 = 100;
 
 /// Runs the workloads in `path`, which must not hold a database yet, without syncs. Per operation: time on the clock, its 50th and 99th
 /// percentile, CPU time of the calling thread, and CPU time of the whole process, flushes and compactions until they are done included.
-pub fn run(path: &Path, args: &Args, out: &mut dyn Write) -> Result<()> {
+pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<()> {
     ensure!(args.n > 0, "--n must be at least 1");
     ensure!(
         !path.join("CURRENT").exists(),

@@ -1,0 +1,48 @@
+//! The list of systems: what `dolmen <system>` runs and what the tour walks through. The same names stand in `systems.toml`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{ArgMatches, Command};
+use dolmen_cli::{Out, Report, Status};
+
+/// One step of the tour, in a directory of its own.
+pub type Step = fn(&Path) -> Result<Report>;
+
+/// A system with verbs.
+pub struct System {
+    /// `dolmen <name>`.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// Adds its verbs.
+    pub arguments: fn(Command) -> Command,
+    /// Runs one of them.
+    pub run: fn(&ArgMatches, &mut Out) -> Result<Status>,
+    /// What it shows on the tour.
+    pub tour: &'static [Step],
+}
+
+/// A system whose verbs `$cli` exports.
+macro_rules! system {
+    ($name:literal, $about:literal, $cli:ident, [$($step:ident),*]) => {
+        System {
+            name: $name,
+            about: $about,
+            arguments: <$cli::Args as clap::Args>::augment_args,
+            run: |matches, out| {
+                let args = <$cli::Args as clap::FromArgMatches>::from_arg_matches(matches);
+                $cli::run(args.unwrap_or_else(|error| error.exit()), out)
+            },
+            tour: &[$($cli::$step),*],
+        }
+    };
+}
+
+/// Every system with verbs, in the order of the help.
+pub const SYSTEMS: &[System] = &[
+    system!("wal", "Write-ahead logs", dolmen_wal_cli, [tour]),
+    system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli, [tour_tables, tour]),
+    system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli, [tour]),
+    system!("ring", "Consistent hashing lab", dolmen_ring_cli, [tour]),
+];
