@@ -44,5 +44,6 @@ pub const SYSTEMS: &[System] = &[
     system!("wal", "Write-ahead logs", dolmen_wal_cli, [tour]),
     system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli, [tour_tables, tour]),
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli, [tour]),
+    system!("vector", "Vector search: indexes, recall, pictures", dolmen_vector_cli, [tour]),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli, [tour]),
 ];

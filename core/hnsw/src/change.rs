@@ -199,7 +199,8 @@ fn decode(cursor: &mut Cursor<'_>) -> Result<Option<Change>, DecodeError> {
             Change::Links { slot, layer, ids }
         }
         3 => {
-            let (slot, lane, id) = (cursor.get_varint_u32()?, cursor.get_varint_u32()?, cursor.get_varint_u32()?);
+            let (slot, lane, id) =
+                (cursor.get_varint_u32()?, cursor.get_varint_u32()?, cursor.get_varint_u32()?);
             let (f_add, f_rescale) = (get_f32(cursor)?, get_f32(cursor)?);
             let code = cursor.get_varint_slice()?.to_vec();
             Change::Lane { slot, lane, id, edge: Edge { code, f_add, f_rescale } }

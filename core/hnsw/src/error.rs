@@ -91,6 +91,8 @@ pub enum Invalid {
     Form(Form),
     /// A recall is not between 0 and 1.
     Recall,
+    /// Bytes that are used in place do not begin at a multiple of 8.
+    Alignment,
     /// A label does not fit the type of the output.
     LabelRange(u64),
 }
@@ -181,13 +183,18 @@ impl fmt::Display for Error {
         match self {
             Error::Invalid(invalid) => invalid.fmt(f),
             Error::Corrupt { field, at, found, expected } => {
-                write!(f, "{field} at offset {at} is damaged: found {found}, expected {expected} (or at most that)")
+                write!(
+                    f,
+                    "{field} at offset {at} is damaged: found {found}, expected {expected} (or at most that)"
+                )
             }
             Error::Checksum { field, at } => write!(
                 f,
                 "{field} is damaged: the block at offset {at} has another checksum than the file says; restore the file or build it again"
             ),
-            Error::Unsupported { feature, found } => write!(f, "the file uses {feature} {found}, which is not read"),
+            Error::Unsupported { feature, found } => {
+                write!(f, "the file uses {feature} {found}, which is not read")
+            }
             Error::Limit { field, found, max } => write!(f, "{field} is {found}, over the limit of {max}"),
         }
     }
@@ -200,21 +207,38 @@ impl fmt::Display for Invalid {
                 write!(f, "the vector has {found} dimensions where the index has {expected}")
             }
             Invalid::NotFinite { position } => {
-                write!(f, "the value at position {position} is not a finite number; leave the vector out or repair it")
+                write!(
+                    f,
+                    "the value at position {position} is not a finite number; leave the vector out or repair it"
+                )
             }
             Invalid::TooLarge { position } => {
-                write!(f, "the value at position {position} is so large that distances would overflow; scale the vectors")
+                write!(
+                    f,
+                    "the value at position {position} is so large that distances would overflow; scale the vectors"
+                )
             }
-            Invalid::TooSmall { field, found, min } => write!(f, "{field} is {found}, must be at least {min}"),
+            Invalid::TooSmall { field, found, min } => {
+                write!(f, "{field} is {found}, must be at least {min}")
+            }
             Invalid::UnknownLabel(label) => write!(f, "no vector has the id {label}"),
-            Invalid::LabelExists(label) => write!(f, "a vector has the id {label} already; update it instead"),
+            Invalid::LabelExists(label) => {
+                write!(f, "a vector has the id {label} already; update it instead")
+            }
             Invalid::FormMetric(form, metric) => {
                 write!(f, "the form {form} cannot be used with the metric {metric}")
             }
-            Invalid::VectorType { form } => write!(f, "an index of the form {form} takes vectors of another type"),
+            Invalid::VectorType { form } => {
+                write!(f, "an index of the form {form} takes vectors of another type")
+            }
             Invalid::Form(form) => write!(f, "that cannot be done with an index of the form {form}"),
             Invalid::Recall => f.write_str("a recall must lie above 0 and at most at 1"),
-            Invalid::LabelRange(label) => write!(f, "the id {label} does not fit the type of the output; use .i64"),
+            Invalid::Alignment => f.write_str(
+                "the bytes do not begin at a multiple of 8; map the file or read it into aligned memory",
+            ),
+            Invalid::LabelRange(label) => {
+                write!(f, "the id {label} does not fit the type of the output; use .i64")
+            }
         }
     }
 }

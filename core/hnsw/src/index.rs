@@ -5,9 +5,13 @@ use core::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashMap;
 
+use dolmen_simd::half;
+
+use dolmen_simd::row64::Row64;
+
+use crate::Level;
 use crate::change::{Change, Stored};
 use crate::error::{Error, Field, Invalid};
-use crate::kernel::{self, Level};
 use crate::limits;
 use crate::metric::{Form, Metric, Options};
 use crate::qg::Layout;
@@ -16,7 +20,7 @@ use crate::score;
 use crate::view::{Meta, NONE, Scale, State, Tuned, View};
 
 /// A 64-byte block of a row.
-pub(crate) type Block = [f32; 16];
+pub(crate) type Block = dolmen_simd::row64::Row64;
 
 /// Values of a row of this form, in blocks of 64 bytes: what is walked, and what rescores.
 pub(crate) fn strides(options: &Options) -> (usize, usize) {
@@ -92,6 +96,12 @@ impl Index {
     /// As [`Options::check`].
     pub fn new(level: Level, options: Options) -> Result<Self, Error> {
         options.check()?;
+        Index::read_with(level, options)
+    }
+
+    /// As [`Index::new`], with parameters that came from a file.
+    pub(crate) fn read_with(level: Level, options: Options) -> Result<Self, Error> {
+        options.check_read()?;
         let meta = Meta {
             options,
             entry: NONE,
@@ -185,7 +195,7 @@ impl Index {
             return 0;
         }
         let mut rng = dolmen_base::rng::Rng::new(options.seed ^ (u64::from(slot) << 20) ^ 0x6c65_7665_6c73);
-        let drawn = -libm::log(1.0 - rng.unit_f64()) / libm::log(options.m as f64);
+        let drawn = -libm::log(1.0 - rng.unit_f64()) / libm::log(options.m.max(2) as f64);
         (drawn as u64).min(limits::LEVEL_MAX as u64) as u8
     }
 
@@ -235,7 +245,11 @@ impl Index {
             Change::Put { slot, label, level, values } => {
                 below(Field::Row, u64::from(*slot), slots + 1)?;
                 if slots as usize >= limits::SLOTS_MAX && u64::from(*slot) == slots {
-                    return Err(Error::Limit { field: Field::Count, found: slots + 1, max: limits::SLOTS_MAX as u64 });
+                    return Err(Error::Limit {
+                        field: Field::Count,
+                        found: slots + 1,
+                        max: limits::SLOTS_MAX as u64,
+                    });
                 }
                 if let Some(state) = self.states.get(*slot as usize) {
                     below(Field::State, u64::from(*state), 1)?;
@@ -276,17 +290,29 @@ impl Index {
             }
             Change::Empty { slot, lane } => {
                 below(Field::Row, u64::from(*slot), slots)?;
-                below(Field::LinkCount, u64::from(*lane), if options.form.is_qg() { options.m0 as u64 } else { 0 })
+                below(
+                    Field::LinkCount,
+                    u64::from(*lane),
+                    if options.form.is_qg() { options.m0 as u64 } else { 0 },
+                )
             }
             Change::State { slot, .. } => below(Field::Row, u64::from(*slot), slots),
             Change::Entry { slot, top } => {
-                let level = if *slot == NONE { 0 } else { u64::from(self.levels.get(*slot as usize).copied().unwrap_or(0)) };
+                let level = if *slot == NONE {
+                    0
+                } else {
+                    u64::from(self.levels.get(*slot as usize).copied().unwrap_or(0))
+                };
                 below(Field::Entry, if *slot == NONE { 0 } else { u64::from(*slot) }, slots.max(1))?;
                 below(Field::Level, u64::from(*top), level + 1)
             }
             Change::Scale(scale) => {
                 let fits = scale.low.is_finite() && scale.step.is_finite() && scale.step > 0.0;
-                if fits { Ok(()) } else { Err(Error::corrupt(Field::Scale, 0, u64::from(scale.step.to_bits()), 0)) }
+                if fits {
+                    Ok(())
+                } else {
+                    Err(Error::corrupt(Field::Scale, 0, u64::from(scale.step.to_bits()), 0))
+                }
             }
         }
     }
@@ -302,8 +328,8 @@ impl Index {
             self.levels.push(level);
             self.upper_at.push(self.upper.len() as u32);
             self.upper.resize(self.upper.len() + usize::from(level) * options.m, NONE);
-            self.main.resize(self.main.len() + stride, [0.0; 16]);
-            self.raw.resize(self.raw.len() + raw_stride, [0.0; 16]);
+            self.main.resize(self.main.len() + stride, Row64::ZERO);
+            self.raw.resize(self.raw.len() + raw_stride, Row64::ZERO);
             if !options.form.is_qg() {
                 self.links.resize(self.links.len() + options.m0, NONE);
             }
@@ -333,7 +359,7 @@ impl Index {
                 row[..values.len()].copy_from_slice(values);
             }
             Form::F16 | Form::Bf16 => {
-                let code = if options.form == Form::F16 { kernel::f32_to_half } else { kernel::f32_to_bf16 };
+                let code = if options.form == Form::F16 { half::f32_to_f16 } else { half::f32_to_bf16 };
                 let row: &mut [u16] = bytemuck::cast_slice_mut(self.row_mut(slot));
                 row.fill(0);
                 row.iter_mut().zip(values).for_each(|(half, value)| *half = code(*value));
@@ -341,7 +367,7 @@ impl Index {
             _ => {
                 let mut rotated = alloc::vec![0.0; rotate::padded(options.dim)];
                 if let Some(rotation) = &self.rotation {
-                    rotation.apply(values, &mut rotated);
+                    rotation.apply(self.level, values, &mut rotated);
                 }
                 if options.form.is_qg() {
                     let layout = self.layout();
@@ -379,7 +405,7 @@ impl Index {
         for slot in 0..self.labels.len() {
             let raw: &[f32] = bytemuck::cast_slice(&self.raw[slot * raw_stride..(slot + 1) * raw_stride]);
             if let Some(rotation) = &self.rotation {
-                rotation.apply(&raw[..dim], &mut rotated);
+                rotation.apply(self.level, &raw[..dim], &mut rotated);
             }
             self.put_code(slot as u32, &rotated);
         }
@@ -461,10 +487,11 @@ impl Index {
         let mut rotated = alloc::vec![0.0; rotate::padded(options.dim)];
         let slots = view.slots();
         let step = slots.div_ceil(1024).max(1);
-        let (mut count, mut sum, mut square, mut low, mut high) = (0f64, 0f64, 0f64, f32::INFINITY, f32::NEG_INFINITY);
+        let (mut count, mut sum, mut square, mut low, mut high) =
+            (0f64, 0f64, 0f64, f32::INFINITY, f32::NEG_INFINITY);
         for slot in (0..slots).step_by(step).filter(|slot| self.states[*slot] != State::Free as u8) {
             let (Ok(raw), Some(rotation)) = (view.raw_row(slot as u32), &self.rotation) else { continue };
-            rotation.apply(&raw[..options.dim], &mut rotated);
+            rotation.apply(self.level, &raw[..options.dim], &mut rotated);
             for value in &rotated {
                 sum += f64::from(*value);
                 square += f64::from(*value) * f64::from(*value);

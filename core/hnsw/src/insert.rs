@@ -19,7 +19,12 @@ use crate::view::{NONE, State, View};
 /// Runs jobs on threads. The result must not depend on how; [`Serial`] is the plain form.
 pub trait Workers {
     /// `job(worker, i)` for each i below `count`, each result at its place; `start` makes what a thread keeps.
-    fn map<S, T: Send>(&self, count: usize, start: impl Fn() -> S + Sync, job: impl Fn(&mut S, usize) -> T + Sync) -> Vec<T>;
+    fn map<S, T: Send>(
+        &self,
+        count: usize,
+        start: impl Fn() -> S + Sync,
+        job: impl Fn(&mut S, usize) -> T + Sync,
+    ) -> Vec<T>;
 }
 
 /// No threads.
@@ -27,7 +32,12 @@ pub trait Workers {
 pub struct Serial;
 
 impl Workers for Serial {
-    fn map<S, T: Send>(&self, count: usize, start: impl Fn() -> S + Sync, job: impl Fn(&mut S, usize) -> T + Sync) -> Vec<T> {
+    fn map<S, T: Send>(
+        &self,
+        count: usize,
+        start: impl Fn() -> S + Sync,
+        job: impl Fn(&mut S, usize) -> T + Sync,
+    ) -> Vec<T> {
         let mut state = start();
         (0..count).map(|i| job(&mut state, i)).collect()
     }
@@ -59,7 +69,13 @@ pub(crate) struct Relinked {
 impl View<'_> {
     /// The nearest neighbours that a node keeps: in order of distance, each unless one that is kept is nearer to it than the node, or is its equal.
     /// With `fill`, what was passed over takes the rest.
-    pub(crate) fn select(&self, candidates: &[Near], limit: usize, fill: bool, scratch: &mut LinkScratch) -> Result<Vec<Near>, Error> {
+    pub(crate) fn select(
+        &self,
+        candidates: &[Near],
+        limit: usize,
+        fill: bool,
+        scratch: &mut LinkScratch,
+    ) -> Result<Vec<Near>, Error> {
         let mut kept: Vec<Near> = Vec::with_capacity(limit);
         let mut passed = Vec::new();
         // Where distance 0 means equality, one of equals is enough: copies of a vector must not fill a list.
@@ -134,18 +150,22 @@ impl View<'_> {
         let options = self.options();
         let mut query = Query::default();
         self.layout().read_own(self.row(slot)?, &mut query.rotated);
-        query.tables.prepare(&query.rotated);
-        let crate::score::Target::F32(values, sum, norm2) = crate::score::Target::f32(&query.rotated) else {
-            return Ok(Vec::new());
-        };
+        query.prepare_rotated(options.form);
+        let target = query.target(options);
         let sizes = (options.ef_construction, (2 * options.ef_construction).max(3 * options.m0));
         let accept = |other: u32| other != slot && self.is_live(other);
-        self.walk_codes(&query, (values, sum, norm2), &mut scratch.search, sizes, &accept)?;
+        self.walk_codes(&query, &target, &mut scratch.search, sizes, &accept)?;
         Ok(scratch.search.best.entries().to_vec())
     }
 
     /// A node's list with newcomers, cut where it is too long. Links to nodes that are not live go first.
-    pub(crate) fn relink(&self, slot: u32, layer: u8, newcomers: &[Near], scratch: &mut LinkScratch) -> Result<Relinked, Error> {
+    pub(crate) fn relink(
+        &self,
+        slot: u32,
+        layer: u8,
+        newcomers: &[Near],
+        scratch: &mut LinkScratch,
+    ) -> Result<Relinked, Error> {
         let options = *self.options();
         let limit = if layer == 0 { options.m0 } else { options.m };
         let ids: Vec<u32> = self.links(slot, layer)?.collect();
@@ -169,7 +189,13 @@ impl View<'_> {
     }
 
     /// The changes that bring a node's list to `list`: for codes in the node, only the lanes that differ.
-    pub(crate) fn list_changes(&self, slot: u32, layer: u8, list: &[Near], out: &mut Vec<Change>) -> Result<(), Error> {
+    pub(crate) fn list_changes(
+        &self,
+        slot: u32,
+        layer: u8,
+        list: &[Near],
+        out: &mut Vec<Change>,
+    ) -> Result<(), Error> {
         let options = self.options();
         if layer > 0 || !options.form.is_qg() {
             out.push(Change::Links { slot, layer, ids: list.iter().map(|near| near.slot).collect() });
@@ -178,7 +204,8 @@ impl View<'_> {
         let layout = self.layout();
         let row = self.row(slot)?;
         let lanes = layout.ids(row);
-        let mut missing: Vec<u32> = list.iter().map(|near| near.slot).filter(|id| !lanes.contains(id)).collect();
+        let mut missing: Vec<u32> =
+            list.iter().map(|near| near.slot).filter(|id| !lanes.contains(id)).collect();
         missing.reverse();
         let l2 = options.metric == Metric::L2;
         let (mut own, mut other) = (Vec::new(), Vec::new());
@@ -190,7 +217,7 @@ impl View<'_> {
             match missing.pop() {
                 Some(id) => {
                     layout.read_own(self.row(id)?, &mut other);
-                    let edge = qg::edge(l2, &own, &other);
+                    let edge = qg::edge(self.level, l2, &own, &other);
                     out.push(Change::Lane { slot, lane: lane as u32, id, edge });
                 }
                 None if *id != slot => out.push(Change::Empty { slot, lane: lane as u32 }),
@@ -221,7 +248,11 @@ impl Index {
         }
         let slots = self.labels.len() + items.len().saturating_sub(self.free.len());
         if slots > limits::SLOTS_MAX {
-            return Err(Error::Limit { field: Field::Count, found: slots as u64, max: limits::SLOTS_MAX as u64 });
+            return Err(Error::Limit {
+                field: Field::Count,
+                found: slots as u64,
+                max: limits::SLOTS_MAX as u64,
+            });
         }
         let mut rest = stored.as_slice();
         while !rest.is_empty() {
@@ -251,6 +282,18 @@ impl Index {
             self.delete(label)?;
         }
         self.insert_group(&Serial, &[(label, stored)])
+    }
+
+    /// Ends a bulk build: dead nodes are swept, walks begin where they should, and what no walk reaches is linked. Says how many that were.
+    ///
+    /// # Errors
+    /// As [`Index::sweep`].
+    pub fn finish(&mut self, workers: &impl Workers) -> Result<usize, Error> {
+        self.sweep(workers)?;
+        if self.options().form.is_qg() && !self.is_empty() {
+            self.centre_entry()?;
+        }
+        self.repair()
     }
 
     fn check_stored(&self, vector: Vector<'_>) -> Result<Stored, Error> {
@@ -319,10 +362,14 @@ impl Index {
         });
         let mut relinked = relinked.into_iter().collect::<Result<Vec<_>, Error>>()?;
         give_each_a_way_in(slots, &nearest, &mut relinked);
-        let backward = workers.map(relinked.len(), || (), |(), i| {
-            let (one, mut changes) = (&relinked[i], Vec::new());
-            view.list_changes(one.slot, one.layer, &one.list, &mut changes).map(|()| changes)
-        });
+        let backward = workers.map(
+            relinked.len(),
+            || (),
+            |(), i| {
+                let (one, mut changes) = (&relinked[i], Vec::new());
+                view.list_changes(one.slot, one.layer, &one.list, &mut changes).map(|()| changes)
+            },
+        );
         for change in forward.iter() {
             self.apply(change)?;
         }
@@ -370,13 +417,15 @@ impl Index {
         let mut own = Vec::new();
         for slot in &sample {
             layout.read_own(view.row(*slot)?, &mut own);
-            mean.iter_mut().zip(&own).for_each(|(sum, value)| *sum += f64::from(*value) / sample.len() as f64);
+            mean.iter_mut()
+                .zip(&own)
+                .for_each(|(sum, value)| *sum += f64::from(*value) / sample.len() as f64);
         }
         let mean: Vec<f32> = mean.iter().map(|value| *value as f32).collect();
         let mut nearest: Option<Near> = None;
         for slot in &sample {
             layout.read_own(view.row(*slot)?, &mut own);
-            let near = Near { distance: crate::kernel::l2_f32(self.level, &mean, &own), slot: *slot };
+            let near = Near { distance: dolmen_simd::vector::l2_f32(self.level, &mean, &own), slot: *slot };
             nearest = Some(nearest.map_or(near, |best| best.min(near)));
         }
         let slot = nearest.map_or(NONE, |near| near.slot);
@@ -389,14 +438,21 @@ impl Index {
 
 /// A new node that every neighbour's list passed over takes the last place in its nearest neighbour's list: else no walk would find it.
 fn give_each_a_way_in(slots: &[u32], nearest: &[Option<Near>], relinked: &mut [Relinked]) {
-    let mut found: Vec<u32> = relinked.iter().filter(|one| one.layer == 0).flat_map(|one| one.list.iter().map(|near| near.slot)).collect();
+    let mut found: Vec<u32> = relinked
+        .iter()
+        .filter(|one| one.layer == 0)
+        .flat_map(|one| one.list.iter().map(|near| near.slot))
+        .collect();
     found.sort_unstable();
     for (slot, nearest) in slots.iter().zip(nearest) {
         let Some(nearest) = nearest else { continue };
         if found.binary_search(slot).is_ok() {
             continue;
         }
-        let list = relinked.iter_mut().find(|one| one.layer == 0 && one.slot == nearest.slot).map(|one| &mut one.list);
+        let list = relinked
+            .iter_mut()
+            .find(|one| one.layer == 0 && one.slot == nearest.slot)
+            .map(|one| &mut one.list);
         let newcomer = Near { distance: nearest.distance, slot: *slot };
         let Some(list) = list else { continue };
         if let Some(last) = list.iter_mut().rev().find(|near| !slots.contains(&near.slot)) {

@@ -5,11 +5,14 @@
 extern crate alloc;
 
 pub mod change;
+#[doc(hidden)]
+pub mod check;
 pub mod error;
+pub mod file;
 pub mod foreign;
 pub mod index;
 pub mod insert;
-mod kernel;
+pub mod inspect;
 pub mod limits;
 pub mod metric;
 pub mod pool;
@@ -18,6 +21,8 @@ pub mod remove;
 pub mod rotate;
 mod score;
 pub mod search;
+pub mod tune;
+pub mod vectors;
 pub mod view;
 pub mod walk;
-pub use kernel::Level;
+pub use dolmen_simd::level::Level;

@@ -190,6 +190,20 @@ impl Options {
         self
     }
 
+    /// As [`Options::check`], for files: libraries write graphs of one link a node.
+    pub(crate) fn check_read(&self) -> Result<(), Error> {
+        Options { m: self.m.max(2), m0: self.m0.max(2), ..*self }.check()?;
+        if self.m == 0 || self.m0 < self.m {
+            return Err(Invalid::TooSmall {
+                field: Field::M0,
+                found: self.m0 as u64,
+                min: self.m.max(1) as u64,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
     /// # Errors
     /// [`Error::Invalid`] or [`Error::Limit`] names the first parameter that cannot be used.
     pub fn check(&self) -> Result<(), Error> {
@@ -198,7 +212,11 @@ impl Options {
             if found < min { Err(Error::Invalid(invalid)) } else { Ok(()) }
         };
         let most = |field, found: usize, max: usize| {
-            if found > max { Err(Error::Limit { field, found: found as u64, max: max as u64 }) } else { Ok(()) }
+            if found > max {
+                Err(Error::Limit { field, found: found as u64, max: max as u64 })
+            } else {
+                Ok(())
+            }
         };
         least(Field::Dimension, self.dim, 1)?;
         most(Field::Dimension, self.dim, limits::DIM_MAX)?;

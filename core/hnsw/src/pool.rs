@@ -50,7 +50,11 @@ impl Pool {
     /// What a candidate must be below to enter.
     #[inline]
     pub fn bound(&self) -> f32 {
-        if self.entries.len() < self.capacity { f32::INFINITY } else { self.entries[self.entries.len() - 1].distance }
+        if self.entries.len() < self.capacity {
+            f32::INFINITY
+        } else {
+            self.entries[self.entries.len() - 1].distance
+        }
     }
 
     /// Puts an open entry in its place; the worst of a full pool goes.
@@ -113,7 +117,11 @@ impl Best {
 
     #[inline]
     pub fn bound(&self) -> f32 {
-        if self.entries.len() < self.capacity { f32::INFINITY } else { self.entries[self.entries.len() - 1].distance }
+        if self.entries.len() < self.capacity {
+            f32::INFINITY
+        } else {
+            self.entries[self.entries.len() - 1].distance
+        }
     }
 
     #[inline]
@@ -215,8 +223,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut pool = Pool::default();
         pool.reset(8);
-        let all: Vec<Near> =
-            (0..100).map(|slot| Near { distance: rng.below(40) as f32, slot }).collect();
+        let all: Vec<Near> = (0..100).map(|slot| Near { distance: rng.below(40) as f32, slot }).collect();
         for near in &all {
             pool.insert(near.distance, near.slot);
         }

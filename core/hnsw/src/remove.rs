@@ -51,7 +51,8 @@ impl View<'_> {
         let mut reached = alloc::vec![false; self.slots()];
         let mut links_in = alloc::vec![0u32; self.slots()];
         self.flood(self.meta.entry, &mut reached, &mut links_in)?;
-        let lost = (0..self.slots() as u32).filter(|slot| self.is_live(*slot) && !reached[*slot as usize]).collect();
+        let lost =
+            (0..self.slots() as u32).filter(|slot| self.is_live(*slot) && !reached[*slot as usize]).collect();
         Ok((lost, links_in))
     }
 
@@ -108,7 +109,8 @@ impl Index {
     /// # Errors
     /// Only those of damaged links, which an index in memory does not have.
     pub fn sweep(&mut self, workers: &impl Workers) -> Result<(), Error> {
-        let dead: Vec<u32> = (0..self.labels.len() as u32).filter(|slot| self.view().is_dead(*slot)).collect();
+        let dead: Vec<u32> =
+            (0..self.labels.len() as u32).filter(|slot| self.view().is_dead(*slot)).collect();
         if dead.is_empty() {
             return Ok(());
         }
@@ -149,7 +151,9 @@ impl Index {
         } else {
             None
         };
-        let slot = nearby.or_else(|| live.iter().copied().max_by_key(|slot| (view.level_of(*slot), core::cmp::Reverse(*slot))));
+        let slot = nearby.or_else(|| {
+            live.iter().copied().max_by_key(|slot| (view.level_of(*slot), core::cmp::Reverse(*slot)))
+        });
         Some(slot.map_or((NONE, 0), |slot| (slot, view.level_of(slot))))
     }
 
@@ -183,13 +187,19 @@ impl Index {
 
     /// Adds a link to a node that nothing leads to: in the nearest list with room, else in place of the farthest link that is not the only one to
     /// its node.
-    fn relink_lost(&mut self, slot: u32, links_in: &mut [u32], scratch: &mut LinkScratch) -> Result<(), Error> {
+    fn relink_lost(
+        &mut self,
+        slot: u32,
+        links_in: &mut [u32],
+        scratch: &mut LinkScratch,
+    ) -> Result<(), Error> {
         let view = self.view();
         let near = view.near_node(slot, scratch)?;
         let limit = self.options().m0;
         let mut chosen = None;
         for one in near.iter().take(32) {
-            let mut list: Vec<Near> = view.links(one.slot, 0)?.map(|slot| Near { distance: 0.0, slot }).collect();
+            let mut list: Vec<Near> =
+                view.links(one.slot, 0)?.map(|slot| Near { distance: 0.0, slot }).collect();
             let newcomer = Near { distance: one.distance, slot };
             if list.len() < limit {
                 list.push(newcomer);

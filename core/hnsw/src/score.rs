@@ -2,46 +2,27 @@
 
 use alloc::vec::Vec;
 
+use dolmen_simd::{half, rows, vector};
+
 use crate::error::{Error, Field, Invalid};
-use crate::kernel::{self, Level};
 use crate::limits;
 use crate::metric::{Form, Metric, Options, Vector};
-use crate::qg::Tables;
+use crate::qg::{Split, Tables};
 use crate::view::{Scale, View};
 
 /// What rows are compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target<'a> {
-    /// f32 values as long as a row, with their sum and squared norm.
-    F32(&'a [f32], f32, f32),
+    /// f32 values as long as a row, or rotated.
+    F32(&'a [f32]),
+    /// Rotated, beside own vectors that are coded.
+    Split(Split<'a>),
     /// Halves, whichever kind.
     Half(&'a [u16]),
     /// Signed bytes: i8 rows or signed codes.
     Signed(&'a [i8]),
     /// Bits, or unsigned codes.
     Bytes(&'a [u8]),
-}
-
-/// Sum and squared norm.
-fn moments(values: &[f32]) -> (f32, f32) {
-    let (mut sum, mut square) = ([0f32; 8], [0f32; 8]);
-    let chunks = values.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for i in 0..8 {
-            sum[i] += chunk[i];
-            square[i] += chunk[i] * chunk[i];
-        }
-    }
-    let rest_square: f32 = rest.iter().map(|x| x * x).sum();
-    (sum.iter().sum::<f32>() + rest.iter().sum::<f32>(), square.iter().sum::<f32>() + rest_square)
-}
-
-impl<'a> Target<'a> {
-    pub fn f32(values: &'a [f32]) -> Self {
-        let (sum, norm2) = moments(values);
-        Target::F32(values, sum, norm2)
-    }
 }
 
 /// A vector that was checked and brought into the forms that an index compares.
@@ -54,6 +35,9 @@ pub(crate) struct Query {
     pub halves: Vec<u16>,
     pub bytes: Vec<u8>,
     pub tables: Tables,
+    step: f32,
+    sum: f32,
+    norm2: f32,
 }
 
 /// Refuses what is not finite or overflows.
@@ -109,7 +93,7 @@ impl Query {
         match options.form {
             Form::F32 => self.exact.resize(view.stride, 0.0),
             Form::F16 | Form::Bf16 => {
-                let code = if options.form == Form::F16 { kernel::f32_to_half } else { kernel::f32_to_bf16 };
+                let code = if options.form == Form::F16 { half::f32_to_f16 } else { half::f32_to_bf16 };
                 self.halves.clear();
                 self.halves.extend(self.exact.iter().map(|value| code(*value)));
                 self.halves.resize(2 * view.stride, 0);
@@ -117,7 +101,7 @@ impl Query {
             _ => {
                 if let Some(rotation) = view.rotation {
                     self.rotated.resize(rotation.padded(), 0.0);
-                    rotation.apply(&self.exact, &mut self.rotated);
+                    rotation.apply(view.level, &self.exact, &mut self.rotated);
                 }
                 if options.form.is_sq() {
                     encode_sq(options, view.meta.scale, &self.rotated, &mut self.bytes);
@@ -125,7 +109,7 @@ impl Query {
                     self.exact.resize(view.raw_stride.max(dim), 0.0);
                 }
                 if options.form.is_qg() {
-                    self.tables.prepare(&self.rotated);
+                    self.prepare_rotated(options.form);
                 }
             }
         }
@@ -134,7 +118,7 @@ impl Query {
     /// What walks compare with rows.
     pub fn target<'q>(&'q self, options: &Options) -> Target<'q> {
         match options.form {
-            Form::F32 => Target::f32(&self.exact),
+            Form::F32 => Target::F32(&self.exact),
             Form::F16 | Form::Bf16 => Target::Half(&self.halves),
             Form::I8 => Target::Signed(bytemuck::cast_slice(&self.bytes)),
             Form::Binary => Target::Bytes(&self.bytes),
@@ -142,7 +126,20 @@ impl Query {
                 Target::Signed(bytemuck::cast_slice(&self.bytes))
             }
             Form::Sq8 | Form::Sq7 | Form::Sq4 => Target::Bytes(&self.bytes),
-            Form::Qg | Form::Qg8 | Form::Qg4 => Target::f32(&self.rotated),
+            Form::Qg => Target::F32(&self.rotated),
+            Form::Qg8 | Form::Qg4 => {
+                let (high, low) = bytemuck::cast_slice(&self.bytes).split_at(self.rotated.len());
+                Target::Split(Split { high, low, step: self.step, sum: self.sum, norm2: self.norm2 })
+            }
+        }
+    }
+
+    /// Prepares a node's own rotated vector, which `rotated` holds, for a walk over codes in the node.
+    pub fn prepare_rotated(&mut self, form: Form) {
+        self.tables.prepare(&self.rotated);
+        if form != Form::Qg {
+            let split = Split::new(&self.rotated, &mut self.bytes);
+            (self.step, self.sum, self.norm2) = (split.step, split.sum, split.norm2);
         }
     }
 }
@@ -186,7 +183,9 @@ pub(crate) fn encode_sq(options: &Options, scale: Scale, rotated: &[f32], out: &
         let half = libm::floorf(most / 2.0);
         out.extend(rotated.iter().map(|value| libm::rintf(value * inverse).clamp(-half, half) as i8 as u8));
     } else {
-        out.extend(rotated.iter().map(|value| libm::rintf((value - scale.low) * inverse).clamp(0.0, most) as u8));
+        out.extend(
+            rotated.iter().map(|value| libm::rintf((value - scale.low) * inverse).clamp(0.0, most) as u8),
+        );
     }
 }
 
@@ -224,14 +223,19 @@ pub(crate) fn pack_nibbles(codes: &[u8], out: &mut [u8]) {
 
 impl<'a> View<'a> {
     /// What a node is compared by; `buffer` holds it where rows are coded.
-    pub(crate) fn target_of<'b>(&self, slot: u32, buffer: &'b mut Vec<f32>, wide: &'b mut Vec<u8>) -> Result<Target<'b>, Error>
+    pub(crate) fn target_of<'b>(
+        &self,
+        slot: u32,
+        buffer: &'b mut Vec<f32>,
+        wide: &'b mut Vec<u8>,
+    ) -> Result<Target<'b>, Error>
     where
         'a: 'b,
     {
         let options = self.options();
         let row = self.row(slot)?;
         Ok(match options.form {
-            Form::F32 => Target::F32(row, 0.0, 0.0),
+            Form::F32 => Target::F32(row),
             Form::F16 | Form::Bf16 => Target::Half(bytemuck::cast_slice(row)),
             Form::I8 => Target::Signed(bytemuck::cast_slice(row)),
             Form::Binary => Target::Bytes(bytemuck::cast_slice(row)),
@@ -241,17 +245,21 @@ impl<'a> View<'a> {
                     widen(bytes, options.metric == Metric::Ip, wide);
                     bytes = wide;
                 }
-                if options.metric == Metric::Ip { Target::Signed(bytemuck::cast_slice(bytes)) } else { Target::Bytes(bytes) }
+                if options.metric == Metric::Ip {
+                    Target::Signed(bytemuck::cast_slice(bytes))
+                } else {
+                    Target::Bytes(bytes)
+                }
             }
-            Form::Qg => Target::F32(self.layout().own(row), 0.0, 0.0),
+            Form::Qg => Target::F32(self.layout().own(row)),
             Form::Qg8 | Form::Qg4 => {
                 self.layout().read_own(row, buffer);
-                Target::f32(buffer)
+                Target::Split(Split::new(buffer, wide))
             }
         })
     }
 
-    /// Distances from `target` to rows.
+    /// Distances from `target` to rows, whose slots exist.
     #[inline]
     pub(crate) fn score(&self, target: &Target<'_>, ids: &[u32], out: &mut [f32]) -> Result<(), Error> {
         if self.guard.is_some() {
@@ -259,62 +267,105 @@ impl<'a> View<'a> {
                 self.touch(Field::Vectors, 4 * *id as usize * self.stride, 4 * self.stride)?;
             }
         }
-        let options = self.options();
+        let (options, level, stride) = (self.options(), self.level, self.stride);
         let l2 = options.metric == Metric::L2;
-        match (options.form, target) {
-            (Form::F32 | Form::Qg, Target::F32(values, ..)) => {
-                kernel::rows_f32(self.level, l2, values, self.main, self.stride, ids, out);
-                if !l2 {
-                    out.iter_mut().for_each(|d| *d = 1.0 - *d);
-                }
+        match target {
+            Target::F32(values) => {
+                let kernel = if l2 { rows::l2_f32 } else { rows::dot_f32 };
+                kernel(level, values, self.main, stride, ids, out);
             }
-            (Form::Qg8 | Form::Qg4, Target::F32(values, sum, norm2)) => {
-                for (id, out) in ids.iter().zip(out) {
-                    *out = self.score_coded(values, *sum, *norm2, self.row(*id)?);
-                }
+            Target::Half(values) => {
+                let kernel = match (l2, options.form) {
+                    (true, Form::F16) => rows::l2_f16,
+                    (false, Form::F16) => rows::dot_f16,
+                    (true, _) => rows::l2_bf16,
+                    (false, _) => rows::dot_bf16,
+                };
+                kernel(level, values, bytemuck::cast_slice(self.main), 2 * stride, ids, out);
             }
-            _ => {
+            Target::Split(split) => {
                 for (id, out) in ids.iter().zip(out) {
-                    *out = self.score_other(target, self.row(*id)?);
+                    *out = self.score_coded(split, self.row(*id)?);
                 }
+                return Ok(());
+            }
+            Target::Signed(_) | Target::Bytes(_) => return self.score_bytes(target, ids, out),
+        }
+        if !l2 {
+            out.iter_mut().for_each(|d| *d = 1.0 - *d);
+        }
+        Ok(())
+    }
+
+    /// As [`View::score`], for rows of bytes.
+    fn score_bytes(&self, target: &Target<'_>, ids: &[u32], out: &mut [f32]) -> Result<(), Error> {
+        let (options, level) = (self.options(), self.level);
+        if options.form == Form::Sq4 {
+            for (id, out) in ids.iter().zip(out) {
+                *out = self.score_sq4(target, bytemuck::cast_slice(self.row(*id)?));
+            }
+            return Ok(());
+        }
+        let mut sums = [0i64; 64];
+        for (ids, out) in ids.chunks(64).zip(out.chunks_mut(64)) {
+            let sums = &mut sums[..ids.len()];
+            match target {
+                Target::Signed(values) => {
+                    let kernel = if options.metric == Metric::L2 { rows::l2_i8 } else { rows::dot_i8 };
+                    kernel(level, values, bytemuck::cast_slice(self.main), 4 * self.stride, ids, sums);
+                }
+                Target::Bytes(values) => {
+                    let kernel = match options.form {
+                        Form::Binary => rows::hamming,
+                        Form::Sq7 => rows::l2_u7,
+                        _ => rows::l2_u8,
+                    };
+                    kernel(level, values, bytemuck::cast_slice(self.main), 4 * self.stride, ids, sums);
+                }
+                _ => return Err(Invalid::VectorType { form: options.form }.into()),
+            }
+            for ((id, sum), out) in ids.iter().zip(sums).zip(out) {
+                *out = match (options.form, options.metric) {
+                    (Form::I8, Metric::Cosine) => self.cosine_i8(target, *sum, *id)?,
+                    (Form::I8, Metric::Ip) => (1 - *sum) as f32,
+                    (Form::I8 | Form::Binary, _) => *sum as f32,
+                    (_, Metric::Ip) => 1.0 - self.meta.scale.step * self.meta.scale.step * *sum as f32,
+                    _ => self.sq_distance(*sum as u64),
+                };
             }
         }
         Ok(())
     }
 
+    fn cosine_i8(&self, target: &Target<'_>, dot: i64, id: u32) -> Result<f32, Error> {
+        let Target::Signed(values) = target else { return Ok(1.0) };
+        let row: &[i8] = bytemuck::cast_slice(self.row(id)?);
+        let norms =
+            vector::dot_i8(self.level, values, values) as f64 * vector::dot_i8(self.level, row, row) as f64;
+        Ok(if norms > 0.0 { (1.0 - dot as f64 / libm::sqrt(norms)) as f32 } else { 1.0 })
+    }
+
     /// The distance to an own vector that is coded.
-    fn score_coded(&self, values: &[f32], sum: f32, norm2: f32, row: &[f32]) -> f32 {
-        let (dot, own_norm2) = self.layout().dot_own(self.level, values, sum, row);
-        if self.options().metric == Metric::L2 { (norm2 + own_norm2 - 2.0 * dot).max(0.0) } else { 1.0 - dot }
+    fn score_coded(&self, split: &Split<'_>, row: &[f32]) -> f32 {
+        let (dot, own_norm2) = self.layout().dot_own(self.level, split, row);
+        if self.options().metric == Metric::L2 {
+            (split.norm2 + own_norm2 - 2.0 * dot).max(0.0)
+        } else {
+            1.0 - dot
+        }
     }
 
     /// The exact distance of a query from the node whose row this is, in the forms with codes in the node.
     #[inline]
-    pub(crate) fn score_own(&self, values: &[f32], sum: f32, norm2: f32, row: &[f32]) -> f32 {
-        if self.options().form != Form::Qg {
-            return self.score_coded(values, sum, norm2, row);
-        }
-        let own = row.get(..values.len()).unwrap_or(&[]);
-        match self.options().metric {
-            Metric::L2 => kernel::l2_f32(self.level, values, own),
-            _ => 1.0 - kernel::dot_f32(self.level, values, own),
-        }
-    }
-
-    fn score_other(&self, target: &Target<'_>, row: &[f32]) -> f32 {
-        let (options, level) = (self.options(), self.level);
-        match (options.form, target) {
-            (Form::F16 | Form::Bf16, Target::Half(values)) => score_half(options, level, values, bytemuck::cast_slice(row)),
-            (Form::I8, Target::Signed(values)) => score_i8(options, level, values, bytemuck::cast_slice(row)),
-            (Form::Binary, Target::Bytes(values)) => kernel::hamming(level, values, bytemuck::cast_slice(row)) as f32,
-            (Form::Sq4, _) => self.score_sq4(target, bytemuck::cast_slice(row)),
-            (_, Target::Signed(codes)) => {
-                let scale = self.meta.scale.step;
-                1.0 - scale * scale * kernel::dot_i8(level, codes, bytemuck::cast_slice(row)) as f32
-            }
-            (form, Target::Bytes(codes)) => {
-                let kernel = if form == Form::Sq7 { kernel::l2_u7 } else { kernel::l2_u8 };
-                self.sq_distance(kernel(level, codes, bytemuck::cast_slice(row)))
+    pub(crate) fn score_own(&self, target: &Target<'_>, row: &[f32]) -> f32 {
+        match target {
+            Target::Split(split) => self.score_coded(split, row),
+            Target::F32(values) => {
+                let own = self.layout().own(row);
+                match self.options().metric {
+                    Metric::L2 => vector::l2_f32(self.level, values, own),
+                    _ => 1.0 - vector::dot_f32(self.level, values, own),
+                }
             }
             _ => f32::INFINITY,
         }
@@ -339,7 +390,7 @@ impl<'a> View<'a> {
                 Target::Bytes(codes) => {
                     let codes = codes.get(128 * i..).unwrap_or(&[]);
                     let len = codes.len().min(wide.len());
-                    squared += kernel::l2_u7(self.level, &codes[..len], &wide[..len]);
+                    squared += vector::l2_u7(self.level, &codes[..len], &wide[..len]);
                 }
                 Target::Signed(codes) => {
                     let codes = codes.get(128 * i..).unwrap_or(&[]);
@@ -347,7 +398,7 @@ impl<'a> View<'a> {
                         *byte = sign_nibble(*byte);
                     }
                     let len = codes.len().min(wide.len());
-                    dot += kernel::dot_i8(self.level, &codes[..len], bytemuck::cast_slice(&wide[..len]));
+                    dot += vector::dot_i8(self.level, &codes[..len], bytemuck::cast_slice(&wide[..len]));
                 }
                 _ => return f32::INFINITY,
             }
@@ -362,8 +413,8 @@ impl<'a> View<'a> {
         if options.form.is_sq() {
             let row = self.raw_row(slot)?;
             return Ok(match options.metric {
-                Metric::L2 => kernel::l2_f32(self.level, &query.exact, row),
-                _ => 1.0 - kernel::dot_f32(self.level, &query.exact, row),
+                Metric::L2 => vector::l2_f32(self.level, &query.exact, row),
+                _ => 1.0 - vector::dot_f32(self.level, &query.exact, row),
             });
         }
         let mut out = [0f32];
@@ -379,23 +430,9 @@ fn sign_nibble(nibble: u8) -> u8 {
 /// 4-bit codes as bytes.
 fn widen(row: &[u8], signed: bool, out: &mut Vec<u8>) {
     out.clear();
-    out.extend(row.iter().flat_map(|byte| [byte & 15, byte >> 4]).map(|code| if signed { sign_nibble(code) } else { code }));
-}
-
-fn score_half(options: &Options, level: Level, values: &[u16], row: &[u16]) -> f32 {
-    let l2 = options.metric == Metric::L2;
-    let sum = if options.form == Form::F16 { kernel::half_f16(level, l2, values, row) } else { kernel::half_bf16(level, l2, values, row) };
-    if l2 { sum } else { 1.0 - sum }
-}
-
-fn score_i8(options: &Options, level: Level, values: &[i8], row: &[i8]) -> f32 {
-    match options.metric {
-        Metric::L2 => kernel::l2_i8(level, values, row) as f32,
-        Metric::Cosine => {
-            let dot = kernel::dot_i8(level, values, row) as f64;
-            let norms = kernel::dot_i8(level, values, values) as f64 * kernel::dot_i8(level, row, row) as f64;
-            if norms > 0.0 { (1.0 - dot / libm::sqrt(norms)) as f32 } else { 1.0 }
-        }
-        _ => (1 - kernel::dot_i8(level, values, row)) as f32,
-    }
+    out.extend(
+        row.iter()
+            .flat_map(|byte| [byte & 15, byte >> 4])
+            .map(|code| if signed { sign_nibble(code) } else { code }),
+    );
 }

@@ -72,6 +72,17 @@ pub enum PlanKind {
     TwoHop,
 }
 
+/// What the planner knows and chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterPlan {
+    /// Vectors that pass.
+    pub passes: usize,
+    /// Whether they were counted; else they were estimated from a sample.
+    pub counted: bool,
+    /// What is done.
+    pub kind: PlanKind,
+}
+
 fn at_least_one(field: Field, found: usize) -> Result<(), Error> {
     if found == 0 { Err(Invalid::TooSmall { field, found: 0, min: 1 }.into()) } else { Ok(()) }
 }
@@ -85,7 +96,13 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a query or numbers that cannot be used; [`Error::Checksum`] or [`Error::Corrupt`] where a mapped file is damaged.
-    pub fn search(&self, vector: Vector<'_>, request: &Request<'_>, scratch: &mut Scratch, out: &mut Vec<Found>) -> Result<(), Error> {
+    pub fn search(
+        &self,
+        vector: Vector<'_>,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<Found>,
+    ) -> Result<(), Error> {
         at_least_one(Field::K, request.k)?;
         at_least_one(Field::Ef, request.ef)?;
         at_most(Field::K, request.k, limits::K_MAX)?;
@@ -102,7 +119,12 @@ impl View<'_> {
         Ok(())
     }
 
-    fn search_prepared(&self, query: &Query, request: &Request<'_>, scratch: &mut Scratch) -> Result<Vec<Near>, Error> {
+    fn search_prepared(
+        &self,
+        query: &Query,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Near>, Error> {
         if self.is_empty() || self.meta.entry == NONE {
             return Ok(Vec::new());
         }
@@ -110,25 +132,38 @@ impl View<'_> {
         let target = query.target(options);
         let k = request.k;
         let ef = request.ef.max(k);
-        let keep = if options.form.is_sq() { if request.rescore == 0 { 4 * k } else { request.rescore.max(k) } } else { k };
-        let (passes, kind) = self.plan_filter(&request.filter, ef)?;
+        let keep = if options.form.is_sq() {
+            if request.rescore == 0 { 4 * k } else { request.rescore.max(k) }
+        } else {
+            k
+        };
+        let FilterPlan { passes, counted, kind } = self.plan_filter(&request.filter, ef)?;
         let ef = if kind == PlanKind::Walk { spread(ef, passes, self.slots()) } else { ef }.max(keep);
         let accept = |slot: u32| self.is_live(slot) && self.passes(&request.filter, slot);
         let mut near = match kind {
             PlanKind::Exact => return self.scan(query, &target, k, &accept, scratch),
             _ if options.form.is_qg() => self.search_codes(query, &target, (ef, k), &accept, scratch)?,
-            PlanKind::Walk if matches!(request.filter, Filter::All) && self.meta.dead * 16 <= self.slots() as u64 => {
+            PlanKind::Walk
+                if matches!(request.filter, Filter::All) && self.meta.dead * 16 <= self.slots() as u64 =>
+            {
                 let Some(from) = self.descend(&target, scratch, 0)? else { return Ok(Vec::new()) };
                 self.walk_layer(&target, scratch, &[from], ef, 0)?;
                 scratch.pool.entries().filter(|near| self.is_live(near.slot)).take(keep).collect()
             }
             _ => {
                 let Some(from) = self.descend(&target, scratch, 0)? else { return Ok(Vec::new()) };
-                self.walk_accept(&target, scratch, from, ef.min(self.slots()), &accept, kind == PlanKind::TwoHop)?;
+                self.walk_accept(
+                    &target,
+                    scratch,
+                    from,
+                    ef.min(self.slots()),
+                    &accept,
+                    kind == PlanKind::TwoHop,
+                )?;
                 scratch.best.entries()[..scratch.best.len().min(keep)].to_vec()
             }
         };
-        if near.len() < k.min(passes) {
+        if near.len() < k && (!counted || near.len() < passes) {
             // The walk could not see enough: what is left is found by looking at everything.
             return self.scan(query, &target, k, &accept, scratch);
         }
@@ -151,15 +186,16 @@ impl View<'_> {
         accept: &dyn Fn(u32) -> bool,
         scratch: &mut Scratch,
     ) -> Result<Vec<Near>, Error> {
-        let Target::F32(values, sum, norm2) = target else { return Ok(Vec::new()) };
-        self.walk_codes(query, (values, *sum, *norm2), scratch, sizes, accept)?;
+        self.walk_codes(query, target, scratch, sizes, accept)?;
         Ok(scratch.best.entries().to_vec())
     }
 
     pub(crate) fn passes(&self, filter: &Filter<'_>, slot: u32) -> bool {
         match filter {
             Filter::All => true,
-            Filter::Slots(bits) => bits.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1),
+            Filter::Slots(bits) => {
+                bits.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+            }
             Filter::Labels(passes) => self.label(slot).is_some_and(passes),
         }
     }
@@ -168,15 +204,17 @@ impl View<'_> {
     ///
     /// # Errors
     /// As [`View::search`].
-    pub fn plan_filter(&self, filter: &Filter<'_>, ef: usize) -> Result<(usize, PlanKind), Error> {
+    pub fn plan_filter(&self, filter: &Filter<'_>, ef: usize) -> Result<FilterPlan, Error> {
         let (live, slots) = (self.len(), self.slots());
         if matches!(filter, Filter::All) {
-            return Ok((live, PlanKind::Walk));
+            return Ok(FilterPlan { passes: live, counted: true, kind: PlanKind::Walk });
+        }
+        if matches!(filter, Filter::Labels(_)) {
+            self.touch(Field::Label, 0, 8 * slots)?;
         }
         let step = if matches!(filter, Filter::Slots(_)) { 1 } else { slots.div_ceil(2048).max(1) };
         let mut passes = 0;
         for slot in (0..slots).step_by(step) {
-            self.touch(Field::Label, 8 * slot, 8)?;
             passes += usize::from(self.is_live(slot as u32) && self.passes(filter, slot as u32));
         }
         let passes = passes * step;
@@ -191,8 +229,7 @@ impl View<'_> {
         } else {
             PlanKind::Walk
         };
-        // A sample that met nothing says little: the scan is right whatever passes.
-        Ok((if step > 1 { 0 } else { passes }, kind))
+        Ok(FilterPlan { passes, counted: step == 1, kind })
     }
 
     /// Compares every slot that is accepted.
@@ -236,10 +273,20 @@ impl View<'_> {
     ///
     /// # Errors
     /// As [`View::search`].
-    pub fn exact(&self, vector: Vector<'_>, k: usize, filter: &Filter<'_>, scratch: &mut Scratch, out: &mut Vec<Found>) -> Result<(), Error> {
+    pub fn exact(
+        &self,
+        vector: Vector<'_>,
+        k: usize,
+        filter: &Filter<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<Found>,
+    ) -> Result<(), Error> {
         at_least_one(Field::K, k)?;
         at_most(Field::K, k, limits::K_MAX)?;
         scratch.stats = crate::pool::Stats::default();
+        if matches!(filter, Filter::Labels(_)) {
+            self.touch(Field::Label, 0, 8 * self.slots())?;
+        }
         let mut query = core::mem::take(&mut scratch.query);
         let accept = |slot: u32| self.is_live(slot) && self.passes(filter, slot);
         let found = query
@@ -258,7 +305,12 @@ impl View<'_> {
     ///
     /// # Errors
     /// As [`View::search`].
-    pub fn browse<'s>(&'s self, vector: Vector<'_>, ef: usize, filter: Filter<'s>) -> Result<Browse<'s>, Error> {
+    pub fn browse<'s>(
+        &'s self,
+        vector: Vector<'_>,
+        ef: usize,
+        filter: Filter<'s>,
+    ) -> Result<Browse<'s>, Error> {
         at_least_one(Field::Ef, ef)?;
         at_most(Field::Ef, ef, limits::EF_MAX)?;
         let mut scratch = Scratch::new();
@@ -274,6 +326,9 @@ impl View<'_> {
         } else {
             self.descend(&query.target(self.options()), &mut scratch, 0)?
         };
+        if matches!(filter, Filter::Labels(_)) {
+            self.touch(Field::Label, 0, 8 * self.slots())?;
+        }
         let mut browse = Browse { view: self, filter, ef, query, scratch, ahead: Vec::new() };
         if let Some(near) = start {
             if !self.options().form.is_qg() {
@@ -289,7 +344,14 @@ impl View<'_> {
     ///
     /// # Errors
     /// As [`View::search`].
-    pub fn range(&self, vector: Vector<'_>, radius: f32, ef: usize, filter: Filter<'_>, out: &mut Vec<Found>) -> Result<(), Error> {
+    pub fn range(
+        &self,
+        vector: Vector<'_>,
+        radius: f32,
+        ef: usize,
+        filter: Filter<'_>,
+        out: &mut Vec<Found>,
+    ) -> Result<(), Error> {
         if radius.is_nan() {
             return Err(Invalid::NotFinite { position: 0 }.into());
         }
@@ -354,6 +416,7 @@ impl Browse<'_> {
             if view.options().form.is_qg() { self.expand_codes(next)? } else { self.expand(next)? }
         }
         let Some(near) = self.ahead.pop() else { return Ok(None) };
+        view.touch(Field::Label, 8 * near.slot as usize, 8)?;
         let label = view.label(near.slot).ok_or_else(|| view.bad_link(near.slot))?;
         Ok(Some(Found { label, distance: near.distance }))
     }
@@ -383,15 +446,17 @@ impl Browse<'_> {
         if self.scratch.visited.insert(near.slot) != Some(true) {
             return Ok(());
         }
-        let Target::F32(values, sum, norm2) = self.query.target(view.options()) else { return Ok(()) };
         let (layout, row) = (view.layout(), view.row(near.slot)?);
-        let exact = view.score_own(values, sum, norm2, row);
+        let exact = view.score_own(&self.query.target(view.options()), row);
         let ids = layout.ids(row);
         let mut estimates = [0f32; crate::qg::LANES];
         for batch in 0..layout.batches() {
             self.query.tables.estimate(view.level, layout.batch(row, batch), exact, &mut estimates);
             for (estimate, id) in estimates.iter().zip(&ids[batch * crate::qg::LANES..]) {
-                if estimate.is_finite() && (*id as usize) < view.slots() && !self.scratch.visited.contains(*id) {
+                if estimate.is_finite()
+                    && (*id as usize) < view.slots()
+                    && !self.scratch.visited.contains(*id)
+                {
                     self.scratch.heap.push(Reverse(Near { distance: *estimate, slot: *id }));
                 }
             }

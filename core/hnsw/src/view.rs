@@ -1,7 +1,9 @@
 //! A view of an index: slices over what an [`Index`](crate::index::Index) owns or what a mapped file holds. Every search runs on it.
 
+use dolmen_simd::half;
+
+use crate::Level;
 use crate::error::{Error, Field};
-use crate::kernel::Level;
 use crate::metric::{Form, Options};
 use crate::qg::Layout;
 use crate::rotate::Rotation;
@@ -220,7 +222,7 @@ impl<'a> View<'a> {
             Form::F32 => out.extend_from_slice(&self.row(slot)?[..options.dim]),
             Form::F16 | Form::Bf16 => {
                 let halves: &[u16] = bytemuck::cast_slice(self.row(slot)?);
-                let decode = if options.form == Form::F16 { crate::kernel::half_to_f32 } else { crate::kernel::bf16_to_f32 };
+                let decode = if options.form == Form::F16 { half::f16_to_f32 } else { half::bf16_to_f32 };
                 out.extend(halves[..options.dim].iter().map(|half| decode(*half)));
             }
             Form::I8 => {
@@ -235,7 +237,7 @@ impl<'a> View<'a> {
             Form::Qg | Form::Qg8 | Form::Qg4 => {
                 self.layout().read_own(self.row(slot)?, &mut out);
                 if let Some(rotation) = self.rotation {
-                    out = rotation.invert(&out);
+                    out = rotation.invert(self.level, &out);
                 }
             }
         }

@@ -2,8 +2,9 @@
 
 use core::cmp::Reverse;
 
+use dolmen_simd::prefetch;
+
 use crate::error::Error;
-use crate::kernel;
 use crate::pool::{Near, Scratch};
 use crate::qg::LANES;
 use crate::score::Target;
@@ -27,7 +28,12 @@ pub struct Step {
 
 impl View<'_> {
     /// Goes to the nearest node of each layer above `to`, beginning at the entry point.
-    pub(crate) fn descend(&self, target: &Target<'_>, scratch: &mut Scratch, to: u8) -> Result<Option<Near>, Error> {
+    pub(crate) fn descend(
+        &self,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        to: u8,
+    ) -> Result<Option<Near>, Error> {
         let entry = self.meta.entry;
         if entry == NONE {
             return Ok(None);
@@ -50,7 +56,12 @@ impl View<'_> {
                 scratch.stats.distances += scratch.ids.len() as u64;
                 scratch.stats.hops += 1;
                 scratch.step(layer, near, scratch.ids.len());
-                let best = scratch.ids.iter().zip(&scratch.distances).map(|(slot, d)| Near { distance: *d, slot: *slot }).min();
+                let best = scratch
+                    .ids
+                    .iter()
+                    .zip(&scratch.distances)
+                    .map(|(slot, d)| Near { distance: *d, slot: *slot })
+                    .min();
                 match best {
                     Some(best) if best.distance < near.distance => near = best,
                     _ => break,
@@ -67,7 +78,14 @@ impl View<'_> {
     }
 
     /// The nearest `ef` nodes of a layer around `from`, left in the pool. Every node counts, dead ones too.
-    pub(crate) fn walk_layer(&self, target: &Target<'_>, scratch: &mut Scratch, from: &[Near], ef: usize, layer: u8) -> Result<(), Error> {
+    pub(crate) fn walk_layer(
+        &self,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        from: &[Near],
+        ef: usize,
+        layer: u8,
+    ) -> Result<(), Error> {
         scratch.pool.reset(ef);
         scratch.visited.reset(self.slots());
         for near in from {
@@ -185,7 +203,7 @@ impl View<'_> {
     pub(crate) fn walk_codes(
         &self,
         query: &crate::score::Query,
-        target: (&[f32], f32, f32),
+        target: &Target<'_>,
         scratch: &mut Scratch,
         (ef, keep): (usize, usize),
         accept: &dyn Fn(u32) -> bool,
@@ -206,7 +224,7 @@ impl View<'_> {
                 continue;
             }
             let row = self.row(near.slot)?;
-            let exact = self.score_own(target.0, target.1, target.2, row);
+            let exact = self.score_own(target, row);
             if accept(near.slot) {
                 scratch.best.insert(Near { distance: exact, slot: near.slot });
             }
@@ -229,7 +247,9 @@ impl View<'_> {
                 }
             }
             if let Some(next) = scratch.pool.peek() {
-                kernel::prefetch_row(self.main, next as usize * words, 16, LINES_AHEAD);
+                for line in 0..LINES_AHEAD {
+                    prefetch::read(self.main, next as usize * words + 16 * line);
+                }
             }
             scratch.stats.estimates += (layout.batches() * LANES) as u64;
             scratch.step(0, Near { distance: exact, ..near }, fresh);

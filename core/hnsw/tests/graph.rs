@@ -11,10 +11,20 @@ use dolmen_hnsw::search::Filter;
 #[test]
 fn every_form_reaches_its_recall() {
     let mut rng = Rng::new(1);
-    let rows = clustered(&mut rng, 3000, 48, 30);
-    let queries = clustered(&mut rng, 100, 48, 30);
+    let rows = clustered(&mut rng, 1200, 48, 12);
+    let queries = clustered(&mut rng, 60, 48, 12);
     for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
-        for form in [Form::F32, Form::F16, Form::Bf16, Form::Sq8, Form::Sq7, Form::Sq4, Form::Qg, Form::Qg8, Form::Qg4] {
+        for form in [
+            Form::F32,
+            Form::F16,
+            Form::Bf16,
+            Form::Sq8,
+            Form::Sq7,
+            Form::Sq4,
+            Form::Qg,
+            Form::Qg8,
+            Form::Qg4,
+        ] {
             let options = Options { ef_construction: 80, ..Options::new(48, metric, form) };
             let mut index = build(options, &rows);
             index.repair().unwrap();

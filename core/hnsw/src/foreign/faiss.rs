@@ -14,9 +14,9 @@
 use alloc::vec::Vec;
 
 use super::{Export, Import, Reader, at_most, expect, f32s, swept, u32s, u64s, writes_f32};
+use crate::Level;
 use crate::error::{Error, Feature, Field, Invalid};
 use crate::index::Index;
-use crate::kernel::Level;
 use crate::limits;
 use crate::metric::{Form, Metric, Options};
 use crate::view::NONE;
@@ -70,7 +70,8 @@ struct Widths {
 
 fn widths(bytes: &[u8], at: usize) -> Result<Widths, Error> {
     let cumulative: Vec<u32> = u32s(bytes).collect();
-    let damaged = |found: u32| Error::corrupt(Field::LinkCount, at, u64::from(found), cumulative.len() as u64);
+    let damaged =
+        |found: u32| Error::corrupt(Field::LinkCount, at, u64::from(found), cumulative.len() as u64);
     let (first, second) = (cumulative.first().copied(), cumulative.get(1).copied());
     let (Some(0), Some(m0)) = (first, second) else { return Err(damaged(first.unwrap_or(0))) };
     let m = cumulative.get(2).map_or(Some(m0 / 2), |third| third.checked_sub(m0));
@@ -166,7 +167,12 @@ fn read_graph(level: Level, reader: &mut Reader<'_>, head: Header) -> Result<Gra
         let at = levels_at + 4 * slot;
         expect(Field::Offset, offsets_at + 8 * slot, offsets[slot], start)?;
         let width = widths.cumulative.get(layers as usize).filter(|_| layers >= 1);
-        let width = width.ok_or(Error::corrupt(Field::Level, at, u64::from(layers), widths.cumulative.len() as u64 - 1))?;
+        let width = width.ok_or(Error::corrupt(
+            Field::Level,
+            at,
+            u64::from(layers),
+            widths.cumulative.len() as u64 - 1,
+        ))?;
         import.set_level(slot, layers as usize - 1, at)?;
         places.push(start as usize);
         start += u64::from(*width);
@@ -175,7 +181,8 @@ fn read_graph(level: Level, reader: &mut Reader<'_>, head: Header) -> Result<Gra
     expect(Field::Links, neighbors_at, neighbors.len() as u64 / 4, start)?;
     for (slot, (place, layers)) in places.into_iter().zip(u32s(levels)).enumerate() {
         for layer in 0..layers as usize {
-            let (from, to) = (place + widths.cumulative[layer] as usize, place + widths.cumulative[layer + 1] as usize);
+            let (from, to) =
+                (place + widths.cumulative[layer] as usize, place + widths.cumulative[layer + 1] as usize);
             let list = &neighbors[4 * from..4 * to];
             let count = u32s(list).position(|id| id == NONE).unwrap_or(to - from);
             import.set_list(slot, layer, neighbors_at + 4 * from, count, u32s(list))?;
@@ -224,7 +231,11 @@ fn read_codes(reader: &mut Reader<'_>, head: Header, graph: &mut Graph) -> Resul
     let codes = vector(reader, Field::Codes, 1)?;
     expect(Field::Codes, at, codes.len() as u64, head.count * dim as u64)?;
     for (slot, row) in codes.chunks_exact(dim).enumerate() {
-        let values = row.iter().zip(low).zip(difference).map(|((code, low), wide)| low + (f32::from(*code) + 0.5) / 255.0 * wide);
+        let values = row
+            .iter()
+            .zip(low)
+            .zip(difference)
+            .map(|((code, low), wide)| low + (f32::from(*code) + 0.5) / 255.0 * wide);
         graph.import.put_f32(slot, at + dim * slot, values, false)?;
     }
     Ok(())
@@ -316,7 +327,8 @@ fn put_graph(out: &mut Vec<u8>, export: &Export<'_>) -> Result<(), Error> {
             out.extend(ids.flat_map(u32::to_le_bytes));
         }
     }
-    let (entry, top) = if count == 0 { (NONE, -1) } else { (export.number(view.meta.entry), i32::from(view.meta.top)) };
+    let (entry, top) =
+        if count == 0 { (NONE, -1) } else { (export.number(view.meta.entry), i32::from(view.meta.top)) };
     out.extend_from_slice(&entry.to_le_bytes());
     for number in [top, options.ef_construction as i32, 16, 1] {
         out.extend_from_slice(&number.to_le_bytes());

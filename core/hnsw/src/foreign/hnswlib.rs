@@ -13,9 +13,9 @@
 use alloc::vec::Vec;
 
 use super::{Export, Import, Reader, at_most, expect, f32s, u32s, writes_f32};
+use crate::Level;
 use crate::error::{Error, Feature, Field, Invalid};
 use crate::index::Index;
-use crate::kernel::Level;
 use crate::limits;
 use crate::metric::{Form, Metric, Options};
 use crate::view::{NONE, State};
@@ -49,7 +49,9 @@ impl Header {
         let ef_construction = reader.u64(Field::EfConstruction)?;
         at_most(Field::Count, 16, count, capacity)?;
         expect(Field::M, 72, m, max_m)?;
-        for (field, at, found, most) in [(Field::M, 56, m, limits::M_MAX), (Field::M0, 64, m0, limits::M0_MAX)] {
+        for (field, at, found, most) in
+            [(Field::M, 56, m, limits::M_MAX), (Field::M0, 64, m0, limits::M0_MAX)]
+        {
             if found < 1 {
                 return Err(Error::corrupt(field, at, found, 1));
             }
@@ -65,7 +67,19 @@ impl Header {
             return Err(Error::corrupt(Field::M, 80, mult.to_bits(), 0));
         }
         let (size, label_at, data_at) = (size as usize, label_at as usize, data_at as usize);
-        Ok(Header { capacity, count, size, label_at, data_at, max_level, entry, m, m0, mult, ef_construction })
+        Ok(Header {
+            capacity,
+            count,
+            size,
+            label_at,
+            data_at,
+            max_level,
+            entry,
+            m,
+            m0,
+            mult,
+            ef_construction,
+        })
     }
 
     fn options(&self, metric: Metric) -> Options {
@@ -98,7 +112,8 @@ pub fn read(level: Level, bytes: &[u8], metric: Metric) -> Result<Index, Error> 
     let m0 = header.m0 as usize;
     for (slot, element) in elements.chunks_exact(header.size).enumerate() {
         let at = HEADER_LEN + slot * header.size;
-        let (count, state) = (u16::from_le_bytes([element[0], element[1]]), u16::from_le_bytes([element[2], element[3]]));
+        let (count, state) =
+            (u16::from_le_bytes([element[0], element[1]]), u16::from_le_bytes([element[2], element[3]]));
         at_most(Field::State, at + 2, u64::from(state), 1)?;
         import.set_list(slot, 0, at + 4, usize::from(count), u32s(&element[4..4 + 4 * m0]))?;
         import.put_f32(slot, at + header.data_at, f32s(&element[header.data_at..header.label_at]), false)?;
@@ -114,7 +129,8 @@ pub fn read(level: Level, bytes: &[u8], metric: Metric) -> Result<Index, Error> 
         index.meta.foreign = Some((header.capacity, header.mult));
         return Ok(index);
     }
-    let top = usize::try_from(header.max_level).map_err(|_| Error::corrupt(Field::Level, 48, header.max_level as u32 as u64, 0))?;
+    let top = usize::try_from(header.max_level)
+        .map_err(|_| Error::corrupt(Field::Level, 48, header.max_level as u32 as u64, 0))?;
     import.finish(header.entry, top, Some((header.capacity, header.mult)))
 }
 
@@ -156,7 +172,8 @@ pub fn write(index: &Index) -> Result<Vec<u8>, Error> {
     let (m, m0, dim) = (options.m, options.m0, options.dim);
     let (data_at, label_at) = (4 + 4 * m0, 4 + 4 * m0 + 4 * dim);
     let (capacity, mult) = index.meta.foreign.unwrap_or((count as u64, 1.0 / libm::log(m as f64)));
-    let (entry, max_level) = if count == 0 { (NONE, -1) } else { (export.number(index.meta.entry), i32::from(index.meta.top)) };
+    let (entry, max_level) =
+        if count == 0 { (NONE, -1) } else { (export.number(index.meta.entry), i32::from(index.meta.top)) };
     let mut out = Vec::with_capacity(HEADER_LEN + count * (label_at + 12));
     for number in [0, capacity, count as u64, label_at as u64 + 8, label_at as u64, data_at as u64] {
         out.extend_from_slice(&number.to_le_bytes());

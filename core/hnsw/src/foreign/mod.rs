@@ -6,9 +6,11 @@ pub mod usearch;
 
 use alloc::vec::Vec;
 
+use dolmen_simd::row64::Row64;
+
+use crate::Level;
 use crate::error::{Error, Field};
 use crate::index::{Index, strides};
-use crate::kernel::Level;
 use crate::limits;
 use crate::metric::{Form, Options};
 use crate::score;
@@ -65,14 +67,21 @@ impl<'a> Reader<'a> {
 
     /// `count` elements of `size` bytes; the product is checked against what is there.
     pub fn elements(&mut self, field: Field, count: u64, size: usize) -> Result<&'a [u8], Error> {
-        let len = usize::try_from(count).ok().and_then(|count| count.checked_mul(size)).filter(|len| *len <= self.rest());
+        let len = usize::try_from(count)
+            .ok()
+            .and_then(|count| count.checked_mul(size))
+            .filter(|len| *len <= self.rest());
         let len = len.ok_or(Error::corrupt(field, self.at, count, (self.rest() / size.max(1)) as u64))?;
         self.take(field, len)
     }
 
     /// Nothing may follow.
     pub fn end(&self) -> Result<(), Error> {
-        if self.rest() == 0 { Ok(()) } else { Err(Error::corrupt(Field::Trailing, self.at, self.rest() as u64, 0)) }
+        if self.rest() == 0 {
+            Ok(())
+        } else {
+            Err(Error::corrupt(Field::Trailing, self.at, self.rest() as u64, 0))
+        }
     }
 }
 
@@ -106,12 +115,16 @@ pub(crate) struct Import {
 impl Import {
     /// For `count` nodes. The caller has checked that the file has as many.
     pub fn new(level: Level, options: Options, count: usize) -> Result<Self, Error> {
-        let mut index = Index::new(level, options)?;
+        let mut index = Index::read_with(level, options)?;
         if count > limits::SLOTS_MAX {
-            return Err(Error::Limit { field: Field::Count, found: count as u64, max: limits::SLOTS_MAX as u64 });
+            return Err(Error::Limit {
+                field: Field::Count,
+                found: count as u64,
+                max: limits::SLOTS_MAX as u64,
+            });
         }
         let stride = strides(&options).0;
-        index.main.resize(count * stride, [0.0; 16]);
+        index.main.resize(count * stride, Row64::ZERO);
         index.links.resize(count * options.m0, NONE);
         index.labels.resize(count, 0);
         index.states.resize(count, State::Free as u8);
@@ -126,13 +139,24 @@ impl Import {
     }
 
     /// f32 values into a slot, which must be finite; normalised where the metric asks for it and they are not.
-    pub fn put_f32(&mut self, slot: usize, at: usize, values: impl Iterator<Item = f32>, normalise: bool) -> Result<(), Error> {
+    pub fn put_f32(
+        &mut self,
+        slot: usize,
+        at: usize,
+        values: impl Iterator<Item = f32>,
+        normalise: bool,
+    ) -> Result<(), Error> {
         let dim = self.index.meta.options.dim;
         let row: &mut [f32] = bytemuck::cast_slice_mut(self.row(slot));
         row.iter_mut().zip(values).for_each(|(to, from)| *to = from);
         let position = row.iter().position(|value| !value.is_finite() || value.abs() > limits::VALUE_MAX);
         if let Some(position) = position {
-            return Err(Error::corrupt(Field::Vectors, at + 4 * position, u64::from(row[position].to_bits()), 0));
+            return Err(Error::corrupt(
+                Field::Vectors,
+                at + 4 * position,
+                u64::from(row[position].to_bits()),
+                0,
+            ));
         }
         if normalise {
             score::normalise(&mut row[..dim]);
@@ -154,7 +178,14 @@ impl Import {
     }
 
     /// A list of links: `count` of `ids` are in it, what follows is kept as it is.
-    pub fn set_list(&mut self, slot: usize, layer: usize, at: usize, count: usize, ids: impl Iterator<Item = u32>) -> Result<(), Error> {
+    pub fn set_list(
+        &mut self,
+        slot: usize,
+        layer: usize,
+        at: usize,
+        count: usize,
+        ids: impl Iterator<Item = u32>,
+    ) -> Result<(), Error> {
         let (m, m0, slots) = (self.index.meta.options.m, self.index.meta.options.m0, self.index.labels.len());
         let list = if layer == 0 {
             &mut self.index.links[slot * m0..(slot + 1) * m0]
@@ -224,8 +255,9 @@ pub(crate) struct Export<'a> {
 
 impl<'a> Export<'a> {
     pub fn new(view: View<'a>) -> Self {
-        let slots: Vec<u32> =
-            (0..view.slots() as u32).filter(|slot| view.states.get(*slot as usize) != Some(&(State::Free as u8))).collect();
+        let slots: Vec<u32> = (0..view.slots() as u32)
+            .filter(|slot| view.states.get(*slot as usize) != Some(&(State::Free as u8)))
+            .collect();
         let mut numbers = alloc::vec![NONE; view.slots()];
         for (number, slot) in slots.iter().enumerate() {
             numbers[*slot as usize] = number as u32;
@@ -240,7 +272,8 @@ impl<'a> Export<'a> {
 
     /// A node's list as numbers, and what an imported file had behind it.
     pub fn list(&self, slot: u32, layer: u8) -> Result<(Vec<u32>, Vec<u32>), Error> {
-        let list: Vec<u32> = self.view.links(slot, layer)?.map(|id| self.number(id)).filter(|id| *id != NONE).collect();
+        let list: Vec<u32> =
+            self.view.links(slot, layer)?.map(|id| self.number(id)).filter(|id| *id != NONE).collect();
         let stored = self.view.list(slot, layer)?;
         let qg = layer == 0 && self.view.options().form.is_qg();
         let left = if qg { &[][..] } else { stored.get(list.len()..).unwrap_or(&[]) };

@@ -11,9 +11,11 @@
 use alloc::vec::Vec;
 
 use super::{Export, Import, Reader, at_most, expect, f32s, swept, u32s};
+use dolmen_simd::half;
+
+use crate::Level;
 use crate::error::{Error, Feature, Field};
 use crate::index::Index;
-use crate::kernel::{self, Level};
 use crate::limits;
 use crate::metric::{Form, Metric, Options};
 use crate::view::NONE;
@@ -35,7 +37,8 @@ fn metric_of(tag: u8) -> Option<Metric> {
         .find_map(|(known, metric)| (known == tag).then_some(metric))
 }
 
-const SCALARS: [(u8, Form); 5] = [(11, Form::F32), (12, Form::F16), (4, Form::Bf16), (23, Form::I8), (1, Form::Binary)];
+const SCALARS: [(u8, Form); 5] =
+    [(11, Form::F32), (12, Form::F16), (4, Form::Bf16), (23, Form::I8), (1, Form::Binary)];
 
 fn read_head(reader: &mut Reader<'_>) -> Result<Head, Error> {
     let at = reader.at;
@@ -59,7 +62,8 @@ fn read_head(reader: &mut Reader<'_>) -> Result<Head, Error> {
             return Err(unsupported(feature, found));
         }
     }
-    let (present, deleted, dim) = (reader.u64(Field::Count)?, reader.u64(Field::Count)?, reader.u64(Field::Dimension)?);
+    let (present, deleted, dim) =
+        (reader.u64(Field::Count)?, reader.u64(Field::Count)?, reader.u64(Field::Dimension)?);
     let multi = reader.u8(Field::Form)?;
     if multi != 0 {
         return Err(unsupported(Feature::MultiLabels, multi));
@@ -87,7 +91,8 @@ fn read_matrix<'a>(reader: &mut Reader<'a>) -> Result<(u64, u64, &'a [u8]), Erro
     for wide in [false, true] {
         let mut trial = *reader;
         let sizes = |trial: &mut Reader<'a>| -> Result<(u64, u64, &'a [u8]), Error> {
-            let mut next = || if wide { trial.u64(Field::Count) } else { trial.u32(Field::Count).map(u64::from) };
+            let mut next =
+                || if wide { trial.u64(Field::Count) } else { trial.u32(Field::Count).map(u64::from) };
             let (rows, len) = (next()?, next()?);
             let size = usize::try_from(len).map_err(|_| Error::corrupt(Field::Size, 4, len, 0))?;
             let matrix = trial.elements(Field::Count, rows, size.max(1))?;
@@ -131,15 +136,23 @@ pub fn read(level: Level, bytes: &[u8]) -> Result<Index, Error> {
     let (top, entry) = (reader.u64(Field::Level)?, reader.u64(Field::Entry)?);
     let levels = reader.elements(Field::Levels, size, 2)?;
     at_most(Field::Count, at, size, limits::SLOTS_MAX as u64)?;
-    let options =
-        Options { dim: head.dim, metric: head.metric, form: head.form, m: m as usize, m0: m0 as usize, ef_construction: 128, seed: 0 };
+    let options = Options {
+        dim: head.dim,
+        metric: head.metric,
+        form: head.form,
+        m: m as usize,
+        m0: m0 as usize,
+        ef_construction: 128,
+        seed: 0,
+    };
     let mut import = Import::new(level, options, size as usize)?;
     for (slot, row) in matrix.chunks_exact(expected).enumerate() {
         put_row(&mut import, &head, slot, 8 + slot * expected, row)?;
     }
     for (slot, pair) in levels.chunks_exact(2).enumerate() {
         let level = i16::from_le_bytes([pair[0], pair[1]]);
-        let level = usize::try_from(level).map_err(|_| Error::corrupt(Field::Level, at + 40 + 2 * slot, u64::from(level as u16), 0))?;
+        let level = usize::try_from(level)
+            .map_err(|_| Error::corrupt(Field::Level, at + 40 + 2 * slot, u64::from(level as u16), 0))?;
         import.set_level(slot, level, at + 40 + 2 * slot)?;
     }
     let mut dead = 0;
@@ -158,7 +171,13 @@ pub fn read(level: Level, bytes: &[u8]) -> Result<Index, Error> {
 }
 
 /// Reads a node; 1 if it is removed.
-fn read_node(reader: &mut Reader<'_>, import: &mut Import, slot: usize, level: i16, (m, m0): (u64, u64)) -> Result<u64, Error> {
+fn read_node(
+    reader: &mut Reader<'_>,
+    import: &mut Import,
+    slot: usize,
+    level: i16,
+    (m, m0): (u64, u64),
+) -> Result<u64, Error> {
     let key = reader.u64(Field::Label)?;
     import.set_label(slot, key, key == REMOVED);
     let at = reader.at;
@@ -178,12 +197,15 @@ fn put_row(import: &mut Import, head: &Head, slot: usize, at: usize, row: &[u8])
         Form::F32 => import.put_f32(slot, at, f32s(row), cosine),
         Form::F16 | Form::Bf16 => {
             let (decode, encode): (fn(u16) -> f32, fn(f32) -> u16) = if head.form == Form::F16 {
-                (kernel::half_to_f32, kernel::f32_to_half)
+                (half::f16_to_f32, half::f32_to_f16)
             } else {
-                (kernel::bf16_to_f32, kernel::f32_to_bf16)
+                (half::bf16_to_f32, half::f32_to_bf16)
             };
-            let mut values: Vec<f32> = row.chunks_exact(2).map(|b| decode(u16::from_le_bytes([b[0], b[1]]))).collect();
-            if let Some(position) = values.iter().position(|value| !value.is_finite() || value.abs() > limits::VALUE_MAX) {
+            let mut values: Vec<f32> =
+                row.chunks_exact(2).map(|b| decode(u16::from_le_bytes([b[0], b[1]]))).collect();
+            if let Some(position) =
+                values.iter().position(|value| !value.is_finite() || value.abs() > limits::VALUE_MAX)
+            {
                 return Err(Error::corrupt(Field::Vectors, at + 2 * position, 0, 0));
             }
             if cosine {
@@ -236,7 +258,13 @@ pub fn write(index: &Index) -> Result<Vec<u8>, Error> {
             let (list, left) = export.list(*slot, layer)?;
             let width = if layer == 0 { options.m0 } else { options.m };
             out.extend_from_slice(&(list.len() as u32).to_le_bytes());
-            out.extend(list.into_iter().chain(left).chain(core::iter::repeat(0)).take(width).flat_map(u32::to_le_bytes));
+            out.extend(
+                list.into_iter()
+                    .chain(left)
+                    .chain(core::iter::repeat(0))
+                    .take(width)
+                    .flat_map(u32::to_le_bytes),
+            );
         }
     }
     Ok(out)

@@ -14,7 +14,8 @@ pub fn clustered(rng: &mut Rng, count: usize, dim: usize, clusters: usize) -> Ve
     let mut shape = Rng::new(42);
     let normal = |rng: &mut Rng| (0..12).map(|_| rng.unit_f64() as f32).sum::<f32>() - 6.0;
     let directions = 12;
-    let centres: Vec<Vec<f32>> = (0..clusters).map(|_| (0..dim).map(|_| 2.0 * normal(&mut shape)).collect()).collect();
+    let centres: Vec<Vec<f32>> =
+        (0..clusters).map(|_| (0..dim).map(|_| 2.0 * normal(&mut shape)).collect()).collect();
     let spans: Vec<Vec<f32>> =
         (0..clusters * directions).map(|_| (0..dim).map(|_| normal(&mut shape)).collect()).collect();
     (0..count)
@@ -33,7 +34,8 @@ pub fn clustered(rng: &mut Rng, count: usize, dim: usize, clusters: usize) -> Ve
 
 pub fn build(options: Options, rows: &[Vec<f32>]) -> Index {
     let mut index = Index::new(Level::best(), options).unwrap();
-    let items: Vec<(u64, Vector<'_>)> = rows.iter().enumerate().map(|(i, row)| (i as u64, Vector::F32(row))).collect();
+    let items: Vec<(u64, Vector<'_>)> =
+        rows.iter().enumerate().map(|(i, row)| (i as u64, Vector::F32(row))).collect();
     index.insert_batch(&Serial, &items).unwrap();
     index
 }
