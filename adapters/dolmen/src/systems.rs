@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 use dolmen_cli::{Out, Report, Status};
+use dolmen_host::Registered;
 
 /// One step of the tour, in a directory of its own.
 pub type Step = fn(&Path) -> Result<Report>;
@@ -47,3 +48,6 @@ pub const SYSTEMS: &[System] = &[
     system!("vector", "Vector search: indexes, recall, pictures", dolmen_vector_cli, [tour]),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli, [tour]),
 ];
+
+/// Every service that `dolmen up` runs, in the order in which they open.
+pub const SERVICES: &[Registered] = &[Registered::of::<dolmen_kv_resp::Kv>()];
