@@ -18,6 +18,8 @@ pub enum Filter<'a> {
     All,
     /// Those whose slot's bit is set.
     Slots(&'a [u64]),
+    /// Those whose slot passes.
+    Each(&'a (dyn Fn(u32) -> bool + Sync)),
     /// Those whose label passes.
     Labels(&'a (dyn Fn(u64) -> bool + Sync)),
 }
@@ -27,6 +29,7 @@ impl core::fmt::Debug for Filter<'_> {
         f.write_str(match self {
             Filter::All => "All",
             Filter::Slots(_) => "Slots",
+            Filter::Each(_) => "Each",
             Filter::Labels(_) => "Labels",
         })
     }
@@ -196,6 +199,7 @@ impl View<'_> {
             Filter::Slots(bits) => {
                 bits.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
             }
+            Filter::Each(passes) => passes(slot),
             Filter::Labels(passes) => self.label(slot).is_some_and(passes),
         }
     }
