@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::{Findings, Tree};
 
 /// Libraries from outside that a core crate may use: they need no std and no C.
-const CORE_EXTERNAL: [&str; 13] = [
+const CORE_EXTERNAL: [&str; 14] = [
     "arrayref",
     "bytemuck",
     "crc",
@@ -17,6 +17,7 @@ const CORE_EXTERNAL: [&str; 13] = [
     "sha1",
     "sha2",
     "spin",
+    "unicode-normalization",
     "xxhash-rust",
     "zerocopy",
 ];
