@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::definition::Definition;
-use crate::image::Aligned;
+use crate::image::{self, Aligned};
 use crate::load::{gguf, gguf_vocab, hf, sentencepiece, tiktoken};
 use crate::naive;
 use crate::scan;
@@ -98,9 +98,11 @@ pub fn check_gguf(data: &[u8]) {
     }
 }
 
-/// A prebuilt vocabulary: what opens can be used, whatever its bytes are.
+/// A prebuilt vocabulary: what opens can be used, whatever its bytes are. Length and sum are put right first, so that the rest is judged.
 pub fn check_prebuilt(data: &[u8]) {
-    let Ok(tokenizer) = Tokenizer::open(Aligned::copy(data)) else { return };
+    let mut sealed = data.to_vec();
+    image::seal(&mut sealed);
+    let Ok(tokenizer) = Tokenizer::open(Aligned::copy(&sealed)) else { return };
     let mut scratch = Scratch::default();
     for text in TEXTS {
         let mut ids = Vec::new();

@@ -156,21 +156,28 @@ pub fn build(definition: &Definition) -> Result<Aligned, LoadError> {
 
 fn finish(w: Writer, text_seed: u64, pair_seed: u64) -> Aligned {
     let Writer { mut out, places } = w;
-    let len = out.len() as u64;
     let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &MAGIC);
     put(8, &VERSION.to_ne_bytes());
     put(12, &(SECTIONS as u32).to_ne_bytes());
-    put(16, &len.to_ne_bytes());
     put(32, &text_seed.to_ne_bytes());
     put(40, &pair_seed.to_ne_bytes());
     for (i, (at, len)) in places.into_iter().enumerate() {
         put(HEADER_LEN + 16 * i, &at.to_ne_bytes());
         put(HEADER_LEN + 16 * i + 8, &len.to_ne_bytes());
     }
-    let sum = xxh3_64(&out[SUMMED_FROM..]);
-    out[24..32].copy_from_slice(&sum.to_ne_bytes());
+    seal(&mut out);
     Aligned::copy(&out)
+}
+
+/// Writes length and checksum into the head of a block.
+pub(crate) fn seal(block: &mut [u8]) {
+    if block.len() >= HEADER_LEN {
+        let len = block.len() as u64;
+        block[16..24].copy_from_slice(&len.to_ne_bytes());
+        let sum = xxh3_64(&block[SUMMED_FROM..]);
+        block[24..32].copy_from_slice(&sum.to_ne_bytes());
+    }
 }
 
 fn check(definition: &Definition) -> Result<(), LoadError> {
