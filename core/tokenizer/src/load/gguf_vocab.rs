@@ -147,9 +147,10 @@ impl<'a> File<'a> {
     }
 
     fn special(&self, bos: Option<u32>, eos: Option<u32>, add_bos: bool) -> Special {
+        let known = |id: &u32| (*id as usize) < self.tokens.len();
         Special {
-            bos: self.id("tokenizer.ggml.bos_token_id").or(bos),
-            eos: self.id("tokenizer.ggml.eos_token_id").or(eos),
+            bos: self.id("tokenizer.ggml.bos_token_id").or(bos.filter(known)),
+            eos: self.id("tokenizer.ggml.eos_token_id").or(eos.filter(known)),
             pad: self.id("tokenizer.ggml.padding_token_id"),
             add_bos: self.metadata.flag("tokenizer.ggml.add_bos_token").unwrap_or(add_bos),
             add_eos: self.metadata.flag("tokenizer.ggml.add_eos_token").unwrap_or(false),
