@@ -50,4 +50,4 @@ pub const SYSTEMS: &[System] = &[
 ];
 
 /// Every service that `dolmen up` runs, in the order in which they open.
-pub const SERVICES: &[Registered] = &[Registered::of::<dolmen_kv_resp::Kv>()];
+pub const SERVICES: &[Registered] = &[Registered::of::<dolmen_kv_resp::Kv>(), Registered::of::<dolmen_vector_http::Vectors>()];
