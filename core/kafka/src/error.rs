@@ -3,6 +3,9 @@
 use core::fmt;
 
 use dolmen_codec::DecodeError;
+use dolmen_codec::compress::CodecError;
+
+use crate::batch::Codec;
 
 /// Why a protocol message could not be read or written; `at` counts from the start of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +215,13 @@ pub enum BatchError {
         /// What is wrong.
         what: RecordFault,
     },
+    /// Its records cannot be expanded.
+    Compressed {
+        /// How they are compressed.
+        codec: Codec,
+        /// Why not.
+        error: CodecError,
+    },
     /// There are fewer records than the header says.
     Count {
         /// What it says.
@@ -268,6 +278,9 @@ impl fmt::Display for BatchError {
             }
             BatchError::Record { index, at, what } => {
                 write!(f, "record {index}, at {at} of the uncompressed records: {what}")
+            }
+            BatchError::Compressed { codec, error } => {
+                write!(f, "records compressed with {}: {error}", codec.name())
             }
             BatchError::Count { expected, found } => write!(f, "expected {expected} records, found {found}"),
             BatchError::Behind { at, left } => {

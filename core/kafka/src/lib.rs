@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod compression;
 pub mod control;
 mod error;
 pub mod error_code;
