@@ -51,6 +51,10 @@ impl Engine {
                 out.sample(&[("command", spec.name), ("outcome", outcome)], count);
             }
         }
+        let unknown = self.stats.unknown.load(Relaxed);
+        if unknown > 0 {
+            out.sample(&[("command", "unknown"), ("outcome", "rejected")], unknown);
+        }
         out.histogram(
             "dolmen_resp_command_duration_seconds",
             "Time that commands ran, without waiting for the disk.",
@@ -82,14 +86,19 @@ impl Engine {
             ("dolmen_resp_keyspace_hits_total", "Look-ups that found a key.", &stats.hits),
             ("dolmen_resp_keyspace_misses_total", "Look-ups that found none.", &stats.misses),
             ("dolmen_resp_expired_keys_total", "Keys deleted because their time was over.", &stats.expired),
+            (
+                "dolmen_resp_waits_for_disk_total",
+                "Requests that were run again where they may wait, because what they read was not in memory.",
+                &stats.waited_for_disk,
+            ),
         ];
         for (name, help, value) in counters {
             out.counter(name, help).sample(&[], value.load(Relaxed));
         }
-        let (counts, slots) = (*self.completed.lock(), self.slots());
+        let state = self.published.load().state;
         out.gauge("dolmen_resp_keys", "Keys of a database, those that expire included.");
         for db in 0..dolmen_resp::limits::DATABASES {
-            let keys = counts[usize::from(slots.of(db))].keys;
+            let keys = state.of(db).keys;
             if keys > 0 {
                 out.sample(&[("db", &db.to_string())], keys);
             }
