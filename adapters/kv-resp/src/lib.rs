@@ -21,6 +21,7 @@ use dolmen_store::SyncPolicy;
 
 pub use engine::Engine;
 pub use server::serve;
+pub use service::Kv;
 
 /// Stops the process, or whatever holds the server; called once by SHUTDOWN.
 #[derive(Clone)]
