@@ -20,6 +20,7 @@ use dolmen_lsm::error::{Damage, Part, ReadError};
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
+use dolmen_lsm::recovery::Report;
 use parking_lot::{Condvar, Mutex};
 
 use crate::api::{Completion, Family, Options, ReadOptions, Stats, StoreError, WriteError, WriteOptions};
@@ -91,6 +92,9 @@ pub(crate) struct Inner {
     pub(crate) opening: AtomicBool,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) counters: Counters,
+    /// What the logs held.
+    pub(crate) report: Report,
+    pub(crate) lost_files: Vec<String>,
     pub(crate) start: Instant,
     pub(crate) read_only: bool,
     /// Held until the database is closed.
@@ -462,6 +466,11 @@ impl Db {
         Ok(count)
     }
 
+    /// What the logs held when the database was opened, and what of it did not count.
+    pub fn recovery(&self) -> &Report {
+        &self.0.inner.report
+    }
+
     /// Numbers.
     pub fn stats(&self) -> Stats {
         let inner = &self.0.inner;
@@ -505,6 +514,9 @@ impl Db {
             cache_misses,
             cache_bytes,
             levels,
+            losses: inner.report.losses.clone(),
+            lost_files: inner.lost_files.clone(),
+            open_table_files: inner.source.open_files() as u64,
             write_error,
         }
     }
