@@ -39,11 +39,42 @@ impl Dir {
         }
     }
 
-    /// A directory that is created, parents included, if it is missing; readable by its owner only.
+    /// A directory that is created, parents included, if it is missing; readable by its owner only. Each level that is made is durable in the
+    /// one above before the next is made.
+    ///
+    /// # Errors
+    /// A parent that is no directory, or that may not be written or synced.
     pub fn create(path: &Path) -> Result<Dir, IoError> {
         use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| reason(&e))?;
+        let missing: Vec<&Path> =
+            path.ancestors().take_while(|level| !level.as_os_str().is_empty() && !level.exists()).collect();
+        for level in missing.into_iter().rev() {
+            match fs::DirBuilder::new().mode(0o700).create(level) {
+                Ok(()) => sync_parent(level)?,
+                // Somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(reason(&error)),
+            }
+        }
         Dir::open(path)
+    }
+
+    /// Gives a directory, whole and synced, the name `to`, which must not be in use, and makes that durable.
+    ///
+    /// # Errors
+    /// A name that is in use, and calls that fail.
+    pub fn rename_to(&self, to: &Path) -> Result<Dir, IoError> {
+        fs::rename(&self.path, to).map_err(|e| reason(&e))?;
+        sync_parent(to)?;
+        Dir::open(to)
+    }
+
+    /// Deletes a directory with all that is in it.
+    ///
+    /// # Errors
+    /// Calls that fail.
+    pub fn remove(path: &Path) -> Result<(), IoError> {
+        fs::remove_dir_all(path).map_err(|e| reason(&e))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -56,6 +87,12 @@ impl Dir {
     pub fn lock_holder(&self, name: &str) -> Option<u32> {
         lock::holder(&self.file(name))
     }
+}
+
+/// Makes the entry of a path durable in the directory that it is in.
+fn sync_parent(path: &Path) -> Result<(), IoError> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(|e| reason(&e))
 }
 
 impl Directory for Dir {
@@ -196,7 +233,8 @@ fn reason(error: &io::Error) -> IoError {
         Kind::NotFound => IoError::NotFound,
         Kind::AlreadyExists => IoError::AlreadyExists,
         Kind::StorageFull | Kind::QuotaExceeded | Kind::WriteZero => IoError::NoSpace,
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => IoError::Denied,
+        Kind::PermissionDenied => IoError::Denied,
+        Kind::ReadOnlyFilesystem => IoError::ReadOnly,
         // Without an errno the error arose in the library; EIO is the nearest.
         _ => IoError::Os(error.raw_os_error().unwrap_or(5)),
     }

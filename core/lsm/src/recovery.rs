@@ -170,7 +170,7 @@ impl fmt::Display for RecoveryError {
                 if let Some(table) = table {
                     write!(f, ", and {} lies there and is not named", FileName::Table(table))?;
                 }
-                f.write_str("; restore it from a backup, or rebuild it from the tables with repair. Nothing was changed")
+                f.write_str("; restore it from a backup, or rebuild it from the tables with RocksDB's ldb repair. Nothing was changed")
             }
             RecoveryError::Version { manifest, error } => {
                 write!(f, "{}: {error}", FileName::Manifest(manifest))
