@@ -10,8 +10,8 @@ use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::edit::NewFile;
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::filename::FileName;
-use dolmen_lsm::key::{self, SEQUENCE_MAX, ValueType};
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
+use dolmen_lsm::read;
 use dolmen_lsm::table::Table;
 use parking_lot::RwLock;
 use quick_cache::Weighter;
@@ -78,7 +78,8 @@ impl Source {
         codecs: &Codecs,
     ) -> Result<Arc<OpenTable>, ReadError> {
         let table = Table::open(self, meta.number, meta.len, codecs)?;
-        let tombstones: Vec<_> = table.range_tombstones().iter().filter_map(|t| clip(t, &meta)).collect();
+        let tombstones: Vec<_> =
+            table.range_tombstones().iter().filter_map(|t| read::clip(t, &meta)).collect();
         let fragments = Arc::new(Fragments::new(&tombstones));
         let number = meta.number.get();
         let source = self.clone();
@@ -159,16 +160,4 @@ impl Drop for OpenTable {
             self.source.files.write().remove(&number.get());
         }
     }
-}
-
-/// A tombstone within the bounds of its table: beyond them other tables of the level hold its continuation, or nothing does.
-fn clip(tombstone: &RangeTombstone, meta: &NewFile) -> Option<RangeTombstone> {
-    let open_end = key::pack(SEQUENCE_MAX, ValueType::RangeDeletion as u8);
-    let mut last = key::user_key(&meta.largest).to_vec();
-    if key::packed_trailer(&meta.largest) != open_end {
-        last.push(0);
-    }
-    let begin = tombstone.begin.clone().max(key::user_key(&meta.smallest).to_vec());
-    let end = tombstone.end.clone().min(last);
-    (begin < end).then_some(RangeTombstone { begin, end, sequence: tombstone.sequence })
 }

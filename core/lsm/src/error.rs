@@ -100,6 +100,8 @@ pub enum ReadError {
         /// What is missing.
         what: MergeFault,
     },
+    /// A block is not in memory, and the read may not wait for a file.
+    NotCached,
 }
 
 /// What is wrong with bytes.
@@ -204,6 +206,9 @@ impl fmt::Display for ReadError {
             ReadError::Io { file, at, error } => write!(f, "cannot read file {file} at offset {at}: {error}"),
             ReadError::Merge { what: MergeFault::NoOperator } => {
                 f.write_str("the key has merge operands and the column family has no merge operator")
+            }
+            ReadError::NotCached => {
+                f.write_str("a block is not in memory, and the read may not wait for a file")
             }
             ReadError::Merge { what: MergeFault::Refused } => {
                 f.write_str("the merge operator refused the operands")

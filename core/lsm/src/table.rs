@@ -19,7 +19,7 @@ mod walk;
 pub use builder::{TableBuilder, TableOptions, TableSummary};
 pub use iter::TableIter;
 pub(crate) use reader::parse_tombstones;
-pub use reader::{Looked, Table};
+pub use reader::{Looked, Table, Visit};
 
 /// The only comparator that is supported, by the name in properties and version edits.
 pub const BYTEWISE_COMPARATOR: &str = "leveldb.BytewiseComparator";
