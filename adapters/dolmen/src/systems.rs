@@ -44,6 +44,7 @@ pub const SYSTEMS: &[System] = &[
     system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli),
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
+    system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
 ];
 
@@ -55,6 +56,7 @@ pub const TOUR: &[(&str, Step)] = &[
     ("store", dolmen_kv_cli::tour),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
+    ("llm", dolmen_llm_cli::tour),
     // end of tour
 ];
 

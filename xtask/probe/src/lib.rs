@@ -22,6 +22,8 @@ use dolmen_skiplist as _;
 #[cfg(feature = "all")]
 use dolmen_text as _;
 #[cfg(feature = "all")]
+use dolmen_tokenizer as _;
+#[cfg(feature = "all")]
 use dolmen_wal as _;
 // end of crates
 
