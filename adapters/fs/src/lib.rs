@@ -219,7 +219,7 @@ fn reason(error: &io::Error) -> IoError {
         Kind::NotFound => IoError::NotFound,
         Kind::AlreadyExists => IoError::AlreadyExists,
         Kind::StorageFull | Kind::QuotaExceeded | Kind::WriteZero => IoError::NoSpace,
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => IoError::Denied,
+        Kind::PermissionDenied => IoError::Denied,
         // Without an errno the error arose in the library; EIO is the nearest.
         _ => IoError::Os(error.raw_os_error().unwrap_or(5)),
     }
