@@ -18,9 +18,9 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use dolmen_base::block::ReadMode;
 use dolmen_bti::component::Component;
-use dolmen_bti::data::{BoundKind, Event, Part};
+use dolmen_bti::data::{BoundKind, Event, Events, Part};
 use dolmen_bti::dump::{Cassandra, Context, Lines};
-use dolmen_bti::merge::{Events, Merge, merged_header};
+use dolmen_bti::merge::{Merge, merged_header};
 use dolmen_bti::slice::{Bound, Slice};
 use dolmen_bti::table::Table;
 use dolmen_bti::verify::verify;
@@ -184,8 +184,8 @@ impl Opened {
         let tables = sstables.iter().map(|sstable| sstable.open(schema)).collect::<Result<Vec<Table>>>()?;
         let first = &tables[0];
         let same = |table: &Table| {
-            table.partitioner == first.partitioner
-                && table.statistics.header.key_type == first.statistics.header.key_type
+            table.partitioner() == first.partitioner()
+                && table.header().key_type == first.header().key_type
                 && table.clustering_types() == first.clustering_types()
         };
         ensure!(tables.iter().all(same), "{} holds SSTables of several tables", path.display());
@@ -210,9 +210,9 @@ impl Opened {
         if let [source] = &mut sources[..] {
             return body(&mut **source);
         }
-        let headers = self.tables.iter().rev().map(|table| &table.statistics.header);
+        let headers = self.tables.iter().rev().map(Table::header);
         let header = merged_header(headers).context("no SSTable")?;
-        let partitioner = self.tables[0].partitioner;
+        let partitioner = self.tables[0].partitioner();
         let mut merge = Merge::new(header, partitioner, sources, is_reversed)?;
         body(&mut merge)
     }
@@ -263,7 +263,7 @@ impl Wanted {
             return literal::parse_hex(hex).context("--key-hex takes an even number of hexadecimal digits");
         }
         let text = self.key.as_deref().unwrap_or_default();
-        let key_type = &table.statistics.header.key_type;
+        let key_type = &table.header().key_type;
         let parts = match key_type {
             dolmen_bti::types::CqlType::Composite(components) => {
                 components.iter().zip(literal::split_values(text)).collect()
@@ -322,7 +322,7 @@ fn get(path: &Path, wanted: &Wanted, style: &Style, out: &mut dyn Write) -> Resu
             readers.push(Box::new(reader));
         }
     }
-    let text = metadata::key_text(&opened.tables[0].statistics.header.key_type, &key);
+    let text = metadata::key_text(&opened.tables[0].header().key_type, &key);
     ensure!(!readers.is_empty(), "no partition {text}");
     opened.each(wanted.reverse, readers, &mut |events| print(events, opened.context(), style, out))
 }
@@ -378,7 +378,7 @@ fn scan(path: &Path, schema: Option<&Path>, out: &mut dyn Write) -> Result<()> {
         Ok(())
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    let bytes: u64 = opened.tables.iter().map(|table| table.data.len()).sum();
+    let bytes: u64 = opened.tables.iter().map(|table| table.data().len()).sum();
     writeln!(
         out,
         "{} partitions, {} static rows, {} rows, {} markers, {} cells, {} bytes of values",
@@ -444,7 +444,7 @@ fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
                 _ => {}
             }
         }
-        let stored = table.data.file_len;
+        let stored = table.data().file_len();
         writeln!(
             out,
             "{}: {} partitions, {} rows, {} cells, {} markers; {} bytes stored as {stored}",
@@ -453,11 +453,11 @@ fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
             counts.rows,
             counts.cells,
             counts.markers,
-            table.data.len()
+            table.data().len()
         )?;
         writeln!(out, "bytes\trows\tkey")?;
         for Reverse((bytes, rows, key)) in largest.into_sorted_vec() {
-            let text = metadata::key_text(&table.statistics.header.key_type, &key);
+            let text = metadata::key_text(&table.header().key_type, &key);
             let mut quoted = String::new();
             Writer::new(&mut quoted).string(&text);
             writeln!(out, "{bytes}\t{rows}\t{quoted}")?;
