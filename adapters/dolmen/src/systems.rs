@@ -44,6 +44,7 @@ pub const SYSTEMS: &[System] = &[
     system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli),
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
+    system!("vector", "Vector search", dolmen_vector_cli),
     // end of systems
 ];
 
@@ -53,8 +54,10 @@ pub const TOUR: &[(&str, Step)] = &[
     ("wal", dolmen_wal_cli::tour),
     ("lsm", dolmen_kv_cli::tour_tables),
     ("store", dolmen_kv_cli::tour),
+    ("redis", dolmen_kv_cli::tour_server),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
+    ("vector", dolmen_vector_cli::tour),
     // end of tour
 ];
 

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
 use dolmen_cli::{Out, Status};
 
-pub use tour::{tour, tour_tables};
+pub use tour::{tour, tour_server, tour_tables};
 
 /// Arguments of `dolmen kv`.
 #[derive(clap::Args)]

@@ -10,6 +10,8 @@ use dolmen_simd as _;
 #[cfg(feature = "all")]
 use dolmen_bti as _;
 #[cfg(feature = "all")]
+use dolmen_hnsw as _;
+#[cfg(feature = "all")]
 use dolmen_lsm as _;
 #[cfg(feature = "all")]
 use dolmen_resp as _;
@@ -21,6 +23,8 @@ use dolmen_sim as _;
 use dolmen_skiplist as _;
 #[cfg(feature = "all")]
 use dolmen_text as _;
+#[cfg(feature = "all")]
+use dolmen_tokenizer as _;
 #[cfg(feature = "all")]
 use dolmen_wal as _;
 // end of crates
