@@ -65,5 +65,6 @@ pub const TOUR: &[(&str, Step)] = &[
 pub const SERVICES: &[Registered] = &[
     // written by `cargo xtask systems`: services
     Registered::of::<dolmen_kv_resp::Kv>(),
+    Registered::of::<dolmen_vector_http::Vectors>(),
     // end of services
 ];

@@ -48,7 +48,10 @@ impl Filter {
         self.must.iter().all(holds)
             && !self.must_not.iter().any(holds)
             && (self.should.is_empty() || self.should.iter().any(holds))
-            && self.min_should.as_ref().is_none_or(|(least, conditions)| conditions.iter().filter(|c| holds(c)).count() >= *least)
+            && self
+                .min_should
+                .as_ref()
+                .is_none_or(|(least, conditions)| conditions.iter().filter(|c| holds(c)).count() >= *least)
     }
 }
 
@@ -67,16 +70,23 @@ impl Test {
         let mut values = Vec::new();
         collect(payload, key, &mut values);
         match self {
-            Test::Empty => values.iter().all(|value| value.is_null() || value.as_array().is_some_and(Vec::is_empty)),
+            Test::Empty => {
+                values.iter().all(|value| value.is_null() || value.as_array().is_some_and(Vec::is_empty))
+            }
             Test::Null => values.iter().any(|value| value.is_null()),
             Test::Count { gt, gte, lt, lte } => {
-                let count = values.iter().map(|value| value.as_array().map_or(usize::from(!value.is_null()), Vec::len)).sum::<usize>();
+                let count = values
+                    .iter()
+                    .map(|value| value.as_array().map_or(usize::from(!value.is_null()), Vec::len))
+                    .sum::<usize>();
                 within(count as f64, (*gt, *gte, *lt, *lte))
             }
             Test::Except(none) => each(&values).any(|value| !none.contains(value)),
             Test::Value(wanted) => each(&values).any(|value| value == wanted),
             Test::Any(any) => each(&values).any(|value| any.contains(value)),
-            Test::Text(text) => each(&values).any(|value| value.as_str().is_some_and(|value| value.contains(text.as_str()))),
+            Test::Text(text) => {
+                each(&values).any(|value| value.as_str().is_some_and(|value| value.contains(text.as_str())))
+            }
             Test::Range { gt, gte, lt, lte } => {
                 each(&values).filter_map(Value::as_f64).any(|value| within(value, (*gt, *gte, *lt, *lte)))
             }
@@ -123,7 +133,9 @@ fn parse_filter(value: &Value, depth: usize) -> Result<Filter, Failure> {
         return Err(Failure::bad(format!("filters stand in each other more than {DEPTH_MAX} deep")));
     }
     let Some(object) = value.as_object() else {
-        return Err(Failure::bad(format!("{value} is no filter: expected an object with must, should or must_not")));
+        return Err(Failure::bad(format!(
+            "{value} is no filter: expected an object with must, should or must_not"
+        )));
     };
     let mut filter = Filter::default();
     for (name, value) in object {
@@ -133,9 +145,14 @@ fn parse_filter(value: &Value, depth: usize) -> Result<Filter, Failure> {
             "must_not" => filter.must_not = parse_list(value, depth)?,
             "min_should" => {
                 let least = value["min_count"].as_u64().unwrap_or(0) as usize;
-                filter.min_should = (!value.is_null()).then_some((least, parse_list(&value["conditions"], depth)?));
+                filter.min_should =
+                    (!value.is_null()).then_some((least, parse_list(&value["conditions"], depth)?));
             }
-            other => return Err(Failure::bad(format!("a filter has no {other}: expected must, should, must_not or min_should"))),
+            other => {
+                return Err(Failure::bad(format!(
+                    "a filter has no {other}: expected must, should, must_not or min_should"
+                )));
+            }
         }
     }
     Ok(filter)
@@ -171,7 +188,10 @@ fn path(key: &str) -> Vec<String> {
 fn bounds(value: &Value) -> Result<Bounds, Failure> {
     let bound = |name: &str| match &value[name] {
         Value::Null => Ok(None),
-        value => value.as_f64().map(Some).ok_or_else(|| Failure::bad(format!("{name} is {value}: expected a number"))),
+        value => value
+            .as_f64()
+            .map(Some)
+            .ok_or_else(|| Failure::bad(format!("{name} is {value}: expected a number"))),
     };
     Ok((bound("gt")?, bound("gte")?, bound("lt")?, bound("lte")?))
 }
@@ -187,7 +207,9 @@ fn parse_test(value: &Value) -> Result<Test, Failure> {
         return Ok(Test::Count { gt, gte, lt, lte });
     }
     let Some(matching) = given("match") else {
-        return Err(Failure::bad(format!("{value} is no condition: expected match, range, values_count, is_empty, is_null or has_id")));
+        return Err(Failure::bad(format!(
+            "{value} is no condition: expected match, range, values_count, is_empty, is_null or has_id"
+        )));
     };
     let list = |name: &str| matching.get(name).and_then(Value::as_array).cloned();
     if let Some(any) = list("any") {
@@ -248,7 +270,13 @@ mod tests {
     fn what_is_no_filter_is_refused() {
         let mut deep = json!({"must": []});
         (0..40).for_each(|_| deep = json!({"must": [deep]}));
-        for bad in [json!([]), json!({"musst": []}), json!({"must": [{"key": "a"}]}), deep, json!({"must": [{"key": "a", "range": {"gt": "x"}}]})] {
+        for bad in [
+            json!([]),
+            json!({"musst": []}),
+            json!({"must": [{"key": "a"}]}),
+            deep,
+            json!({"must": [{"key": "a", "range": {"gt": "x"}}]}),
+        ] {
             assert_eq!(Filter::parse(&bad).unwrap_err().status, 400);
         }
         assert!(Filter::parse(&Value::Null).unwrap().is_none());

@@ -20,8 +20,9 @@ impl PointId {
             return Ok(PointId::Number(number));
         }
         let text = value.as_str().unwrap_or("");
-        PointId::parse_text(text)
-            .ok_or_else(|| Failure::bad(format!("{value} is no id of a point: expected an unsigned number or a UUID")))
+        PointId::parse_text(text).ok_or_else(|| {
+            Failure::bad(format!("{value} is no id of a point: expected an unsigned number or a UUID"))
+        })
     }
 
     /// From the part of a path.
@@ -43,7 +44,14 @@ impl PointId {
             PointId::Number(number) => Value::from(number),
             PointId::Uuid(uuid) => {
                 let hex = format!("{uuid:032x}");
-                Value::from(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+                Value::from(format!(
+                    "{}-{}-{}-{}-{}",
+                    &hex[..8],
+                    &hex[8..12],
+                    &hex[12..16],
+                    &hex[16..20],
+                    &hex[20..]
+                ))
             }
         }
     }
@@ -78,7 +86,9 @@ mod tests {
 
     #[test]
     fn ids_survive_json_and_keys() {
-        for value in [Value::from(0), Value::from(u64::MAX), Value::from("936da01f-9abd-4d9d-80c7-02af85c822a8")] {
+        for value in
+            [Value::from(0), Value::from(u64::MAX), Value::from("936da01f-9abd-4d9d-80c7-02af85c822a8")]
+        {
             let id = PointId::parse(&value).unwrap();
             assert_eq!(id.json(), value);
             let mut key = Vec::new();

@@ -150,7 +150,7 @@ impl View<'_> {
         let options = self.options();
         let mut query = Query::default();
         self.layout().read_own(self.row(slot)?, &mut query.rotated);
-        query.prepare_rotated(options.form);
+        query.prepare_rotated(self.level, options.form);
         let target = query.target(options);
         let sizes = (options.ef_construction, (2 * options.ef_construction).max(3 * options.m0));
         let accept = |other: u32| other != slot && self.is_live(other);

@@ -292,9 +292,9 @@ pub struct Tables {
 
 impl Tables {
     /// Of a rotated query.
-    pub fn prepare(&mut self, rotated: &[f32]) {
+    pub fn prepare(&mut self, level: Level, rotated: &[f32]) {
         self.bytes.resize(fastscan::packed_len(rotated.len()), 0);
-        let query = fastscan::prepare(rotated, &mut self.bytes);
+        let query = fastscan::prepare(level, rotated, &mut self.bytes);
         (self.step, self.offset) = (query.step, query.offset);
     }
 
@@ -373,7 +373,7 @@ mod tests {
                 assert_eq!(layout.ids(&row), (10..42).collect::<Vec<u32>>());
                 for _ in 0..5 {
                     let query = turn(&mut rng);
-                    tables.prepare(&query);
+                    tables.prepare(Level::best(), &query);
                     let exact = |o: &[f32]| {
                         if l2 {
                             vector::l2_f32(Level::best(), &query, o)

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use dolmen_simd::level::Level;
 use dolmen_simd::{half, rows, vector};
 
 use crate::error::{Error, Field, Invalid};
@@ -109,7 +110,7 @@ impl Query {
                     self.exact.resize(view.raw_stride.max(dim), 0.0);
                 }
                 if options.form.is_qg() {
-                    self.prepare_rotated(options.form);
+                    self.prepare_rotated(view.level, options.form);
                 }
             }
         }
@@ -135,8 +136,8 @@ impl Query {
     }
 
     /// Prepares a node's own rotated vector, which `rotated` holds, for a walk over codes in the node.
-    pub fn prepare_rotated(&mut self, form: Form) {
-        self.tables.prepare(&self.rotated);
+    pub fn prepare_rotated(&mut self, level: Level, form: Form) {
+        self.tables.prepare(level, &self.rotated);
         if form != Form::Qg {
             let split = Split::new(&self.rotated, &mut self.bytes);
             (self.step, self.sum, self.norm2) = (split.step, split.sum, split.norm2);

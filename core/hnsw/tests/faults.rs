@@ -225,11 +225,7 @@ fn vector_13_model() {
             }
         }
         let slots = index.view().slots();
-        assert!(
-            slots < 260,
-            "{form}: {slots} slots for {} vectors",
-            model.len()
-        );
+        assert!(slots < 260, "{form}: {slots} slots for {} vectors", model.len());
     }
 }
 
