@@ -55,6 +55,7 @@ pub const TOUR: &[(&str, Step)] = &[
     ("wal", dolmen_wal_cli::tour),
     ("lsm", dolmen_kv_cli::tour_tables),
     ("store", dolmen_kv_cli::tour),
+    ("redis", dolmen_kv_cli::tour_server),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
     ("vector", dolmen_vector_cli::tour),

@@ -140,7 +140,7 @@ impl Directory for Dir {
     }
 
     fn sync(&self) -> Result<(), IoError> {
-        sync_directory(&self.path)
+        fs::File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(|e| reason(&e))
     }
 
     fn link_into(&self, name: &str, target: &dyn Directory, target_name: &str) -> Result<(), IoError> {
