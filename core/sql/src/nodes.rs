@@ -14,6 +14,8 @@ pub const HEAD: u32 = 3;
 pub enum Field {
     /// A signed number.
     Int,
+    /// A signed number of 64 bits: the smallest of 32 bits stands for its largest.
+    Long,
     /// An unsigned number.
     Uint,
     /// Zero or one.
@@ -357,7 +359,7 @@ macro_rules! node_table {
     DropdbStmt { dbname: Str, missing_ok: Bool, options: List }
     ExecuteStmt { name: Str, params: List }
     ExplainStmt { query: Node, options: List }
-    FetchStmt { direction: Enum(FetchDirection), howMany: Int, portalname: Str, ismove: Bool }
+    FetchStmt { direction: Enum(FetchDirection), howMany: Long, portalname: Str, ismove: Bool }
     FuncCall { funcname: List, args: List, agg_order: List, agg_filter: Node, over: Spec(WindowDef), agg_within_group: Bool, agg_star: Bool,
          agg_distinct: Bool, func_variadic: Bool, funcformat: Enum(CoercionForm), location: Loc }
     FunctionParameter { name: Str, argType: Spec(TypeName), mode: Enum(FunctionParameterMode), defexpr: Node, location: Loc }
@@ -473,6 +475,7 @@ macro_rules! node_table {
     UnlistenStmt { conditionname: Str }
     UpdateStmt { relation: Spec(RangeVar), targetList: List, whereClause: Node, fromClause: List, returningClause: Spec(ReturningClause),
          withClause: Spec(WithClause) }
+    VacuumRelation { relation: Spec(RangeVar), oid: Uint, va_cols: List }
     VacuumStmt { options: List, rels: List, is_vacuumcmd: Bool }
     VariableSetStmt { kind: Enum(VariableSetKind), name: Str, args: List, jumble_args: Bool, is_local: Bool, location: Loc }
     VariableShowStmt { name: Str }

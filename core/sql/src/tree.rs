@@ -243,7 +243,7 @@ impl<'t> Node<'t> {
 
     /// Its text, if it is a `String` node.
     pub fn string(self) -> Option<Text<'t>> {
-        (self.word & STRING != 0).then(|| Text { tree: self.tree, id: TextId(self.word & !STRING) })
+        (self.word & STRING != 0).then_some(Text { tree: self.tree, id: TextId(self.word & !STRING) })
     }
 
     /// Its tree.
@@ -288,7 +288,8 @@ impl<'t> Node<'t> {
 
     fn value(self, field: Field, word: u32) -> Value<'t> {
         match field {
-            Field::Int | Field::Loc => Value::Number(i64::from(word as i32)),
+            Field::Long if word == 1 << 31 => Value::Number(i64::MAX),
+            Field::Int | Field::Long | Field::Loc => Value::Number(i64::from(word as i32)),
             Field::Uint | Field::Bool => Value::Number(i64::from(word)),
             Field::Char if word == 0 => Value::Absent,
             Field::Char => Value::Char(word as u8 as char),

@@ -231,7 +231,7 @@ impl Parser<'_> {
         let relation = self.relation_expr_opt_alias()?;
         self.expect(Kind::SET)?;
         let targets = self.set_clause_list()?;
-        let from = if self.eat(Kind::FROM) { self.from_list()? } else { 0 };
+        let from = if self.eat(Kind::FROM) { self.table_list()? } else { 0 };
         let condition = self.where_or_current()?;
         let returning = self.returning_clause()?;
         Ok(mk!(self, UpdateStmt, first, {
@@ -244,7 +244,7 @@ impl Parser<'_> {
         let first = self.here();
         self.expect_all(&[Kind::DELETE, Kind::FROM])?;
         let relation = self.relation_expr_opt_alias()?;
-        let using = if self.eat(Kind::USING) { self.from_list()? } else { 0 };
+        let using = if self.eat(Kind::USING) { self.table_list()? } else { 0 };
         let condition = self.where_or_current()?;
         let returning = self.returning_clause()?;
         Ok(mk!(self, DeleteStmt, first, {

@@ -115,3 +115,47 @@ impl Parser<'_> {
         }
     }
 }
+
+impl Parser<'_> {
+    /// `definition`: `( name [= value], … )`.
+    pub(crate) fn definition(&mut self) -> R {
+        self.paren_list(|p| {
+            let first = p.at;
+            let name = p.col_label()?;
+            let arg = if p.eat(Kind::EQUALS) { p.def_arg()? } else { 0 };
+            Ok(p.def_named(name, arg, first))
+        })
+    }
+
+    /// `access_method_clause`: `btree` where none is named.
+    pub(crate) fn access_method(&mut self) -> R<crate::tree::TextId> {
+        if self.eat(Kind::USING) { self.col_id() } else { Ok(self.lit("btree")) }
+    }
+
+    /// `CREATE [UNIQUE] INDEX`; `UNIQUE` or `INDEX` is the current token.
+    pub(crate) fn create_index(&mut self, first: u32) -> R {
+        let unique = self.eat(Kind::UNIQUE);
+        self.expect(Kind::INDEX)?;
+        let concurrent = self.eat(Kind::CONCURRENTLY);
+        let if_not_exists = self.opt_if_not_exists()?;
+        let mut name = 0;
+        if if_not_exists || !self.is(Kind::ON) {
+            name = self.col_id()?.0;
+        }
+        self.expect(Kind::ON)?;
+        let relation = self.relation_expr()?;
+        let method = self.access_method()?;
+        let params = self.paren_list(Self::index_elem)?;
+        let including = if self.eat(Kind::INCLUDE) { self.paren_list(Self::index_elem)? } else { 0 };
+        let distinct = self.unique_null_treatment()?;
+        let options = if self.eat(Kind::WITH) { self.reloptions()? } else { 0 };
+        let space = self.opt_tablespace()?;
+        let condition = self.where_clause()?;
+        Ok(mk!(self, IndexStmt, first, {
+            idxname: name, relation: relation, accessMethod: method.0, tableSpace: space.0, indexParams: params,
+            indexIncludingParams: including, options: options, whereClause: condition,
+            unique: u32::from(unique), nulls_not_distinct: u32::from(!distinct),
+            concurrent: u32::from(concurrent), if_not_exists: u32::from(if_not_exists)
+        }))
+    }
+}

@@ -214,7 +214,7 @@ impl Parser<'_> {
             St::InnerSelect => self.inner_select_close(frame, value),
             St::SelectOperand => Ok(Next::SetOper(value)),
             St::Target => self.target_item(frame, value),
-            St::From => self.from_done(frame, value),
+            St::From => self.tables_done(frame, value),
             St::Where => self.where_done(frame, value),
             St::TableList => self.table_item(frame, value),
             St::JoinOn => self.join_on(frame, value),
@@ -265,7 +265,7 @@ impl Parser<'_> {
     }
 
     /// `from_list`.
-    pub(crate) fn from_list(&mut self) -> R {
+    pub(crate) fn table_list(&mut self) -> R {
         self.run(|p| {
             let mark = p.mark();
             p.push(Frame::new(St::TableList, mark, 0, 0));

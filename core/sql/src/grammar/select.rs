@@ -225,7 +225,7 @@ impl Parser<'_> {
         let targets = self.list_from(mark);
         self.parts().targets = targets;
         if self.is(Kind::INTO) {
-            let into = self.into_clause()?;
+            let into = self.select_into()?;
             self.parts().into = into;
         }
         if self.eat(Kind::FROM) {
@@ -234,15 +234,15 @@ impl Parser<'_> {
             self.push(Frame::new(St::TableList, mark, 0, 0));
             return Ok(self.start_table());
         }
-        self.from_clause_done()
+        self.tables_end()
     }
 
-    pub(crate) fn from_done(&mut self, _: Frame, from: u32) -> R<Next> {
+    pub(crate) fn tables_done(&mut self, _: Frame, from: u32) -> R<Next> {
         self.parts().from = from;
-        self.from_clause_done()
+        self.tables_end()
     }
 
-    fn from_clause_done(&mut self) -> R<Next> {
+    fn tables_end(&mut self) -> R<Next> {
         if self.eat(Kind::WHERE) {
             self.push(Frame::new(St::Where, 0, 0, 0));
             return Ok(self.start_expr(0));
@@ -691,7 +691,7 @@ impl Parser<'_> {
 
     // ---- INTO ----
 
-    fn into_clause(&mut self) -> R {
+    fn select_into(&mut self) -> R {
         let first = self.here();
         self.bump();
         let relation = self.temp_table_name()?;

@@ -2,6 +2,7 @@
 //!
 //! Source: `parse_toplevel`, `stmt` in gram.y, PostgreSQL 18.
 
+use crate::nodes::e::ObjectType as o;
 use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
 
@@ -23,7 +24,11 @@ impl Parser<'_> {
 
     fn raw_stmt(&mut self) -> R {
         let (first, loc) = (self.here(), self.loc());
-        let stmt = self.toplevel_stmt()?;
+        let stmt = match self.kind() {
+            // `TransactionStmtLegacy`: not inside other statements.
+            Kind::BEGIN | Kind::END => self.transaction_stmt()?,
+            _ => self.stmt()?,
+        };
         let raw = mk!(self, RawStmt, first, { stmt: stmt, stmt_location: loc });
         match self.kind() {
             Kind::SEMICOLON => {
@@ -36,18 +41,192 @@ impl Parser<'_> {
         }
     }
 
-    /// `toplevel_stmt`.
-    fn toplevel_stmt(&mut self) -> R {
-        self.stmt()
-    }
-
     /// `stmt`.
     pub(crate) fn stmt(&mut self) -> R {
         match self.kind() {
             Kind::SELECT | Kind::VALUES | Kind::TABLE | Kind::LPAREN => self.select_stmt(),
             Kind::WITH | Kind::WITH_LA => self.with_stmt(),
             Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => self.preparable_stmt(),
-            _ => Err(self.unexpected()),
+            Kind::CREATE => self.create_stmt(),
+            Kind::ALTER => self.alter_stmt(),
+            Kind::SET => self.set_stmt(),
+            Kind::RESET => self.reset_stmt(),
+            Kind::SHOW => self.show_stmt(),
+            Kind::COPY => self.copy_stmt(),
+            Kind::START | Kind::COMMIT | Kind::ROLLBACK | Kind::ABORT | Kind::SAVEPOINT | Kind::RELEASE => {
+                self.transaction_stmt()
+            }
+            Kind::PREPARE => self.prepare_stmt(),
+            Kind::EXECUTE => self.execute_stmt(),
+            Kind::DEALLOCATE => self.deallocate_stmt(),
+            Kind::DECLARE => self.declare_cursor(),
+            Kind::FETCH | Kind::MOVE => self.fetch_stmt(),
+            Kind::CLOSE => self.close_stmt(),
+            Kind::EXPLAIN => self.explain_stmt(),
+            Kind::VACUUM | Kind::ANALYZE | Kind::ANALYSE => self.vacuum_stmt(),
+            Kind::CLUSTER => self.cluster_stmt(),
+            Kind::REINDEX => self.reindex_stmt(),
+            Kind::REFRESH => self.refresh_matview(),
+            Kind::LOCK => self.lock_stmt(),
+            Kind::NOTIFY | Kind::LISTEN | Kind::UNLISTEN => self.notify_stmt(),
+            Kind::DO => self.do_stmt(),
+            Kind::CALL => self.call_stmt(),
+            Kind::TRUNCATE => self.truncate_stmt(),
+            Kind::CHECKPOINT => self.checkpoint_stmt(),
+            Kind::DISCARD => self.discard_stmt(),
+            Kind::LOAD => self.load_stmt(),
+            _ => self.other_stmt(),
+        }
+    }
+
+    fn other_stmt(&mut self) -> R {
+        Err(self.unexpected())
+    }
+
+    fn create_stmt(&mut self) -> R {
+        let first = self.here();
+        self.bump();
+        match (self.kind(), self.peek(1), self.peek(2)) {
+            (Kind::OR, Kind::REPLACE, Kind::TRIGGER | Kind::CONSTRAINT) => {
+                self.at += 2;
+                self.create_trigger(first, true)
+            }
+            (Kind::OR, Kind::REPLACE, Kind::RULE) => {
+                self.at += 2;
+                self.create_rule(first, true)
+            }
+            (Kind::OR, Kind::REPLACE, Kind::VIEW | Kind::RECURSIVE) => {
+                self.at += 2;
+                self.create_view(first, true, b'p')
+            }
+            (
+                Kind::OR,
+                Kind::REPLACE,
+                Kind::TEMP | Kind::TEMPORARY | Kind::LOCAL | Kind::GLOBAL | Kind::UNLOGGED,
+            ) => {
+                self.at += 2;
+                let persistence = self.opt_temp()?;
+                if !matches!(self.kind(), Kind::VIEW | Kind::RECURSIVE) {
+                    return Err(self.unexpected());
+                }
+                self.create_view(first, true, persistence)
+            }
+            (Kind::UNLOGGED, Kind::MATERIALIZED, _) => {
+                self.bump();
+                self.create_matview(first, b'u')
+            }
+            (Kind::MATERIALIZED, ..) => self.create_matview(first, b'p'),
+            (Kind::TEMP | Kind::TEMPORARY | Kind::LOCAL | Kind::GLOBAL | Kind::UNLOGGED, ..) => {
+                let persistence = self.opt_temp()?;
+                match self.kind() {
+                    Kind::TABLE => self.create_table(first, persistence),
+                    Kind::SEQUENCE => self.create_sequence(first, persistence),
+                    Kind::VIEW | Kind::RECURSIVE => self.create_view(first, false, persistence),
+                    _ => Err(self.unexpected()),
+                }
+            }
+            (Kind::TABLE, ..) => self.create_table(first, b'p'),
+            (Kind::SEQUENCE, ..) => self.create_sequence(first, b'p'),
+            (Kind::VIEW | Kind::RECURSIVE, ..) => self.create_view(first, false, b'p'),
+            (Kind::UNIQUE | Kind::INDEX, ..) => self.create_index(first),
+            (Kind::TRIGGER | Kind::CONSTRAINT, ..) => self.create_trigger(first, false),
+            (Kind::RULE, ..) => self.create_rule(first, false),
+            (Kind::SCHEMA, ..) => self.create_schema(first),
+            (Kind::DOMAIN, ..) => self.create_domain(first),
+            (Kind::FOREIGN, Kind::TABLE, _) => {
+                self.bump();
+                self.create_foreign_table(first)
+            }
+            _ => {
+                self.at = first as usize;
+                self.other_create()
+            }
+        }
+    }
+
+    fn other_create(&mut self) -> R {
+        self.bump();
+        Err(self.unexpected())
+    }
+
+    fn alter_stmt(&mut self) -> R {
+        let first = self.here();
+        self.bump();
+        match (self.kind(), self.peek(1)) {
+            (Kind::TABLE, _) => self.alter_relation(first, o::OBJECT_TABLE),
+            (Kind::INDEX, _) => self.alter_relation(first, o::OBJECT_INDEX),
+            (Kind::SEQUENCE, _) => self.alter_relation(first, o::OBJECT_SEQUENCE),
+            (Kind::VIEW, _) => self.alter_relation(first, o::OBJECT_VIEW),
+            (Kind::MATERIALIZED, _) => {
+                self.bump();
+                if !self.is(Kind::VIEW) {
+                    return Err(self.unexpected());
+                }
+                self.alter_relation(first, o::OBJECT_MATVIEW)
+            }
+            (Kind::FOREIGN, Kind::TABLE) => {
+                self.bump();
+                self.alter_relation(first, o::OBJECT_FOREIGN_TABLE)
+            }
+            (Kind::SYSTEM, _) => self.alter_system(first),
+            (Kind::DOMAIN, _) => self.alter_domain_stmt(first),
+            _ => {
+                self.at = first as usize;
+                self.other_alter()
+            }
+        }
+    }
+
+    fn other_alter(&mut self) -> R {
+        self.bump();
+        Err(self.unexpected())
+    }
+
+    fn alter_domain_stmt(&mut self, first: u32) -> R {
+        self.bump();
+        let at = self.here();
+        let name = self.any_name()?;
+        if let Some(node) = self.alter_domain(first, name)? {
+            return Ok(node);
+        }
+        let object = self.list_node(name, at);
+        if self.is(Kind::RENAME) && self.peek(1) == Kind::CONSTRAINT {
+            self.at += 2;
+            let old = self.col_id()?;
+            self.expect(Kind::TO)?;
+            let new = self.col_id()?;
+            return Ok(mk!(self, RenameStmt, first, {
+                renameType: o::OBJECT_DOMCONSTRAINT, object: object, subname: old.0, newname: new.0
+            }));
+        }
+        self.alter_domain_name(first, object)
+    }
+
+    fn alter_domain_name(&mut self, first: u32, object: u32) -> R {
+        match self.kind() {
+            Kind::RENAME => {
+                self.bump();
+                self.expect(Kind::TO)?;
+                let name = self.col_id()?;
+                Ok(mk!(self, RenameStmt, first, {
+                    renameType: o::OBJECT_DOMAIN, object: object, newname: name.0
+                }))
+            }
+            Kind::OWNER => {
+                self.bump();
+                self.expect(Kind::TO)?;
+                let owner = self.role_spec()?;
+                Ok(mk!(self, AlterOwnerStmt, first, {
+                    objectType: o::OBJECT_DOMAIN, object: object, newowner: owner
+                }))
+            }
+            _ => {
+                self.expect_all(&[Kind::SET, Kind::SCHEMA])?;
+                let schema = self.col_id()?;
+                Ok(mk!(self, AlterObjectSchemaStmt, first, {
+                    objectType: o::OBJECT_DOMAIN, object: object, newschema: schema.0
+                }))
+            }
         }
     }
 }
