@@ -398,7 +398,15 @@ impl<'a> Parser<'a> {
     /// `makeDefElem`.
     pub(crate) fn def_named(&mut self, name: TextId, arg: u32, first: usize) -> u32 {
         let loc = self.loc_of(first);
-        mk!(self, DefElem, first as u32, { defname: name.0, arg: arg, location: loc })
+        mk!(self, DefElem, first as u32, { defname: name.0, arg: arg, location: loc, arg_location: NOWHERE })
+    }
+
+    /// `makeDefElem`, where libpg_query notes the place of the argument too.
+    pub(crate) fn def_with_loc(&mut self, name: &str, arg: u32, first: usize, arg_token: usize) -> u32 {
+        let node = self.def(name, arg, first);
+        let loc = self.loc_of(arg_token);
+        put!(self, node, DefElem.arg_location, loc);
+        node
     }
 
     /// `makeRangeVar` of a plain name.

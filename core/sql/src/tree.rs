@@ -223,6 +223,8 @@ pub fn token_text(kind: Kind, spelling: &str) -> Cow<'_, str> {
             text::append_string(&mut value, bytes);
         }
         Kind::NOT_EQUALS => return Cow::Borrowed("<>"),
+        // The word that the scanner puts before the string of `N'…'`.
+        Kind::NCHAR => return Cow::Borrowed("nchar"),
         Kind::ICONST | Kind::FCONST | Kind::PARAM | Kind::OP => return Cow::Borrowed(spelling),
         _ if text::name_is_plain(bytes) => return Cow::Borrowed(spelling),
         _ => text::append_name(&mut value, spelling),

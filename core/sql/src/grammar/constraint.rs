@@ -198,7 +198,6 @@ impl Parser<'_> {
                 let expr = self.b_expr()?;
                 let node = self.constraint(c::CONSTR_DEFAULT, first);
                 put!(self, node, Constraint.raw_expr, expr);
-                put!(self, node, Constraint.initially_valid, 1);
                 node
             }
             Kind::GENERATED => self.generated(first)?,

@@ -85,7 +85,10 @@ impl Parser<'_> {
             name = self.col_label()?;
         }
         let arg = if self.eat(Kind::EQUALS) { self.def_arg()? } else { 0 };
-        Ok(mk!(self, DefElem, first, { defnamespace: namespace.0, defname: name.0, arg: arg, location: loc }))
+        Ok(mk!(self, DefElem, first, {
+            defnamespace: namespace.0, defname: name.0, arg: arg, location: loc,
+            arg_location: crate::parser::NOWHERE
+        }))
     }
 
     /// `def_arg`.

@@ -384,8 +384,11 @@ impl Parser<'_> {
     fn generic_option(&mut self) -> R {
         let first = self.at;
         let name = self.col_label()?;
+        let loc = self.loc();
         let value = self.sconst()?;
-        Ok(self.def_named(name, value.node(), first))
+        let node = self.def_named(name, value.node(), first);
+        put!(self, node, DefElem.arg_location, loc);
+        Ok(node)
     }
 
     /// `alter_generic_options`; `OPTIONS` is the current token.

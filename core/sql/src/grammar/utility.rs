@@ -422,8 +422,14 @@ impl Parser<'_> {
             Kind::LISTEN => Ok(mk!(self, ListenStmt, first, { conditionname: name.0 })),
             Kind::UNLISTEN => Ok(mk!(self, UnlistenStmt, first, { conditionname: name.0 })),
             _ => {
-                let payload = if self.eat(Kind::COMMA) { self.sconst()? } else { TextId::NONE };
-                Ok(mk!(self, NotifyStmt, first, { conditionname: name.0, payload: payload.0 }))
+                let (mut payload, mut loc) = (TextId::NONE, 0);
+                if self.eat(Kind::COMMA) {
+                    loc = self.loc();
+                    payload = self.sconst()?;
+                }
+                Ok(mk!(self, NotifyStmt, first, {
+                    conditionname: name.0, payload: payload.0, payload_location: loc
+                }))
             }
         }
     }
@@ -438,7 +444,7 @@ impl Parser<'_> {
             let item = match self.kind() {
                 Kind::SCONST => {
                     let body = self.this_token();
-                    self.def("as", body.node(), at)
+                    self.def_with_loc("as", body.node(), at, at)
                 }
                 Kind::LANGUAGE => {
                     self.bump();
