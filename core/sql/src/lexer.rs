@@ -357,7 +357,8 @@ impl<'a> Lexer<'a> {
     fn dollar(&mut self, start: usize) -> Result<Token, Problem> {
         if is(self.byte(start + 1), DIGIT) {
             let end = self.run(start + 1, DIGIT);
-            if is(self.byte(end), IDENT_START) {
+            // The scanner of libpg_query, whose lists `scan` gives, lets a word follow.
+            if is(self.byte(end), IDENT_START) && self.mode != Mode::Scan {
                 let end = self.run(end, IDENT_CONT);
                 return Err(Problem::near("trailing junk after parameter", start, start, end, Kind::PARAM));
             }

@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod error;
+pub mod fingerprint;
 #[allow(dead_code)]
 pub(crate) mod grammar;
 pub mod json;
@@ -12,8 +13,10 @@ pub mod keyword;
 pub mod lexer;
 pub mod limits;
 pub mod nodes;
+pub mod normalize;
 #[allow(dead_code)]
 pub(crate) mod parser;
+pub mod scan;
 pub mod text;
 pub mod token;
 pub mod tree;

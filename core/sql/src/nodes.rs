@@ -95,7 +95,10 @@ macro_rules! shapes {
 
         static ALL: &[Tag] = &[$(Tag::$name),*];
 
-        static SCHEMA: [Shape; ALL.len()] = [$(Shape {
+        /// How many kinds of nodes there are.
+        pub const SHAPE_COUNT: usize = [$(stringify!($name)),*].len();
+
+        pub(crate) static SCHEMA: [Shape; SHAPE_COUNT] = [$(Shape {
             name: stringify!($name),
             fields: &[$(FieldDef { name: plain(stringify!($field)), field: field_type!($type $($arg)?) }),*],
         }),*];

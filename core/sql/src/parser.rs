@@ -51,6 +51,8 @@ pub(crate) struct Parser<'a> {
     pub(crate) native_depth: u32,
     /// Most frames of the machine.
     pub(crate) frames_max: usize,
+    /// The table just read is a join without an alias: only that may stand in parentheses.
+    pub(crate) joined: bool,
     pub(crate) version: u8,
     pub(crate) error: Option<Error>,
 }
@@ -129,9 +131,13 @@ impl<'a> Parser<'a> {
     /// Takes the current token if it is `kind`.
     #[inline]
     pub(crate) fn eat(&mut self, kind: Kind) -> bool {
-        let found = self.is(kind);
-        self.at += usize::from(found);
-        found
+        // With a branch on purpose: `self.at += usize::from(found); found` is compiled wrongly by rustc 1.95 (LLVM 22) at
+        // opt-level 2 and above, where callers then see false.
+        if !self.is(kind) {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Takes the current token, which must be `kind`.

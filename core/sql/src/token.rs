@@ -204,6 +204,14 @@ impl Tokens {
         self.kinds.is_empty()
     }
 
+    /// The name that libpg_query's scanner gives a token: for bytes that no rule takes, their number.
+    pub fn scan_name(&self, source: &[u8], index: usize) -> alloc::borrow::Cow<'static, str> {
+        match self.kinds[index] {
+            Kind::JUNK => alloc::format!("ASCII_{}", source[self.starts[index] as usize]).into(),
+            kind => kind.scan_name().into(),
+        }
+    }
+
     /// The bytes of one within its text.
     pub fn range(&self, index: usize) -> core::ops::Range<usize> {
         self.starts[index] as usize..self.ends[index] as usize

@@ -69,6 +69,7 @@ impl Workspace {
             at: 0,
             native_depth: 0,
             frames_max: options.frames_max,
+            joined: false,
             version: options.version,
             error: None,
         };

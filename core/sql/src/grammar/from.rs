@@ -12,10 +12,8 @@ use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
 
-/// Bits of `op` in the frames of tables.
+/// In the frame of a select as a table.
 const LATERAL: u8 = 1;
-/// Of a [`St::Table`] frame: the last table read is a join without an alias.
-const JOINED: u8 = 2;
 
 impl Parser<'_> {
     /// A `table_ref` begins.
@@ -35,8 +33,13 @@ impl Parser<'_> {
 
     /// A table without its joins.
     pub(crate) fn table_operand(&mut self) -> R<Next> {
+        let next = self.table_primary()?;
+        self.joined = false;
+        Ok(next)
+    }
+
+    fn table_primary(&mut self) -> R<Next> {
         let first = self.here();
-        self.set_joined(false);
         let lateral = self.eat(Kind::LATERAL);
         match self.kind() {
             Kind::LPAREN if lateral => {
@@ -303,15 +306,8 @@ impl Parser<'_> {
         let alias = self.opt_alias()?;
         let lateral = u32::from(frame.op & LATERAL);
         let node = mk!(self, RangeSubselect, frame.b, { lateral: lateral, subquery: select, alias: alias });
-        self.set_joined(false);
+        self.joined = false;
         Ok(Next::TableOper(node))
-    }
-
-    /// Notes whether the table just read is a join without an alias, in the bottom frame of its reference.
-    fn set_joined(&mut self, joined: bool) {
-        if let Some(frame) = self.scratch.frames.iter_mut().rev().find(|f| f.st == St::Table) {
-            frame.op = if joined { JOINED } else { 0 };
-        }
     }
 
     // ---- joins ----
@@ -323,7 +319,7 @@ impl Parser<'_> {
             if top.st == St::CrossJoin {
                 self.scratch.frames.pop();
                 table = self.join(top, table, 0, 0, 0);
-                self.set_joined(true);
+                self.joined = true;
                 continue;
             }
             if let Some(frame) = self.join_start(table)? {
@@ -337,7 +333,7 @@ impl Parser<'_> {
             let waits = self.scratch.frames.last().copied();
             let Some(paren) = waits.filter(|f| f.st == St::TableParen) else { return Ok(Next::Ret(table)) };
             // Only a join may stand in parentheses.
-            if !self.is(Kind::RPAREN) || top.op & JOINED == 0 {
+            if !self.is(Kind::RPAREN) || !self.joined {
                 return Err(self.unexpected());
             }
             self.bump();
@@ -348,7 +344,7 @@ impl Parser<'_> {
             }
             self.tree.set(table, 1, paren.b);
             self.tree.set(table, 2, self.at as u32);
-            self.set_joined(alias == 0);
+            self.joined = alias == 0;
         }
     }
 
@@ -415,14 +411,14 @@ impl Parser<'_> {
         }
         self.scratch.frames.pop();
         let node = self.join(top, right, names, alias, 0);
-        self.set_joined(true);
+        self.joined = true;
         Ok(Next::TableOper(node))
     }
 
     pub(crate) fn join_on(&mut self, frame: Frame, condition: u32) -> R<Next> {
         let right = frame.c;
         let node = self.join(Frame { c: 0, ..frame }, right, 0, 0, condition);
-        self.set_joined(true);
+        self.joined = true;
         Ok(Next::TableOper(node))
     }
 

@@ -448,8 +448,13 @@ impl Parser<'_> {
                 }
                 Kind::LANGUAGE => {
                     self.bump();
+                    let quoted = self.is(Kind::SCONST);
                     let name = self.word_or_string()?;
-                    self.def("language", name.node(), at)
+                    if quoted {
+                        self.def_with_loc("language", name.node(), at, at + 1)
+                    } else {
+                        self.def("language", name.node(), at)
+                    }
                 }
                 _ => break,
             };
