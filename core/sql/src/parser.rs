@@ -129,9 +129,11 @@ impl<'a> Parser<'a> {
     /// Takes the current token if it is `kind`.
     #[inline]
     pub(crate) fn eat(&mut self, kind: Kind) -> bool {
-        let found = self.is(kind);
-        self.at += usize::from(found);
-        found
+        if !self.is(kind) {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Takes the current token, which must be `kind`.

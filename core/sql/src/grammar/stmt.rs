@@ -47,6 +47,15 @@ impl Parser<'_> {
             Kind::SELECT | Kind::VALUES | Kind::TABLE | Kind::LPAREN => self.select_stmt(),
             Kind::WITH | Kind::WITH_LA => self.with_stmt(),
             Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => self.preparable_stmt(),
+            Kind::CREATE => self.create_object(),
+            Kind::ALTER => self.alter_object(),
+            Kind::DROP => self.drop_stmt(),
+            Kind::COMMENT => self.comment_stmt(),
+            Kind::SECURITY => self.seclabel_stmt(),
+            Kind::GRANT => self.grant_stmt(),
+            Kind::REVOKE => self.revoke_stmt(),
+            Kind::IMPORT => self.import_foreign_schema_stmt(),
+            Kind::REASSIGN => self.reassign_owned_stmt(),
             _ => Err(self.unexpected()),
         }
     }
