@@ -288,8 +288,6 @@ fn operator_kind(node: Node<'_>, name: &'static str) -> &'static str {
 fn is_ignored(tag: Tag, name: &str) -> bool {
     matches!(
         (tag, name),
-        (tag: Tag, name: &str) -> bool {
-    match (tag, name) {
         (_, "location")
             | (Tag::PrepareStmt | Tag::ExecuteStmt | Tag::DeallocateStmt | Tag::FunctionParameter, "name")
             | (Tag::A_Expr, "rexpr_list_start" | "rexpr_list_end")

@@ -1,8 +1,6 @@
-//! ALTER TABLE and its kin for indexes, sequences, views, materialized views and foreign tables; ALTER TYPE's attributes;
-//! domains.
+//! ALTER TABLE and its kin for indexes, sequences, views, materialized views and foreign tables; domains.
 //!
-//! Source: `AlterTableStmt`, `alter_table_cmd`, the relations' parts of `RenameStmt`, `AlterObjectSchemaStmt` and
-//! `AlterObjectDependsStmt`, `AlterDomainStmt` in gram.y, PostgreSQL 18.
+//! Source: `AlterTableStmt`, `alter_table_cmd`, `AlterDomainStmt` in gram.y, PostgreSQL 18.
 
 use crate::grammar::constraint::{Allowed, cas};
 use crate::nodes::e;
@@ -25,16 +23,10 @@ impl Parser<'_> {
         let missing_ok = self.opt_if_exists()?;
         let inheriting = matches!(object, o::OBJECT_TABLE | o::OBJECT_FOREIGN_TABLE);
         let relation = if inheriting { self.relation_expr()? } else { self.qualified_name()? };
+        if let Some(node) = self.alter_relation_tail(first, object, relation, missing_ok)? {
+            return Ok(node);
+        }
         match self.kind() {
-            Kind::RENAME => return self.rename_relation(first, object, relation, missing_ok),
-            Kind::SET if self.peek(1) == Kind::SCHEMA => {
-                self.at += 2;
-                let schema = self.col_id()?;
-                return Ok(mk!(self, AlterObjectSchemaStmt, first, {
-                    objectType: object, relation: relation, newschema: schema.0,
-                    missing_ok: u32::from(missing_ok)
-                }));
-            }
             Kind::ATTACH | Kind::DETACH if object == o::OBJECT_TABLE => {
                 let command = self.partition_cmd()?;
                 return self.alter_table_node(first, object, relation, command, missing_ok);
@@ -42,9 +34,6 @@ impl Parser<'_> {
             Kind::ATTACH if object == o::OBJECT_INDEX && !missing_ok => {
                 let command = self.index_partition_cmd()?;
                 return self.alter_table_node(first, object, relation, command, false);
-            }
-            Kind::DEPENDS | Kind::NO if self.at_depends(object) && !missing_ok => {
-                return self.depends_on_extension(first, object, relation);
             }
             _ => {}
         }
@@ -71,20 +60,6 @@ impl Parser<'_> {
         }))
     }
 
-    fn at_depends(&self, object: u32) -> bool {
-        matches!(object, o::OBJECT_INDEX | o::OBJECT_MATVIEW)
-            && (self.is(Kind::DEPENDS) || self.peek(1) == Kind::DEPENDS)
-    }
-
-    fn depends_on_extension(&mut self, first: u32, object: u32, relation: u32) -> R {
-        let remove = self.eat(Kind::NO);
-        self.expect_all(&[Kind::DEPENDS, Kind::ON, Kind::EXTENSION])?;
-        let name = self.col_id()?;
-        Ok(mk!(self, AlterObjectDependsStmt, first, {
-            objectType: object, relation: relation, extname: name.node(), remove: u32::from(remove)
-        }))
-    }
-
     fn alter_move_all(&mut self, first: u32, object: u32) -> R {
         self.expect_all(&[Kind::ALL, Kind::IN, Kind::TABLESPACE])?;
         let from = self.col_id()?;
@@ -99,32 +74,6 @@ impl Parser<'_> {
         Ok(mk!(self, AlterTableMoveAllStmt, first, {
             orig_tablespacename: from.0, objtype: object, roles: roles, new_tablespacename: to.0,
             nowait: u32::from(nowait)
-        }))
-    }
-
-    fn rename_relation(&mut self, first: u32, object: u32, relation: u32, missing_ok: bool) -> R {
-        self.bump();
-        let missing_ok = u32::from(missing_ok);
-        if self.eat(Kind::TO) {
-            let name = self.col_id()?;
-            return Ok(mk!(self, RenameStmt, first, {
-                renameType: object, relation: relation, newname: name.0, missing_ok: missing_ok
-            }));
-        }
-        if matches!(object, o::OBJECT_INDEX | o::OBJECT_SEQUENCE) {
-            return Err(self.unexpected());
-        }
-        let constraint = object == o::OBJECT_TABLE && self.eat(Kind::CONSTRAINT);
-        if !constraint {
-            self.eat(Kind::COLUMN);
-        }
-        let old = self.col_id()?;
-        self.expect(Kind::TO)?;
-        let new = self.col_id()?;
-        let (kind, of) = if constraint { (o::OBJECT_TABCONSTRAINT, 0) } else { (o::OBJECT_COLUMN, object) };
-        Ok(mk!(self, RenameStmt, first, {
-            renameType: kind, relationType: of, relation: relation, subname: old.0, newname: new.0,
-            missing_ok: missing_ok
         }))
     }
 
@@ -598,59 +547,6 @@ impl Parser<'_> {
             typeName: type_name, collClause: collation, raw_default: using, location: loc
         });
         Ok(self.command(t::AT_AlterColumnType, name.0, def, first))
-    }
-
-    // ---- composite types ----
-
-    /// `alter_type_cmds` of a type whose name has been read.
-    pub(crate) fn alter_composite(&mut self, first: u32, names: u32, at: u32) -> R {
-        let loc = self.loc_of(at as usize);
-        let commands = self.comma_list(Self::alter_type_cmd)?;
-        let relation = self.range_var_of_names(names, loc, at)?;
-        // `makeRangeVarFromAnyName` leaves inheritance off.
-        put!(self, relation, RangeVar.inh, 0);
-        self.alter_table_node(first, o::OBJECT_TYPE, relation, commands, false)
-    }
-
-    fn alter_type_cmd(&mut self) -> R {
-        let first = self.here();
-        let kind = self.kind();
-        if !matches!(kind, Kind::ADD | Kind::DROP | Kind::ALTER) {
-            return Err(self.unexpected());
-        }
-        self.bump();
-        self.expect(Kind::ATTRIBUTE)?;
-        let node = match kind {
-            Kind::ADD => {
-                let def = self.table_func_element()?;
-                self.command(t::AT_AddColumn, 0, def, first)
-            }
-            Kind::DROP => {
-                let missing_ok = self.opt_if_exists()?;
-                let name = self.col_id()?;
-                let node = self.command(t::AT_DropColumn, name.0, 0, first);
-                put!(self, node, AlterTableCmd.missing_ok, u32::from(missing_ok));
-                node
-            }
-            _ => {
-                let column = self.here();
-                let name = self.col_id()?;
-                if self.eat(Kind::SET) {
-                    self.expect(Kind::DATA)?;
-                }
-                self.expect(Kind::TYPE)?;
-                let type_name = self.typename()?;
-                let collation = self.opt_collate_clause()?;
-                let loc = self.loc_of(column as usize);
-                let def = mk!(self, ColumnDef, column, {
-                    typeName: type_name, collClause: collation, location: loc
-                });
-                self.command(t::AT_AlterColumnType, name.0, def, first)
-            }
-        };
-        let behavior = self.opt_drop_behavior();
-        put!(self, node, AlterTableCmd.behavior, behavior);
-        Ok(node)
     }
 
     // ---- domains ----

@@ -51,7 +51,14 @@ impl Parser<'_> {
         self.range_var_of_names(names, loc, first)
     }
 
-    /// `makeRangeVarFromAnyName`, `makeRangeVarFromQualifiedName`.
+    /// `makeRangeVarFromAnyName`: of a type, which has no children.
+    pub(crate) fn range_var_of_any_name(&mut self, names: u32, loc: u32, first: u32) -> R {
+        let node = self.range_var_of_names(names, loc, first)?;
+        self.tree.set(node, crate::nodes::f::RangeVar::inh, 0);
+        Ok(node)
+    }
+
+    /// `makeRangeVarFromQualifiedName`.
     pub(crate) fn range_var_of_names(&mut self, names: u32, loc: u32, first: u32) -> R {
         let text = |word: u32| word & 0x7FFF_FFFF;
         let (catalog, schema, relation) = match *self.tree.items(names) {
@@ -105,9 +112,14 @@ impl Parser<'_> {
 
     /// `RoleId`: a role's plain name.
     pub(crate) fn role_id(&mut self) -> R<TextId> {
-        use e::RoleSpecType as r;
         let loc = self.loc();
         let node = self.role_spec()?;
+        self.role_id_of(node, loc)
+    }
+
+    /// The plain name in a `RoleSpec` at `loc`.
+    pub(crate) fn role_id_of(&mut self, node: u32, loc: u32) -> R<TextId> {
+        use e::RoleSpecType as r;
         let kind = self.tree.get(node, crate::nodes::f::RoleSpec::roletype);
         let special = match kind {
             r::ROLESPEC_CSTRING => {

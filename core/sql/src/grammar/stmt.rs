@@ -75,12 +75,15 @@ impl Parser<'_> {
             Kind::CHECKPOINT => self.checkpoint_stmt(),
             Kind::DISCARD => self.discard_stmt(),
             Kind::LOAD => self.load_stmt(),
-            _ => self.other_stmt(),
+            Kind::DROP => self.drop_stmt(),
+            Kind::COMMENT => self.comment_stmt(),
+            Kind::SECURITY => self.seclabel_stmt(),
+            Kind::GRANT => self.grant_stmt(),
+            Kind::REVOKE => self.revoke_stmt(),
+            Kind::IMPORT => self.import_foreign_schema_stmt(),
+            Kind::REASSIGN => self.reassign_owned_stmt(),
+            _ => Err(self.unexpected()),
         }
-    }
-
-    fn other_stmt(&mut self) -> R {
-        Err(self.unexpected())
     }
 
     fn create_stmt(&mut self) -> R {
@@ -139,14 +142,9 @@ impl Parser<'_> {
             }
             _ => {
                 self.at = first as usize;
-                self.other_create()
+                self.create_object()
             }
         }
-    }
-
-    fn other_create(&mut self) -> R {
-        self.bump();
-        Err(self.unexpected())
     }
 
     fn alter_stmt(&mut self) -> R {
@@ -172,14 +170,9 @@ impl Parser<'_> {
             (Kind::DOMAIN, _) => self.alter_domain_stmt(first),
             _ => {
                 self.at = first as usize;
-                self.other_alter()
+                self.alter_object()
             }
         }
-    }
-
-    fn other_alter(&mut self) -> R {
-        self.bump();
-        Err(self.unexpected())
     }
 
     fn alter_domain_stmt(&mut self, first: u32) -> R {
@@ -199,34 +192,9 @@ impl Parser<'_> {
                 renameType: o::OBJECT_DOMCONSTRAINT, object: object, subname: old.0, newname: new.0
             }));
         }
-        self.alter_domain_name(first, object)
-    }
-
-    fn alter_domain_name(&mut self, first: u32, object: u32) -> R {
-        match self.kind() {
-            Kind::RENAME => {
-                self.bump();
-                self.expect(Kind::TO)?;
-                let name = self.col_id()?;
-                Ok(mk!(self, RenameStmt, first, {
-                    renameType: o::OBJECT_DOMAIN, object: object, newname: name.0
-                }))
-            }
-            Kind::OWNER => {
-                self.bump();
-                self.expect(Kind::TO)?;
-                let owner = self.role_spec()?;
-                Ok(mk!(self, AlterOwnerStmt, first, {
-                    objectType: o::OBJECT_DOMAIN, object: object, newowner: owner
-                }))
-            }
-            _ => {
-                self.expect_all(&[Kind::SET, Kind::SCHEMA])?;
-                let schema = self.col_id()?;
-                Ok(mk!(self, AlterObjectSchemaStmt, first, {
-                    objectType: o::OBJECT_DOMAIN, object: object, newschema: schema.0
-                }))
-            }
+        match self.alter_name_tail(first, o::OBJECT_DOMAIN, object)? {
+            Some(node) => Ok(node),
+            None => Err(self.unexpected()),
         }
     }
 }

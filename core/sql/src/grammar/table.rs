@@ -104,7 +104,7 @@ impl Parser<'_> {
         put!(self, node, CreateStmt.partspec, spec);
         let method = self.table_access_method()?;
         put!(self, node, CreateStmt.accessMethod, method.0);
-        let options = self.opt_with()?;
+        let options = self.table_options()?;
         put!(self, node, CreateStmt.options, options);
         let commit = self.on_commit()?;
         put!(self, node, CreateStmt.oncommit, commit);
@@ -120,7 +120,7 @@ impl Parser<'_> {
     }
 
     /// `OptWith`.
-    fn opt_with(&mut self) -> R {
+    fn table_options(&mut self) -> R {
         if self.eat(Kind::WITH) {
             return self.reloptions();
         }
@@ -280,7 +280,7 @@ impl Parser<'_> {
     fn table_as(&mut self, first: u32, relation: u32, if_not_exists: bool) -> R {
         let columns = self.opt_name_list_parens()?;
         let method = self.table_access_method()?;
-        let options = self.opt_with()?;
+        let options = self.table_options()?;
         let commit = self.on_commit()?;
         let space = self.opt_tablespace()?;
         let into = mk!(self, IntoClause, first, {
