@@ -1,41 +1,26 @@
-//! The one binary: `dolmen <system> <verb>`. Each system's verbs live in the module of its name; errors are printed here,
-//! in one place.
+//! The one binary: `dolmen <system> <verb>`. The list of systems, and `main`; a system's verbs live in its `*-cli` crate.
 #![forbid(unsafe_code)]
 
-mod kv;
-mod ring;
-mod sstable;
+mod systems;
 mod tour;
 mod up;
-mod wal;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, Subcommand};
+use dolmen_cli::{Out, Status};
 
-/// Data systems with no_std cores: serve them, use them, look inside.
-#[derive(Parser)]
-#[command(name = "dolmen", version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+use systems::{SERVICES, SYSTEMS};
 
+/// Verbs of the binary itself.
 #[derive(Subcommand)]
-enum Command {
-    /// Serve every system from one data directory
-    Up(up::Args),
+enum Own {
     /// Run every system once on real input and report
+    #[command(display_order = 2)]
     Tour(tour::Args),
-    /// Key-value databases in RocksDB's format
-    Kv(kv::Args),
-    /// Write-ahead logs
-    Wal(wal::Args),
-    /// Consistent hashing lab
-    Ring(ring::Args),
-    /// Cassandra's SSTables
-    Sstable(sstable::Args),
     /// Print a completion script for a shell
+    #[command(display_order = 1000)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -43,24 +28,61 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Up(args) => up::run(args),
-        Command::Tour(args) => tour::run(args),
-        Command::Kv(args) => kv::run(args),
-        Command::Wal(args) => wal::run(args),
-        Command::Ring(args) => ring::run(args),
-        Command::Sstable(args) => sstable::run(args),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "dolmen", &mut std::io::stdout());
-            Ok(())
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let matches = command().get_matches();
+    let (is_json, is_quiet) = (matches.get_flag("json"), matches.get_flag("quiet"));
+    match Out::stdout(is_json, is_quiet) {
+        Ok(mut out) => dolmen_cli::finish(run(&matches, &mut out), out),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: standard output: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The whole command line.
+fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).global(true).display_order(900).help(help)
+    };
+    let root = Command::new("dolmen")
+        .version(env!("CARGO_PKG_VERSION"))
+        .arg_required_else_help(true)
+        .subcommand_required(true)
+        .arg(flag("json", "One JSON object per line on standard output"))
+        .arg(flag("quiet", "No progress and no remarks on standard error").short('q'));
+    let root = root.subcommand(up::command(SERVICES).display_order(1));
+    let root = SYSTEMS.iter().enumerate().fold(root, |root, (at, system)| {
+        let verbs = (system.arguments)(Command::new(system.name)).about(system.about);
+        root.subcommand(verbs.display_order(10 + at))
+    });
+    Own::augment_subcommands(root).about("Data systems with no_std cores: serve them, use them, look inside")
+}
+
+fn run(matches: &ArgMatches, out: &mut Out) -> Result<Status> {
+    match matches.subcommand() {
+        Some(("up", matches)) => return up::run(SERVICES, matches, out),
+        Some((name, matches)) => {
+            if let Some(system) = SYSTEMS.iter().find(|system| system.name == name) {
+                return (system.run)(matches, out);
+            }
+        }
+        None => {}
+    }
+    match Own::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
+        Own::Tour(args) => tour::run(&args, out),
+        Own::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "dolmen", &mut script);
+            out.bytes(&script)?;
+            Ok(Status::Success)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
     }
 }

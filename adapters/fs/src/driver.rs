@@ -66,7 +66,11 @@ impl Driver {
         self.dir.rename(from, to)
     }
 
-    fn file(&self, name: &str) -> Result<Arc<dyn File>, IoError> {
+    /// The file of a name, held open from then on.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn file(&self, name: &str) -> Result<Arc<dyn File>, IoError> {
         if let Some(file) = self.files().get(name) {
             return Ok(file.clone());
         }

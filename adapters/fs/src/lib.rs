@@ -6,14 +6,17 @@
 //! dropped: a small write into a large cached folio makes the next sync store the whole folio.
 //!
 //! [`Driver`] carries out the file effects of any machine on any [`Directory`]; [`SharedLog`] lets many threads append to one log.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod driver;
 mod lock;
 mod log;
+#[expect(unsafe_code, reason = "a map is memory that the kernel fills")]
+mod map;
 
 pub use driver::Driver;
 pub use log::{AppendError, SharedLog};
+pub use map::Map;
 
 use std::fs;
 use std::io;
@@ -39,10 +42,29 @@ impl Dir {
         }
     }
 
-    /// A directory that is created, parents included, if it is missing; readable by its owner only.
+    /// A directory that is created, parents included, if it is missing; readable by its owner only. Each level that was made is
+    /// durable when this returns: what is acknowledged inside must not hang on a name that a crash takes away.
+    ///
+    /// # Errors
+    ///
+    /// If a level cannot be made or synced, or the path is no directory.
     pub fn create(path: &Path) -> Result<Dir, IoError> {
         use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| reason(&e))?;
+        let mut missing = Vec::new();
+        let mut level = Some(path);
+        while let Some(at) = level.filter(|at| !at.as_os_str().is_empty() && !at.exists()) {
+            missing.push(at);
+            level = at.parent();
+        }
+        for made in missing.into_iter().rev() {
+            match fs::DirBuilder::new().mode(0o700).create(made) {
+                // Somebody else was quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => result.map_err(|e| reason(&e))?,
+            }
+            let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+            sync_directory(parent.unwrap_or(Path::new(".")))?;
+        }
         Dir::open(path)
     }
 
@@ -56,6 +78,10 @@ impl Dir {
     pub fn lock_holder(&self, name: &str) -> Option<u32> {
         lock::holder(&self.file(name))
     }
+}
+
+fn sync_directory(path: &Path) -> Result<(), IoError> {
+    fs::File::open(path).and_then(|d| d.sync_all()).map_err(|e| reason(&e))
 }
 
 impl Directory for Dir {
@@ -100,7 +126,7 @@ impl Directory for Dir {
     }
 
     fn sync(&self) -> Result<(), IoError> {
-        fs::File::open(&self.path).and_then(|d| d.sync_all()).map_err(|e| reason(&e))
+        sync_directory(&self.path)
     }
 
     fn link_into(&self, name: &str, target: &dyn Directory, target_name: &str) -> Result<(), IoError> {

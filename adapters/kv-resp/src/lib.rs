@@ -20,6 +20,7 @@ use dolmen_store::SyncPolicy;
 
 pub use engine::Engine;
 pub use server::serve;
+pub use service::Kv;
 
 /// How the server is set up.
 #[derive(Clone, Debug)]

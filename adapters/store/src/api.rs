@@ -4,13 +4,17 @@ use core::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dolmen_base::block::ReadMode;
 use dolmen_base::io::IoError;
-use dolmen_lsm::codecs::Codecs;
+use dolmen_lsm::codecs::{Codecs, CompressionType};
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
 use dolmen_lsm::merge::MergeOperator;
 use dolmen_lsm::picker::CompactionOptions;
 use dolmen_wal::{RecoveryMode, WalError};
+
+use crate::background::guarded;
+use crate::snapshot::Snapshot;
 
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +47,17 @@ pub struct Options {
     pub target_file_bytes: u64,
     /// The shape of the tree.
     pub compaction: CompactionOptions,
-    /// What to make of a damaged log. `None`: with [`SyncPolicy::Always`] a torn tail is cut and other damage is an error; with the other
-    /// policies, under which a crash may keep a later write and lose an earlier one, everything up to the first damage counts.
+    /// Tables of one family's level 0 at which its writers are slowed down (RocksDB's `level0_slowdown_writes_trigger`).
+    pub level0_slowdown: usize,
+    /// Tables of one family's level 0 at which its writers wait (RocksDB's `level0_stop_writes_trigger`).
+    pub level0_stop: usize,
+    /// Bytes of a data block before compression.
+    pub block_bytes: usize,
+    /// Files of tables that are held open at the same time.
+    pub max_open_files: usize,
+    /// What to make of a damaged log. How a log is read follows from what the log says: its groups tell what was synced before them, so
+    /// an unsynced tail is cut and reported and damage in what was synced is an error, whatever the policy was. `None` is that
+    /// ([`RecoveryMode::TornTail`]); the others are the ways out that an error names.
     pub recovery: Option<RecoveryMode>,
     /// Options of families that are not named in `families`.
     pub default_family: FamilyOptions,
@@ -52,18 +65,95 @@ pub struct Options {
     pub families: Vec<(String, FamilyOptions)>,
     /// Block compressions that are plugged in: by default LZ4, Zstandard, Snappy and Deflate.
     pub codecs: Codecs,
+    /// Hears what happens.
+    pub listener: Option<Arc<dyn Listener>>,
 }
 
 impl Options {
+    /// Whether a database can be opened with these.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] names the option, what it is and what it may be.
+    pub fn validate(&self) -> Result<(), StoreError> {
+        let least = [
+            ("write_buffer_bytes", self.write_buffer_bytes as u64, 1 << 10),
+            ("target_file_bytes", self.target_file_bytes, 1 << 10),
+            ("block_bytes", self.block_bytes as u64, 64),
+            ("max_open_files", self.max_open_files as u64, 4),
+            ("compaction.base_len_max", self.compaction.base_len_max, 1 << 10),
+            ("compaction.multiplier", self.compaction.multiplier, 2),
+            ("compaction.level0_file_count_trigger", self.compaction.level0_file_count_trigger.into(), 1),
+            (
+                "level0_slowdown",
+                self.level0_slowdown as u64,
+                self.compaction.level0_file_count_trigger.into(),
+            ),
+            ("level0_stop", self.level0_stop as u64, self.level0_slowdown as u64),
+        ];
+        for (name, found, least) in least {
+            if found < least {
+                return Err(StoreError::Invalid(format!(
+                    "the option {name} is {found} and must be at least {least}"
+                )));
+            }
+        }
+        if self.background_threads > THREADS_MAX {
+            let found = self.background_threads;
+            return Err(StoreError::Invalid(format!(
+                "the option background_threads is {found} and may be at most {THREADS_MAX}"
+            )));
+        }
+        if let SyncPolicy::Interval(interval) = self.sync
+            && interval.is_zero()
+        {
+            return Err(StoreError::Invalid(
+                "the sync interval is zero; use SyncPolicy::Always to sync every write".into(),
+            ));
+        }
+        let named = self.families.iter().map(|(name, options)| (name.as_str(), options));
+        named.chain([("of families that are not named", &self.default_family)]).try_for_each(
+            |(name, options)| {
+                let kind = CompressionType::from_byte(options.compression);
+                let has = |kind| kind == CompressionType::None || self.codecs.require(kind).is_ok();
+                let is_there = kind.is_ok_and(has);
+                if is_there && options.bloom_bits_per_key <= BLOOM_BITS_MAX {
+                    return Ok(());
+                }
+                Err(StoreError::Invalid(if is_there {
+                    format!(
+                        "column family {name}: the option bloom_bits_per_key is {} and may be at most {BLOOM_BITS_MAX}",
+                        options.bloom_bits_per_key
+                    )
+                } else {
+                    format!(
+                        "column family {name}: the option compression is {}, which no codec is there for; use 0 (none), 4 (LZ4) or 7 (Zstandard)",
+                        options.compression
+                    )
+                }))
+            },
+        )
+    }
+
     /// The options of a family by its name.
     pub fn of_family(&self, name: &str) -> FamilyOptions {
         let named = self.families.iter().find(|(n, _)| n == name);
         named.map_or_else(|| self.default_family.clone(), |(_, options)| options.clone())
     }
+
+    /// The same, with an operator whose panics end no thread.
+    pub(crate) fn guarded(&self, name: &str) -> FamilyOptions {
+        let options = self.of_family(name);
+        FamilyOptions { merge_operator: guarded(options.merge_operator), ..options }
+    }
 }
 
-/// Options of one column family.
-#[derive(Clone, Default)]
+/// Most threads.
+const THREADS_MAX: usize = 256;
+/// Most bits per key: beyond them a bloom filter gains nothing.
+const BLOOM_BITS_MAX: u32 = 100;
+
+/// Options of one column family: LZ4 and ten bloom bits unless told otherwise.
+#[derive(Clone)]
 pub struct FamilyOptions {
     /// How merge operands are combined; `None`: reading a key with operands is an error.
     pub merge_operator: Option<Arc<dyn MergeOperator>>,
@@ -71,6 +161,12 @@ pub struct FamilyOptions {
     pub compression: u8,
     /// Bloom bits per key for new tables; 0: no filter.
     pub bloom_bits_per_key: u32,
+}
+
+impl Default for FamilyOptions {
+    fn default() -> Self {
+        FamilyOptions { merge_operator: None, compression: 4, bloom_bits_per_key: 10 }
+    }
 }
 
 impl Default for Options {
@@ -84,10 +180,15 @@ impl Default for Options {
             auto_compaction: true,
             target_file_bytes: 64 << 20,
             compaction: CompactionOptions::default(),
+            level0_slowdown: 20,
+            level0_stop: 36,
+            block_bytes: 4096,
+            max_open_files: 512,
             recovery: None,
-            default_family: FamilyOptions { merge_operator: None, compression: 4, bloom_bits_per_key: 10 },
+            default_family: FamilyOptions::default(),
             families: Vec::new(),
             codecs: crate::codecs::codecs(),
+            listener: None,
         }
     }
 }
@@ -104,12 +205,30 @@ pub struct Family {
 /// How to read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// Read as of this sequence number (from a snapshot); `None`: the newest completed write.
+    /// Read as of this sequence number; `None`: the newest completed write. Only a number that a [`Snapshot`] holds is sure to be readable.
     pub sequence: Option<SequenceNumber>,
+    /// Read as of this snapshot, which is held for as long as these options and what was opened with them; goes before `sequence`.
+    pub snapshot: Option<Arc<Snapshot>>,
     /// First key that an iterator may return.
     pub lower_bound: Option<Vec<u8>>,
     /// First key that it may not return any more.
     pub upper_bound: Option<Vec<u8>>,
+    /// Only keys that begin with this; narrows the bounds of an iterator.
+    pub prefix: Option<Vec<u8>>,
+    /// Whether a file may be read. With [`ReadMode::CacheOnly`] a read that would have to is answered [`StoreError::WouldBlock`].
+    pub mode: ReadMode,
+}
+
+impl ReadOptions {
+    /// As of a snapshot.
+    pub fn at(snapshot: &Arc<Snapshot>) -> Self {
+        ReadOptions { snapshot: Some(snapshot.clone()), ..ReadOptions::default() }
+    }
+
+    pub(crate) fn as_of(&self, newest: SequenceNumber) -> SequenceNumber {
+        let held = self.snapshot.as_ref().map(|snapshot| snapshot.sequence());
+        held.or(self.sequence).unwrap_or(newest)
+    }
 }
 
 /// How to write.
@@ -119,7 +238,8 @@ pub struct WriteOptions {
     pub sync: Option<bool>,
 }
 
-/// Called once with the outcome of a write: the sequence number of its last record. May run on any thread; must not block.
+/// Called once with the outcome of a write: the sequence number of its last record. May run on any thread; must not block. A panic in it is
+/// caught; the write is as it is.
 pub type Completion = Box<dyn FnOnce(Result<SequenceNumber, WriteError>) + Send>;
 
 /// Why a write failed. Nothing of it is visible; after a reopen nothing of it is there either, unless a sync failed ([`WriteError::Io`] without
@@ -151,6 +271,36 @@ pub enum WriteError {
     ReadOnly,
     /// The database is closing.
     Closed,
+    /// A range deletion begins behind its end.
+    InvertedRange {
+        /// Where it begins.
+        begin: Vec<u8>,
+        /// Where it ends.
+        end: Vec<u8>,
+    },
+    /// Flushes or compactions cannot go on, and there is no room for more: the reason.
+    Background(Arc<StoreError>),
+    /// As many writes as may wait do so already.
+    QueueFull,
+    /// A completion called something that waits for the completion itself; use [`Db::submit`](crate::Db::submit) there.
+    Reentrant,
+    /// The last sequence numbers are in use: nothing more can be written to this database.
+    Exhausted,
+    /// A thread panicked while it wrote; the database serves reads only until it is opened again.
+    Panicked,
+}
+
+/// Bytes for people: text where they are, else hex.
+fn shown(bytes: &[u8]) -> String {
+    const SHOWN_MAX: usize = 64;
+    let (head, dots) = (&bytes[..bytes.len().min(SHOWN_MAX)], if bytes.len() > SHOWN_MAX { "…" } else { "" });
+    match core::str::from_utf8(head) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("\"{text}{dots}\""),
+        _ => {
+            let hex: String = head.iter().map(|b| format!("{b:02x}")).collect();
+            format!("0x{hex}{dots}")
+        }
+    }
 }
 
 impl fmt::Display for WriteError {
@@ -169,6 +319,23 @@ impl fmt::Display for WriteError {
             }
             WriteError::ReadOnly => f.write_str("the database is open for reading only"),
             WriteError::Closed => f.write_str("the database is closing"),
+            WriteError::InvertedRange { begin, end } => write!(
+                f,
+                "the range from {} to {} begins behind its end; give the smaller key first",
+                shown(begin),
+                shown(end)
+            ),
+            WriteError::Background(error) => write!(f, "flushes or compactions cannot go on: {error}"),
+            WriteError::QueueFull => f.write_str("too many writes wait already; try again when some have ended"),
+            WriteError::Reentrant => f.write_str(
+                "a completion waits for the group that calls it; write from there with submit, or from another thread",
+            ),
+            WriteError::Exhausted => {
+                f.write_str("the last sequence numbers are in use; copy the data to a new database")
+            }
+            WriteError::Panicked => f.write_str(
+                "a thread panicked while it wrote; the database is read-only until it is opened again",
+            ),
         }
     }
 }
@@ -216,6 +383,10 @@ pub enum StoreError {
     Invalid(String),
     /// A write that the operation needed failed.
     Write(WriteError),
+    /// The family was dropped, or is one of another database.
+    NoSuchFamily(String),
+    /// A file would have to be read, and [`ReadMode::CacheOnly`] was asked for.
+    WouldBlock,
 }
 
 impl fmt::Display for StoreError {
@@ -235,6 +406,10 @@ impl fmt::Display for StoreError {
             ),
             StoreError::Invalid(text) => f.write_str(text),
             StoreError::Write(error) => error.fmt(f),
+            StoreError::NoSuchFamily(name) => write!(f, "there is no column family {name}; it was dropped"),
+            StoreError::WouldBlock => {
+                f.write_str("the answer is not in memory; ask again on a thread that may read files")
+            }
         }
     }
 }
@@ -280,4 +455,42 @@ pub struct Stats {
     pub levels: Vec<(String, u32, u64, u64)>,
     /// The last error of the log, if writing is refused now.
     pub write_error: Option<WriteError>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Memtables became tables.
+    Flushed {
+        /// How many tables.
+        tables: usize,
+        /// Their bytes.
+        bytes: u64,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Tables were merged.
+    Compacted {
+        /// The family.
+        family: &'a str,
+        /// The level that was written.
+        level: usize,
+        /// Tables and bytes that were read.
+        read: (usize, u64),
+        /// Tables and bytes that were written.
+        written: (usize, u64),
+        /// How long it took.
+        took: Duration,
+    },
+    /// A flush or compaction failed. It is tried again, unless a table is damaged.
+    BackgroundError(&'a StoreError),
+    /// Writers to a family wait, because flushes or compactions fall behind.
+    Stalled,
+}
+
+/// Hears what happens in a database; called on its own threads and on those of writers. Must not block.
+pub trait Listener: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event<'_>);
 }

@@ -1,9 +1,10 @@
 //! The handle.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -21,14 +22,14 @@ use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
 use parking_lot::{Condvar, Mutex};
 
-use crate::api::{
-    Completion, Family, Options, ReadOptions, Stats, StoreError, SyncPolicy, WriteError, WriteOptions,
-};
-use crate::commit::Commit;
+use crate::api::{Completion, Family, Options, ReadOptions, Stats, StoreError, WriteError, WriteOptions};
+use crate::background::Background;
+use crate::commit::{Batch, Commit};
 use crate::maintenance::{self, ManifestFile, Requests, Signal};
+use crate::pace::Signs;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tables::{OpenTable, Source};
-use crate::view::{DbIter, LEVELS, View};
+use crate::view::{DbIter, FamilyView, LEVELS, Pinned, View};
 
 /// A handle to an open database.
 #[derive(Clone)]
@@ -37,7 +38,20 @@ pub struct Db(Arc<Open>);
 /// The database and its threads, which end with the last handle.
 struct Open {
     inner: Arc<Inner>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Open {
+    /// Ends the threads, but for the one that this is called on.
+    fn end_threads(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // A completion that drops the last handle may run on one of them. One that panicked has said why.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
 }
 
 pub(crate) struct Inner {
@@ -53,6 +67,14 @@ pub(crate) struct Inner {
     pub(crate) commit: Mutex<Commit>,
     /// Room in the queue of writes, or nobody leads.
     pub(crate) turn: Condvar,
+    /// Work for the keeper of the log.
+    pub(crate) keeper: Condvar,
+    pub(crate) has_keeper: bool,
+    /// Bytes of the active memtables.
+    pub(crate) active_len: AtomicU64,
+    pub(crate) signs: Signs,
+    /// Until when writers have paid, while they are slowed down.
+    pub(crate) paid_until: Mutex<Time>,
     /// Locked for moments only, behind every other lock.
     pub(crate) engine: Mutex<Engine>,
     /// Locked while a change is made durable and shown.
@@ -63,13 +85,16 @@ pub(crate) struct Inner {
     pub(crate) signal: Arc<Signal>,
     /// Tables that no version names yet.
     pub(crate) fresh: Mutex<BTreeMap<FileNumber, Arc<OpenTable>>>,
-    pub(crate) background_error: Mutex<Option<StoreError>>,
+    pub(crate) background: Mutex<Background>,
     pub(crate) stopping: AtomicBool,
+    /// Until the caller has the database nothing runs but what opening needs.
+    pub(crate) opening: AtomicBool,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) counters: Counters,
     pub(crate) start: Instant,
     pub(crate) read_only: bool,
-    pub(crate) _lock: Option<Box<dyn Send + Sync>>,
+    /// Held until the database is closed.
+    pub(crate) lock: Mutex<Option<Box<dyn Send + Sync>>>,
 }
 
 #[derive(Default)]
@@ -82,7 +107,11 @@ pub(crate) struct Counters {
 }
 
 impl Db {
-    /// Opens the database in `path`, or creates it if the options say so.
+    /// Opens the database in `path`, or creates it if the options say so. What its logs hold is in tables then; compactions that are due run
+    /// behind.
+    ///
+    /// # Errors
+    /// Options that make no sense, a directory that is locked, unreadable, or no database, and damage that the recovery mode does not accept.
     pub fn open(path: &Path, options: Options) -> Result<Db, StoreError> {
         let at = |error| StoreError::Io { file: path.display().to_string(), error };
         let dir = if options.create_if_missing { Dir::create(path) } else { Dir::open(path) };
@@ -90,27 +119,43 @@ impl Db {
     }
 
     /// The same in any directory, a simulated one for instance.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
     pub fn open_in(dir: Arc<dyn Directory>, options: Options) -> Result<Db, StoreError> {
-        let (interval, workers) = (options.sync, options.background_threads);
+        options.validate()?;
+        let workers = options.background_threads;
         let inner = Arc::new(crate::open::open(dir, options, false)?);
         let mut threads = Vec::new();
-        for _ in 0..workers {
+        for number in 0..workers {
             let (weak, signal) = (Arc::downgrade(&inner), inner.signal.clone());
-            threads.push(std::thread::spawn(move || maintenance::worker(&weak, &signal)));
+            threads.push(spawn(format!("store-{number}"), move || maintenance::worker(&weak, &signal))?);
         }
-        if let SyncPolicy::Interval(interval) = interval {
-            let (weak, signal) = (Arc::downgrade(&inner), inner.signal.clone());
-            threads.push(std::thread::spawn(move || maintenance::timekeeper(&weak, &signal, interval)));
+        if inner.has_keeper {
+            let inner = inner.clone();
+            threads.push(spawn("store-log".to_owned(), move || inner.keep())?);
         }
-        Ok(Db(Arc::new(Open { inner, threads })))
+        Ok(Db(Arc::new(Open { inner, threads: threads.into() })))
     }
 
     /// Opens a database for reading: logs are replayed in memory, nothing in the directory changes, no lock is taken.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
     pub fn open_read_only(path: &Path, options: Options) -> Result<Db, StoreError> {
         let at = |error| StoreError::Io { file: path.display().to_string(), error };
         let dir = Dir::open(path).map_err(at)?;
-        let inner = Arc::new(crate::open::open(Arc::new(dir), options, true)?);
-        Ok(Db(Arc::new(Open { inner, threads: Vec::new() })))
+        Db::open_read_only_in(Arc::new(dir), options)
+    }
+
+    /// The same in any directory.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_read_only_in(dir: Arc<dyn Directory>, options: Options) -> Result<Db, StoreError> {
+        options.validate()?;
+        let inner = Arc::new(crate::open::open(dir, options, true)?);
+        Ok(Db(Arc::new(Open { inner, threads: Mutex::default() })))
     }
 
     /// The family `default`.
@@ -128,7 +173,10 @@ impl Db {
         self.0.inner.view.load().families.values().map(|f| f.family.clone()).collect()
     }
 
-    /// Creates a family, durably; an existing one of that name is an error.
+    /// Creates a family, durably.
+    ///
+    /// # Errors
+    /// A family of that name that exists already, and a MANIFEST that cannot be written.
     pub fn create_family(&self, name: &str) -> Result<Family, StoreError> {
         let inner = self.writable()?;
         let _one_at_a_time = inner.family_changes.lock();
@@ -139,6 +187,9 @@ impl Db {
     }
 
     /// Drops a family and its data, durably. Iterators over it go on.
+    ///
+    /// # Errors
+    /// The family `default`, and a MANIFEST that cannot be written.
     pub fn drop_family(&self, family: &Family) -> Result<(), StoreError> {
         if family.id.get() == 0 {
             return Err(StoreError::Invalid("the column family default cannot be dropped".into()));
@@ -151,39 +202,148 @@ impl Db {
         inner.ask(|request| Input::DropFamily { request, family: family.id })
     }
 
-    /// Writes a batch and waits until it is done.
+    /// Writes a batch and waits until it is done. The calling thread may carry out the group commit of itself and others.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing of the batch is visible then.
     pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> Result<SequenceNumber, WriteError> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        self.submit(batch, options, Box::new(move |outcome| drop(sender.send(outcome))));
-        receiver.recv().unwrap_or(Err(WriteError::Closed))
+        self.0.inner.write(Batch::Owned(batch), options)
     }
 
-    /// Writes a batch; `done` is called once with the outcome. Submissions of one thread keep their order. The call may carry out the
-    /// group commit of itself and others on the calling thread.
+    /// The same of a batch that the caller keeps, to fill it again.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn write_ref(&self, batch: &WriteBatch, options: WriteOptions) -> Result<SequenceNumber, WriteError> {
+        self.0.inner.write(Batch::Borrowed(batch), options)
+    }
+
+    /// Sets `key` to `value`, as the database's policy says.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn put(&self, family: &Family, key: &[u8], value: &[u8]) -> Result<SequenceNumber, WriteError> {
+        self.write_one(|batch| batch.put(family.id, key, value))
+    }
+
+    /// Deletes `key`.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn delete(&self, family: &Family, key: &[u8]) -> Result<SequenceNumber, WriteError> {
+        self.write_one(|batch| batch.delete(family.id, key))
+    }
+
+    /// Adds a merge operand to `key`.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn merge(&self, family: &Family, key: &[u8], operand: &[u8]) -> Result<SequenceNumber, WriteError> {
+        self.write_one(|batch| batch.merge(family.id, key, operand))
+    }
+
+    /// A batch of one record, made in memory that the thread keeps.
+    fn write_one(&self, fill: impl FnOnce(&mut WriteBatch)) -> Result<SequenceNumber, WriteError> {
+        thread_local! {
+            static BATCH: RefCell<WriteBatch> = RefCell::new(WriteBatch::new());
+        }
+        let mut batch = BATCH.take();
+        batch.clear();
+        fill(&mut batch);
+        let outcome = self.0.inner.write(Batch::Borrowed(&batch), WriteOptions::default());
+        if batch.capacity() <= BATCH_KEPT_MAX {
+            BATCH.set(batch);
+        }
+        outcome
+    }
+
+    /// Writes a batch without waiting: neither for a sync, nor for other writers, nor while flushes and compactions fall behind. `done` is
+    /// called once with the outcome. Submissions of one thread keep their order.
+    ///
+    /// What needs no sync and finds nobody in its way is written at once, and `done` called before this returns, on this thread; so is the
+    /// answer to what is refused. Everything else is the log's own thread's. Without background threads all of it happens here.
     pub fn submit(&self, batch: WriteBatch, options: WriteOptions, done: Completion) {
         self.0.inner.submit(batch, options, done);
     }
 
     /// Makes all completed writes durable, whatever the policy.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
     pub fn sync_wal(&self) -> Result<(), WriteError> {
         if self.0.inner.read_only {
             return Ok(());
         }
-        self.write(WriteBatch::new(), WriteOptions { sync: Some(true) }).map(|_| ())
+        self.write(WriteBatch::new(), WriteOptions { sync: Some(true) })?;
+        self.0.inner.seal();
+        Ok(())
     }
 
     /// The value of `key`.
+    ///
+    /// # Errors
+    /// [`StoreError`]: damage, a failed read, a merge that is refused, a family that was dropped.
     pub fn get(
         &self,
         family: &Family,
         key: &[u8],
         options: &ReadOptions,
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(family, options, |found, source, sequence| found.get(source, key, sequence, options.mode))
+    }
+
+    /// The value of `key` where it lies: in a block or a memtable, which stays in memory for as long as the answer.
+    ///
+    /// # Errors
+    /// As [`Db::get`].
+    pub fn get_pinned(
+        &self,
+        family: &Family,
+        key: &[u8],
+        options: &ReadOptions,
+    ) -> Result<Option<Pinned>, StoreError> {
+        self.read(family, options, |found, source, sequence| {
+            found.get_pinned(source, key, sequence, options.mode)
+        })
+    }
+
+    /// Whether `key` has a value. No value is copied.
+    ///
+    /// # Errors
+    /// As [`Db::get`].
+    pub fn contains(&self, family: &Family, key: &[u8], options: &ReadOptions) -> Result<bool, StoreError> {
+        self.read(family, options, |found, source, sequence| {
+            found.contains(source, key, sequence, options.mode)
+        })
+    }
+
+    /// The values of several keys, all as of the same moment.
+    ///
+    /// # Errors
+    /// As [`Db::get`], for the first key that cannot be read.
+    pub fn multi_get(
+        &self,
+        family: &Family,
+        keys: &[&[u8]],
+        options: &ReadOptions,
+    ) -> Result<Vec<Option<Pinned>>, StoreError> {
+        self.read(family, options, |found, source, sequence| {
+            keys.iter().map(|key| found.get_pinned(source, key, sequence, options.mode)).collect()
+        })
+    }
+
+    fn read<R>(
+        &self,
+        family: &Family,
+        options: &ReadOptions,
+        with: impl FnOnce(&FamilyView, &Source, SequenceNumber) -> Result<R, ReadError>,
+    ) -> Result<R, StoreError> {
         // The view first: what a later flush leaves out is only what readers of newer sequence numbers do not see.
         let view = self.0.inner.view.load();
         let newest = self.0.inner.newest();
-        let Some(found) = view.families.get(&family.id.get()) else { return Ok(None) };
-        let value = found.get(&self.0.inner.source, key, options.sequence.unwrap_or(newest));
+        let found = view.families.get(&family.id.get());
+        let found = found.ok_or_else(|| StoreError::NoSuchFamily(family.name.to_string()))?;
+        let value = with(found, &self.0.inner.source, options.as_of(newest));
         value.map_err(|e| crate::view::read_error(family, e))
     }
 
@@ -193,22 +353,30 @@ impl Db {
     }
 
     /// An iterator over a family, not positioned.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchFamily`].
     pub fn iter(&self, family: &Family, options: ReadOptions) -> Result<DbIter, StoreError> {
         let view = self.0.inner.view.load();
         let newest = self.0.inner.newest();
         let found = view.families.get(&family.id.get());
-        let found =
-            found.ok_or_else(|| StoreError::Invalid(format!("there is no column family {}", family.name)))?;
+        let found = found.ok_or_else(|| StoreError::NoSuchFamily(family.name.to_string()))?;
         Ok(found.iter(&self.0.inner.source, options, newest))
     }
 
     /// Writes memtables to tables and waits.
+    ///
+    /// # Errors
+    /// Why the flush failed; what failed before is tried again by this.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.writable()?.ask(Input::Flush)
     }
 
     /// Compacts the user keys `begin..=end` of a family (`None`: without a bound) down to its deepest level, and waits. Deleted data is gone
-    /// then, except what snapshots see.
+    /// then, except what snapshots see; what only a snapshot saw that has gone meanwhile goes, too.
+    ///
+    /// # Errors
+    /// Why it failed: damage in a table of the range each time that it is asked for.
     pub fn compact(
         &self,
         family: &Family,
@@ -216,10 +384,31 @@ impl Db {
         end: Option<&[u8]>,
     ) -> Result<(), StoreError> {
         let (begin, end) = (begin.map(<[u8]>::to_vec), end.map(<[u8]>::to_vec));
-        self.writable()?.ask(|request| Input::CompactRange { request, family: family.id, begin, end })
+        let inner = self.writable()?;
+        let oldest = inner.snapshots.sequences().first().copied().unwrap_or(key::SEQUENCE_MAX);
+        inner.ask(|request| Input::CompactRange { request, family: family.id, begin, end, oldest })
+    }
+
+    /// Tries again what failed behind the callers' backs, damaged tables included.
+    ///
+    /// # Errors
+    /// Where nothing can be written.
+    pub fn resume(&self) -> Result<(), StoreError> {
+        let inner = self.writable()?;
+        inner.background.lock().resume();
+        let now = inner.now();
+        inner.with_engine(|engine| engine.handle(now, Input::Resume));
+        inner.signal.call();
+        if inner.options.background_threads == 0 {
+            inner.maintain();
+        }
+        Ok(())
     }
 
     /// Flushes, then links every file of the database into `target`, which must be missing or empty. Writers go on meanwhile.
+    ///
+    /// # Errors
+    /// A target that holds something, a flush or a file system that fails.
     pub fn checkpoint(&self, target: &Path) -> Result<(), StoreError> {
         let io = |file: String| move |error| StoreError::Io { file, error };
         let to = Dir::create(target).map_err(io(target.display().to_string()))?;
@@ -254,6 +443,9 @@ impl Db {
     }
 
     /// Reads every block of every table past the cache: checksums, decompression, order of keys. The number of entries comes back.
+    ///
+    /// # Errors
+    /// The first damage that is found.
     pub fn verify(&self) -> Result<u64, StoreError> {
         let inner = &self.0.inner;
         let view = inner.view.load_full();
@@ -307,7 +499,7 @@ impl Db {
             compaction_pending_bytes,
             delays: counters.delays.load(Ordering::Relaxed),
             stops: counters.stops.load(Ordering::Relaxed),
-            background_error: inner.background_error.lock().clone(),
+            background_error: inner.background.lock().gravest().cloned(),
             memtable_bytes: memtables.map(|m| m.len_bytes() as u64).sum(),
             cache_hits,
             cache_misses,
@@ -317,15 +509,25 @@ impl Db {
         }
     }
 
-    /// Syncs the log and stops; every handle gets [`WriteError::Closed`] from then on. Reads go on.
+    /// Syncs the log, stops, and lets go of the directory; every handle gets [`WriteError::Closed`] from then on, whoever waits for a flush or
+    /// a compaction included. Reads go on.
+    ///
+    /// # Errors
+    /// Why the log could not be synced; the database is closed all the same.
     pub fn close(&self) -> Result<(), StoreError> {
         let inner = &self.0.inner;
-        if inner.read_only || inner.is_stopping() {
+        if inner.read_only {
             return Ok(());
         }
-        let synced = self.sync_wal();
+        let synced = if inner.is_stopping() { Ok(()) } else { self.sync_wal() };
         inner.stop();
-        synced.map_err(StoreError::Write)
+        self.0.end_threads();
+        inner.lock.lock().take();
+        match synced {
+            // Somebody else was faster.
+            Err(WriteError::Closed) | Ok(()) => Ok(()),
+            Err(error) => Err(StoreError::Write(error)),
+        }
     }
 
     fn writable(&self) -> Result<&Inner, StoreError> {
@@ -336,8 +538,9 @@ impl Db {
         if inner.is_stopping() {
             return Err(StoreError::Write(WriteError::Closed));
         }
-        match inner.commit.lock().poisoned().or(inner.engine.lock().poisoned()) {
-            Some(error) => Err(StoreError::Write(WriteError::Poisoned(error))),
+        let of_engine = || inner.engine.lock().poisoned().map(WriteError::Poisoned);
+        match inner.commit.lock().poisoned().or_else(of_engine) {
+            Some(error) => Err(StoreError::Write(error)),
             None => Ok(inner),
         }
     }
@@ -352,11 +555,15 @@ impl Inner {
         Time::ZERO + self.start.elapsed()
     }
 
-    /// No more writes, no more jobs.
+    /// No more writes, no more jobs; whoever waits for one hears of it.
     fn stop(&self) {
         self.close_log();
         self.stopping.store(true, Ordering::Release);
+        self.requests.lock().stop();
         self.signal.call();
+        // Under the lock, so that the keeper is not between its look at the flag and its sleep.
+        drop(self.commit.lock());
+        self.keeper.notify_all();
     }
 }
 
@@ -364,21 +571,29 @@ impl Drop for Open {
     fn drop(&mut self) {
         let inner = &self.inner;
         // A best effort for handles that were never closed; whoever wants to know calls `close`.
-        if !inner.read_only && !inner.is_stopping() && !inner.commit.lock().is_synced() {
-            let (sender, receiver) = mpsc::sync_channel(1);
-            let done = Box::new(move |outcome| drop(sender.send(outcome)));
-            inner.submit(WriteBatch::new(), WriteOptions { sync: Some(true) }, done);
-            let _ = receiver.recv();
+        if !inner.read_only && !inner.is_stopping() {
+            if !inner.commit.lock().is_synced() {
+                // Where a completion drops the last handle this is refused: its thread is the one that would be waited for.
+                let _ = inner.write(Batch::Owned(WriteBatch::new()), WriteOptions { sync: Some(true) });
+            }
+            inner.seal();
         }
         inner.stop();
-        for thread in self.threads.drain(..) {
-            // A completion that drops the last handle may run on one of them. One that panicked has said why.
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
-        }
+        self.end_threads();
     }
 }
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let failed = |error: std::io::Error| {
+        StoreError::Invalid(format!(
+            "a thread cannot be started ({error}); raise the limit, or lower background_threads"
+        ))
+    };
+    std::thread::Builder::new().name(name).spawn(run).map_err(failed)
+}
+
+/// A thread's batch that has grown beyond this is given back.
+const BATCH_KEPT_MAX: usize = 64 << 10;
 
 fn count_entries(table: &crate::tables::OpenTable, source: &Arc<Source>) -> Result<u64, ReadError> {
     let mut iter = table.table.iter(source.clone(), ReadMode::Bypass);

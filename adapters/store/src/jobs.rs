@@ -1,13 +1,15 @@
 //! Flushes and compactions: entries from memtables or tables into new tables, step by step.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::{File, FileNumber, IoError, OpenMode};
 use dolmen_lsm::codecs::CompressionType;
 use dolmen_lsm::compaction::{JobOptions, Progress};
 use dolmen_lsm::edit::NewFile;
-use dolmen_lsm::engine::{Compaction, Failure, Job, JobId};
+use dolmen_lsm::engine::{self, Compaction, Failure, Job, JobId};
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
@@ -18,7 +20,8 @@ use dolmen_lsm::range_del::RangeTombstone;
 use dolmen_lsm::table::{TableIter, TableOptions, TableSummary};
 use dolmen_lsm::{compaction, table};
 
-use crate::api::StoreError;
+use crate::api::{Event, StoreError};
+use crate::background::{JobKind, tell};
 use crate::db::Inner;
 use crate::view::FamilyView;
 
@@ -57,26 +60,53 @@ impl Made<'_> {
 impl Inner {
     /// Does one job; its answer comes back.
     pub(crate) fn run(&self, job: Job) -> (JobId, Result<Tables, Failure>) {
+        let (kind, begun) = (JobKind::of(&job), self.now());
         let mut made = Made { inner: self, numbers: Vec::new(), tables: Vec::new() };
-        let (id, result) = match job {
-            Job::Flush { id, log } => (id, self.flush_generations(log, &mut made)),
-            Job::Compact { id, compaction } => (id, self.compact(&compaction, &mut made)),
+        let id = match &job {
+            Job::Flush { id, .. } | Job::Compact { id, .. } => *id,
         };
+        let work = || match &job {
+            Job::Flush { log, .. } => self.flush_generations(*log, &mut made),
+            Job::Compact { compaction, .. } => self.compact(compaction, &mut made),
+        };
+        // What a job leaves behind is only its files, and those go with `made`.
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            Err(StoreError::Invalid("a flush or compaction panicked; nothing of it is kept".into()))
+        });
         let synced = result.and_then(|()| match made.tables.is_empty() {
             true => Ok(()),
             false => self.dir.sync().map_err(|error| StoreError::Io { file: self.dir.display(), error }),
         });
         match synced {
             Ok(()) => {
-                *self.background_error.lock() = None;
-                (id, Ok(made.keep()))
+                self.background.lock().note(&kind, Ok(()), None);
+                let tables = made.keep();
+                self.tell_done(&job, &tables, self.now().since(begun));
+                (id, Ok(tables))
             }
             Err(error) => {
                 let failure = failure(&error);
+                self.background.lock().note(&kind, Err(&error), Some(failure));
                 if failure != Failure::Stopped {
-                    *self.background_error.lock() = Some(error);
+                    tell(&self.options, &Event::BackgroundError(&error));
                 }
                 (id, Err(failure))
+            }
+        }
+    }
+
+    fn tell_done(&self, job: &Job, tables: &Tables, took: Duration) {
+        let written = (tables.len(), tables.iter().map(|(_, f)| f.len).sum());
+        match job {
+            Job::Flush { .. } => {
+                tell(&self.options, &Event::Flushed { tables: written.0, bytes: written.1, took });
+            }
+            Job::Compact { compaction, .. } => {
+                let read = (compaction.inputs().count(), compaction.inputs().map(|f| f.len).sum());
+                let view = self.view.load();
+                let family = view.families.get(&compaction.family.get()).map_or("", |f| &f.family.name);
+                let level = compaction.to;
+                tell(&self.options, &Event::Compacted { family, level, read, written, took });
             }
         }
     }
@@ -124,8 +154,10 @@ impl Inner {
 
     fn job_options(&self, family: &FamilyView) -> Result<JobOptions, StoreError> {
         let kind = CompressionType::from_byte(family.options.compression);
+        let block_size = self.options.block_bytes;
         let operator = family.options.merge_operator.clone();
         let table = TableOptions {
+            block_size,
             bloom_bits_per_key: family.options.bloom_bits_per_key,
             compression: kind.map_err(|error| crate::view::read_error(&family.family, error))?,
             family: family.family.id,
@@ -143,7 +175,7 @@ impl Inner {
         made: &mut Made<'_>,
     ) -> Result<(), StoreError> {
         loop {
-            let number = self.engine.lock().take_file();
+            let number = self.with_engine(engine::Engine::take_file);
             let (summary, is_last) = self.write_table(&mut job, number, family, made)?;
             if let Some(summary) = summary {
                 let meta = new_file(number, summary);
@@ -206,7 +238,17 @@ fn failure(error: &StoreError) -> Failure {
             Failure::Io(*error)
         }
         StoreError::Write(_) => Failure::Stopped,
-        _ => Failure::Damaged,
+        StoreError::Read { error, .. } => {
+            let table = match error {
+                ReadError::Corrupt { file, .. }
+                | ReadError::Unsupported { file, .. }
+                | ReadError::Limit { file, .. }
+                | ReadError::Io { file, .. } => (file.get() != 0).then_some(*file),
+                _ => None,
+            };
+            Failure::Damaged { table }
+        }
+        _ => Failure::Damaged { table: None },
     }
 }
 

@@ -13,24 +13,29 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod background;
 mod codecs;
 mod commit;
 mod db;
 mod jobs;
+mod leading;
 mod maintenance;
 mod open;
+mod pace;
 mod snapshot;
 mod tables;
 mod view;
 
 pub use api::{
-    Completion, Family, FamilyOptions, Options, ReadOptions, Stats, StoreError, SyncPolicy, WriteError,
-    WriteOptions,
+    Completion, Event, Family, FamilyOptions, Listener, Options, ReadOptions, Stats, StoreError, SyncPolicy,
+    WriteError, WriteOptions,
 };
 pub use codecs::codecs;
 pub use db::Db;
 pub use snapshot::Snapshot;
-pub use view::DbIter;
+pub use view::{DbIter, Pinned};
 
-pub use dolmen_lsm::batch::WriteBatch;
+pub use dolmen_base::block::ReadMode;
+pub use dolmen_lsm::batch::{Savepoint, WriteBatch};
 pub use dolmen_lsm::key::{FamilyId, SequenceNumber};
+pub use dolmen_wal::RecoveryMode;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dolmen_base::io::{EffectId, File, FileEffect, FileNumber, FileOp, IoError};
 use dolmen_lsm::edit::VersionEdit;
-use dolmen_lsm::engine::{Effect, Failure, Input, RequestId};
+use dolmen_lsm::engine::{Effect, Failure, Input, Job, RequestId};
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::key::FamilyId;
 use dolmen_lsm::manifest;
@@ -16,7 +16,8 @@ use dolmen_lsm::version::Version;
 use dolmen_wal::LogName;
 use parking_lot::{Condvar, Mutex};
 
-use crate::api::{Family, StoreError, WriteError};
+use crate::api::{Event, Family, StoreError, WriteError};
+use crate::background::tell;
 use crate::db::Inner;
 use crate::view::{FamilyView, View};
 
@@ -28,13 +29,8 @@ pub(crate) struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// Appends edits, each with a sync of its own.
-    fn log(&mut self, edits: &[VersionEdit]) -> Result<(), IoError> {
-        edits.chunks(1).try_for_each(|edit| self.log_at_once(edit))
-    }
-
-    /// The same with one sync for all; for a MANIFEST that CURRENT does not name yet.
-    pub(crate) fn log_at_once(&mut self, edits: &[VersionEdit]) -> Result<(), IoError> {
+    /// Appends edits, all of them in force or none: one is a record, several are an atomic group.
+    pub(crate) fn log(&mut self, edits: &[VersionEdit]) -> Result<(), IoError> {
         let mut bytes = Vec::new();
         for edit in edits {
             manifest::append(edit, self.len + bytes.len() as u64, &mut bytes);
@@ -79,6 +75,17 @@ pub(crate) struct Requests {
     waiting: BTreeMap<RequestId, Sender<Answer>>,
     /// Names of the families under way.
     names: BTreeMap<RequestId, Arc<str>>,
+    /// Nobody works any more: whoever asks hears so at once.
+    stopped: bool,
+}
+
+impl Requests {
+    /// Answers all that wait: their receivers hear that nobody is there.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+        self.waiting.clear();
+        self.names.clear();
+    }
 }
 
 enum Answer {
@@ -90,12 +97,19 @@ impl Inner {
     fn request(&self, name: Option<Arc<str>>, input: impl FnOnce(RequestId) -> Input) -> Receiver<Answer> {
         let (sender, receiver) = channel();
         let mut requests = self.requests.lock();
+        if requests.stopped {
+            return receiver;
+        }
         requests.next += 1;
         let id = RequestId::new(requests.next);
         requests.waiting.insert(id, sender);
         requests.names.extend(name.map(|name| (id, name)));
         drop(requests);
-        self.engine.lock().handle(self.now(), input(id));
+        let (now, len) = (self.now(), self.active_len.load(Ordering::Relaxed));
+        self.with_engine(|engine| {
+            engine.handle(now, Input::Grown { len });
+            engine.handle(now, input(id));
+        });
         self.lead_if_nobody_does();
         self.pump();
         self.signal.call();
@@ -107,6 +121,9 @@ impl Inner {
 
     /// Asks the engine and waits.
     pub(crate) fn ask(&self, input: impl FnOnce(RequestId) -> Input) -> Result<(), StoreError> {
+        if crate::leading::is_here(self) {
+            return Err(StoreError::Write(WriteError::Reentrant));
+        }
         self.wait(&self.request(None, input))
     }
 
@@ -119,6 +136,9 @@ impl Inner {
     }
 
     pub(crate) fn ask_for_family(&self, name: &str) -> Result<Family, StoreError> {
+        if crate::leading::is_here(self) {
+            return Err(StoreError::Write(WriteError::Reentrant));
+        }
         let input = |request| Input::CreateFamily { request, name: name.to_owned() };
         match self.request(Some(name.into()), input).recv() {
             Ok(Answer::Created(family)) => Ok(family),
@@ -131,28 +151,31 @@ impl Inner {
         if let Some(error) = self.engine.lock().poisoned() {
             return StoreError::Write(WriteError::Poisoned(error));
         }
-        match (self.background_error.lock().clone(), failure) {
-            (Some(error), _) => error,
-            (None, Failure::Io(error)) => StoreError::Io { file: self.dir.display(), error },
-            (None, _) => StoreError::Write(WriteError::Closed),
-        }
+        let known = self.background.lock().behind(failure);
+        known.unwrap_or_else(|| match failure {
+            Failure::Io(error) => StoreError::Io { file: self.dir.display(), error },
+            Failure::Stopped => StoreError::Write(WriteError::Closed),
+            Failure::Damaged { .. } => StoreError::Invalid("a table is damaged; verify names it".into()),
+        })
     }
 
     /// Carries out the engine's wishes that must keep their order. Then there may be jobs, and writers may go on. False if there was none.
     pub(crate) fn pump(&self) -> bool {
         let mut manifest = self.manifest.lock();
         let mut is_first = true;
-        loop {
-            let Some(effect) = self.engine.lock().poll() else { break };
+        while let Some(effect) = self.with_engine(dolmen_lsm::engine::Engine::poll) {
             is_first = false;
             match effect {
                 Effect::Log(edits) => {
                     let result = manifest.log(&edits);
                     if let Err(error) = result {
                         let file = FileName::Manifest(manifest.number).to_string();
-                        *self.background_error.lock() = Some(StoreError::Io { file, error });
+                        let error = StoreError::Io { file, error };
+                        tell(&self.options, &Event::BackgroundError(&error));
+                        self.background.lock().manifest_failed(error);
                     }
-                    self.engine.lock().handle(self.now(), Input::Logged(result));
+                    let now = self.now();
+                    self.with_engine(|engine| engine.handle(now, Input::Logged(result)));
                 }
                 Effect::Install { versions, flushed } => self.install(&versions, flushed),
                 Effect::Retire { tables, logs } => self.retire(&tables, &logs),
@@ -203,6 +226,7 @@ impl Inner {
     fn retire(&self, tables: &[FileNumber], logs: &[FileNumber]) {
         for number in tables {
             self.fresh.lock().remove(number);
+            self.background.lock().forget(*number);
             self.source.retire(*number);
         }
         for &number in logs {
@@ -217,7 +241,7 @@ impl Inner {
         let family = Family { id, name };
         self.view.rcu(|view| {
             let mut next = View::clone(view);
-            let options = self.options.of_family(&family.name);
+            let options = self.options.guarded(&family.name);
             next.families.insert(id.get(), Arc::new(FamilyView::empty(family.clone(), options)));
             next
         });
@@ -233,31 +257,49 @@ impl Inner {
         }
     }
 
-    /// Flushes on this thread.
-    pub(crate) fn flush_now(&self) -> Result<(), StoreError> {
-        let receiver = self.request(None, Input::Flush);
-        self.maintain();
-        self.wait(&receiver)
+    /// Flushes on this thread what was replayed, and does nothing else.
+    pub(crate) fn flush_replayed(&self) -> Result<(), StoreError> {
+        let (now, len) = (self.now(), self.view.load().active_len());
+        self.active_len.store(len, Ordering::Relaxed);
+        self.with_engine(|engine| {
+            engine.handle(now, Input::Grown { len });
+            engine.handle(now, Input::Flush(RequestId::new(0)));
+        });
+        self.lead_if_nobody_does();
+        self.pump();
+        if let Some(job) = self.with_engine(dolmen_lsm::engine::Engine::poll_flush) {
+            self.do_job(job);
+        }
+        match self.engine.lock().failed() {
+            Some(failure) => Err(self.store_error(failure)),
+            None => Ok(()),
+        }
     }
 
     /// Does the next piece of work; false if there is none, or it failed and is to be tried again later.
     pub(crate) fn work(&self) -> bool {
         let wants_rotation = {
-            let mut engine = self.engine.lock();
-            engine.handle(self.now(), Input::Tick);
-            engine.wants_rotation()
+            let now = self.now();
+            self.with_engine(|engine| {
+                engine.handle(now, Input::Tick);
+                engine.wants_rotation()
+            })
         };
         if wants_rotation {
             self.lead_if_nobody_does();
         }
         self.pump();
-        let Some(job) = self.engine.lock().poll_job() else {
+        let Some(job) = self.with_engine(dolmen_lsm::engine::Engine::poll_job) else {
             // Choosing may have moved a table.
             return self.pump();
         };
+        self.do_job(job)
+    }
+
+    fn do_job(&self, job: Job) -> bool {
         let (job, result) = self.run(job);
-        let is_ok = result.is_ok();
-        self.engine.lock().handle(self.now(), Input::Done { job, result });
+        let (is_ok, now) = (result.is_ok(), self.now());
+        self.with_engine(|engine| engine.handle(now, Input::Done { job, result }));
         self.pump();
         is_ok
     }
@@ -269,7 +311,7 @@ impl Inner {
 
     /// What the leader does once it leads no more.
     pub(crate) fn after_commit(&self) {
-        if !self.engine.lock().has_work() {
+        if !self.signs.has_work() || self.opening.load(Ordering::Acquire) {
             return;
         }
         match self.options.background_threads {
@@ -309,20 +351,5 @@ pub(crate) fn worker(inner: &Weak<Inner>, signal: &Signal) {
         let due = inner.engine.lock().next_deadline().map(|at| at.since(inner.now()));
         drop(inner);
         signal.wait(seen, due.unwrap_or(Duration::from_secs(3600)).max(Duration::from_millis(1)));
-    }
-}
-
-/// Syncs what nobody waits for, in time.
-pub(crate) fn timekeeper(inner: &Weak<Inner>, signal: &Signal, interval: Duration) {
-    loop {
-        let seen = signal.calls();
-        let Some(inner) = inner.upgrade() else { return };
-        if inner.is_stopping() {
-            return;
-        }
-        inner.tick();
-        let due = inner.commit.lock().next_deadline().map_or(interval, |at| at.since(inner.now()));
-        drop(inner);
-        signal.wait(seen, due.clamp(Duration::from_millis(1), interval.max(Duration::from_millis(1))));
     }
 }

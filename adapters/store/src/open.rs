@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -17,7 +18,7 @@ use dolmen_base::time::Duration;
 use dolmen_fs::Driver;
 use dolmen_lsm::batch::BatchView;
 use dolmen_lsm::edit::VersionEdit;
-use dolmen_lsm::engine::{self, Engine, Input, Recovered};
+use dolmen_lsm::engine::{self, Engine, Recovered};
 use dolmen_lsm::error::{Feature, ReadError};
 use dolmen_lsm::filename::{FileName, current_text, parse_current};
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
@@ -26,7 +27,7 @@ use dolmen_lsm::version::VersionBuilder;
 use dolmen_wal::{RecoverError, RecoveryMode, Tail as WalTail, recover_file};
 
 use crate::api::{Family, Options, StoreError, SyncPolicy};
-use crate::commit::{Commit, enter_records};
+use crate::commit::{Commit, Entering};
 use crate::db::Inner;
 use crate::maintenance::ManifestFile;
 use crate::tables::Source;
@@ -87,27 +88,35 @@ pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -
         source,
         view: ArcSwap::from_pointee(view),
         visible: state.sequence.into(),
-        commit: Commit::new(options.sync, begun.log, state.sequence).into(),
+        commit: Commit::new(options.sync, begun.log, begun.log_file, state.sequence).into(),
         turn: Default::default(),
+        keeper: Default::default(),
+        has_keeper: !read_only
+            && (options.background_threads > 0 || matches!(options.sync, SyncPolicy::Interval(_))),
+        active_len: Default::default(),
+        signs: Default::default(),
+        paid_until: Default::default(),
         engine: Engine::new(engine_options(&options), recovered).into(),
         manifest: begun.manifest.into(),
         requests: Default::default(),
         family_changes: Default::default(),
         signal: Default::default(),
         fresh: Default::default(),
-        background_error: Default::default(),
+        background: Default::default(),
         stopping: Default::default(),
+        opening: true.into(),
         snapshots: Default::default(),
         counters: Default::default(),
         start: Instant::now(),
         read_only,
-        _lock: lock,
+        lock: lock.into(),
         options,
         dir,
     };
     if !read_only {
         settle(&inner, &files, begun.replayed)?;
     }
+    inner.opening.store(false, Ordering::Release);
     Ok(inner)
 }
 
@@ -117,6 +126,8 @@ fn engine_options(options: &Options) -> engine::Options {
         write_buffer_len: options.write_buffer_bytes as u64,
         compaction: options.compaction,
         compacts: options.auto_compaction,
+        level0_slowdown: options.level0_slowdown,
+        level0_stop: options.level0_stop,
         compaction_count_max: options.background_threads.saturating_sub(1).max(1),
         // Without a thread of its own a failed job is tried again with the next write.
         retry_after: if is_inline { Duration::ZERO } else { Duration::from_secs(1) },
@@ -128,6 +139,7 @@ fn engine_options(options: &Options) -> engine::Options {
 struct Begun {
     manifest: ManifestFile,
     log: FileNumber,
+    log_file: Arc<dyn File>,
     /// Whether there is something in the memtables.
     replayed: bool,
 }
@@ -139,6 +151,7 @@ impl Begun {
         Begun {
             manifest: ManifestFile { file: Arc::new(NoFile), number: none, len: 0 },
             log: none,
+            log_file: Arc::new(NoFile),
             replayed: false,
         }
     }
@@ -285,10 +298,7 @@ fn open_view(state: &State, options: &Options, source: &Arc<Source>) -> Result<V
         let opened = FamilyView {
             version: Arc::new(version),
             tables: Arc::new(tables),
-            ..FamilyView::empty(
-                Family { id: FamilyId::new(id), name: name.clone() },
-                options.of_family(&name),
-            )
+            ..FamilyView::empty(Family { id: FamilyId::new(id), name: name.clone() }, options.guarded(&name))
         };
         view.families.insert(id, Arc::new(opened));
     }
@@ -359,7 +369,8 @@ impl Replay<'_> {
             // A family that the MANIFEST has counted and does not name was dropped.
             let mut families = batch.records().filter_map(|r| r.parts()).map(|(family, ..)| family);
             unknown = unknown.or_else(|| families.find(|&f| f > state.family_max));
-            enter_records(self.view, &batch, wanted);
+            let mut entry = Entering::new(self.view, batch.sequence());
+            batch.records().for_each(|record| entry.add(&record, wanted));
             last = Some((sequence + u64::from(batch.count())).saturating_sub(1));
         });
         if let Some(error) = failed {
@@ -404,7 +415,7 @@ fn begin(dir: &Arc<dyn Directory>, state: &mut State, view: &View) -> Result<Beg
     let log = state.take_number();
     let replayed = view.families.values().any(|f| !f.memtable.is_empty());
     let edits = snapshot_edits(state, view, (!replayed).then_some(log));
-    manifest.log_at_once(&edits).map_err(io(name))?;
+    manifest.log(&edits).map_err(io(name))?;
     let temp = FileName::Temp(number).to_string();
     // A temporary file of that name can only be left over.
     let _ = dir.delete(&temp);
@@ -417,17 +428,15 @@ fn begin(dir: &Arc<dyn Directory>, state: &mut State, view: &View) -> Result<Beg
     dir.rename(&temp, "CURRENT").map_err(io("CURRENT".into()))?;
     dir.sync().map_err(io(dir.display()))?;
     let name = FileName::Log(log).to_string();
-    dir.open(&name, OpenMode::CreateNew).map_err(io(name))?;
+    let log_file = dir.open(&name, OpenMode::CreateNew).map_err(io(name))?;
     dir.sync().map_err(io(dir.display()))?;
-    Ok(Begun { manifest, log, replayed })
+    Ok(Begun { manifest, log, log_file, replayed })
 }
 
 /// Flushes what was replayed, and deletes what nothing names.
 fn settle(inner: &Inner, files: &[Entry], replayed: bool) -> Result<(), StoreError> {
     if replayed {
-        let len = inner.view.load().active_len();
-        inner.engine.lock().handle(inner.now(), Input::Grown { len });
-        inner.flush_now()?;
+        inner.flush_replayed()?;
     }
     let (manifest, log) = (inner.manifest.lock().number, inner.engine.lock().log());
     delete_unnamed(inner, files, manifest, log);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockBuf, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::{Directory, File, FileNumber, OpenMode};
 use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::edit::NewFile;
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::filename::FileName;
-use dolmen_lsm::key::{self, SEQUENCE_MAX, ValueType};
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
+use dolmen_lsm::read;
 use dolmen_lsm::table::Table;
 use parking_lot::RwLock;
 use quick_cache::Weighter;
@@ -25,7 +25,7 @@ struct BlockWeight;
 
 impl Weighter<(u64, u64), Block> for BlockWeight {
     fn weight(&self, _: &(u64, u64), block: &Block) -> u64 {
-        block.len() as u64 + BLOCK_OVERHEAD
+        block.memory_len() as u64 + BLOCK_OVERHEAD
     }
 }
 
@@ -78,7 +78,8 @@ impl Source {
         codecs: &Codecs,
     ) -> Result<Arc<OpenTable>, ReadError> {
         let table = Table::open(self, meta.number, meta.len, codecs)?;
-        let tombstones: Vec<_> = table.range_tombstones().iter().filter_map(|t| clip(t, &meta)).collect();
+        let tombstones: Vec<_> =
+            table.range_tombstones().iter().filter_map(|t| read::clip(t, &meta)).collect();
         let fragments = Arc::new(Fragments::new(&tombstones));
         let number = meta.number.get();
         let source = self.clone();
@@ -125,10 +126,10 @@ impl BlockSource<ReadError> for Source {
         if mode == ReadMode::CacheOnly {
             return Ok(None);
         }
-        let mut stored = vec![0; id.len as usize];
+        let mut stored = BlockBuf::zeroed(id.len as usize);
         let failed = |error| ReadError::Io { file: id.file, at: id.offset, error };
         self.file(id.file)?.read_exact_at(id.offset, &mut stored).map_err(failed)?;
-        let block = Block::new(decode(&stored)?);
+        let block = decode(Stored::Owned(stored))?;
         if mode == ReadMode::MayBlock {
             self.misses.fetch_add(1, Ordering::Relaxed);
             self.cache.insert(at, block.clone());
@@ -159,16 +160,4 @@ impl Drop for OpenTable {
             self.source.files.write().remove(&number.get());
         }
     }
-}
-
-/// A tombstone within the bounds of its table: beyond them other tables of the level hold its continuation, or nothing does.
-fn clip(tombstone: &RangeTombstone, meta: &NewFile) -> Option<RangeTombstone> {
-    let open_end = key::pack(SEQUENCE_MAX, ValueType::RangeDeletion as u8);
-    let mut last = key::user_key(&meta.largest).to_vec();
-    if key::packed_trailer(&meta.largest) != open_end {
-        last.push(0);
-    }
-    let begin = tombstone.begin.clone().max(key::user_key(&meta.smallest).to_vec());
-    let end = tombstone.end.clone().min(last);
-    (begin < end).then_some(RangeTombstone { begin, end, sequence: tombstone.sequence })
 }

@@ -1,25 +1,27 @@
 //! What readers look at: an immutable view of every family, replaced as a whole.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use dolmen_base::NoTrace;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::{FileNumber, IoError};
 use dolmen_lsm::edit::NewFile;
 use dolmen_lsm::error::ReadError;
-use dolmen_lsm::get::Lookup;
 use dolmen_lsm::iter::InternalIterator;
-use dolmen_lsm::key::{self, SequenceNumber};
+use dolmen_lsm::key::SequenceNumber;
 use dolmen_lsm::level::{self, Level, LevelIter};
 use dolmen_lsm::memtable::{Memtable, MemtableIter};
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::range_del::Fragments;
+use dolmen_lsm::read;
 use dolmen_lsm::table::{Table, TableIter};
 use dolmen_lsm::version::Version;
 use dolmen_lsm::visible;
 
 use crate::api::{Family, FamilyOptions, ReadOptions, StoreError};
+use crate::snapshot::Snapshot;
 use crate::tables::{OpenTable, Source};
 
 /// Levels of a version.
@@ -86,43 +88,55 @@ impl FamilyView {
         source: &Source,
         user_key: &[u8],
         sequence: SequenceNumber,
+        mode: ReadMode,
     ) -> Result<Option<Vec<u8>>, ReadError> {
-        let mut seek_key = Vec::with_capacity(user_key.len() + key::TRAILER_LEN);
-        key::put_seek_key(&mut seek_key, user_key, sequence);
-        let mut lookup = Lookup::default();
-        lookup.start(sequence);
-        let mut failed = None;
-        for memtable in self.memtables().filter(|m| !m.is_empty()) {
-            if lookup.is_done() || failed.is_some() {
-                break;
-            }
-            lookup.delete_before(memtable.covering(user_key, sequence));
-            memtable.get(&seek_key, &mut |k, v| fold(&mut lookup, &mut failed, k, v));
-        }
-        for table in self.tables_for(user_key) {
-            if lookup.is_done() || failed.is_some() {
-                break;
-            }
-            lookup.delete_before(table.fragments.covering(user_key, sequence));
-            let visit = &mut |k: &[u8], v: &[u8]| fold(&mut lookup, &mut failed, k, v);
-            table.table.get(source, ReadMode::MayBlock, &seek_key, &mut NoTrace, visit)?;
-        }
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let value = lookup.finish(user_key, self.options.merge_operator.as_deref())?;
-        Ok(value.map(<[u8]>::to_vec))
+        let mut value = None::<Vec<u8>>;
+        self.point(source, user_key, sequence, mode, &mut value)?;
+        Ok(value)
     }
 
-    /// The tables whose range holds the key, newest first: level 0 by age, then one per level.
-    fn tables_for(&self, user_key: &[u8]) -> impl Iterator<Item = &Arc<OpenTable>> {
-        let in_range = move |meta: &Arc<_>| {
-            let meta: &dolmen_lsm::edit::NewFile = meta;
-            key::user_key(&meta.smallest) <= user_key && user_key <= key::user_key(&meta.largest)
-        };
-        let first = self.version.level(0).iter().filter(move |m| in_range(m));
-        let deeper = (1..LEVELS).flat_map(move |level| self.version.overlapping(level, user_key, user_key));
-        first.chain(deeper).filter_map(|meta| self.tables.get(&meta.number))
+    /// The same where it lies.
+    pub(crate) fn get_pinned(
+        &self,
+        source: &Source,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+        mode: ReadMode,
+    ) -> Result<Option<Pinned>, ReadError> {
+        let mut value = None::<read::Pinned>;
+        self.point(source, user_key, sequence, mode, &mut value)?;
+        Ok(value.map(Pinned))
+    }
+
+    /// Whether the key has a value as of `sequence`.
+    pub(crate) fn contains(
+        &self,
+        source: &Source,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+        mode: ReadMode,
+    ) -> Result<bool, ReadError> {
+        let mut is_there = false;
+        self.point(source, user_key, sequence, mode, &mut is_there)?;
+        Ok(is_there)
+    }
+
+    fn point<K: read::Take>(
+        &self,
+        source: &Source,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+        mode: ReadMode,
+        take: &mut K,
+    ) -> Result<(), ReadError> {
+        let operator = self.options.merge_operator.as_deref();
+        let query = read::Query { user_key, sequence, mode, operator };
+        let memtables = self.memtables().map(|memtable| &**memtable);
+        let tables = read::tables_for(&self.version, user_key).filter_map(|meta| {
+            let open = self.tables.get(&meta.number)?;
+            Some((&*open.table, &*open.fragments))
+        });
+        read::point(&query, memtables, tables, source, take)
     }
 
     /// A walk over the family, not positioned.
@@ -132,6 +146,7 @@ impl FamilyView {
         options: ReadOptions,
         newest: SequenceNumber,
     ) -> DbIter {
+        let mode = options.mode;
         let mut children: Vec<Child> =
             self.memtables().map(|m| Child::Memtable(MemtableIter::new(m))).collect();
         // Each with the number of its source among the children; a memtable has several runs of them.
@@ -142,13 +157,13 @@ impl FamilyView {
         let tables =
             |level| self.version.level(level).iter().filter_map(|meta| self.tables.get(&meta.number));
         for table in tables(0) {
-            let iter = TableIter::new(table.table.clone(), source.clone(), ReadMode::MayBlock);
+            let iter = TableIter::new(table.table.clone(), source.clone(), mode);
             tombstones.push((children.len(), table.fragments.clone()));
             children.push(Child::Table(Box::new(iter)));
         }
         for number in (1..LEVELS).filter(|&level| !self.version.level(level).is_empty()) {
             let level = Level { version: self.version.clone(), number };
-            let opener = Opener { tables: self.tables.clone(), source: source.clone() };
+            let opener = Opener { tables: self.tables.clone(), source: source.clone(), mode };
             let mut parts = tables(number).map(|table| &table.fragments).filter(|f| !f.is_empty());
             let of_level = match (parts.next(), parts.next()) {
                 (None, _) => Arc::default(),
@@ -158,25 +173,59 @@ impl FamilyView {
             tombstones.push((children.len(), of_level));
             children.push(Child::Level(Box::new(LevelIter::new(level, opener))));
         }
-        let options = visible::ReadOptions {
-            sequence: options.sequence.unwrap_or(newest),
-            lower: options.lower_bound,
-            upper: options.upper_bound,
+        let snapshot = options.snapshot.clone();
+        let mut bounds = visible::ReadOptions {
+            sequence: options.as_of(newest),
             operator: self.options.merge_operator.clone(),
+            ..visible::ReadOptions::default()
+        };
+        if let Some(prefix) = &options.prefix {
+            bounds.set_prefix(prefix);
+        }
+        bounds.lower = bounds.lower.max(options.lower_bound);
+        bounds.upper = match (bounds.upper, options.upper_bound) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
         };
         DbIter {
-            iter: visible::DbIter::new(Merging::new(children), tombstones, options),
+            iter: visible::DbIter::new(Merging::new(children), tombstones, bounds),
+            _snapshot: snapshot,
             family: self.family.clone(),
             _view: self.clone(),
         }
     }
 }
 
-fn fold(lookup: &mut Lookup, failed: &mut Option<ReadError>, key: &[u8], value: &[u8]) -> bool {
-    lookup.visit(key, value).unwrap_or_else(|error| {
-        *failed = Some(error);
-        false
-    })
+/// A value where it lies, in a block or a memtable, which stays in memory for as long as this does.
+#[derive(Clone)]
+pub struct Pinned(read::Pinned);
+
+impl Deref for Pinned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Pinned {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Pinned {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Pinned {}
+
+impl fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pinned").field(&&**self).finish()
+    }
 }
 
 /// A source of entries.
@@ -190,6 +239,7 @@ enum Child {
 struct Opener {
     tables: Arc<BTreeMap<FileNumber, Arc<OpenTable>>>,
     source: Arc<Source>,
+    mode: ReadMode,
 }
 
 impl level::OpenTable for Opener {
@@ -198,7 +248,7 @@ impl level::OpenTable for Opener {
     fn open(&self, file: &NewFile) -> Result<Self::Iter, ReadError> {
         let missing = ReadError::Io { file: file.number, at: 0, error: IoError::NotFound };
         let table = self.tables.get(&file.number).ok_or(missing)?;
-        Ok(TableIter::new(table.table.clone(), self.source.clone(), ReadMode::MayBlock))
+        Ok(TableIter::new(table.table.clone(), self.source.clone(), self.mode))
     }
 }
 
@@ -246,6 +296,8 @@ impl InternalIterator for Child {
 pub struct DbIter {
     iter: visible::DbIter<Merging<Child>>,
     family: Family,
+    /// Keeps what it reads from going.
+    _snapshot: Option<Arc<Snapshot>>,
     /// Keeps the tables' files.
     _view: Arc<FamilyView>,
 }
@@ -300,6 +352,9 @@ impl DbIter {
 
 /// A read error with the place that the caller knows: the table's file if the error names one, else the family.
 pub(crate) fn read_error(family: &Family, error: ReadError) -> StoreError {
+    if error == ReadError::NotCached {
+        return StoreError::WouldBlock;
+    }
     let number = match error {
         ReadError::Corrupt { file, .. }
         | ReadError::Unsupported { file, .. }

@@ -19,8 +19,11 @@ fn bounds_and_seeks() {
         db.write(batch, WriteOptions::default()).unwrap();
         db.flush().unwrap();
     }
-    let read =
-        ReadOptions { lower_bound: Some(b"b".to_vec()), upper_bound: Some(b"c".to_vec()), sequence: None };
+    let read = ReadOptions {
+        lower_bound: Some(b"b".to_vec()),
+        upper_bound: Some(b"c".to_vec()),
+        ..ReadOptions::default()
+    };
     assert_eq!(contents(&db, &family, &read).into_keys().collect::<Vec<_>>(), [b"b1", b"b2"]);
     let mut iter = db.iter(&family, ReadOptions::default()).unwrap();
     iter.seek(b"b2x").unwrap();

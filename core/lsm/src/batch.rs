@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use dolmen_codec::{Cursor, varint};
 
 use crate::error::{Damage, Feature, Part, ReadError};
-use crate::key::{FamilyId, SequenceNumber};
+use crate::key::{FamilyId, SEQUENCE_MAX, SequenceNumber};
 
 /// Bytes before the first record.
 pub const HEADER_LEN: usize = 12;
@@ -31,10 +31,73 @@ mod tag {
     pub const RANGE_DELETION: u8 = 0xf;
 }
 
+/// Which column families the records of a batch concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// No record does.
+    None,
+    /// All the same one.
+    One(FamilyId),
+    /// More than one.
+    Several,
+}
+
+/// What is known of a batch without reading it again: enough to say whether it may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The families of its records.
+    pub families: Families,
+    /// Longest key, begins and ends of ranges included.
+    pub key_len_max: usize,
+    /// Longest value or operand.
+    pub value_len_max: usize,
+    /// Whether a range deletion begins behind its end.
+    pub has_inverted_range: bool,
+}
+
+impl Facts {
+    const NONE: Facts =
+        Facts { families: Families::None, key_len_max: 0, value_len_max: 0, has_inverted_range: false };
+
+    fn and(self, other: Facts) -> Facts {
+        let families = match (self.families, other.families) {
+            (Families::None, one) | (one, Families::None) => one,
+            (Families::One(a), Families::One(b)) if a == b => Families::One(a),
+            _ => Families::Several,
+        };
+        Facts {
+            families,
+            key_len_max: self.key_len_max.max(other.key_len_max),
+            value_len_max: self.value_len_max.max(other.value_len_max),
+            has_inverted_range: self.has_inverted_range || other.has_inverted_range,
+        }
+    }
+
+    fn of(record: &Record<'_>) -> Facts {
+        let Some((family, key, value)) = record.parts() else { return Facts::NONE };
+        let is_range = matches!(record, Record::DeleteRange { .. });
+        Facts {
+            families: Families::One(family),
+            key_len_max: if is_range { key.len().max(value.len()) } else { key.len() },
+            value_len_max: if is_range { 0 } else { value.len() },
+            has_inverted_range: is_range && key > value,
+        }
+    }
+}
+
+/// A place in a batch to come back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Savepoint {
+    len: usize,
+    count: u32,
+    facts: Facts,
+}
+
 /// A batch under construction: its bytes are what goes into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteBatch {
     bytes: Vec<u8>,
+    facts: Facts,
 }
 
 impl Default for WriteBatch {
@@ -46,32 +109,56 @@ impl Default for WriteBatch {
 impl WriteBatch {
     /// An empty batch.
     pub fn new() -> Self {
-        WriteBatch { bytes: alloc::vec![0; HEADER_LEN] }
+        Self::with_capacity(0)
+    }
+
+    /// An empty batch with room for records of so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut out = Vec::with_capacity(HEADER_LEN + bytes);
+        out.resize(HEADER_LEN, 0);
+        WriteBatch { bytes: out, facts: Facts::NONE }
+    }
+
+    /// A batch from its wire form, checked whole.
+    ///
+    /// # Errors
+    /// Where the bytes are no batch, or use what this engine does not write.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ReadError> {
+        let view = BatchView::parse(&bytes)?;
+        let facts = view.records().fold(Facts::NONE, |facts, record| facts.and(Facts::of(&record)));
+        Ok(WriteBatch { bytes, facts })
     }
 
     /// Sets `key` to `value`.
     pub fn put(&mut self, family: FamilyId, key: &[u8], value: &[u8]) {
         self.record(family, tag::VALUE, tag::CF_VALUE, key, Some(value));
+        self.note(family, key.len(), value.len());
     }
 
     /// Deletes `key`.
     pub fn delete(&mut self, family: FamilyId, key: &[u8]) {
         self.record(family, tag::DELETION, tag::CF_DELETION, key, None);
+        self.note(family, key.len(), 0);
     }
 
     /// Deletes a key that was put exactly once since it was last deleted.
     pub fn single_delete(&mut self, family: FamilyId, key: &[u8]) {
         self.record(family, tag::SINGLE_DELETION, tag::CF_SINGLE_DELETION, key, None);
+        self.note(family, key.len(), 0);
     }
 
     /// Adds a merge operand.
     pub fn merge(&mut self, family: FamilyId, key: &[u8], operand: &[u8]) {
         self.record(family, tag::MERGE, tag::CF_MERGE, key, Some(operand));
+        self.note(family, key.len(), operand.len());
     }
 
-    /// Deletes all keys in `begin..end`.
+    /// Deletes all keys in `begin..end`; nothing where both are the same. A batch whose `begin` lies behind its `end` is refused when it is
+    /// written.
     pub fn delete_range(&mut self, family: FamilyId, begin: &[u8], end: &[u8]) {
         self.record(family, tag::RANGE_DELETION, tag::CF_RANGE_DELETION, begin, Some(end));
+        self.note(family, begin.len().max(end.len()), 0);
+        self.facts.has_inverted_range |= begin > end;
     }
 
     /// Adds bytes that go to the log only.
@@ -92,9 +179,34 @@ impl WriteBatch {
         self.bytes.len() == HEADER_LEN
     }
 
+    /// Bytes of its wire form.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of memory that it holds.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// What is known of its records.
+    pub const fn facts(&self) -> Facts {
+        self.facts
+    }
+
     /// The wire form.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The records' bytes, without the header.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[HEADER_LEN..]
+    }
+
+    /// The records in order.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        records(self.body())
     }
 
     /// Gives the batch its place in the history.
@@ -106,16 +218,34 @@ impl WriteBatch {
     pub fn append(&mut self, other: &WriteBatch) {
         let count = self.count() + other.count();
         self.bytes.extend_from_slice(&other.bytes[HEADER_LEN..]);
+        self.facts = self.facts.and(other.facts);
         self.set_count(count);
+    }
+
+    /// The present place, for [`WriteBatch::rollback_to`].
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { len: self.bytes.len(), count: self.count(), facts: self.facts }
+    }
+
+    /// Takes back what was added since `savepoint`. One that lies behind the batch's end (it was rolled back further meanwhile) changes
+    /// nothing.
+    pub fn rollback_to(&mut self, savepoint: Savepoint) {
+        if savepoint.len <= self.bytes.len() {
+            self.bytes.truncate(savepoint.len);
+            self.facts = savepoint.facts;
+            self.set_count(savepoint.count);
+        }
     }
 
     /// Empties the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.resize(HEADER_LEN, 0);
+        self.facts = Facts::NONE;
     }
 
     fn record(&mut self, family: FamilyId, plain: u8, with_family: u8, key: &[u8], value: Option<&[u8]>) {
+        self.bytes.reserve(RECORD_OVERHEAD + key.len() + value.map_or(0, <[u8]>::len));
         if family.get() == 0 {
             self.bytes.push(plain);
         } else {
@@ -129,8 +259,65 @@ impl WriteBatch {
         self.set_count(self.count() + 1);
     }
 
+    fn note(&mut self, family: FamilyId, key_len: usize, value_len: usize) {
+        self.facts = self.facts.and(Facts {
+            families: Families::One(family),
+            key_len_max: key_len,
+            value_len_max: value_len,
+            has_inverted_range: false,
+        });
+    }
+
     fn set_count(&mut self, count: u32) {
         self.bytes[8..HEADER_LEN].copy_from_slice(&count.to_le_bytes());
+    }
+}
+
+/// Most bytes of a record beside key and value: tag, family, two lengths.
+const RECORD_OVERHEAD: usize = 16;
+
+/// The header of a batch.
+pub fn header(sequence: SequenceNumber, count: u32) -> [u8; HEADER_LEN] {
+    let mut out = [0; HEADER_LEN];
+    out[..8].copy_from_slice(&sequence.get().to_le_bytes());
+    out[8..].copy_from_slice(&count.to_le_bytes());
+    out
+}
+
+/// What a group of this engine's log says of what was durable when it was written: the first record of its batch, bytes for the log only,
+/// which RocksDB passes over.
+///
+/// ```text
+/// tag 3 | length 6 | kind: 0xd1 the logs before were synced whole, 0xd0 they were not | synced length of this log, 40 bits
+/// ```
+/// A sync that came before the mark was written is a fact; so damage below the mark's length is no torn write, whatever the policy was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncMark {
+    /// Bytes of the log that a sync had covered.
+    pub synced_len: u64,
+    /// Whether all older logs had been synced whole.
+    pub logs_before_synced: bool,
+}
+
+impl SyncMark {
+    /// Bytes of the record.
+    pub const LEN: usize = 8;
+    const KINDS: [u8; 2] = [0xd0, 0xd1];
+    const LEN_MAX: u64 = (1 << 40) - 1;
+
+    /// The record. Of a longer log the first tebibyte is known to be synced, which is true.
+    pub fn encode(self) -> [u8; Self::LEN] {
+        let len = self.synced_len.min(Self::LEN_MAX).to_le_bytes();
+        let kind = Self::KINDS[usize::from(self.logs_before_synced)];
+        [tag::LOG_DATA, 6, kind, len[0], len[1], len[2], len[3], len[4]]
+    }
+
+    /// The mark with which the records of a batch begin; `payload` may be cut off behind it.
+    pub fn of_batch(payload: &[u8]) -> Option<SyncMark> {
+        let (mark, _) = payload.get(HEADER_LEN..)?.split_first_chunk::<{ Self::LEN }>()?;
+        let &[tag::LOG_DATA, 6, kind, a, b, c, d, e] = mark else { return None };
+        let logs_before_synced = Self::KINDS.iter().position(|&k| k == kind)? == 1;
+        Some(SyncMark { synced_len: u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]), logs_before_synced })
     }
 }
 
@@ -199,6 +386,10 @@ pub struct BatchView<'a> {
 
 impl<'a> BatchView<'a> {
     /// Checks the whole batch. Offsets in errors count from its start.
+    ///
+    /// # Errors
+    /// Where a record cannot be decoded or is of a kind that is not supported, where the count is wrong, and where sequence numbers would go
+    /// beyond the end of their range.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let mut cursor = Cursor::new(bytes);
         let header = |e| ReadError::corrupt(Part::Batch, 0, Damage::Decode(e));
@@ -213,6 +404,12 @@ impl<'a> BatchView<'a> {
         if found != u64::from(count) {
             let what = Damage::Mismatch { expected: u64::from(count), found };
             return Err(ReadError::corrupt(Part::Batch, 8, what));
+        }
+        // The largest number is no write's: it stands for readers to come.
+        let max = (SEQUENCE_MAX.get() - 1).saturating_sub(found.saturating_sub(1));
+        if sequence.get() > max {
+            let what = Damage::Range { found: sequence.get(), max };
+            return Err(ReadError::corrupt(Part::Batch, 0, what));
         }
         Ok(BatchView { bytes, sequence, count })
     }
@@ -229,17 +426,27 @@ impl<'a> BatchView<'a> {
 
     /// The records in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let mut cursor = Cursor::new(&self.bytes[HEADER_LEN..]);
-        core::iter::from_fn(move || {
-            while !cursor.is_empty() {
-                let record = next_record(&mut cursor).expect("parse has decoded every record of this batch");
-                if record.is_some() {
-                    return record;
-                }
-            }
-            None
-        })
+        records(&self.bytes[HEADER_LEN..])
     }
+
+    /// What this engine's log says of what was synced before; `None` in other logs.
+    pub fn mark(&self) -> Option<SyncMark> {
+        SyncMark::of_batch(self.bytes)
+    }
+}
+
+/// The records of bytes that were checked, or built by a [`WriteBatch`].
+fn records(body: &[u8]) -> impl Iterator<Item = Record<'_>> + use<'_> {
+    let mut cursor = Cursor::new(body);
+    core::iter::from_fn(move || {
+        while !cursor.is_empty() {
+            let record = next_record(&mut cursor).expect("every record was decoded before, or built");
+            if record.is_some() {
+                return record;
+            }
+        }
+        None
+    })
 }
 
 impl<'a> Record<'a> {
@@ -321,6 +528,58 @@ mod tests {
                 Record::SingleDelete { family: a, key: b"once" },
             ]
         );
+    }
+
+    #[test]
+    fn a_batch_goes_back_to_its_savepoint() {
+        let mut batch = WriteBatch::new();
+        batch.put(FamilyId::new(1), b"k", b"v");
+        let (mark, before) = (batch.savepoint(), batch.clone());
+        batch.delete_range(FamilyId::new(2), b"z", b"a");
+        batch.put(FamilyId::new(1), &[7; 100], &[7; 1000]);
+        assert_eq!(batch.facts().families, Families::Several);
+        assert!(batch.facts().has_inverted_range);
+        let behind = batch.savepoint();
+        batch.rollback_to(mark);
+        assert_eq!(batch, before);
+        batch.rollback_to(behind);
+        assert_eq!(batch, before, "a place that is no more");
+        let again = WriteBatch::from_bytes(batch.as_bytes().to_vec()).unwrap();
+        assert_eq!(again, batch);
+    }
+
+    #[test]
+    fn sequence_numbers_end_before_their_range_does() {
+        let mut batch = WriteBatch::new();
+        batch.put(FamilyId::new(0), b"a", b"");
+        batch.put(FamilyId::new(0), b"b", b"");
+        let last = SEQUENCE_MAX.get() - 2;
+        for (sequence, is_good) in [
+            (0, true),
+            (last, true),
+            (last + 1, false),
+            (last + 2, false),
+            (1 << 56, false),
+            (u64::MAX, false),
+        ] {
+            batch.set_sequence(SequenceNumber::new(sequence));
+            assert_eq!(BatchView::parse(batch.as_bytes()).is_ok(), is_good, "{sequence}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_read_where_it_stands_first() {
+        for (synced_len, logs_before_synced) in [(0, false), (77_000, true), ((1 << 40) - 1, true)] {
+            let mark = SyncMark { synced_len, logs_before_synced };
+            let mut bytes = header(SequenceNumber::new(9), 0).to_vec();
+            bytes.extend_from_slice(&mark.encode());
+            let view = BatchView::parse(&bytes).unwrap();
+            assert_eq!((view.mark(), view.count(), view.records().count()), (Some(mark), 0, 1));
+            assert_eq!(SyncMark::of_batch(&bytes[..bytes.len() - 1]), None);
+        }
+        let mut other = WriteBatch::new();
+        other.put_log_data(b"\x01abcde");
+        assert_eq!(SyncMark::of_batch(other.as_bytes()), None);
     }
 
     #[test]

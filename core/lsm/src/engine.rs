@@ -9,7 +9,9 @@
 //! 2. A flush turns all waiting generations into one table per family; then no family needs their logs any more.
 //! 3. A change (tables in, tables out, families) is a list of version edits. One change at a time goes to the MANIFEST; once it is durable, the
 //!    readers get the new versions, and only then the files that are named nowhere go.
-//! 4. A job that fails is tried again later; one that fails for damaged input leaves its tables alone from then on.
+//! 4. A job that fails is tried again later; one that meets a damaged table leaves that table alone from then on. Failures are kept apart: a
+//!    family's compaction that fails stops neither flushes nor other families, and only who asked for it hears of it. A manual compaction
+//!    tries a damaged table again.
 //! 5. A MANIFEST that could not be written or synced poisons: which changes a reopen will see is not known.
 //!
 //! There are three outlets, for three kinds of hands: [`Engine::take_rotation`] for whoever writes the log, [`Engine::poll_job`] for threads with
@@ -113,7 +115,8 @@ pub enum Input {
     },
     /// Everything that was written before is wanted in tables.
     Flush(RequestId),
-    /// A part of a family is wanted in its deepest level.
+    /// A part of a family is wanted in its deepest level. Tables of that level which hold something that no reader can see any more are written
+    /// again, too.
     CompactRange {
         /// For the answer.
         request: RequestId,
@@ -123,6 +126,8 @@ pub enum Input {
         begin: Option<Vec<u8>>,
         /// Last user key; `None`: to the last.
         end: Option<Vec<u8>>,
+        /// The oldest sequence number that a reader looks back to; the largest one if none does.
+        oldest: SequenceNumber,
     },
     /// A new family is wanted; the answer comes once it is durable. The caller sees to it that names are not used twice.
     CreateFamily {
@@ -156,6 +161,8 @@ pub enum Input {
     Logged(Result<(), IoError>),
     /// Time has passed; [`Engine::next_deadline`] says when this is due.
     Tick,
+    /// What failed may be tried again at once, damaged tables included.
+    Resume,
 }
 
 /// Why a job failed.
@@ -164,7 +171,10 @@ pub enum Failure {
     /// The file system refused; it is tried again.
     Io(IoError),
     /// Its input is damaged or cannot be understood.
-    Damaged,
+    Damaged {
+        /// The table, if it is known; else all inputs are left alone.
+        table: Option<FileNumber>,
+    },
     /// The engine was told to stop.
     Stopped,
 }
@@ -172,7 +182,7 @@ pub enum Failure {
 /// A wish, to be carried out in the order of [`Engine::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Append the edits to the MANIFEST, each with a sync of its own, so that a crash leaves no damage before a whole edit.
+    /// Append the edits to the MANIFEST and sync it once. Several edits are an atomic group: a crash leaves all of them in force or none.
     Log(Vec<VersionEdit>),
     /// Show readers new versions. The memtables of generations up to the given log are in them.
     Install {
@@ -269,6 +279,8 @@ pub enum Stall {
     Delay,
     /// Wait.
     Stop,
+    /// Give up: level 0 is full and cannot be compacted, because this table is damaged.
+    Stuck(FileNumber),
 }
 
 /// Numbers for people.
@@ -311,6 +323,16 @@ struct Manual {
     log: FileNumber,
     level: usize,
     job: Option<JobId>,
+    oldest: SequenceNumber,
+    /// Tables from this number on were made since.
+    next_file: FileNumber,
+}
+
+/// A family whose last compaction failed.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    failure: Failure,
+    retry_at: Option<Time>,
 }
 
 /// The machine.
@@ -338,8 +360,9 @@ pub struct Engine {
     changes: VecDeque<Change>,
     logging: Option<(Change, Versions)>,
     effects: VecDeque<Effect>,
-    failed: Option<Failure>,
-    retry_at: Option<Time>,
+    /// Why the last flush or rotation failed, and when it is tried again.
+    flush_trouble: Option<Trouble>,
+    compaction_trouble: BTreeMap<FamilyId, Trouble>,
     poisoned: Option<IoError>,
     counts: Counts,
 }
@@ -376,8 +399,8 @@ impl Engine {
             changes: VecDeque::new(),
             logging: None,
             effects: VecDeque::new(),
-            failed: None,
-            retry_at: None,
+            flush_trouble: None,
+            compaction_trouble: BTreeMap::new(),
             poisoned: None,
             counts: Counts::default(),
         }
@@ -388,9 +411,20 @@ impl Engine {
         match input {
             Input::Grown { len } => self.active_len = len,
             Input::Flush(request) => self.want_flush(request),
-            Input::CompactRange { request, family, begin, end } => {
-                let log = self.want_rotation();
-                self.manual.push_back(Manual { request, family, begin, end, log, level: 0, job: None });
+            Input::CompactRange { request, family, begin, end, oldest } => {
+                let (log, next_file) = (self.want_rotation(), self.next_file);
+                let (level, job) = (0, None);
+                self.manual.push_back(Manual {
+                    request,
+                    family,
+                    begin,
+                    end,
+                    log,
+                    level,
+                    job,
+                    oldest,
+                    next_file,
+                });
             }
             Input::CreateFamily { request, name } => self.push_change(Change::Create { request, name }),
             Input::DropFamily { request, family } => self.push_change(Change::Drop { request, family }),
@@ -398,9 +432,15 @@ impl Engine {
             Input::Done { job, result } => self.done(now, job, result),
             Input::Logged(result) => self.logged(result),
             Input::Tick => {}
+            Input::Resume => {
+                self.damaged.clear();
+                self.compaction_trouble.clear();
+                self.flush_trouble = None;
+            }
         }
-        if self.retry_at.is_some_and(|at| at <= now) {
-            self.retry_at = None;
+        let troubles = self.compaction_trouble.values_mut().chain(&mut self.flush_trouble);
+        for trouble in troubles.filter(|t| t.retry_at.is_some_and(|at| at <= now)) {
+            trouble.retry_at = None;
         }
         self.advance();
     }
@@ -420,10 +460,22 @@ impl Engine {
         self.rotation == Rotation::Wanted
     }
 
+    /// Whether a rotation is under way.
+    pub fn is_rotating(&self) -> bool {
+        matches!(self.rotation, Rotation::UnderWay(_))
+    }
+
     /// Whether memtables wait for a flush that could begin, or wishes for being carried out.
     pub fn has_work(&self) -> bool {
-        let flushable = self.flush.is_none() && !self.generations.is_empty() && self.retry_at.is_none();
-        flushable || !self.effects.is_empty()
+        self.can_flush() || !self.effects.is_empty()
+    }
+
+    fn can_flush(&self) -> bool {
+        self.flush.is_none() && !self.generations.is_empty() && self.may_try(self.flush_trouble)
+    }
+
+    fn may_try(&self, trouble: Option<Trouble>) -> bool {
+        self.poisoned.is_none() && trouble.is_none_or(|t| t.retry_at.is_none())
     }
 
     /// The next wish. It must be carried out before the next is asked for.
@@ -433,15 +485,11 @@ impl Engine {
 
     /// The next piece of work, flushes first.
     pub fn poll_job(&mut self) -> Option<Job> {
-        if self.poisoned.is_some() || self.retry_at.is_some() {
-            return None;
+        if let Some(flush) = self.poll_flush() {
+            return Some(flush);
         }
-        if self.flush.is_none()
-            && let Some(&Generation { log, .. }) = self.generations.back()
-        {
-            let id = self.take_job();
-            self.flush = Some((id, log));
-            return Some(Job::Flush { id, log });
+        if self.poisoned.is_some() {
+            return None;
         }
         let compaction = self.next_compaction()?;
         let id = self.take_job();
@@ -454,6 +502,14 @@ impl Engine {
         Some(Job::Compact { id, compaction })
     }
 
+    /// The next flush, if there is one: for a caller who has no time for compactions.
+    pub fn poll_flush(&mut self) -> Option<Job> {
+        let &Generation { log, .. } = self.generations.back().filter(|_| self.can_flush())?;
+        let id = self.take_job();
+        self.flush = Some((id, log));
+        Some(Job::Flush { id, log })
+    }
+
     /// A number for a new table.
     pub fn take_file(&mut self) -> FileNumber {
         let number = self.next_file;
@@ -461,22 +517,52 @@ impl Engine {
         number
     }
 
-    /// What writers must do now.
+    /// What writers must do now, whatever they write: the worst of all families. A family that is stuck stops nobody else.
     pub fn stall(&self) -> Stall {
-        let level0 = self.families.values().map(|v| v.level(0).len()).max().unwrap_or(0);
-        let behind = self.generations.len() >= self.options.generation_count_max;
-        match () {
-            () if behind && self.active_len >= self.options.write_buffer_len => Stall::Stop,
-            () if !self.options.compacts => Stall::None,
-            () if level0 >= self.options.level0_stop => Stall::Stop,
-            () if level0 >= self.options.level0_slowdown => Stall::Delay,
-            () => Stall::None,
-        }
+        let of = self.families.keys().map(|&family| self.stall_of(family));
+        of.filter(|s| !matches!(s, Stall::Stuck(_))).fold(self.stall_by_memory(), Stall::worse)
     }
 
-    /// Why the last job failed; `None` once one of its kind went well.
-    pub const fn failed(&self) -> Option<Failure> {
-        self.failed
+    /// What writers to a family must do now.
+    pub fn stall_of(&self, family: FamilyId) -> Stall {
+        let by_level = match self.families.get(&family).map_or(0, |version| version.level(0).len()) {
+            _ if !self.options.compacts => Stall::None,
+            n if n >= self.options.level0_stop => self.stuck(family).map_or(Stall::Stop, Stall::Stuck),
+            n if n >= self.options.level0_slowdown => Stall::Delay,
+            _ => Stall::None,
+        };
+        by_level.worse(self.stall_by_memory())
+    }
+
+    fn stall_by_memory(&self) -> Stall {
+        let behind = self.generations.len() >= self.options.generation_count_max;
+        if behind && self.active_len >= self.options.write_buffer_len { Stall::Stop } else { Stall::None }
+    }
+
+    /// The damaged table that keeps level 0 from being compacted: all of it goes together, with what it overlaps on the base level.
+    fn stuck(&self, family: FamilyId) -> Option<FileNumber> {
+        let version = self.families.get(&family).filter(|_| !self.damaged.is_empty())?;
+        let level0 = version.level(0);
+        let begin = level0.iter().map(|f| user_key(&f.smallest)).min()?;
+        let end = level0.iter().map(|f| user_key(&f.largest)).max()?;
+        let base = picker::targets(version, &self.options.compaction).base;
+        let inputs = level0.iter().chain(version.overlapping(base, begin, end));
+        inputs.map(|f| f.number).find(|n| self.damaged.contains(n))
+    }
+
+    /// Why the last flush failed; `None` once one went well.
+    pub fn failed(&self) -> Option<Failure> {
+        self.flush_trouble.map(|t| t.failure)
+    }
+
+    /// Why the last compaction of a family failed; `None` once one went well.
+    pub fn failed_compaction(&self, family: FamilyId) -> Option<Failure> {
+        self.compaction_trouble.get(&family).map(|t| t.failure)
+    }
+
+    /// Tables of the present versions that were found damaged.
+    pub fn damaged(&self) -> impl Iterator<Item = FileNumber> {
+        self.damaged.iter().copied()
     }
 
     /// Why the MANIFEST is not written any more.
@@ -485,8 +571,8 @@ impl Engine {
     }
 
     /// When [`Input::Tick`] is due; `None`: not before another input.
-    pub const fn next_deadline(&self) -> Option<Time> {
-        self.retry_at
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.compaction_trouble.values().chain(&self.flush_trouble).filter_map(|t| t.retry_at).min()
     }
 
     /// Whether no job runs, no change waits and nothing is out of shape.
@@ -539,7 +625,9 @@ impl Engine {
     }
 
     fn want_flush(&mut self, request: RequestId) {
-        self.retry_at = None;
+        if let Some(trouble) = &mut self.flush_trouble {
+            trouble.retry_at = None;
+        }
         let log = self.want_rotation();
         self.waiters.push((request, log));
     }
@@ -553,7 +641,7 @@ impl Engine {
                 self.generations.push_back(Generation { log, sequence });
                 self.active_len = 0;
             }
-            Err(error) => self.fail(now, Failure::Io(error)),
+            Err(error) => self.flush_failed(now, Failure::Io(error)),
         }
     }
 
@@ -563,7 +651,7 @@ impl Engine {
                 Ok(tables) => self.push_change(Change::Flush { log, tables }),
                 Err(failure) => {
                     self.flush = None;
-                    self.fail(now, failure);
+                    self.flush_failed(now, failure);
                 }
             };
         }
@@ -576,26 +664,47 @@ impl Engine {
                 self.push_change(Change::Compact { family, job: Some(job), edit });
             }
             Err(failure) => {
-                if failure == Failure::Damaged {
-                    self.damaged.extend(compaction.inputs().map(|f| f.number));
+                let family = compaction.family;
+                match failure {
+                    Failure::Damaged { table: Some(table) } => self.damaged.extend([table]),
+                    Failure::Damaged { table: None } => {
+                        self.damaged.extend(compaction.inputs().map(|f| f.number));
+                    }
+                    Failure::Io(_) | Failure::Stopped => {}
                 }
                 self.compactions.remove(&job);
-                self.fail(now, failure);
+                let retry_at = matches!(failure, Failure::Io(_)).then(|| now + self.options.retry_after);
+                self.compaction_trouble.insert(family, Trouble { failure, retry_at });
+                self.answer_all(Vec::new(), |m| m.job == Some(job), failure);
             }
         }
     }
 
-    /// Remembers a failure; whoever waits for a flush hears of it, and of a manual compaction whose job it was.
-    fn fail(&mut self, now: Time, failure: Failure) {
-        self.failed = Some(failure);
-        if matches!(failure, Failure::Io(_)) {
-            self.retry_at = Some(now + self.options.retry_after);
-        }
-        let requests = mem::take(&mut self.waiters).into_iter().map(|(request, _)| request);
-        let manual = mem::take(&mut self.manual).into_iter().map(|m| m.request);
-        let answers: Vec<_> = requests.chain(manual).collect();
-        self.effects
-            .extend(answers.into_iter().map(|request| Effect::Answer { request, result: Err(failure) }));
+    /// Remembers why a flush failed; whoever waits for it hears of it. It is tried again, whatever the reason: memtables cannot be given up.
+    fn flush_failed(&mut self, now: Time, failure: Failure) {
+        let retry_at = (failure != Failure::Stopped).then(|| now + self.options.retry_after);
+        self.flush_trouble = Some(Trouble { failure, retry_at });
+        let (waiters, flushed) = (mem::take(&mut self.waiters), self.flushed);
+        self.answer_all(waiters, |m| m.log > flushed, failure);
+    }
+
+    /// A failure for all that waits.
+    fn fail_all(&mut self, failure: Failure) {
+        let waiters = mem::take(&mut self.waiters);
+        self.answer_all(waiters, |_| true, failure);
+    }
+
+    fn answer_all(
+        &mut self,
+        waiters: Vec<(RequestId, FileNumber)>,
+        concerns: impl Fn(&Manual) -> bool,
+        failure: Failure,
+    ) {
+        let manual = self.manual.iter().filter(|m| concerns(m)).map(|m| m.request);
+        let requests = waiters.into_iter().map(|(request, _)| request).chain(manual);
+        let result = Err(failure);
+        self.effects.extend(requests.map(|request| Effect::Answer { request, result }));
+        self.manual.retain(|m| !concerns(m));
     }
 
     fn logged(&mut self, result: Result<(), IoError>) {
@@ -608,7 +717,7 @@ impl Engine {
             };
             let result = Err(Failure::Io(error));
             self.effects.extend(request.map(|request| Effect::Answer { request, result }));
-            return self.fail(Time::ZERO, Failure::Io(error));
+            return self.fail_all(Failure::Io(error));
         }
         match change {
             Change::Flush { log, tables } => self.flush_installed(log, &tables, versions),
@@ -623,7 +732,7 @@ impl Engine {
 
     fn flush_installed(&mut self, log: FileNumber, tables: &[(FamilyId, NewFile)], versions: Versions) {
         self.flush = None;
-        self.failed = None;
+        self.flush_trouble = None;
         self.flushed = log;
         self.generations.retain(|g| g.log > log);
         self.families.extend(versions.iter().cloned());
@@ -639,15 +748,20 @@ impl Engine {
 
     fn compaction_installed(&mut self, job: Option<JobId>, edit: &VersionEdit, versions: Versions) {
         if let Some(job) = job {
-            self.compactions.remove(&job);
+            let in_place = self.compactions.remove(&job).is_some_and(|c| c.from == c.to);
             for manual in self.manual.iter_mut().filter(|m| m.job == Some(job)) {
-                (manual.job, manual.level) = (None, manual.level + 1);
+                (manual.job, manual.level) = (None, manual.level + usize::from(!in_place));
             }
         }
-        self.failed = None;
+        if job.is_some() {
+            self.compaction_trouble.remove(&edit.family);
+        }
         self.families.extend(versions.iter().cloned());
         self.counts.compactions += 1;
         let moved = |n: &FileNumber| edit.new_files.iter().any(|f| f.number == *n);
+        for (_, number) in edit.deleted_files.iter().filter(|(_, n)| !moved(n)) {
+            self.damaged.remove(number);
+        }
         let tables = edit.deleted_files.iter().map(|&(_, n)| n).filter(|n| !moved(n)).collect();
         self.effects.push_back(Effect::Install { versions, flushed: None });
         self.effects.push_back(Effect::Retire { tables, logs: Vec::new() });
@@ -655,6 +769,10 @@ impl Engine {
 
     fn family_dropped(&mut self, request: RequestId, family: FamilyId) {
         let version = self.families.remove(&family).unwrap_or_default();
+        self.compaction_trouble.remove(&family);
+        for file in version.files() {
+            self.damaged.remove(&file.number);
+        }
         let tables = (0..LEVEL_COUNT).flat_map(|l| version.level(l)).map(|f| f.number).collect();
         self.effects.push_back(Effect::Dropped { family });
         self.effects.push_back(Effect::Retire { tables, logs: Vec::new() });
@@ -668,7 +786,7 @@ impl Engine {
         }
         let is_full = self.active_len >= self.options.write_buffer_len;
         let room = self.generations.len() < self.options.generation_count_max;
-        if self.rotation == Rotation::None && is_full && room && self.retry_at.is_none() {
+        if self.rotation == Rotation::None && is_full && room && self.may_try(self.flush_trouble) {
             self.rotation = Rotation::Wanted;
         }
         self.answer_waiters();
@@ -683,9 +801,7 @@ impl Engine {
                 self.effects.push_back(Effect::Answer { request, result: Err(Failure::Io(error)) });
             }
         }
-        if !self.waiters.is_empty() || !self.manual.is_empty() {
-            self.fail(Time::ZERO, Failure::Io(error));
-        }
+        self.fail_all(Failure::Io(error));
     }
 
     fn answer_waiters(&mut self) {
@@ -696,13 +812,16 @@ impl Engine {
         self.effects.extend(ready.into_iter().map(|(request, _)| Effect::Answer { request, result: Ok(()) }));
     }
 
-    /// Ends manual compactions that have come to the deepest level.
+    /// Ends manual compactions that have come to the deepest level, and have nothing to write again there.
     fn answer_manual(&mut self) {
         while let Some(manual) = self.manual.front() {
+            if manual.log > self.flushed || manual.job.is_some() {
+                return;
+            }
             let version = self.families.get(&manual.family);
-            let deepest = version.and_then(|v| (0..LEVEL_COUNT).rev().find(|&l| !v.level(l).is_empty()));
-            let is_at_end = deepest.is_none_or(|deepest| manual.level >= deepest.max(1));
-            if manual.log > self.flushed || manual.job.is_some() || !is_at_end {
+            if let Some((version, deepest)) = version.and_then(|v| Some((v, deepest(v)?)))
+                && (manual.level < deepest.max(1) || !manual.left_over(version, deepest).is_empty())
+            {
                 return;
             }
             let request = manual.request;
@@ -772,7 +891,8 @@ impl Engine {
         Ok((edits, versions))
     }
 
-    /// Every family has what the flushed logs hold in tables, also one that had nothing in them.
+    /// Every family has what the flushed logs hold in tables: one that had nothing in them needs no edit of its own, for no log older than
+    /// the least that is to be kept counts any more.
     fn flush_edits(&mut self, log: FileNumber, tables: &[(FamilyId, NewFile)]) -> Vec<VersionEdit> {
         let generations = self.generations.iter();
         let next_log = generations.map(|g| g.log).find(|&n| n > log).unwrap_or(self.log);
@@ -785,14 +905,19 @@ impl Engine {
                 self.epoch += 1;
                 new_files.push(NewFile { epoch_number: self.epoch, level: 0, ..table.clone() });
             }
+            if new_files.is_empty() && family.get() != 0 {
+                continue;
+            }
             edits.push(VersionEdit {
                 family,
                 log_number: self.born.get(&family).copied().max(Some(next_log)),
+                min_log_number_to_keep: (family.get() == 0).then_some(next_log),
                 last_sequence: sequence,
                 new_files,
                 ..VersionEdit::default()
             });
         }
+        group(&mut edits);
         edits
     }
 
@@ -822,7 +947,12 @@ impl Engine {
         }
         let families: Vec<_> = self.families.iter().map(|(&id, v)| (id, v.clone())).collect();
         families.into_iter().find_map(|(family, version)| {
-            let choice = picker::choose(&version, &self.options.compaction, &self.busy(family));
+            if !self.may_try(self.compaction_trouble.get(&family).copied()) {
+                return None;
+            }
+            let mut busy = self.busy(family);
+            busy.busy.extend(&self.damaged);
+            let choice = picker::choose(&version, &self.options.compaction, &busy);
             self.take_choice(family, &version, choice)
         })
     }
@@ -831,26 +961,40 @@ impl Engine {
         let manual = self.manual.front().filter(|m| m.log <= self.flushed && m.job.is_none())?;
         let (family, begin, end) = (manual.family, manual.begin.clone(), manual.end.clone());
         let version = self.families.get(&family)?.clone();
-        let deepest = (0..LEVEL_COUNT).rev().find(|&l| !version.level(l).is_empty())?;
+        let deepest = deepest(&version)?;
+        let busy = self.busy(family);
         for level in manual.level..deepest.max(1) {
-            let (options, busy) = (&self.options.compaction, self.busy(family));
+            let options = &self.options.compaction;
             match picker::choose_range(&version, options, &busy, level, begin.as_deref(), end.as_deref()) {
                 None => self.manual.front_mut()?.level = level + 1,
                 Some(Choice::Nothing) => return None,
-                Some(choice) => {
-                    let compaction = self.take_choice(family, &version, choice);
-                    let manual = self.manual.front_mut()?;
-                    (manual.level, manual.job) = (level, compaction.as_ref().map(|_| JobId::new(0)));
-                    return compaction;
-                }
+                Some(choice) => return self.take_manual(family, &version, level, choice),
             }
+        }
+        let files = self.manual.front()?.left_over(&version, deepest);
+        if !files.is_empty() {
+            let choice = picker::choose_again(&version, &busy, deepest, &files);
+            return self.take_manual(family, &version, deepest, choice);
         }
         self.answer_manual();
         None
     }
 
+    fn take_manual(
+        &mut self,
+        family: FamilyId,
+        version: &Version,
+        level: usize,
+        choice: Choice,
+    ) -> Option<Compaction> {
+        let compaction = self.take_choice(family, version, choice)?;
+        let manual = self.manual.front_mut()?;
+        (manual.level, manual.job) = (level, Some(JobId::new(0)));
+        Some(compaction)
+    }
+
     fn busy(&self, family: FamilyId) -> Busy {
-        let mut busy = Busy { busy: self.damaged.clone(), outputs: Vec::new() };
+        let mut busy = Busy::default();
         for compaction in self.compactions.values().filter(|c| c.family == family) {
             let (begin, end) = compaction.bounds();
             busy.busy.extend(compaction.inputs().map(|f| f.number));
@@ -905,6 +1049,50 @@ impl Engine {
                 Some(compaction)
             }
         }
+    }
+}
+
+impl Stall {
+    /// The stronger of two.
+    fn worse(self, other: Stall) -> Stall {
+        let rank = |stall: Stall| match stall {
+            Stall::None => 0,
+            Stall::Delay => 1,
+            Stall::Stop => 2,
+            Stall::Stuck(_) => 3,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+impl Manual {
+    /// Tables of the deepest level within its range that may hold something no reader sees any more: a table that is collapsed as far as
+    /// can be holds values without a sequence number. Those that were made since the request are.
+    fn left_over(&self, version: &Version, deepest: usize) -> Vec<FileNumber> {
+        if deepest == 0 {
+            return Vec::new();
+        }
+        let is_within = |f: &NewFile| {
+            self.end.as_deref().is_none_or(|end| user_key(&f.smallest) <= end)
+                && self.begin.as_deref().is_none_or(|begin| begin <= user_key(&f.largest))
+        };
+        let may_shrink = |f: &NewFile| {
+            f.number < self.next_file && f.largest_sequence.get() != 0 && f.smallest_sequence < self.oldest
+        };
+        let files = version.level(deepest).iter().filter(|f| is_within(f) && may_shrink(f));
+        files.map(|f| f.number).collect()
+    }
+}
+
+/// The deepest level that holds a table.
+fn deepest(version: &Version) -> Option<usize> {
+    (0..LEVEL_COUNT).rev().find(|&level| !version.level(level).is_empty())
+}
+
+/// Makes several edits one atomic group.
+fn group(edits: &mut [VersionEdit]) {
+    if edits.len() > 1 {
+        edits.iter_mut().rev().zip(0..).for_each(|(edit, rest)| edit.atomic_group_remaining = Some(rest));
     }
 }
 

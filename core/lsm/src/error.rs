@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use dolmen_base::block::ReadFailed;
 use dolmen_base::io::{FileNumber, IoError};
 use dolmen_codec::DecodeError;
 
@@ -99,6 +100,8 @@ pub enum ReadError {
         /// What is missing.
         what: MergeFault,
     },
+    /// A block is not in memory, and the read may not wait for a file.
+    NotCached,
 }
 
 /// What is wrong with bytes.
@@ -204,6 +207,9 @@ impl fmt::Display for ReadError {
             ReadError::Merge { what: MergeFault::NoOperator } => {
                 f.write_str("the key has merge operands and the column family has no merge operator")
             }
+            ReadError::NotCached => {
+                f.write_str("a block is not in memory, and the read may not wait for a file")
+            }
             ReadError::Merge { what: MergeFault::Refused } => {
                 f.write_str("the merge operator refused the operands")
             }
@@ -253,6 +259,12 @@ impl fmt::Display for Feature {
 }
 
 impl core::error::Error for ReadError {}
+
+impl From<ReadFailed> for ReadError {
+    fn from(failed: ReadFailed) -> ReadError {
+        ReadError::Io { file: failed.id.file, at: failed.id.offset, error: failed.error }
+    }
+}
 
 impl ReadError {
     /// Damage in bytes that came from memory (file 0).

@@ -14,6 +14,17 @@ use crate::error::{MergeFault, ReadError};
 use crate::key::{InternalKey, SequenceNumber, ValueType};
 use crate::merge::MergeOperator;
 
+/// What an entry means for a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// Older entries matter.
+    More,
+    /// None does any more.
+    Done,
+    /// Its value, as it lies there, is the answer; it was not copied.
+    Value,
+}
+
 /// One point read under way.
 #[derive(Clone, Debug, Default)]
 pub struct Lookup {
@@ -48,14 +59,30 @@ impl Lookup {
     }
 
     /// Takes the next older entry of the key; false if no older one can matter.
+    ///
+    /// # Errors
+    /// An entry that is no internal key, or of a type that is not supported.
     pub fn visit(&mut self, internal_key: &[u8], value: &[u8]) -> Result<bool, ReadError> {
+        let met = self.meet(internal_key, value)?;
+        if met == Met::Value {
+            self.value.extend_from_slice(value);
+            self.base = true;
+        }
+        Ok(met == Met::More)
+    }
+
+    /// The same, without a copy of a value that needs none: the caller takes it where it lies, and then [`Lookup::finish`] knows of no value.
+    ///
+    /// # Errors
+    /// As [`Lookup::visit`].
+    pub fn meet(&mut self, internal_key: &[u8], value: &[u8]) -> Result<Met, ReadError> {
         if self.done {
-            return Ok(false);
+            return Ok(Met::Done);
         }
         let entry = InternalKey::parse(internal_key)?;
         // One write found twice (a log replayed over the table that holds it already) counts once.
         if entry.sequence > self.sequence || self.last == Some(entry.sequence) {
-            return Ok(true);
+            return Ok(Met::More);
         }
         self.last = Some(entry.sequence);
         match entry.value_type {
@@ -65,16 +92,28 @@ impl Lookup {
                 self.operands.extend_from_slice(value);
                 self.ranges.push(start..self.operands.len());
             }
+            ValueType::Value if self.ranges.is_empty() => {
+                self.done = true;
+                return Ok(Met::Value);
+            }
             ValueType::Value => {
                 self.value.extend_from_slice(value);
                 (self.base, self.done) = (true, true);
             }
             ValueType::Deletion | ValueType::SingleDeletion | ValueType::RangeDeletion => self.done = true,
         }
-        Ok(!self.done)
+        Ok(if self.done { Met::Done } else { Met::More })
+    }
+
+    /// Whether merge operands were met: then the value is known only once they are merged.
+    pub fn has_operands(&self) -> bool {
+        !self.ranges.is_empty()
     }
 
     /// The value of `user_key` after all its entries that matter; `None` if it has none.
+    ///
+    /// # Errors
+    /// Operands without an operator, or one that refuses.
     pub fn finish(
         &mut self,
         user_key: &[u8],

@@ -30,6 +30,7 @@ pub mod naive;
 pub mod picker;
 pub mod properties;
 pub mod range_del;
+pub mod read;
 pub mod table;
 pub mod version;
 pub mod view;

@@ -25,6 +25,7 @@ use spin::{Mutex, MutexGuard};
 
 pub use dolmen_skiplist::Error;
 
+use crate::batch::Record;
 use crate::error::ReadError;
 use crate::iter::InternalIterator;
 use crate::key::{self, SEQUENCE_MAX, SequenceNumber, ValueType};
@@ -80,7 +81,10 @@ impl Default for Memtable {
 }
 
 impl Memtable {
-    /// An empty memtable. Fails only for want of memory.
+    /// An empty memtable.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn new() -> Result<Self, Error> {
         Ok(Memtable {
             // Heights of nodes are nothing that keys could be chosen against: a list that is too flat or too high is only slower.
@@ -96,7 +100,9 @@ impl Memtable {
 
     /// The writer's handle, or `None` while another one lives.
     pub fn writer(&self) -> Option<Writer<'_>> {
-        self.writing.try_lock().map(|key| Writer { memtable: self, key })
+        let key = self.writing.try_lock()?;
+        let points = self.points.writer()?;
+        Some(Writer { memtable: self, points, key })
     }
 
     /// Bytes of memory that entries take, about; 0 if there is none.
@@ -211,11 +217,15 @@ fn cut(start: usize, tombstones: &[Arc<RangeTombstone>]) -> Vec<Run> {
 /// The only handle that adds.
 pub struct Writer<'a> {
     memtable: &'a Memtable,
+    points: dolmen_skiplist::Writer<'a, Internal>,
     key: MutexGuard<'a, Vec<u8>>,
 }
 
 impl Writer<'_> {
     /// Adds a point entry. One that is there already stays as it is: a log that says it twice says the same twice.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], [`Error::TooLong`]; the entry is not there then.
     pub fn insert(
         &mut self,
         user_key: &[u8],
@@ -226,11 +236,28 @@ impl Writer<'_> {
         self.key.clear();
         self.key.try_reserve(user_key.len() + key::TRAILER_LEN).map_err(|_| Error::OutOfMemory)?;
         key::put_internal_key(&mut self.key, user_key, sequence, kind);
-        let mut points = self.memtable.points.writer().expect("the lock admits one writer");
         self.note(sequence);
-        match points.insert(&self.key, value) {
+        match self.points.insert(&self.key, value) {
             Err(Error::Exists) => Ok(()),
             result => result,
+        }
+    }
+
+    /// Adds what a record of a batch says; bytes for the log only are passed over.
+    ///
+    /// # Errors
+    /// As [`Writer::insert`].
+    pub fn apply(&mut self, record: &Record<'_>, sequence: SequenceNumber) -> Result<(), Error> {
+        match *record {
+            Record::Put { key, value, .. } => self.insert(key, sequence, ValueType::Value, value),
+            Record::Delete { key, .. } => self.insert(key, sequence, ValueType::Deletion, &[]),
+            Record::SingleDelete { key, .. } => self.insert(key, sequence, ValueType::SingleDeletion, &[]),
+            Record::Merge { key, operand, .. } => self.insert(key, sequence, ValueType::Merge, operand),
+            Record::DeleteRange { begin, end, .. } => {
+                self.delete_range(begin, end, sequence);
+                Ok(())
+            }
+            Record::LogData(_) => Ok(()),
         }
     }
 
@@ -246,13 +273,20 @@ impl Writer<'_> {
         self.memtable.tombstone_count.fetch_add(1, Release);
     }
 
+    /// Plain loads and stores serve: there is one writer.
     fn note(&self, sequence: SequenceNumber) {
-        self.memtable.smallest_sequence.fetch_min(sequence.get(), Relaxed);
-        self.memtable.largest_sequence.fetch_max(sequence.get(), Relaxed);
+        let (smallest, largest) = (&self.memtable.smallest_sequence, &self.memtable.largest_sequence);
+        if sequence.get() < smallest.load(Relaxed) {
+            smallest.store(sequence.get(), Relaxed);
+        }
+        if sequence.get() > largest.load(Relaxed) {
+            largest.store(sequence.get(), Relaxed);
+        }
     }
 }
 
 /// A walk over a memtable that may grow meanwhile; it keeps the entries alive.
+#[derive(Clone)]
 pub struct MemtableIter(OwnedIter<Internal>);
 
 impl MemtableIter {

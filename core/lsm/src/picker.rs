@@ -157,6 +157,29 @@ pub fn choose_range(
     })
 }
 
+/// The compaction that writes the first run of these tables of a sorted level again, in place: what only readers of the past could see goes.
+pub fn choose_again(version: &Version, state: &State, level: usize, files: &[FileNumber]) -> Choice {
+    let all = version.level(level);
+    let is_wanted = |f: &Arc<NewFile>| files.contains(&f.number);
+    let Some(first) = all.iter().position(is_wanted) else { return Choice::Nothing };
+    let mut len = 0u64;
+    let fits = |f: &&Arc<NewFile>| {
+        let is_first = len == 0;
+        len = len.saturating_add(f.len.max(1));
+        is_wanted(f) && (is_first || len <= REWRITE_LEN_MAX)
+    };
+    let count = all[first..].iter().take_while(fits).count();
+    let upper = clean_cut(all, first..first + count);
+    let (begin, end) = (user_key(&upper[0].smallest), user_key(&upper[upper.len() - 1].largest));
+    let crosses =
+        |o: &(usize, Vec<u8>, Vec<u8>)| o.0 == level && o.1.as_slice() <= end && begin <= o.2.as_slice();
+    if upper.iter().any(|f| state.busy.contains(&f.number)) || state.outputs.iter().any(crosses) {
+        return Choice::Nothing;
+    }
+    let upper = upper.iter().map(|f| f.number).collect();
+    Choice::Compact { from: level, upper, to: level, lower: Vec::new() }
+}
+
 /// Bytes above the targets of all levels, and of level 0 once it is due: what must be compacted at least.
 pub fn pending_len(version: &Version, options: &CompactionOptions) -> u64 {
     let targets = targets(version, options);
@@ -166,6 +189,8 @@ pub fn pending_len(version: &Version, options: &CompactionOptions) -> u64 {
     level0 + (targets.base..LEVEL_COUNT - 1).map(over).sum::<u64>()
 }
 
+/// Bytes that one rewrite of a level takes at most, but for its first table.
+const REWRITE_LEN_MAX: u64 = 1 << 30;
 /// A score of 1, in thousandths.
 const ONE: u64 = 1000;
 

@@ -6,7 +6,7 @@
 //! get:   filter (one cache line) → index (flat arrays) → data block through the source → entries of the key
 //! ```
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::IoError;
 
 use crate::error::ReadError;
@@ -19,7 +19,7 @@ mod walk;
 pub use builder::{TableBuilder, TableOptions, TableSummary};
 pub use iter::TableIter;
 pub(crate) use reader::parse_tombstones;
-pub use reader::{Looked, Table};
+pub use reader::{Looked, Table, Visit};
 
 /// The only comparator that is supported, by the name in properties and version edits.
 pub const BYTEWISE_COMPARATOR: &str = "leveldb.BytewiseComparator";
@@ -62,6 +62,6 @@ impl BlockSource<ReadError> for FileBytes<'_> {
         let stored = start.and_then(|start| self.0.get(start..)?.get(..id.len as usize));
         let error = IoError::UnexpectedEnd { wanted: u64::from(id.len), got: 0 };
         let stored = stored.ok_or(ReadError::Io { file: id.file, at: id.offset, error })?;
-        decode(stored).map(|block| Some(Block::new(block)))
+        decode(Stored::Borrowed(stored)).map(Some)
     }
 }

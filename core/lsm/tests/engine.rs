@@ -38,6 +38,7 @@ struct World {
     /// What readers see.
     shown: BTreeMap<FamilyId, Arc<Version>>,
     log_numbers: BTreeMap<FamilyId, FileNumber>,
+    log_min: FileNumber,
     logs: BTreeSet<FileNumber>,
     tables: BTreeSet<FileNumber>,
     jobs: Vec<Job>,
@@ -65,6 +66,7 @@ impl World {
             durable: [(FamilyId::new(0), Version::default())].into(),
             shown: families,
             log_numbers: [(FamilyId::new(0), FileNumber::new(9))].into(),
+            log_min: FileNumber::new(0),
             logs: [FileNumber::new(9)].into(),
             tables: BTreeSet::new(),
             jobs: Vec::new(),
@@ -129,7 +131,8 @@ impl World {
                         assert!(self.tables.remove(&table), "table {table} is retired twice");
                     }
                     for log in logs {
-                        assert!(self.log_numbers.values().all(|&n| n > log), "log {log} is needed");
+                        let is_needed = self.log_numbers.values().any(|&n| n <= log) && self.log_min <= log;
+                        assert!(!is_needed, "log {log} is needed");
                         assert!(self.logs.remove(&log), "log {log} is retired twice");
                     }
                 }
@@ -154,6 +157,7 @@ impl World {
         *before = before.apply(edit).expect("an edit fits the version before it");
         let next_file = edit.next_file_number.expect("every edit has it");
         assert!(edit.new_files.iter().all(|f| f.number < next_file));
+        self.log_min = self.log_min.max(edit.min_log_number_to_keep.unwrap_or_default());
         if let Some(number) = edit.log_number {
             let before = self.log_numbers.insert(edit.family, number);
             assert!(before.is_none_or(|before| before <= number), "a log number went back");
@@ -179,6 +183,10 @@ impl World {
         let at = self.rng.below(self.jobs.len() as u64) as usize;
         let (job, result) = match self.jobs.swap_remove(at) {
             Job::Flush { id, .. } if fails => (id, Err(Failure::Io(IoError::NoSpace))),
+            Job::Compact { id, compaction } if fails && self.rng.one_in(8) => {
+                let table = compaction.inputs().next().map(|f| f.number);
+                (id, Err(Failure::Damaged { table: table.filter(|_| self.rng.one_in(2)) }))
+            }
             Job::Compact { id, .. } if fails => (id, Err(Failure::Io(IoError::NoSpace))),
             Job::Flush { id, .. } => (id, Ok(self.flushed())),
             Job::Compact { id, compaction } => (id, Ok(self.compacted(&compaction))),
@@ -233,7 +241,10 @@ impl World {
         let family = *self.shown.keys().nth(self.rng.below(self.shown.len() as u64) as usize).unwrap();
         match self.rng.below(8) {
             0 => self.ask(Input::Flush),
-            1 => self.ask(|request| Input::CompactRange { request, family, begin: None, end: None }),
+            1 => {
+                let oldest = SequenceNumber::new(self.rng.below(self.sequence + 2));
+                self.ask(|request| Input::CompactRange { request, family, begin: None, end: None, oldest })
+            }
             2 if self.shown.len() < 4 => {
                 self.ask(|request| Input::CreateFamily { request, name: "more".into() })
             }

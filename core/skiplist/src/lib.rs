@@ -233,7 +233,8 @@ impl<O: Order> Writer<'_, O> {
         state.splice = splice;
         list.memory_used.store(state.arena.used() + state.values.used(), Ordering::Relaxed);
         list.memory_reserved.store(state.arena.reserved() + state.values.reserved(), Ordering::Relaxed);
-        list.len.fetch_add(1, Ordering::Release);
+        // Only the writer changes the count, so that a load and a store serve.
+        list.len.store(list.len.load(Ordering::Relaxed) + 1, Ordering::Release);
         Ok(())
     }
 }
@@ -414,8 +415,16 @@ impl<O: Order> OwnedIter<O> {
     }
 }
 
+impl<O> Clone for OwnedIter<O> {
+    fn clone(&self) -> Self {
+        Self { list: self.list.clone(), at: self.at }
+    }
+}
+
 // SAFETY: a cursor reads as `&Skiplist` does, and its node lives as long as the list, which it holds.
 unsafe impl<O: Send + Sync> Send for OwnedIter<O> {}
+// SAFETY: through a shared cursor the list is only read, and its place does not change.
+unsafe impl<O: Send + Sync> Sync for OwnedIter<O> {}
 
 fn draw_height(random: &mut u64) -> usize {
     // SplitMix64 (Steele, Lea, Flood 2014): two bits a level give a branching of four.

@@ -1,4 +1,4 @@
-#![allow(clippy::disallowed_methods)] // a test reads its data
+#![expect(clippy::disallowed_methods, reason = "tests read fixtures")]
 
 //! 6,000 statements against what PostgreSQL 18 and libpg_query say of them (see `data/README.md`).
 

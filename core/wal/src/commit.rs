@@ -14,7 +14,9 @@
 //!    it and before anything else is written, so that nothing that was refused can come back. A cut that fails poisons.
 //! 5. A failed sync poisons for good and is never tried again: the bytes may be gone although a second sync succeeds.
 //! 6. [`Input::Rotate`] syncs the old file, makes the new one, its name and its header durable, and only then goes on: so a file with
-//!    records proves that its header and all of the file before it were synced.
+//!    records proves that its header and all of the file before it were synced. With [`Options::rotate_syncs_later`] the old file is synced
+//!    while records go to the new one; who waits for a sync waits for both, and [`Commit::logs_before_synced`] says how far it is.
+//! 7. [`Commit::seal`] adds an empty record behind bytes that were synced: a witness of the sync, where records say what was synced before them.
 //!
 //! Invariants: at most one write is in flight, and none beside a sync that a member waits for; every submission that was taken is
 //! settled exactly once; those that wait for a sync are settled in the order of their bytes, and so are the others.
@@ -104,6 +106,8 @@ pub struct Options {
     /// For payloads that can be joined: a group is one record, a header of so many bytes and then the payloads of all its members. After a
     /// crash then all of a group is there or nothing, in whatever order its sectors reach the disk. `None`: a record for each member.
     pub joined_header_len: Option<u64>,
+    /// Whether a rotation leaves the sync of the old file to whoever has time, beside writes to the new one.
+    pub rotate_syncs_later: bool,
 }
 
 impl Default for Options {
@@ -117,6 +121,7 @@ impl Default for Options {
             preallocate_len: 0,
             record_len_max: RECORD_LEN_MAX,
             joined_header_len: None,
+            rotate_syncs_later: false,
         }
     }
 }
@@ -273,6 +278,11 @@ pub struct Commit {
     group: Vec<Member>,
     stage: Stage,
     background: Option<Background>,
+    /// Syncs of older files that are under way.
+    olds: Vec<EffectId>,
+    /// Whether the last record is a witness of a sync of all before it.
+    sealed: bool,
+    sealing: bool,
     effects: VecDeque<Effect>,
     next_id: EffectId,
     poisoned: Option<IoError>,
@@ -296,11 +306,28 @@ enum Item {
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Idle,
-    Write { id: EffectId, len: u64 },
-    Sync { id: EffectId },
-    Cut { id: EffectId, error: IoError },
-    CutSync { id: EffectId, error: IoError },
-    Rotate { id: EffectId, rotation: Rotation, step: Step },
+    Write {
+        id: EffectId,
+        len: u64,
+    },
+    Sync {
+        id: EffectId,
+    },
+    /// The present file is synced, an older one is not yet.
+    Olds,
+    Cut {
+        id: EffectId,
+        error: IoError,
+    },
+    CutSync {
+        id: EffectId,
+        error: IoError,
+    },
+    Rotate {
+        id: EffectId,
+        rotation: Rotation,
+        step: Step,
+    },
 }
 
 /// Steps of a rotation, in order.
@@ -337,6 +364,9 @@ impl Commit {
             group: Vec::new(),
             stage: Stage::Idle,
             background: None,
+            olds: Vec::new(),
+            sealed: false,
+            sealing: false,
             effects: VecDeque::new(),
             next_id: EffectId::new(0),
             poisoned: None,
@@ -344,6 +374,9 @@ impl Commit {
     }
 
     /// Takes a fact. Only submissions, syncs and rotations can be refused; `Done` of an unknown id changes nothing.
+    ///
+    /// # Errors
+    /// [`Refused`]: what was submitted was not taken.
     pub fn handle(&mut self, now: Time, input: Input) -> Result<(), Refused> {
         match input {
             Input::Submit(Submission { buffer, len, sync }) => {
@@ -385,6 +418,52 @@ impl Commit {
     /// Whether members of the last group have still to be heard of by [`Effect::Settle`].
     pub fn is_settling(&self) -> bool {
         !self.group.is_empty() || self.effects.iter().any(|e| matches!(e, Effect::Settle { .. }))
+    }
+
+    /// Whether nobody who was submitted waits for this effect at once: a sync that may be left to another thread, while this one goes on.
+    pub fn is_background(&self, id: EffectId) -> bool {
+        self.background.is_some_and(|b| b.id == id) || self.olds.contains(&id)
+    }
+
+    /// Whether all files before the present one are synced.
+    pub const fn logs_before_synced(&self) -> bool {
+        self.olds.is_empty()
+    }
+
+    /// Takes back what waits and is not begun; the driver answers it. Rotations stay.
+    pub fn take_queue(&mut self) -> Vec<BufferId> {
+        let mut taken = Vec::new();
+        self.queue.retain(|item| match item {
+            Item::Member(member) => {
+                taken.push(member.buffer);
+                false
+            }
+            Item::Rotate(_) => true,
+        });
+        taken
+    }
+
+    /// Adds an empty record behind synced bytes, where nothing is under way and there is none already. It is settled under `buffer` and is
+    /// not synced for its own sake. False if there is nothing to witness.
+    pub fn seal(&mut self, buffer: BufferId) -> bool {
+        let is_synced = self.synced_len == self.len && self.len > 0 && self.olds.is_empty();
+        let is_quiet = self.is_idle() && self.background.is_none() && self.poisoned.is_none();
+        if self.sealed || !is_synced || !is_quiet {
+            return false;
+        }
+        self.queue.push_back(Item::Member(Member { buffer, len: Some(0), sync: false }));
+        self.sealing = true;
+        true
+    }
+
+    /// Whether a member of the present group waits for a sync.
+    pub fn group_waits_for_sync(&self) -> bool {
+        self.group.iter().any(|m| m.sync)
+    }
+
+    /// Whether all that was written is synced, in older files too; a witness of that need not be.
+    pub fn is_synced(&self) -> bool {
+        self.dirty_since.is_none() && self.olds.is_empty()
     }
 
     /// How the records of a file are framed.
@@ -516,13 +595,16 @@ impl Commit {
             self.background = None;
             return self.background_done(background, result);
         }
+        if let Some(at) = self.olds.iter().position(|old| *old == id) {
+            self.olds.swap_remove(at);
+            return self.old_synced(result);
+        }
         match self.stage {
             Stage::Write { id: wanted, len } if wanted == id => self.write_done(now, len, result),
             Stage::Sync { id: wanted } if wanted == id => match result {
                 Ok(()) => {
                     self.all_synced();
-                    self.stage = Stage::Idle;
-                    self.settle(|_| true, Ok(()));
+                    self.synced();
                 }
                 Err(error) => self.poison(error),
             },
@@ -537,10 +619,9 @@ impl Commit {
             Stage::CutSync { id: wanted, error } if wanted == id => match result {
                 Ok(()) => {
                     self.all_synced();
-                    self.stage = Stage::Idle;
                     self.settle(|m| m.len.is_some(), Err(CommitError::Write(error)));
                     // Whoever asked for a sync alone has it: of what is in the file.
-                    self.settle(|_| true, Ok(()));
+                    self.synced();
                 }
                 Err(error) => self.poison(error),
             },
@@ -555,10 +636,15 @@ impl Commit {
         match result {
             Ok(()) => {
                 self.len += len;
-                self.dirty_since.get_or_insert(now);
+                // A witness is of use if it is there, and nobody's loss if it is not.
+                self.sealed = core::mem::take(&mut self.sealing) && self.group.len() == 1;
+                if !self.sealed {
+                    self.dirty_since.get_or_insert(now);
+                }
                 self.written();
             }
             Err(error) => {
+                self.sealing = false;
                 let id = self.issue(FileOp::Truncate { name: self.name(), len: self.len });
                 self.stage = Stage::Cut { id, error };
             }
@@ -571,11 +657,28 @@ impl Commit {
         if self.group.is_empty() {
             self.stage = Stage::Idle;
         } else if self.synced_len == self.len {
-            self.stage = Stage::Idle;
-            self.settle(|_| true, Ok(()));
+            self.synced();
         } else {
             let id = self.issue(FileOp::Sync { name: self.name() });
             self.stage = Stage::Sync { id };
+        }
+    }
+
+    /// The present file is synced: settle who waits, once older files are.
+    fn synced(&mut self) {
+        if self.olds.is_empty() {
+            self.stage = Stage::Idle;
+            self.settle(|_| true, Ok(()));
+        } else {
+            self.stage = Stage::Olds;
+        }
+    }
+
+    fn old_synced(&mut self, result: Result<(), IoError>) {
+        match result {
+            Err(error) => self.poison(error),
+            Ok(()) if matches!(self.stage, Stage::Olds) => self.synced(),
+            Ok(()) => {}
         }
     }
 
@@ -605,7 +708,7 @@ impl Commit {
     }
 
     fn begin_rotation(&mut self, rotation: Rotation) {
-        if self.synced_len < self.len {
+        if self.synced_len < self.len && !self.options.rotate_syncs_later {
             let id = self.issue(FileOp::Sync { name: self.name() });
             self.stage = Stage::Rotate { id, rotation, step: Step::SyncOld };
         } else {
@@ -671,6 +774,11 @@ impl Commit {
     }
 
     fn go_on_in(&mut self, rotation: Rotation, len: u64) {
+        if self.synced_len < self.len {
+            let old = self.issue(FileOp::Sync { name: self.name() });
+            self.olds.push(old);
+        }
+        self.sealed = false;
         (self.file, self.len, self.recycled) = (rotation.to, len, rotation.recycle.is_some());
         self.all_synced();
         self.rotated(rotation, Ok(()));
@@ -695,6 +803,7 @@ impl Commit {
             self.effects.push_back(Effect::Rotated { rotation, result: Err(error) });
         }
         self.stage = Stage::Idle;
+        self.olds.clear();
         // What was wished for and not begun is not to be done any more.
         self.effects.retain(|effect| matches!(effect, Effect::Settle { .. } | Effect::Rotated { .. }));
         self.settle(|_| true, Err(CommitError::Poisoned(error)));

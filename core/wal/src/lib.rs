@@ -21,4 +21,6 @@ mod window;
 pub use error::{Damage, WalError};
 pub use name::LogName;
 pub use record::{BLOCK_LEN, Framing};
-pub use recover::{RecoverError, RecoveryMode, Report, Tail, recover, recover_file, recover_with};
+pub use recover::{
+    RecoverError, RecoveryMode, Report, Tail, recover, recover_file, recover_file_with, recover_with,
+};

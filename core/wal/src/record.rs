@@ -77,43 +77,80 @@ pub const fn end_mark_len(log_len: u64) -> usize {
 
 /// Appends the frames of one record to `out`, for a log that is `log_len` bytes long before them.
 pub fn append(payload: &[u8], log_len: u64, framing: Framing, out: &mut Vec<u8>) {
-    out.reserve(encoded_len(payload.len(), log_len, framing));
+    append_parts(&[payload], log_len, framing, out);
+}
+
+/// The same of a payload that lies in parts, which are copied once.
+pub fn append_parts(parts: &[&[u8]], log_len: u64, framing: Framing, out: &mut Vec<u8>) {
+    let mut rest: usize = parts.iter().map(|part| part.len()).sum();
+    out.reserve(encoded_len(rest, log_len, framing));
     let header = framing.header_len();
     let mut in_block = (log_len % BLOCK_LEN as u64) as usize;
-    let (mut rest, mut first) = (payload, true);
+    let mut parts = Parts { parts, at: 0 };
+    let mut first = true;
     loop {
         if BLOCK_LEN - in_block < header {
             out.resize(out.len() + BLOCK_LEN - in_block, 0);
             in_block = 0;
         }
-        let (fragment, behind) = rest.split_at(rest.len().min(BLOCK_LEN - in_block - header));
-        let kind = match (first, behind.is_empty()) {
+        let len = rest.min(BLOCK_LEN - in_block - header);
+        rest -= len;
+        let kind = match (first, rest == 0) {
             (true, true) => FULL,
             (true, false) => FIRST,
             (false, false) => MIDDLE,
             (false, true) => LAST,
         };
-        put_fragment(kind, fragment, framing, out);
-        in_block += header + fragment.len();
-        (rest, first) = (behind, false);
-        if rest.is_empty() {
+        put_fragment(kind, len, &mut parts, framing, out);
+        in_block += header + len;
+        first = false;
+        if rest == 0 {
             return;
         }
     }
 }
 
-fn put_fragment(kind: u8, payload: &[u8], framing: Framing, out: &mut Vec<u8>) {
+/// What is left of a payload in parts.
+struct Parts<'a> {
+    parts: &'a [&'a [u8]],
+    /// Bytes of the first part that are gone.
+    at: usize,
+}
+
+impl Parts<'_> {
+    /// Appends the next `len` bytes; there are as many.
+    fn take(&mut self, mut len: usize, out: &mut Vec<u8>) {
+        while let Some((part, behind)) = self.parts.split_first()
+            && len > 0
+        {
+            let piece = &part[self.at..];
+            let piece = &piece[..piece.len().min(len)];
+            out.extend_from_slice(piece);
+            len -= piece.len();
+            self.at += piece.len();
+            if self.at == part.len() {
+                (self.parts, self.at) = (behind, 0);
+            }
+        }
+    }
+}
+
+fn put_fragment(kind: u8, len: usize, parts: &mut Parts<'_>, framing: Framing, out: &mut Vec<u8>) {
     let (kind, number) = match framing {
         Framing::Plain => (kind, None),
         Framing::Recyclable { log_number } => (kind + RECYCLABLE, Some(log_number)),
     };
-    out.extend_from_slice(&checksum::mask(crc(kind, number, payload)).to_le_bytes());
-    out.extend_from_slice(&(payload.len() as u16).to_le_bytes());
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&(len as u16).to_le_bytes());
     out.push(kind);
     if let Some(number) = number {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    out.extend_from_slice(payload);
+    let payload = out.len();
+    parts.take(len, out);
+    let crc = checksum::mask(crc(kind, number, &out[payload..]));
+    out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
 fn crc(kind: u8, log_number: Option<u32>, payload: &[u8]) -> u32 {

@@ -114,8 +114,22 @@ pub fn recover_file(
     mode: RecoveryMode,
     deliver: &mut dyn FnMut(u64, &[u8]),
 ) -> Result<Report, RecoverError> {
+    recover_file_with(file, log_number, mode, &|_, _| true, deliver)
+}
+
+/// As [`recover_with`], of a file that is read piece by piece.
+///
+/// # Errors
+/// Bytes that cannot be read, and what the mode takes for damage.
+pub fn recover_file_with(
+    file: &dyn File,
+    log_number: Option<u32>,
+    mode: RecoveryMode,
+    proves: &dyn Fn(u64, &[u8]) -> bool,
+    deliver: &mut dyn FnMut(u64, &[u8]),
+) -> Result<Report, RecoverError> {
     let bytes = FileBytes::new(file).map_err(RecoverError::Read)?;
-    Recovery::new(bytes, log_number, mode, &|_, _| true).run(deliver)
+    Recovery::new(bytes, log_number, mode, proves).run(deliver)
 }
 
 /// Why a log that is read piece by piece could not be recovered.

@@ -39,6 +39,7 @@ struct Judge {
     poisoned: bool,
     cutting: bool,
     next: u64,
+    sealed: u64,
     settled: u64,
     groups: u64,
 }
@@ -59,6 +60,7 @@ impl Judge {
             header_len: rng.one_in(2).then_some(26),
             record_len_max: rng.range(600, 2000),
             joined_header_len: rng.one_in(2).then_some(12),
+            rotate_syncs_later: rng.one_in(2),
         };
         let file = FileNumber::new(1);
         Judge {
@@ -75,6 +77,7 @@ impl Judge {
             poisoned: false,
             cutting: false,
             next: 1,
+            sealed: 0,
             settled: 0,
             groups: 0,
         }
@@ -83,7 +86,8 @@ impl Judge {
     fn step(&mut self) {
         match self.rng.below(20) {
             0..=7 => self.submit(),
-            8 => self.rotate(),
+            8 if self.rng.one_in(2) => self.rotate(),
+            8 => self.seal(),
             9 => {
                 self.now = self.now + Duration::from_millis(self.rng.below(9));
                 self.commit.handle(self.now, Input::Tick).unwrap();
@@ -118,6 +122,18 @@ impl Judge {
             Err(Refused::Poisoned(_)) => assert!(self.poisoned),
             Err(Refused::TooLarge { len, max }) => assert!(len > max && max == self.options.record_len_max),
             Err(refused) => panic!("{refused:?}"),
+        }
+    }
+
+    fn seal(&mut self) {
+        let buffer = BufferId::new(self.next);
+        if self.commit.seal(buffer) {
+            self.next += 1;
+            let (len, synced) = self.files[&self.commit.file()];
+            assert!(len == synced && self.commit.synced_len() == len, "a witness of what is so");
+            self.waiting.insert(buffer, false);
+            self.lens.insert(buffer, 0);
+            self.sealed += 1;
         }
     }
 
@@ -170,7 +186,9 @@ impl Judge {
             assert_eq!(write.offset, self.len_of(write.name.number), "at the end of the good bytes");
             let before = write.name.number;
             let old = self.files.range(..before).next_back();
-            assert!(old.is_none_or(|(_, (len, synced))| len == synced), "the file before is synced");
+            let is_synced = old.is_none_or(|(_, (len, synced))| len == synced);
+            assert!(is_synced || self.options.rotate_syncs_later, "the file before is synced");
+            assert!(is_synced || !self.commit.logs_before_synced(), "it is said to be");
         }
         if let (Some(header), false) = (self.options.joined_header_len, members.is_empty()) {
             let sum: u64 = members.iter().map(|buffer| self.lens[buffer]).sum();
@@ -223,12 +241,13 @@ impl Judge {
             (Ok(()), Some((file, end))) => {
                 let (len, synced) = self.files[file];
                 assert!(*end <= len, "{buffer} is settled and not written");
-                assert!(!waits || *end <= synced, "{buffer} waits for a sync and is settled without");
+                let all = *end <= synced && self.files.range(..file).all(|(_, (len, synced))| len == synced);
+                assert!(!waits || all, "{buffer} waits for a sync and is settled without");
             }
             (Ok(()), None) => {
                 let file = self.commit.file();
-                let (len, synced) = self.files.get(&file).copied().unwrap_or_default();
-                assert!(len == synced, "a sync was asked for");
+                let is_synced = self.files.range(..=file).all(|(_, (len, synced))| len == synced);
+                assert!(is_synced, "a sync was asked for");
             }
             (Err(CommitError::Poisoned(_)), _) => assert!(self.poisoned),
             (Err(_), end) => {
@@ -237,7 +256,7 @@ impl Judge {
         }
     }
 
-    fn finish(mut self) -> (u64, u64) {
+    fn finish(mut self) -> (u64, u64, u64) {
         for _ in 0..10_000 {
             self.take_wishes(u64::MAX);
             if self.flying.is_empty() {
@@ -247,22 +266,23 @@ impl Judge {
         }
         assert!(self.flying.is_empty() && self.waiting.is_empty(), "something hangs: {:?}", self.waiting);
         assert!(self.commit.is_idle());
-        (self.settled, self.groups)
+        (self.settled, self.groups, self.sealed)
     }
 }
 
 #[test]
 fn every_submission_is_settled_once_and_only_when_it_is_safe() {
-    let (mut settled, mut groups) = (0, 0);
+    let (mut settled, mut groups, mut sealed) = (0, 0, 0);
     for seed in 0..3000 {
         let mut judge = Judge::new(seed);
         for _ in 0..120 {
             judge.step();
         }
-        let (s, g) = judge.finish();
-        (settled, groups) = (settled + s, groups + g);
+        let (s, g, w) = judge.finish();
+        (settled, groups, sealed) = (settled + s, groups + g, sealed + w);
     }
     assert!(groups > 1000 && settled > 2 * groups, "{settled} submissions in {groups} groups");
+    assert!(sealed > 100, "{sealed}");
 }
 
 #[test]

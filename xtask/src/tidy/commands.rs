@@ -112,12 +112,13 @@ fn refuse_dolmen(tree: &Tree, words: &[&str]) -> Option<String> {
         return None;
     }
     let main = subcommands(tree.text("adapters/dolmen/src/main.rs")?);
-    if !main.iter().any(|s| s == system) {
+    let prefix = format!("adapters/{system}-cli/src/");
+    let mut sources = tree.rust().filter(|(p, _)| p.starts_with(&prefix)).peekable();
+    let own = tree.text(&format!("adapters/dolmen/src/{system}.rs")).is_some();
+    if !own && !main.iter().any(|s| s == system) && sources.peek().is_none() {
         return Some(format!("dolmen has no {system}"));
     }
-    let prefix = format!("adapters/dolmen/src/{system}");
-    let verbs: Vec<_> =
-        tree.rust().filter(|(p, _)| p.starts_with(&prefix)).flat_map(|(_, t)| subcommands(t)).collect();
+    let verbs: Vec<_> = sources.flat_map(|(_, t)| subcommands(t)).collect();
     let general =
         words.len() == 1 || words.iter().any(|w| w.starts_with('<') || *w == "--help" || *w == "VERB");
     let known = verbs.is_empty() || general || words.iter().any(|w| verbs.iter().any(|v| v == w));
@@ -181,14 +182,14 @@ fn kebab(name: &str) -> String {
 mod tests {
     use super::*;
 
-    const MAIN: &str = "#[derive(Subcommand)]\nenum Command {\n /// x\n Up(up::Args),\n Kv(kv::Args),\n}";
+    const MAIN: &str = "#[derive(Subcommand)]\nenum Command {\n /// x\n Up(up::Args),\n}";
     const KV: &str = "#[derive(clap::Subcommand)]\nenum Verb { #[command(x)] Get { key: Vec<A, B> }, DeleteRange(Range), Scan }";
 
     fn findings(page: &str) -> Findings {
         exist(&Tree::of(&[
             ("README.md", page),
             ("adapters/dolmen/src/main.rs", MAIN),
-            ("adapters/dolmen/src/kv.rs", KV),
+            ("adapters/kv-cli/src/lib.rs", KV),
             ("benches/benches/wal.rs", ""),
             ("fuzz/fuzz_targets/batch.rs", ""),
             ("core/wal/Cargo.toml", "name = \"dolmen-wal\""),
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn verbs_are_read_from_the_source() {
         assert_eq!(subcommands(KV), ["get", "delete-range", "scan"]);
-        assert_eq!(subcommands(MAIN), ["up", "kv"]);
+        assert_eq!(subcommands(MAIN), ["up"]);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use toml::{Table, Value};
 
+use super::systems::list;
 use super::{Findings, Tree};
+use crate::systems::Systems;
 
 /// Libraries from outside that a core crate may use: they need no std and no C.
-const CORE_EXTERNAL: [&str; 13] = [
+const CORE_EXTERNAL: [&str; 14] = [
     "arrayref",
     "bytemuck",
     "crc",
@@ -17,20 +19,17 @@ const CORE_EXTERNAL: [&str; 13] = [
     "sha1",
     "sha2",
     "spin",
+    "unicode-normalization",
     "xxhash-rust",
     "zerocopy",
 ];
-/// Libraries that only the binary and the chores may use.
-const BINARY_ONLY: [&str; 3] = ["anyhow", "clap", "indicatif"];
+/// Libraries that only the command line and the chores may use.
+const COMMAND_LINE_ONLY: [&str; 3] = ["anyhow", "clap", "indicatif"];
 /// Siblings that an adapter may use.
-const ADAPTER_SIBLINGS: [&str; 3] = ["dolmen-fs", "dolmen-store", "dolmen-host"];
-/// Core crates by height; an edge goes to a lower one only.
-const HEIGHTS: [&[&str]; 4] = [
-    &["base", "simd", "text"],
-    &["codec", "sim"],
-    &["bti", "hnsw", "kafka", "resp", "ring", "s3", "skiplist", "sql", "task", "tensor", "tokenizer", "wal"],
-    &["kv", "llm", "lsm", "retrieval"],
-];
+const ADAPTER_SIBLINGS: [&str; 5] =
+    ["dolmen-blocks", "dolmen-fs", "dolmen-host", "dolmen-store", "dolmen-units"];
+/// What a crate of verbs may use besides these and the adapters of its own system.
+const COMMAND_LINE: &str = "dolmen-cli";
 /// Most features of a core crate.
 const FEATURES_MAX: usize = 3;
 
@@ -51,41 +50,58 @@ pub fn names(tree: &Tree) -> Findings {
 
 /// Allowed dependencies of each layer (not of tests).
 pub fn dependencies(tree: &Tree) -> Findings {
+    let systems = match list(tree) {
+        Ok(systems) => systems,
+        Err(error) => return vec![error],
+    };
     let mut findings = Vec::new();
     for (layer, folder, manifest) in tree.crates() {
         for name in dependency_names(&parse(manifest)) {
-            let refusal =
-                if layer == "core" { core_refuses(folder, &name) } else { adapter_refuses(folder, &name) };
+            let refusal = if layer == "core" {
+                core_refuses(&systems, folder, &name)
+            } else {
+                adapter_refuses(&systems, folder, &name)
+            };
             findings.extend(refusal.map(|why| format!("{layer}/{folder}: depends on {name}: {why}")));
         }
     }
     findings
 }
 
-fn core_refuses(folder: &str, name: &str) -> Option<&'static str> {
+fn core_refuses(systems: &Systems, folder: &str, name: &str) -> Option<&'static str> {
     let Some(other) = name.strip_prefix("dolmen-") else {
         return (!CORE_EXTERNAL.contains(&name)).then_some("core may not");
     };
-    let height = |x: &str| HEIGHTS.iter().position(|row| row.contains(&x));
-    match (height(folder), height(other)) {
-        (None, _) => Some("the crate has no height in xtask/src/tidy/layers.rs"),
+    match (systems.height(folder), systems.height(other)) {
+        (None, _) => Some("the crate has no height in systems.toml"),
         (_, None) => Some("not a core crate"),
         (Some(mine), Some(its)) if its >= mine => Some("it does not lie below"),
         _ => None,
     }
 }
 
-fn adapter_refuses(folder: &str, name: &str) -> Option<&'static str> {
+fn adapter_refuses(systems: &Systems, folder: &str, name: &str) -> Option<&'static str> {
+    // The binary composes; `cli` is the vocabulary of verbs.
     if folder == "dolmen" {
         return None;
     }
-    if BINARY_ONLY.contains(&name) {
-        return Some("only the binary may");
+    let verbs_of = folder.strip_suffix("-cli");
+    if COMMAND_LINE_ONLY.contains(&name) {
+        return (verbs_of.is_none() && folder != "cli").then_some("only the command line may");
     }
-    let core = |x: &str| HEIGHTS.iter().any(|row| row.contains(&x));
-    let sibling = name.strip_prefix("dolmen-").is_some_and(|other| !core(other));
-    (sibling && !ADAPTER_SIBLINGS.contains(&name))
-        .then_some("adapters use fs, store and host alone; only dolmen composes")
+    let other = name.strip_prefix("dolmen-")?;
+    let core = systems.height(other).is_some();
+    if core || ADAPTER_SIBLINGS.contains(&name) {
+        return None;
+    }
+    match verbs_of {
+        Some(_) if name == COMMAND_LINE => None,
+        Some(system) if other.strip_prefix(system).is_some_and(|rest| rest.starts_with('-')) => None,
+        Some(_) => {
+            Some("verbs use cli, blocks, fs, host, store, units and their own system's adapters alone")
+        }
+        None => Some("adapters use blocks, fs, host, store and units alone; only dolmen composes"),
+    }
 }
 
 /// `bench = false` on every library and binary, else `cargo bench -- ARGS` ends in the test harness.
@@ -170,6 +186,11 @@ mod tests {
             count("adapters/store/Cargo.toml", "dolmen-fs = \"1\"\ndolmen-lsm = \"1\"\ntokio = \"1\""),
             0
         );
+        assert_eq!(
+            count("adapters/kv-cli/Cargo.toml", "anyhow = \"1\"\ndolmen-cli = \"1\"\ndolmen-kv-resp = \"1\""),
+            0
+        );
+        assert_eq!(count("adapters/kv-cli/Cargo.toml", "dolmen-s3-http = \"1\"\ndolmen-wal-cli = \"1\""), 2);
         let loom = "\n[target.'cfg(loom)'.dependencies]\nloom = \"0.7\"\nrand = \"1\"";
         assert_eq!(count("core/skiplist/Cargo.toml", loom), 1);
     }

@@ -15,8 +15,8 @@ use crate::key;
 /// Iterates over the point entries of a table (range tombstones are [`Table::range_tombstones`]). Steps do not allocate; one
 /// block is held at a time.
 ///
-/// `T` is `&Table` or `Arc<Table>`, `S` a source or a reference to one. [`ReadMode::CacheOnly`] is not for iterators: it is
-/// served as [`ReadMode::MayBlock`].
+/// `T` is `&Table` or `Arc<Table>`, `S` a source or a reference to one. With [`ReadMode::CacheOnly`] a move that needs a block from a file is
+/// answered [`ReadError::NotCached`], and the walk is not positioned then.
 #[derive(Clone, Debug)]
 pub struct TableIter<T, S> {
     table: T,
@@ -31,7 +31,6 @@ pub struct TableIter<T, S> {
 impl<T: Deref<Target = Table>, S: BlockSource<ReadError>> TableIter<T, S> {
     /// A walk that is not positioned yet.
     pub fn new(table: T, source: S, mode: ReadMode) -> Self {
-        let mode = if mode == ReadMode::CacheOnly { ReadMode::MayBlock } else { mode };
         let cursor = BlockCursor::new(Layout::EMPTY, Part::DataBlock);
         TableIter { table, source, mode, walk: BlockWalk::default(), block: None, cursor }
     }
@@ -99,6 +98,7 @@ impl<T: Deref<Target = Table>, S: BlockSource<ReadError>> TableIter<T, S> {
         let error = match result {
             Ok(()) => return Ok(()),
             Err(Miss::Failed(error)) => error,
+            Err(Miss::NotCached) if self.mode == ReadMode::CacheOnly => ReadError::NotCached,
             // A source that may block has broken its contract.
             Err(Miss::NotCached) => {
                 ReadError::corrupt(Part::DataBlock, 0, Damage::Missing).in_file(self.table.file(), 0)

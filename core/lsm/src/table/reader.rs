@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 
 use dolmen_base::Trace;
-use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode, Stored};
 use dolmen_base::io::FileNumber;
 use dolmen_base::trace::Step;
 use dolmen_codec::Cursor;
@@ -23,6 +23,9 @@ use crate::key::{self, InternalKey, ValueType};
 use crate::limits::FRAGMENT_SEQUENCE_COUNT_MAX;
 use crate::properties::{Properties, name};
 use crate::range_del::{Fragments, RangeTombstone};
+
+/// Is given the block, the internal key and the value of an entry, and says whether it wants the next one.
+pub type Visit<'a> = &'a mut dyn FnMut(&Block, &[u8], &[u8]) -> bool;
 
 /// How a point lookup in one table ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,6 +223,9 @@ impl Table {
     /// Visits the entries of one user key, newest first, from the internal seek key `key` on, until `visit` returns false.
     ///
     /// Range tombstones are not applied here. Entries after a `false` are not looked at; errors in them go unseen.
+    ///
+    /// # Errors
+    /// Damage and failed reads.
     pub fn get<S: BlockSource<ReadError>, T: Trace>(
         &self,
         source: &S,
@@ -227,6 +233,21 @@ impl Table {
         key: &[u8],
         trace: &mut T,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<Looked, ReadError> {
+        self.get_in_place(source, mode, key, trace, &mut |_, key, value| visit(key, value))
+    }
+
+    /// The same; `visit` is given the block, too, of which the value is a part.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub fn get_in_place<S: BlockSource<ReadError>, T: Trace>(
+        &self,
+        source: &S,
+        mode: ReadMode,
+        key: &[u8],
+        trace: &mut T,
+        visit: Visit<'_>,
     ) -> Result<Looked, ReadError> {
         match self.look(source, mode, key, trace, visit) {
             Ok(looked) => Ok(looked),
@@ -241,7 +262,7 @@ impl Table {
         mode: ReadMode,
         key: &[u8],
         trace: &mut T,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        visit: Visit<'_>,
     ) -> Result<Looked, Miss> {
         let user_key = key::user_key(key);
         if !self.may_contain(source, mode, user_key, trace)? {
@@ -276,10 +297,10 @@ impl Table {
     /// of the block was reached before the end of the key.
     fn visit_block(
         &self,
-        block: &[u8],
+        block: &Block,
         key: &[u8],
         reused: &mut Option<BlockCursor>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        visit: Visit<'_>,
     ) -> Result<bool, ReadError> {
         let layout = Layout::parse(block, Part::DataBlock)?;
         let user_key = key::user_key(key);
@@ -300,7 +321,7 @@ impl Table {
             }
         };
         while cursor.valid() {
-            if key::user_key(cursor.key()) != user_key || !visit(cursor.key(), cursor.value(block)) {
+            if key::user_key(cursor.key()) != user_key || !visit(block, cursor.key(), cursor.value(block)) {
                 return Ok(false);
             }
             cursor.next(block)?;
@@ -395,7 +416,7 @@ impl Table {
             return Err(Miss::Failed(ReadError::corrupt(part, handle.offset, what).in_file(self.file, 0)));
         };
         let cached = Cell::new(true);
-        let decode = |stored: &[u8]| {
+        let decode = |stored: Stored<'_>| {
             cached.set(false);
             let decoded = self.footer.form.decode(stored, handle.offset, part, &self.codecs);
             decoded.map_err(|e| e.in_file(self.file, 0))
@@ -493,7 +514,7 @@ fn read_footer<S: BlockSource<ReadError>>(
     }
     let offset = file_len - u64::from(len);
     let id = BlockId { file, offset, len };
-    let tail = source.block(id, ReadMode::Bypass, &|bytes| Ok(bytes.to_vec()))?;
+    let tail = source.block(id, ReadMode::Bypass, &|bytes| Ok(bytes.into_whole()))?;
     let tail = tail.ok_or_else(|| missing_block(file, offset, Part::Footer))?;
     Footer::decode(&tail, offset).map_err(|e| e.in_file(file, 0))
 }
