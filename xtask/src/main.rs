@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod chores;
+mod new;
 mod probe;
 mod report;
 mod shell;
+mod systems;
 mod tidy;
 
 use std::process::ExitCode;
@@ -18,11 +20,21 @@ type Chore = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 const CHORES: &[Chore] = &[
     ("ci", "everything that CI runs (.ci/run)", chores::ci),
     ("tidy", "the rules of form: sizes, names, layers, unsafe rooms, quoted commands, words", tidy::run),
+    (
+        "systems",
+        "write what manifests, pages and the binary say about the systems from systems.toml",
+        systems::run,
+    ),
+    (
+        "new",
+        "lay out a core crate NAME in the pattern, with a page, a fuzz target and its place on the list",
+        new::run,
+    ),
     ("probe", "build every core crate for its bare targets", probe::run),
     ("golden", "the tests against files made by the real systems", chores::golden),
     (
         "fuzz-smoke",
-        "build every fuzz target, replay its seeds, then fuzz each for SECONDS (10)",
+        "fuzz each target for SECONDS (10); `--changed BASE`: only those whose crates differ from that commit",
         chores::fuzz_smoke,
     ),
     ("soak", "the model, crash and mutation tests, FACTOR (100) times longer", chores::soak),

@@ -5,9 +5,10 @@ mod commands;
 mod layers;
 mod mask;
 mod shape;
+mod systems;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Result, bail};
@@ -18,17 +19,26 @@ use crate::shell;
 #[derive(Default)]
 pub struct Tree {
     files: BTreeMap<String, String>,
+    /// Of all files, binary ones included.
+    paths: BTreeSet<String>,
 }
 
 impl Tree {
     /// What git tracks and what it would take; binary files are left out.
-    fn load() -> Result<Tree> {
+    ///
+    /// # Errors
+    ///
+    /// If git cannot be asked.
+    pub fn load() -> Result<Tree> {
         let listed = shell::output(shell::command(
             "git",
             &["ls-files", "--cached", "--others", "--exclude-standard"],
         ))?;
         let mut tree = Tree::default();
         for path in listed.lines() {
+            if shell::root().join(path).is_file() {
+                tree.paths.insert(path.to_owned());
+            }
             if let Ok(text) = fs::read_to_string(shell::root().join(path)) {
                 tree.files.insert(path.to_owned(), text);
             }
@@ -38,12 +48,15 @@ impl Tree {
 
     /// A small tree for tests.
     #[cfg(test)]
-    fn of(files: &[(&str, &str)]) -> Tree {
-        Tree { files: files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect() }
+    pub fn of(files: &[(&str, &str)]) -> Tree {
+        Tree {
+            files: files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect(),
+            paths: files.iter().map(|(p, _)| (*p).to_owned()).collect(),
+        }
     }
 
     /// The text of one file.
-    fn text(&self, path: &str) -> Option<&str> {
+    pub fn text(&self, path: &str) -> Option<&str> {
         self.files.get(path).map(String::as_str)
     }
 
@@ -53,12 +66,23 @@ impl Tree {
     }
 
     /// Rust sources that are ours to judge.
-    fn rust(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn rust(&self) -> impl Iterator<Item = (&str, &str)> {
         self.ending(".rs")
     }
 
+    /// Whether there is a crate in a folder of a layer.
+    pub fn has_crate(&self, layer: &str, folder: &str) -> bool {
+        self.files.contains_key(&format!("{layer}/{folder}/Cargo.toml"))
+    }
+
+    /// Whether any file's path begins so, binary ones included.
+    fn has_folder(&self, start: &str) -> bool {
+        let mut from = self.paths.range(start.to_owned()..);
+        from.next().is_some_and(|path| path.starts_with(start))
+    }
+
     /// Folders with a manifest under `core` or `adapters`, as (layer, folder, manifest).
-    fn crates(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+    pub fn crates(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.files.iter().filter_map(|(path, text)| {
             let (layer, rest) = path.split_once('/')?;
             let folder = rest.strip_suffix("/Cargo.toml")?;
@@ -89,7 +113,7 @@ pub fn run(_args: &[String]) -> Result<()> {
 }
 
 fn check(tree: &Tree) -> Findings {
-    let rules: [fn(&Tree) -> Findings; 11] = [
+    let rules: [fn(&Tree) -> Findings; 14] = [
         shape::file_lengths,
         shape::function_lengths,
         shape::unsafe_rooms,
@@ -101,6 +125,9 @@ fn check(tree: &Tree) -> Findings {
         layers::features,
         words::banned,
         commands::exist,
+        systems::listed,
+        systems::written,
+        systems::unused_dependencies,
     ];
     rules.iter().flat_map(|rule| rule(tree)).collect()
 }

@@ -11,14 +11,11 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, Subcommand};
 use dolmen_cli::{Out, Status};
 
-use systems::SYSTEMS;
+use systems::{SERVICES, SYSTEMS};
 
 /// Verbs of the binary itself.
 #[derive(Subcommand)]
 enum Own {
-    /// Serve every system from one data directory
-    #[command(display_order = 1)]
-    Up(Box<up::Args>),
     /// Run every system once on real input and report
     #[command(display_order = 2)]
     Tour(tour::Args),
@@ -53,6 +50,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg(flag("json", "One JSON object per line on standard output"))
         .arg(flag("quiet", "No progress and no remarks on standard error").short('q'));
+    let root = root.subcommand(up::command(SERVICES).display_order(1));
     let root = SYSTEMS.iter().enumerate().fold(root, |root, (at, system)| {
         let verbs = (system.arguments)(Command::new(system.name)).about(system.about);
         root.subcommand(verbs.display_order(10 + at))
@@ -61,13 +59,16 @@ fn command() -> Command {
 }
 
 fn run(matches: &ArgMatches, out: &mut Out) -> Result<Status> {
-    if let Some((name, matches)) = matches.subcommand()
-        && let Some(system) = SYSTEMS.iter().find(|system| system.name == name)
-    {
-        return (system.run)(matches, out);
+    match matches.subcommand() {
+        Some(("up", matches)) => return up::run(SERVICES, matches, out),
+        Some((name, matches)) => {
+            if let Some(system) = SYSTEMS.iter().find(|system| system.name == name) {
+                return (system.run)(matches, out);
+            }
+        }
+        None => {}
     }
     match Own::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
-        Own::Up(args) => up::run(*args, out),
         Own::Tour(args) => tour::run(&args, out),
         Own::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,10 +1,11 @@
-//! The list of systems: what `dolmen <system>` runs and what the tour walks through. The same names stand in `systems.toml`.
+//! The list of systems: what `dolmen <system>` runs and what the tour walks through. Written from `systems.toml`.
 
 use std::path::Path;
 
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 use dolmen_cli::{Out, Report, Status};
+use dolmen_host::Registered;
 
 /// One step of the tour, in a directory of its own.
 pub type Step = fn(&Path) -> Result<Report>;
@@ -19,13 +20,11 @@ pub struct System {
     pub arguments: fn(Command) -> Command,
     /// Runs one of them.
     pub run: fn(&ArgMatches, &mut Out) -> Result<Status>,
-    /// What it shows on the tour.
-    pub tour: &'static [Step],
 }
 
 /// A system whose verbs `$cli` exports.
 macro_rules! system {
-    ($name:literal, $about:literal, $cli:ident, [$($step:ident),*]) => {
+    ($name:literal, $about:literal, $cli:ident) => {
         System {
             name: $name,
             about: $about,
@@ -34,15 +33,40 @@ macro_rules! system {
                 let args = <$cli::Args as clap::FromArgMatches>::from_arg_matches(matches);
                 $cli::run(args.unwrap_or_else(|error| error.exit()), out)
             },
-            tour: &[$($cli::$step),*],
         }
     };
 }
 
 /// Every system with verbs, in the order of the help.
 pub const SYSTEMS: &[System] = &[
-    system!("wal", "Write-ahead logs", dolmen_wal_cli, [tour]),
-    system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli, [tour_tables, tour]),
-    system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli, [tour]),
-    system!("ring", "Consistent hashing lab", dolmen_ring_cli, [tour]),
+    // written by `cargo xtask systems`: systems
+    system!("wal", "Write-ahead logs", dolmen_wal_cli),
+    system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli),
+    system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
+    system!("ring", "Consistent hashing lab", dolmen_ring_cli),
+    system!("vector", "Vector search", dolmen_vector_cli),
+    system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
+    // end of systems
+];
+
+/// Every step of the tour, with its system.
+pub const TOUR: &[(&str, Step)] = &[
+    // written by `cargo xtask systems`: tour
+    ("wal", dolmen_wal_cli::tour),
+    ("lsm", dolmen_kv_cli::tour_tables),
+    ("store", dolmen_kv_cli::tour),
+    ("redis", dolmen_kv_cli::tour_server),
+    ("sstable", dolmen_sstable_cli::tour),
+    ("ring", dolmen_ring_cli::tour),
+    ("vector", dolmen_vector_cli::tour),
+    ("llm", dolmen_llm_cli::tour),
+    // end of tour
+];
+
+/// Every service that `dolmen up` runs, in the order in which they open.
+pub const SERVICES: &[Registered] = &[
+    // written by `cargo xtask systems`: services
+    Registered::of::<dolmen_kv_resp::Kv>(),
+    Registered::of::<dolmen_vector_http::Vectors>(),
+    // end of services
 ];

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use dolmen_cli::{Out, Report, Status, show_duration};
 
-use crate::systems::SYSTEMS;
+use crate::systems::TOUR;
 
 /// Arguments of `dolmen tour`.
 #[derive(clap::Args)]
@@ -14,8 +14,7 @@ pub struct Args {}
 /// Runs `dolmen tour`.
 pub fn run(_args: &Args, out: &mut Out) -> Result<Status> {
     let scratch = tempfile::Builder::new().prefix("dolmen-tour-").tempdir()?;
-    for step in SYSTEMS.iter().flat_map(|system| system.tour.iter().map(move |step| (system.name, step))) {
-        let (name, step) = step;
+    for (name, step) in TOUR {
         let start = Instant::now();
         let Report { system, did, page } =
             step(scratch.path()).with_context(|| format!("the tour of {name}"))?;

@@ -6,14 +6,17 @@
 //! dropped: a small write into a large cached folio makes the next sync store the whole folio.
 //!
 //! [`Driver`] carries out the file effects of any machine on any [`Directory`]; [`SharedLog`] lets many threads append to one log.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod driver;
 mod lock;
 mod log;
+#[expect(unsafe_code, reason = "a map is memory that the kernel fills")]
+mod map;
 
 pub use driver::Driver;
 pub use log::{AppendError, SharedLog};
+pub use map::Map;
 
 use std::fs;
 use std::io;
@@ -137,7 +140,7 @@ impl Directory for Dir {
     }
 
     fn sync(&self) -> Result<(), IoError> {
-        fs::File::open(&self.path).and_then(|d| d.sync_all()).map_err(|e| reason(&e))
+        fs::File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(|e| reason(&e))
     }
 
     fn link_into(&self, name: &str, target: &dyn Directory, target_name: &str) -> Result<(), IoError> {

@@ -1,290 +1,38 @@
-//! One shape for every service: a name, an address, a command to try, readiness, metrics; and port 7000, where people and
-//! probes look at them.
+//! One shape for every service, and the process that runs a list of them.
 //!
-//! A page on the web must not reach a loopback service through a browser: Host is compared exactly and first, then
-//! Origin, if there is one.
+//! | module | holds |
+//! |---|---|
+//! | [`service`] | [`Service`]: settings, open, routes, run until stop, drain, readiness, metrics |
+//! | [`setting`] | a setting is declared once; flags, variables, file, help and `--settings` follow from it |
+//! | [`context`] | what a service finds when it opens: its directory, shared caches, secrets, budgets, stop |
+//! | [`life`] | the life of a process: bind, lock, open, serve, announce, drain |
+//! | [`metrics`] | Prometheus's text format |
+//!
+//! Nothing here knows a particular service. Port 7000 shows people and probes what runs, and carries each service's own routes.
 #![forbid(unsafe_code)]
 
-pub mod config;
+pub mod context;
+mod directory;
+mod file;
+mod http;
+pub mod life;
 mod log;
 pub mod metrics;
 mod notify;
 mod page;
 pub mod process;
+pub mod secrets;
+pub mod service;
+pub mod setting;
 
-use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-
-pub use log::{LogFormat, init as init_log};
+pub use axum;
+pub use context::{Budget, Context, Listeners, Password, Stop, reachable};
+pub use file::File;
+pub use http::same;
+pub use log::init as init_log;
 pub use metrics::Metrics;
-pub use notify::notify;
+pub use service::{Registered, Service};
+pub use setting::{Kind, Setting, SettingError, Sources, Values, check_variables};
 
-/// What the host knows about a service.
-pub trait Service: Send + Sync {
-    /// Its short name.
-    fn name(&self) -> &'static str;
-    /// What it is, in a few words.
-    fn title(&self) -> &'static str;
-    /// Where it listens.
-    fn address(&self) -> SocketAddr;
-    /// A command that a person may try.
-    fn hint(&self) -> String;
-    /// Why it cannot do its work now, if so; without paths.
-    fn ready(&self) -> Result<(), String>;
-    /// Appends its metrics.
-    fn metrics(&self, out: &mut Metrics);
-}
-
-/// The services of this process, and whether it is being stopped.
-pub struct Host {
-    /// The services.
-    pub services: Vec<Arc<dyn Service>>,
-    /// Host names accepted besides those of loopback and the listen address.
-    pub allowed: Vec<String>,
-    /// The address of port 7000.
-    pub address: SocketAddr,
-    /// What must be given, as Basic or Bearer credentials, for everything but the probes; `None`: nothing.
-    pub password: Option<String>,
-    /// Turns true at the first signal.
-    pub stop: watch::Receiver<bool>,
-}
-
-/// Serves until `stop` says so. Idle connections do not hold it up.
-pub async fn serve(host: Arc<Host>, listener: TcpListener) {
-    let mut stop = host.stop.clone();
-    let app = Router::new()
-        .route("/", get(page::index))
-        .route("/style.css", get(page::style))
-        .route("/dolmen.svg", get(page::picture))
-        .route("/metrics", get(metrics))
-        .layer(middleware::from_fn_with_state(host.clone(), authenticate))
-        .route("/healthz", get(|| async { text("ok\n") }))
-        .route("/livez", get(|| async { text("ok\n") }))
-        .route("/readyz", get(ready))
-        .layer(middleware::from_fn_with_state(host.clone(), guard))
-        .with_state(host);
-    tokio::select! {
-        _ = async { axum::serve(listener, app).await } => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
-}
-
-fn text(body: impl Into<String>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-    (headers, body.into()).into_response()
-}
-
-async fn guard(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
-    if host.accepts(request.headers()) {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, text("this Host or Origin is not served here; see --allow-host\n"))
-        .into_response()
-}
-
-async fn authenticate(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
-    if host.authorizes(request.headers()) {
-        return next.run(request).await;
-    }
-    let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"dolmen\"")];
-    (StatusCode::UNAUTHORIZED, ask, text("the password stands in the data directory's file credentials\n"))
-        .into_response()
-}
-
-impl Host {
-    /// Whether Host, and Origin if present, name this server.
-    fn accepts(&self, headers: &HeaderMap) -> bool {
-        let value = |name| headers.get(name).map(|v| v.to_str().unwrap_or(""));
-        let host_fits = value(header::HOST).is_some_and(|host| self.knows(host));
-        let origin = |origin: &str| {
-            let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-            rest.is_some_and(|host| self.knows(host))
-        };
-        host_fits && value(header::ORIGIN).is_none_or(origin)
-    }
-
-    fn knows(&self, authority: &str) -> bool {
-        let Some(name) = host_name(authority) else { return false };
-        let local = ["localhost", "127.0.0.1", "::1"].iter().any(|l| name.eq_ignore_ascii_case(l));
-        // Rebinding needs a name: where every address of the machine is listened to, any address may be written.
-        let any = self.address.ip().is_unspecified();
-        let listens = name.parse::<IpAddr>().is_ok_and(|ip| any || ip == self.address.ip());
-        local || listens || self.allowed.iter().any(|a| a.eq_ignore_ascii_case(name))
-    }
-
-    /// Whether the password was given: `Bearer PASSWORD`, or `Basic` with any user.
-    fn authorizes(&self, headers: &HeaderMap) -> bool {
-        let Some(password) = &self.password else { return true };
-        let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or("");
-        let (scheme, rest) = given.split_once(' ').unwrap_or((given, ""));
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return same(rest.trim().as_bytes(), password.as_bytes());
-        }
-        let pair = decode_base64(rest.trim().as_bytes()).unwrap_or_default();
-        let colon = pair.iter().position(|&b| b == b':');
-        scheme.eq_ignore_ascii_case("basic")
-            && colon.is_some_and(|at| same(&pair[at + 1..], password.as_bytes()))
-    }
-}
-
-/// Compares all bytes, whatever the first difference.
-pub fn same(given: &[u8], right: &[u8]) -> bool {
-    let difference = given.iter().zip(right.iter().cycle()).fold(0, |d, (a, b)| d | (a ^ b));
-    given.len() == right.len() && difference == 0
-}
-
-/// RFC 4648's alphabet, padded or not.
-fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
-    let (mut out, mut bits, mut held) = (Vec::new(), 0u32, 0);
-    for &byte in text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text) {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held) as u8);
-        }
-    }
-    Some(out)
-}
-
-/// The host in `host`, `host:port`, `[v6]` or `[v6]:port`; anything else is none.
-fn host_name(authority: &str) -> Option<&str> {
-    let (name, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (name, port) = rest.split_once(']')?;
-            (name, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-        }
-        None => match authority.split_once(':') {
-            Some((name, port)) => (name, Some(port)),
-            None => (authority, None),
-        },
-    };
-    (port.is_none_or(|p| p.parse::<u16>().is_ok()) && !name.is_empty()).then_some(name)
-}
-
-async fn ready(State(host): State<Arc<Host>>, request: Request) -> Response {
-    let mut body = String::new();
-    let mut all = !*host.stop.borrow();
-    if !all {
-        body.push_str("[-]process is stopping\n");
-    }
-    for service in &host.services {
-        let _ = match service.ready() {
-            Ok(()) => writeln!(body, "[+]{} ok", service.name()),
-            Err(reason) => {
-                all = false;
-                writeln!(body, "[-]{} {reason}", service.name())
-            }
-        };
-    }
-    let verbose = request.uri().query() == Some("verbose");
-    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, text(if all && !verbose { "ok\n".into() } else { body })).into_response()
-}
-
-async fn metrics(State(host): State<Arc<Host>>, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or("");
-    let open = accept.contains("application/openmetrics-text");
-    let kind = if open {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
-    let mut out = Metrics::new(open);
-    let version = [("version", env!("CARGO_PKG_VERSION"))];
-    out.gauge("dolmen_build_info", "The version that runs.").sample(&version, 1);
-    process::metrics(&mut out);
-    host.services.iter().for_each(|service| service.metrics(&mut out));
-    ([(header::CONTENT_TYPE, kind)], out.finish()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn server(address: &str, password: Option<&str>) -> Host {
-        let (_, stop) = watch::channel(false);
-        let allowed = vec!["box.example".into()];
-        Host {
-            services: Vec::new(),
-            allowed,
-            address: address.parse().unwrap(),
-            password: password.map(Into::into),
-            stop,
-        }
-    }
-
-    fn accepts(host: Option<&str>, origin: Option<&str>) -> bool {
-        let server = server("127.0.0.1:7000", None);
-        let mut headers = HeaderMap::new();
-        let pairs = [(header::HOST, host), (header::ORIGIN, origin)];
-        for (name, value) in pairs.into_iter().filter_map(|(n, v)| Some((n, v?))) {
-            headers.insert(name, value.parse().unwrap());
-        }
-        server.accepts(&headers)
-    }
-
-    #[test]
-    fn only_our_own_names_are_served() {
-        for host in ["localhost", "localhost:7000", "127.0.0.1:1", "[::1]", "[::1]:7000", "BOX.example"] {
-            assert!(accepts(Some(host), None), "{host}");
-        }
-        for host in
-            ["localhost.evil.example", "evil.example", "", "127.0.0.1.evil:80", "[::1]x", "localhost:http"]
-        {
-            assert!(!accepts(Some(host), None), "{host}");
-        }
-        assert!(!accepts(None, None));
-        assert!(accepts(Some("localhost"), Some("http://localhost:5173")));
-        for origin in ["null", "http://evil.example", "http://localhost.evil.example", "file://"] {
-            assert!(!accepts(Some("localhost"), Some(origin)), "{origin}");
-        }
-        // Deriving the allowed Origin from Host would let a rebound name in.
-        assert!(!accepts(Some("evil.example"), Some("http://evil.example")));
-    }
-
-    #[test]
-    fn beyond_loopback_names_are_still_checked() {
-        let accepts = |host: &str| {
-            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
-            server("0.0.0.0:7000", Some("x")).accepts(&headers)
-        };
-        assert!(accepts("10.1.2.3:7000") && accepts("[fd00::1]:7000") && accepts("box.example:7000"));
-        assert!(!accepts("rebound.example:7000") && !accepts("10.1.2.3.evil.example"));
-    }
-
-    #[test]
-    fn the_password_is_asked_for_where_there_is_one() {
-        let allows = |given: &str| {
-            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, given.parse().unwrap())]);
-            server("0.0.0.0:7000", Some("open:sesame")).authorizes(&headers)
-        };
-        // RFC 7617's example is Aladdin:open sesame; here by `printf dolmen:open:sesame | base64`.
-        assert!(allows("Bearer open:sesame") && allows("basic ZG9sbWVuOm9wZW46c2VzYW1l"));
-        for wrong in ["Bearer open:sesam", "Bearer open:sesamee", "Basic !!", "Basic", "Digest x", "Bearer "]
-        {
-            assert!(!allows(wrong), "{wrong}");
-        }
-        assert!(!server("0.0.0.0:7000", Some("x")).authorizes(&HeaderMap::new()));
-        assert!(server("127.0.0.1:7000", None).authorizes(&HeaderMap::new()));
-        assert_eq!(decode_base64(b"QWxhZGRpbjpvcGVuIHNlc2FtZQ==").unwrap(), b"Aladdin:open sesame");
-    }
-}
+/// Why something that the host asked for cannot be done: a sentence for people.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;

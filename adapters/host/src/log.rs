@@ -16,14 +16,35 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::LogLevel;
+/// How much to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What is lost or refused.
+    Error,
+    /// What someone should look at.
+    Warn,
+    /// What happens in a life: start, stop.
+    Info,
+    /// What happens in between.
+    Debug,
+}
+
+impl LogLevel {
+    /// The level of that name; anything else is `info`.
+    pub(crate) fn of(name: &str) -> LogLevel {
+        match name {
+            "error" => LogLevel::Error,
+            "warn" => LogLevel::Warn,
+            "debug" => LogLevel::Debug,
+            _ => LogLevel::Info,
+        }
+    }
+}
 
 /// How a line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
-    #[default]
     Text,
     /// One object per line.
     Json,

@@ -1,4 +1,4 @@
-//! The page of port 7000: which services there are, whether they work, and what to type.
+//! The page of port 7000: which services there are, whether they work, where their data is, and what to type.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,32 +7,45 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::Host;
+use crate::http::Host;
 
 /// `/`
 pub(crate) async fn index(State(host): State<Arc<Host>>) -> Response {
     let mut rows = String::new();
     for service in &host.services {
-        let (name, title, address) = (service.name(), service.title(), service.address());
-        let (class, state) = match service.ready() {
+        let (class, state) = match service.hosted.ready() {
             Ok(()) => ("ready", "ready".to_string()),
             Err(reason) => ("failing", reason),
         };
-        let (state, hint) = (escape(&state), escape(&service.hint()));
-        let _ = writeln!(
+        let _ = write!(
             rows,
-            "<tr><th scope=row>{name}<small>{title}</small><td><span class={class}>{state}</span>\
-             <td><code>{address}</code><td><code class=try>{hint}</code>"
+            "<section><h2>{name}</h2><p>{title}\n<p class={class}>{state}\n<dl>",
+            name = service.entry.name,
+            title = escape(service.entry.title),
+            state = escape(&state),
         );
+        let addresses = service.addresses.iter().map(|address| ("address", address.to_string()));
+        for (name, value) in addresses.chain(service.hosted.facts()) {
+            let _ = writeln!(rows, "<dt>{name}<dd>{}", escape(&value));
+        }
+        rows.push_str("</dl>\n");
+        for hint in service.hosted.hints() {
+            let _ = writeln!(rows, "<pre class=try>{}</pre>", escape(&hint));
+        }
+        rows.push_str("</section>\n");
     }
     let page = format!(
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n\
          <meta name=viewport content=\"width=device-width\">\n<title>dolmen</title>\n\
          <link rel=icon href=/dolmen.svg>\n<link rel=stylesheet href=/style.css>\n\
          <header><img src=/dolmen.svg alt=\"\" width=72 height=48><h1>dolmen</h1><p>{version}</header>\n\
-         <main><table>\n<thead><tr><th>service<th>state<th>address<th>try\n<tbody>\n{rows}</table></main>\n\
+         <main>\n<dl><dt>data<dd>{data}\n<dt>up for<dd>{up}\n<dt>memory<dd>{memory}\n<dt>process<dd>{pid}</dl>\n{rows}</main>\n\
          <footer><a href=\"/readyz?verbose\">readiness</a> <a href=/metrics>metrics</a> <a href=/healthz>health</a></footer>\n",
         version = env!("CARGO_PKG_VERSION"),
+        data = escape(&host.data.display().to_string()),
+        up = dolmen_units::show_duration(host.started.elapsed()),
+        memory = dolmen_units::show_size(crate::process::resident_bytes()),
+        pid = std::process::id(),
     );
     asset("text/html; charset=utf-8", page)
 }

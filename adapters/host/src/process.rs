@@ -6,7 +6,6 @@ use crate::metrics::Metrics;
 
 /// Ticks per second in `/proc`: fixed by the kernel's interface on every architecture that we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
-const PAGE_BYTES: u64 = 4096;
 
 /// Fields of `/proc/self/stat` behind the name, the state first.
 fn stat() -> Vec<String> {
@@ -27,7 +26,18 @@ pub fn cpu_seconds() -> (f64, f64) {
 /// Bytes in memory.
 pub fn resident_bytes() -> u64 {
     let text = read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE_BYTES
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0)
+        * rustix::param::page_size() as u64
+}
+
+/// Raises the limit of open files to what this process may have, and says what that is.
+pub fn raise_descriptors() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {
+        return maximum.unwrap_or(u64::MAX);
+    }
+    current.unwrap_or(u64::MAX)
 }
 
 /// The standard set of Prometheus's clients.

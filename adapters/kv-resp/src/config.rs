@@ -1,40 +1,90 @@
-//! Section `[kv]` of the settings file.
+//! The settings of the service `kv`.
 
-use std::net::SocketAddr;
+use dolmen_host::{Kind, Setting, Values};
+use dolmen_store::SyncPolicy;
+use std::time::Duration;
 
-use serde::Deserialize;
+/// Each of them, declared once.
+pub const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "kv.listen",
+        Kind::Listen,
+        "127.0.0.1:6379",
+        "Address of the key-value service, Redis protocol",
+    )
+    .short("kv"),
+    Setting::new(
+        "kv.sync",
+        Kind::Choice(&[
+            ("always", "when it is on disk, one sync for many writers"),
+            ("interval", "when the operating system has it, synced every second"),
+            ("never", "when the operating system has it"),
+        ]),
+        "always",
+        "When a write counts as done",
+    )
+    .short("sync"),
+    Setting::new("kv.password", Kind::Text, "", "Password that key-value clients must give")
+        .secret()
+        .unset("none on loopback, else the data directory's")
+        .short("kv-password"),
+    Setting::new("kv.max-clients", Kind::Count(0, u32::MAX as u64), "10000", "Connections at once")
+        .short("max-clients"),
+    Setting::new(
+        "kv.idle-timeout",
+        Kind::Duration,
+        "0",
+        "Time without a command after which a connection is closed",
+    )
+    .unset("0, never")
+    .short("idle-timeout")
+    .old_key("kv.idle-timeout-s"),
+    Setting::new("kv.max-memory", Kind::Size, "0", "Memory over which writes that grow are refused")
+        .unset("0, no limit")
+        .short("max-memory")
+        .old_key("kv.max-memory-bytes"),
+    Setting::new("kv.max-key", Kind::Size, "64kb", "Longest key")
+        .short("max-key")
+        .old_key("kv.max-key-bytes"),
+    Setting::new("kv.max-value", Kind::Size, "512mb", "Longest value")
+        .short("max-value")
+        .old_key("kv.max-value-bytes"),
+];
 
-/// When a write counts as done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sync {
-    /// When it is on disk (one sync for many writers).
-    #[default]
-    Always,
-    /// When the operating system has it; synced every second.
-    Interval,
-    /// When the operating system has it.
-    Never,
-}
-
-/// What the file says; what it leaves out is `None`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+/// The settings, decided.
+#[derive(Clone, Debug)]
 pub struct Config {
-    /// Address and port.
-    pub listen: Option<SocketAddr>,
     /// When a write counts as done.
-    pub sync: Option<Sync>,
-    /// What AUTH must say.
+    pub sync: SyncPolicy,
+    /// What AUTH must say, if somebody has said it.
     pub password: Option<String>,
     /// Connections at once.
-    pub max_clients: Option<u32>,
-    /// Seconds without a command after which a connection is closed.
-    pub idle_timeout_s: Option<u32>,
-    /// Bytes of memory over which writes that grow are refused.
-    pub max_memory_bytes: Option<u64>,
+    pub clients_max: u32,
+    /// Time without a command after which a connection is closed; 0: never.
+    pub idle_timeout: Duration,
+    /// Bytes of memory over which writes that grow are refused; 0: no limit.
+    pub memory_max: u64,
     /// Bytes of a key.
-    pub max_key_bytes: Option<usize>,
+    pub key_len_max: usize,
     /// Bytes of a value.
-    pub max_value_bytes: Option<usize>,
+    pub value_len_max: usize,
+}
+
+impl Config {
+    pub(crate) fn of(values: &Values) -> Config {
+        let len = |key| usize::try_from(values.number(key)).unwrap_or(usize::MAX);
+        Config {
+            sync: match values.choice("kv.sync") {
+                "interval" => SyncPolicy::Interval(Duration::from_secs(1)),
+                "never" => SyncPolicy::Never,
+                _ => SyncPolicy::Always,
+            },
+            password: values.text("kv.password").map(str::to_owned),
+            clients_max: u32::try_from(values.number("kv.max-clients")).unwrap_or(u32::MAX),
+            idle_timeout: values.duration("kv.idle-timeout"),
+            memory_max: values.number("kv.max-memory"),
+            key_len_max: len("kv.max-key"),
+            value_len_max: len("kv.max-value"),
+        }
+    }
 }

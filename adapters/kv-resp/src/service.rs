@@ -1,42 +1,137 @@
 //! The key-value service as the host sees it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use dolmen_host::{Metrics, Service};
+use dolmen_host::context::{Context, Listeners, Password, Stop};
+use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
 use dolmen_resp::command::COMMANDS;
+use dolmen_store::{Db, Options, SyncPolicy};
 
+use crate::config::{Config, SETTINGS};
 use crate::engine::Engine;
 use crate::stats::FAMILIES;
+use crate::{Settings, Shutdown};
 
-impl Service for Engine {
-    fn name(&self) -> &'static str {
-        "kv"
+/// The service `kv`: a Redis server over a database of its own.
+pub struct Kv {
+    engine: Arc<Engine>,
+    hint: String,
+}
+
+impl Service for Kv {
+    const NAME: &'static str = "kv";
+    const TITLE: &'static str = "keys and values, Redis protocol";
+    const PAGE: &'static str = "core/resp/README.md";
+    const SETTINGS: &'static [Setting] = SETTINGS;
+    type Config = Config;
+
+    fn configure(values: &Values) -> Result<Config, Fault> {
+        Ok(Config::of(values))
     }
 
-    fn title(&self) -> &'static str {
-        "keys and values, Redis protocol"
+    fn open(context: &Context, config: Config) -> Result<Kv, Fault> {
+        let listen = context.address("kv.listen").ok_or("kv.listen is not bound")?;
+        let password = context.password(listen, config.password.as_deref())?;
+        let hint = hint(listen, &password, &context.show_password());
+        let sync = config.sync;
+        let db = Db::open(&context.dir(), Options { sync, ..Options::default() })?;
+        let stop = context.stop();
+        let settings = Settings {
+            shutdown: Some(Shutdown(Arc::new(move || stop.ask()))),
+            password: password.get().map(str::to_owned),
+            clients_max: config.clients_max,
+            idle_timeout_s: u32::try_from(config.idle_timeout.as_secs()).unwrap_or(u32::MAX),
+            memory_max: config.memory_max,
+            key_len_max: config.key_len_max,
+            value_len_max: config.value_len_max,
+            dir: context.data().display().to_string(),
+            run_id: run_id(),
+            ..Settings::new(listen, sync)
+        };
+        let engine = Engine::start(db, settings)?;
+        let stats = engine.db.stats();
+        tracing::info!(
+            target: "kv",
+            "{} keys; {} bytes of logs were read into memory",
+            engine.key_count(),
+            stats.memtable_bytes
+        );
+        Ok(Kv { engine, hint })
     }
 
-    fn address(&self) -> SocketAddr {
-        self.settings.listen
-    }
-
-    fn hint(&self) -> String {
-        format!("redis-cli -p {} SET tree oak", self.settings.listen.port())
+    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
+        let listener = listeners.take("kv.listen").ok_or("kv.listen is not bound")?;
+        crate::serve(self.engine.clone(), listener, stop.receiver()).await;
+        Ok(())
     }
 
     fn ready(&self) -> Result<(), String> {
-        match &*self.write_error.lock() {
+        match &*self.engine.write_error.lock() {
             None => Ok(()),
             Some(reason) => Err(format!("writes are refused: {reason}")),
         }
     }
 
     fn metrics(&self, out: &mut Metrics) {
-        self.command_metrics(out);
-        self.connection_metrics(out);
-        self.store_metrics(out);
+        self.engine.command_metrics(out);
+        self.engine.connection_metrics(out);
+        self.engine.store_metrics(out);
+    }
+
+    fn drain(&self) -> Result<(), Fault> {
+        Ok(self.engine.close()?)
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![self.hint.clone()]
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let sync = match self.engine.settings.sync {
+            SyncPolicy::Always => "every write is on disk before it is acknowledged",
+            SyncPolicy::Interval(_) => "synced every second: a power cut loses up to that",
+            SyncPolicy::Never => "synced when the operating system likes: a power cut loses writes",
+        };
+        let stats = self.engine.db.stats();
+        let tables: u64 = stats.levels.iter().map(|(.., bytes)| bytes).sum();
+        vec![
+            ("keys", self.engine.key_count().to_string()),
+            ("connections", self.engine.clients.count().to_string()),
+            ("durability", sync.to_owned()),
+            ("on disk", dolmen_units::show_size(tables + stats.wal_bytes).to_string()),
+            ("RocksDB directory", format!("{}/kv", self.engine.settings.dir)),
+        ]
+    }
+}
+
+/// A command that works when it is pasted into a shell of this machine.
+fn hint(listen: SocketAddr, password: &Password, show_password: &str) -> String {
+    let mut words = String::from("redis-cli");
+    let host = reachable(listen);
+    if host != "127.0.0.1" {
+        words.push_str(&format!(" -h {host}"));
+    }
+    words.push_str(&format!(" -p {}", listen.port()));
+    match password {
+        Password::None => {}
+        Password::Set(_) => words.push_str(" --askpass"),
+        Password::Made(_) => words.push_str(&format!(" --no-auth-warning -a \"$({})\"", show_password)),
+    }
+    words + " SET tree oak"
+}
+
+/// 40 hexadecimal digits from the start time and the process id.
+fn run_id() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    format!("{now:032x}{:08x}", std::process::id())
+}
+
+impl Engine {
+    /// Keys of all databases, those that expire included.
+    fn key_count(&self) -> u64 {
+        self.published.load().state.counts.iter().map(|counts| counts.keys).sum()
     }
 }
 
@@ -50,6 +145,10 @@ impl Engine {
             for (outcome, count) in outcomes.into_iter().filter(|(_, count)| *count > 0) {
                 out.sample(&[("command", spec.name), ("outcome", outcome)], count);
             }
+        }
+        let unknown = self.stats.unknown.load(Relaxed);
+        if unknown > 0 {
+            out.sample(&[("command", "unknown"), ("outcome", "rejected")], unknown);
         }
         out.histogram(
             "dolmen_resp_command_duration_seconds",
@@ -82,14 +181,19 @@ impl Engine {
             ("dolmen_resp_keyspace_hits_total", "Look-ups that found a key.", &stats.hits),
             ("dolmen_resp_keyspace_misses_total", "Look-ups that found none.", &stats.misses),
             ("dolmen_resp_expired_keys_total", "Keys deleted because their time was over.", &stats.expired),
+            (
+                "dolmen_resp_waits_for_disk_total",
+                "Requests that were run again where they may wait, because what they read was not in memory.",
+                &stats.waited_for_disk,
+            ),
         ];
         for (name, help, value) in counters {
             out.counter(name, help).sample(&[], value.load(Relaxed));
         }
-        let (counts, slots) = (*self.completed.lock(), self.slots());
+        let state = self.published.load().state;
         out.gauge("dolmen_resp_keys", "Keys of a database, those that expire included.");
         for db in 0..dolmen_resp::limits::DATABASES {
-            let keys = counts[usize::from(slots.of(db))].keys;
+            let keys = state.of(db).keys;
             if keys > 0 {
                 out.sample(&[("db", &db.to_string())], keys);
             }
@@ -141,5 +245,27 @@ impl Engine {
         for (family, level, files, _) in store.levels.iter().filter(|(.., files, _)| *files > 0) {
             out.sample(&[("family", family), ("level", &level.to_string())], files);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_work_where_they_are_pasted() {
+        let hint = |listen: &str, password| {
+            hint(listen.parse().unwrap(), &password, "dolmen up --data d --show-password")
+        };
+        assert_eq!(hint("127.0.0.1:6379", Password::None), "redis-cli -p 6379 SET tree oak");
+        assert_eq!(hint("[::1]:1", Password::None), "redis-cli -h ::1 -p 1 SET tree oak");
+        assert_eq!(
+            hint("127.0.0.2:1", Password::Set("x".into())),
+            "redis-cli -h 127.0.0.2 -p 1 --askpass SET tree oak"
+        );
+        assert_eq!(
+            hint("0.0.0.0:1", Password::Made("x".into())),
+            "redis-cli -p 1 --no-auth-warning -a \"$(dolmen up --data d --show-password)\" SET tree oak"
+        );
     }
 }

@@ -1,109 +1,24 @@
 //! Folders and files of SSTables, as sources of blocks.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
-use dolmen_base::io::IoError;
+use dolmen_base::io::{Directory, FileNumber, IoError, OpenMode};
+use dolmen_blocks::{BlockCache, Files};
 use dolmen_bti::component::{Component, Descriptor, Version, table_of_folder};
-use dolmen_bti::compression::{Codecs, Compressor};
-use dolmen_bti::error::ReadError;
 use dolmen_bti::schema::{self, TableSchema};
 use dolmen_bti::table::{Components, Table};
-use dolmen_codec::compress::CodecError;
+use dolmen_fs::Dir;
 
-/// Decoded bytes that are kept of one SSTable.
-const CACHE_BYTES_MAX: usize = 64 << 20;
+pub(super) use dolmen_blocks::Libraries;
+
+/// Decoded bytes that a verb keeps, of all SSTables together.
+const CACHE_BYTES_MAX: u64 = 64 << 20;
 /// Longest file that is read whole.
 const SMALL_BYTES_MAX: u64 = 1 << 30;
-
-/// The codecs of other libraries.
-pub(super) struct Libraries;
-
-impl Codecs for Libraries {
-    fn expand(
-        &self,
-        compressor: Compressor,
-        dictionary: Option<&[u8]>,
-        input: &[u8],
-        len: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<Result<(), CodecError>> {
-        let expanded = match compressor {
-            Compressor::Snappy => {
-                let fits = snap::raw::decompress_len(input).is_ok_and(|found| found <= len);
-                fits.then(|| snap::raw::Decoder::new().decompress_vec(input).ok()).flatten()
-            }
-            Compressor::Deflate => {
-                let mut bytes = Vec::new();
-                // One byte more shows that there is too much.
-                let mut stream = flate2::read::ZlibDecoder::new(input).take(len as u64 + 1);
-                stream.read_to_end(&mut bytes).ok().map(|_| bytes)
-            }
-            Compressor::Zstd | Compressor::ZstdDictionary => {
-                zstd::bulk::Decompressor::with_dictionary(dictionary.unwrap_or_default())
-                    .and_then(|mut expander| expander.decompress(input, len))
-                    .ok()
-            }
-            Compressor::Lz4 | Compressor::Noop => return None,
-        };
-        let expanded = expanded.filter(|bytes| bytes.len() <= len);
-        Some(expanded.map(|bytes| out.extend_from_slice(&bytes)).ok_or(CodecError))
-    }
-}
-
-/// The files of one SSTable. Decoded blocks are kept up to a budget, then all are let go.
-pub(super) struct Files {
-    files: HashMap<u64, (Component, File)>,
-    cache: RefCell<(HashMap<BlockId, Block>, usize)>,
-}
-
-impl BlockSource<ReadError> for Files {
-    fn block(
-        &self,
-        id: BlockId,
-        mode: ReadMode,
-        decode: Decode<'_, ReadError>,
-    ) -> Result<Option<Block>, ReadError> {
-        if let Some(block) = self.cache.borrow().0.get(&id) {
-            return Ok(Some(block.clone()));
-        }
-        if mode == ReadMode::CacheOnly {
-            return Ok(None);
-        }
-        let (component, file) =
-            self.files.get(&id.file.get()).ok_or(ReadError::Missing { component: Component::Data })?;
-        let mut stored = vec![0; id.len as usize];
-        file.read_exact_at(&mut stored, id.offset).map_err(|e| ReadError::Io {
-            component: *component,
-            at: id.offset,
-            error: io_error(&e, id.len),
-        })?;
-        let block = Block::new(decode(&stored)?);
-        if mode == ReadMode::MayBlock {
-            let (kept, bytes) = &mut *self.cache.borrow_mut();
-            if *bytes + block.len() > CACHE_BYTES_MAX {
-                kept.clear();
-                *bytes = 0;
-            }
-            *bytes += block.len();
-            kept.insert(id, block.clone());
-        }
-        Ok(Some(block))
-    }
-}
-
-fn io_error(error: &std::io::Error, wanted: u32) -> IoError {
-    match error.raw_os_error() {
-        Some(code) => IoError::Os(code),
-        None => IoError::UnexpectedEnd { wanted: u64::from(wanted), got: 0 },
-    }
-}
 
 /// An SSTable in a folder.
 pub(super) struct SsTable {
@@ -117,6 +32,61 @@ pub(super) struct SsTable {
 
 /// Name, version, id and files of an SSTable.
 type Group = (String, Version, String, Vec<(Component, PathBuf)>);
+
+/// Most folders that a walk looks into.
+const FOLDERS_MAX: usize = 100_000;
+
+/// As [`find`]; of a folder without SSTables the tables in the folders below it, as in a keyspace or a data directory. With each the name
+/// to print.
+pub(super) fn find_below(path: &Path) -> Result<Vec<(String, SsTable)>> {
+    let direct = find(path);
+    let is_folder = path.is_dir();
+    let error = match direct {
+        Ok(found) => return Ok(found.into_iter().map(|sstable| (sstable.name.clone(), sstable)).collect()),
+        Err(error) if !is_folder || holds_components(path) => return Err(error),
+        Err(error) => error,
+    };
+    let (mut open, mut found, mut seen) = (vec![path.to_owned()], Vec::new(), 0);
+    while let Some(folder) = open.pop() {
+        seen += 1;
+        ensure!(seen <= FOLDERS_MAX, "{} has more than {FOLDERS_MAX} folders", path.display());
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries.flatten() {
+            let below = entry.path();
+            // A snapshot or an index's own folder is not the table's data.
+            if !below.is_dir()
+                || below.is_symlink()
+                || entry.file_name() == "snapshots"
+                || entry.file_name() == "backups"
+            {
+                continue;
+            }
+            if holds_components(&below) {
+                let name = below.strip_prefix(path).unwrap_or(&below).display().to_string();
+                found.extend(
+                    find(&below)?.into_iter().map(|sstable| (format!("{name}/{}", sstable.name), sstable)),
+                );
+            } else {
+                open.push(below);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(error);
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+/// Whether a folder has files that are named as components are.
+fn holds_components(folder: &Path) -> bool {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| {
+        // A version that is not known is a component too: it gets its own error.
+        Descriptor::parse(&name)
+            .map_or(true, |parsed| parsed.is_some_and(|(_, component)| component.is_some()))
+    })
+}
 
 /// The SSTables of a folder, older first, or the one that a file is a component of.
 pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
@@ -156,9 +126,12 @@ pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
         }
     }
     ensure!(!groups.is_empty(), "{} holds no SSTable", path.display());
+    let cache = BlockCache::new(CACHE_BYTES_MAX);
+    let dir = Dir::open(folder).map_err(|e| anyhow!("cannot open {}: {e}", folder.display()))?;
+    let dir: Arc<dyn Directory> = Arc::new(dir);
     let mut tables = groups
         .into_iter()
-        .map(|(name, version, id, files)| load(folder, name, version, &id, files))
+        .map(|(name, version, id, files)| load(folder, (&cache, &dir), name, version, &id, files))
         .collect::<Result<Vec<SsTable>>>()?;
     tables.sort_by(|a, b| a.order.cmp(&b.order));
     Ok(tables)
@@ -166,27 +139,31 @@ pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
 
 fn load(
     folder: &Path,
+    (cache, dir): (&Arc<BlockCache>, &Arc<dyn Directory>),
     name: String,
     version: Version,
     id: &str,
     files: Vec<(Component, PathBuf)>,
 ) -> Result<SsTable> {
     let mut components = Components::default();
-    let mut opened = HashMap::new();
+    let mut names = BTreeMap::new();
     for (component, path) in files {
-        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        let len = file.metadata()?.len();
-        components.lens.push((component, len));
+        let meta = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        components.lens.push((component, meta.len()));
         if Components::SMALL.contains(&component) {
             components.small.push((component, read_small(&path)?));
         }
-        opened.insert(component.file().get(), (component, file));
+        names.insert(component.file().get(), format!("{name}-{component}"));
     }
     let order = match id.parse() {
         Ok(number) => (number, String::new()),
         Err(_) => (u64::MAX, id.into()),
     };
-    let source = Files { files: opened, cache: RefCell::default() };
+    let dir = dir.clone();
+    let source = Files::new(cache, move |number: FileNumber| {
+        let name = names.get(&number.get()).ok_or(IoError::NotFound)?;
+        dir.open(name, OpenMode::Read)
+    });
     Ok(SsTable { folder: folder.into(), name, version, components, source, order })
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use dolmen_base::block::ReadMode;
 use dolmen_bti::component::{Component, Version};
-use dolmen_bti::compression::NoCodecs;
 use dolmen_bti::data::Event;
 use dolmen_bti::memory::MemoryFiles;
 use dolmen_bti::table::{Components, Table};
 use dolmen_bti::verify::verify;
 use dolmen_cli::Report;
+use dolmen_codec::compress::Lz4Only;
 
 /// A table that Cassandra wrote: verified, dumped, and each partition found by its key.
 ///
@@ -43,15 +43,15 @@ pub fn tour(_scratch: &Path) -> Result<Report> {
         lens: files.0.iter().map(|(component, bytes)| (*component, bytes.len() as u64)).collect(),
         small: files.0.iter().filter(|file| Components::SMALL.contains(&file.0)).cloned().collect(),
     };
-    let report = verify(Version::Da, &components, None, None, &files, &NoCodecs);
+    let report = verify(Version::Da, &components, None, None, &files, &Lz4Only);
     ensure!(report.findings.is_empty(), "a sound table has {} findings", report.findings.len());
     let table = Table::open(Version::Da, &components, &files)?;
-    let mut walk = table.walk(&files, NoCodecs, ReadMode::MayBlock, 0);
+    let mut walk = table.walk(&files, Lz4Only, ReadMode::MayBlock, 0);
     while let Some(event) = walk.next_event()? {
         if let Event::Partition(head) = event {
-            let found = table.find(&files, &NoCodecs, ReadMode::MayBlock, head.key)?;
+            let found = table.find(&files, &Lz4Only, ReadMode::MayBlock, head.key)?;
             ensure!(
-                found.is_some_and(|found| found.data_position == head.position),
+                found.is_some_and(|found| found.data_position() == head.position),
                 "the index lost a partition"
             );
         }

@@ -115,7 +115,7 @@ impl Options {
         named.chain([("of families that are not named", &self.default_family)]).try_for_each(
             |(name, options)| {
                 let kind = CompressionType::from_byte(options.compression);
-                let has = |kind| kind == CompressionType::None || self.codecs.get(kind).is_ok();
+                let has = |kind| kind == CompressionType::None || self.codecs.require(kind).is_ok();
                 let is_there = kind.is_ok_and(has);
                 if is_there && options.bloom_bits_per_key <= BLOOM_BITS_MAX {
                     return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockBuf, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::{Directory, File, FileNumber, OpenMode};
 use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::edit::NewFile;
@@ -25,7 +25,7 @@ struct BlockWeight;
 
 impl Weighter<(u64, u64), Block> for BlockWeight {
     fn weight(&self, _: &(u64, u64), block: &Block) -> u64 {
-        block.len() as u64 + BLOCK_OVERHEAD
+        block.memory_len() as u64 + BLOCK_OVERHEAD
     }
 }
 
@@ -148,10 +148,10 @@ impl BlockSource<ReadError> for Source {
         if mode == ReadMode::CacheOnly {
             return Ok(None);
         }
-        let mut stored = vec![0; id.len as usize];
+        let mut stored = BlockBuf::zeroed(id.len as usize);
         let failed = |error| ReadError::Io { file: id.file, at: id.offset, error };
         self.file(id.file)?.read_exact_at(id.offset, &mut stored).map_err(failed)?;
-        let block = Block::new(decode(&stored)?);
+        let block = decode(Stored::Owned(stored))?;
         if mode == ReadMode::MayBlock {
             self.misses.fetch_add(1, Ordering::Relaxed);
             self.cache.insert(at, block.clone());

@@ -150,6 +150,10 @@ impl fmt::Display for IoError {
                 write!(f, "the file ends after {got} of the {wanted} bytes that were expected")
             }
             IoError::Os(5) => f.write_str("Input/output error"),
+            IoError::Os(20) => f.write_str("Not a directory"),
+            IoError::Os(21) => f.write_str("Is a directory"),
+            IoError::Os(24) => f.write_str("Too many open files; raise the limit with `ulimit -n`"),
+            IoError::Os(30) => f.write_str("Read-only file system"),
             IoError::Os(code) => write!(f, "operating system error {code}"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p dolmen-bti --example partition_index`
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::trace::Step;
 use dolmen_bti::component::Component;
 use dolmen_bti::error::{ReadError, ValueError};
@@ -23,7 +23,7 @@ impl BlockSource<ReadError> for File {
         decode: Decode<'_, ReadError>,
     ) -> Result<Option<Block>, ReadError> {
         let start = id.offset as usize;
-        decode(&self.0[start..start + id.len as usize]).map(Block::new).map(Some)
+        decode(Stored::Borrowed(&self.0[start..start + id.len as usize])).map(Some)
     }
 }
 

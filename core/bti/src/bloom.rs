@@ -7,7 +7,9 @@
 
 use alloc::vec::Vec;
 
-use dolmen_codec::Cursor;
+use dolmen_codec::DecodeError;
+use zerocopy::byteorder::big_endian;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::component::Component;
 use crate::error::{Damage, ReadError, ValueError};
@@ -15,7 +17,15 @@ use crate::limits::{FILTER_HASHES_MAX, FILTER_LEN_MAX};
 use crate::partitioner::KeyHash;
 
 /// Bytes before the bits.
-pub const HEADER_LEN: usize = 8;
+pub const HEADER_LEN: usize = size_of::<Header>();
+
+/// What stands before the bits.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    hash_count: big_endian::U32,
+    word_count: big_endian::U32,
+}
 
 /// Buckets added to those of the keys.
 const EXCESS: u64 = 20;
@@ -32,23 +42,26 @@ pub struct Bloom<'a> {
 
 impl<'a> Bloom<'a> {
     /// Reads the whole file.
+    ///
+    /// # Errors
+    /// A length that is not the header's; hashes or words over the limits.
     pub fn parse(bytes: &'a [u8]) -> Result<Bloom<'a>, ReadError> {
         let decode = |e| ReadError::decode(Component::Filter, 0, e);
-        let mut cursor = Cursor::new(bytes);
-        let hash_count = cursor.get_u32_be().map_err(decode)?;
-        let words = cursor.get_u32_be().map_err(decode)?;
+        let (header, bits) = Header::ref_from_prefix(bytes)
+            .map_err(|_| decode(DecodeError::Truncated { at: 0, wanted: HEADER_LEN, left: bytes.len() }))?;
+        let (hash_count, words) = (header.hash_count.get(), header.word_count.get());
         if hash_count == 0 || hash_count > FILTER_HASHES_MAX {
             return Err(limit(0, u64::from(hash_count), u64::from(FILTER_HASHES_MAX)));
         }
         if words == 0 || u64::from(words) * 8 > FILTER_LEN_MAX {
             return Err(limit(4, u64::from(words), FILTER_LEN_MAX / 8));
         }
-        let found = (bytes.len() - HEADER_LEN) as u64;
+        let found = bits.len() as u64;
         let expected = u64::from(words) * 8;
         if found != expected {
             return Err(ReadError::corrupt(Component::Filter, 4, Damage::Mismatch { expected, found }));
         }
-        Ok(Bloom { hash_count, bits: cursor.rest() })
+        Ok(Bloom { hash_count, bits })
     }
 
     /// Hashes of each key.
@@ -132,8 +145,8 @@ impl BloomBuilder {
             return Err(ValueError::Count { found: words, max: FILTER_LEN_MAX / 8 });
         }
         let mut file = Vec::with_capacity(HEADER_LEN + 8 * words as usize);
-        file.extend(sizing.hash_count.to_be_bytes());
-        file.extend((words as u32).to_be_bytes());
+        let header = Header { hash_count: sizing.hash_count.into(), word_count: (words as u32).into() };
+        file.extend_from_slice(header.as_bytes());
         file.resize(HEADER_LEN + 8 * words as usize, 0);
         Ok(BloomBuilder { hash_count: sizing.hash_count, file })
     }

@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::rng::Rng;
 use dolmen_base::trace::NoTrace;
 
@@ -36,7 +36,7 @@ impl BlockSource<ReadError> for Slice<'_> {
         decode: Decode<'_, ReadError>,
     ) -> Result<Option<Block>, ReadError> {
         let start = id.offset as usize;
-        decode(&self.0[start..start + id.len as usize]).map(Block::new).map(Some)
+        decode(Stored::Borrowed(&self.0[start..start + id.len as usize])).map(Some)
     }
 }
 

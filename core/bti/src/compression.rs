@@ -12,9 +12,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use dolmen_base::block::{Block, BlockBuf, Stored};
 use dolmen_codec::checksum::{crc32, crc32c_extend};
-use dolmen_codec::compress::{Codec, CodecError, Lz4Block};
+use dolmen_codec::compress::{self, CodecError, Codecs, Compression};
 use dolmen_codec::{Cursor, DecodeError};
+use zerocopy::FromBytes;
+use zerocopy::byteorder::big_endian;
 
 use crate::component::{Component, Version};
 use crate::error::{Damage, Feature, ReadError};
@@ -66,6 +69,17 @@ impl Compressor {
         }
     }
 
+    /// The format of its payloads; `None`: they are raw.
+    pub const fn format(self) -> Option<Compression> {
+        match self {
+            Compressor::Lz4 => Some(Compression::Lz4),
+            Compressor::Snappy => Some(Compression::Snappy),
+            Compressor::Deflate => Some(Compression::Zlib),
+            Compressor::Zstd | Compressor::ZstdDictionary => Some(Compression::Zstd),
+            Compressor::Noop => None,
+        }
+    }
+
     /// Whether a file of it may name this option. An unknown one may change how chunks are laid out and is refused.
     fn knows(self, option: &str) -> bool {
         match self {
@@ -79,50 +93,6 @@ impl Compressor {
     }
 }
 
-/// Expands what the core does not: the caller's libraries.
-pub trait Codecs {
-    /// Appends `input` expanded, at most `len` bytes, as [`Codec::decompress`] does. `None`: this codec is not plugged in.
-    /// `dictionary` is that of the file, for Zstandard.
-    fn expand(
-        &self,
-        compressor: Compressor,
-        dictionary: Option<&[u8]>,
-        input: &[u8],
-        len: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<Result<(), CodecError>>;
-}
-
-/// LZ4 and raw chunks only.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoCodecs;
-
-impl Codecs for NoCodecs {
-    fn expand(
-        &self,
-        _: Compressor,
-        _: Option<&[u8]>,
-        _: &[u8],
-        _: usize,
-        _: &mut Vec<u8>,
-    ) -> Option<Result<(), CodecError>> {
-        None
-    }
-}
-
-impl<C: Codecs + ?Sized> Codecs for &C {
-    fn expand(
-        &self,
-        compressor: Compressor,
-        dictionary: Option<&[u8]>,
-        input: &[u8],
-        len: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<Result<(), CodecError>> {
-        (**self).expand(compressor, dictionary, input, len, out)
-    }
-}
-
 /// A compression dictionary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dictionary {
@@ -131,30 +101,58 @@ pub struct Dictionary {
     /// Where its record begins in the file.
     pub at: u64,
     /// The dictionary.
-    pub bytes: Vec<u8>,
+    pub bytes: compress::Dictionary,
 }
 
 /// CompressionInfo.db, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompressionInfo {
-    /// The codec.
-    pub compressor: Compressor,
-    /// Its options.
-    pub options: Vec<(String, String)>,
-    /// Expanded bytes of every chunk but the last.
-    pub chunk_len: u32,
+    pub(crate) compressor: Compressor,
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) chunk_len: u32,
     /// Payloads of this length or more are raw.
-    pub compressed_len_max: u32,
-    /// Bytes of the data, expanded.
-    pub data_len: u64,
+    pub(crate) compressed_len_max: u32,
+    pub(crate) data_len: u64,
     /// Where the chunks begin in Data.db, ascending.
-    pub offsets: Vec<u64>,
-    /// The dictionary of `ea` and `pa`.
-    pub dictionary: Option<Dictionary>,
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) dictionary: Option<Dictionary>,
 }
 
 impl CompressionInfo {
+    /// The codec.
+    pub const fn compressor(&self) -> Compressor {
+        self.compressor
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &[(String, String)] {
+        &self.options
+    }
+
+    /// Expanded bytes of every chunk but the last.
+    pub const fn chunk_len(&self) -> u32 {
+        self.chunk_len
+    }
+
+    /// Bytes of the data, expanded.
+    pub const fn data_len(&self) -> u64 {
+        self.data_len
+    }
+
+    /// How many chunks there are; a last one may hold nothing.
+    pub const fn chunk_count(&self) -> u64 {
+        self.offsets.len() as u64
+    }
+
+    /// The dictionary of `ea` and `pa`.
+    pub const fn dictionary(&self) -> Option<&Dictionary> {
+        self.dictionary.as_ref()
+    }
+
     /// Reads the file. `file_len` is that of Data.db, where the offsets must lie.
+    ///
+    /// # Errors
+    /// Damage; a codec or an option that is not known; a chunk length over the limit.
     pub fn parse(bytes: &[u8], version: Version, file_len: u64) -> Result<CompressionInfo, ReadError> {
         let mut cursor = Cursor::new(bytes);
         let name = text(&mut cursor)?;
@@ -229,11 +227,16 @@ impl CompressionInfo {
         u64::from(self.chunk_len).min(self.data_len.saturating_sub(start)) as u32
     }
 
-    /// Checks and expands a stored chunk.
+    /// Checks and expands a stored chunk, straight into the block that it becomes; a raw one stays where it was read.
     ///
     /// # Errors
     /// [`Damage::Checksum`] or [`Damage::Compression`] at the chunk's offset in Data.db, with its number; a codec that is not plugged in.
-    pub fn expand(&self, index: u64, stored: &[u8], codecs: &impl Codecs) -> Result<Vec<u8>, ReadError> {
+    pub fn expand(
+        &self,
+        index: u64,
+        stored: Stored<'_>,
+        codecs: &(impl Codecs + ?Sized),
+    ) -> Result<Block, ReadError> {
         let at = usize::try_from(index).ok().and_then(|i| self.offsets.get(i)).copied().unwrap_or(0);
         let chunk = index as u32;
         let broken = || ReadError::corrupt(Component::Data, at, Damage::Compression { chunk });
@@ -244,26 +247,31 @@ impl CompressionInfo {
             return Err(ReadError::corrupt(Component::Data, at, what));
         }
         let len = self.expanded_len(index) as usize;
-        if payload.len() as u64 >= u64::from(self.compressed_len_max) || self.compressor == Compressor::Noop {
+        let format = match (&self.dictionary, self.compressor.format()) {
+            (Some(_), _) => Some(Compression::Zstd),
+            (None, format) => format,
+        };
+        let is_raw = payload.len() as u64 >= u64::from(self.compressed_len_max);
+        let Some(format) = format.filter(|_| !is_raw) else {
             // The last raw chunk may be padded with zeros.
-            return payload.get(..len).map(<[u8]>::to_vec).ok_or_else(broken);
-        }
-        let mut out = Vec::with_capacity(len);
-        let dictionary = self.dictionary.as_ref().map(|d| &d.bytes[..]);
-        if self.compressor == Compressor::Lz4 && dictionary.is_none() {
-            let (head, block) = payload.split_first_chunk::<4>().ok_or_else(broken)?;
-            if u32::from_le_bytes(*head) as usize != len {
-                return Err(broken());
+            let is_whole = len <= payload.len();
+            return is_whole.then(|| stored.into_block(0..len)).flatten().ok_or_else(broken);
+        };
+        let input = match payload.split_first_chunk::<4>() {
+            _ if format != Compression::Lz4 => payload,
+            Some((head, block)) if u32::from_le_bytes(*head) as usize == len => block,
+            _ => return Err(broken()),
+        };
+        let dictionary = self.dictionary.as_ref().map(|dictionary| &dictionary.bytes);
+        let mut out = BlockBuf::zeroed(len);
+        match codecs.expand(format, dictionary, input, &mut out) {
+            Ok(found) if found == len => Ok(out.freeze()),
+            Err(CodecError::Absent) => {
+                let what = if dictionary.is_some() { Feature::Dictionary } else { Feature::Compressor };
+                Err(ReadError::Unsupported { component: FILE, what })
             }
-            Lz4Block.decompress(block, len, &mut out).map_err(|_| broken())?;
-        } else {
-            let compressor = if dictionary.is_some() { Compressor::ZstdDictionary } else { self.compressor };
-            codecs
-                .expand(compressor, dictionary, payload, len, &mut out)
-                .ok_or(ReadError::Unsupported { component: FILE, what: Feature::Compressor })?
-                .map_err(|_| broken())?;
+            _ => Err(broken()),
         }
-        if out.len() == len { Ok(out) } else { Err(broken()) }
     }
 }
 
@@ -308,7 +316,8 @@ fn offsets(cursor: &mut Cursor<'_>, file_len: u64) -> Result<Vec<u64>, ReadError
         return Err(corrupt(at, Damage::Range { found: count as u64, max: left as u64 / 8 }));
     };
     let bytes = cursor.get_bytes(bytes).map_err(decode)?;
-    let offsets: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|b| u64::from_be_bytes(*b)).collect();
+    let stored = <[big_endian::U64]>::ref_from_bytes(bytes).unwrap_or_default();
+    let offsets: Vec<u64> = stored.iter().map(|offset| offset.get()).collect();
     let mut least = 0;
     for (i, &offset) in offsets.iter().enumerate() {
         if offset < least || offset >= file_len || (i == 0 && offset != 0) {
@@ -332,12 +341,12 @@ fn dictionary(cursor: &mut Cursor<'_>) -> Result<Dictionary, ReadError> {
         let (found, max) = (u64::from(len), u64::from(DICTIONARY_LEN_MAX));
         return Err(ReadError::Limit { component: FILE, at: len_at, found, max });
     }
-    let bytes = cursor.get_bytes(len as usize).map_err(decode)?.to_vec();
+    let bytes = cursor.get_bytes(len as usize).map_err(decode)?;
     let expected = cursor.get_u32_be().map_err(decode)?;
     // The hasher takes the id with its low byte first, though it is stored with its high byte first.
-    let found = crc32c_extend(crc32c_extend(crc32c_extend(0, &[kind]), &id.to_le_bytes()), &bytes);
+    let found = crc32c_extend(crc32c_extend(crc32c_extend(0, &[kind]), &id.to_le_bytes()), bytes);
     if expected != found {
         return Err(corrupt(at, Damage::Checksum { chunk: 0, expected, found }));
     }
-    Ok(Dictionary { id, at, bytes })
+    Ok(Dictionary { id, at, bytes: compress::Dictionary::new(bytes) })
 }

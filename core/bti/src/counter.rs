@@ -6,9 +6,8 @@
 //! A shard that no index names is remote. Two values merge shard by shard: a global one wins over others, a local one over remote ones, two local ones
 //! add up; otherwise the later clock wins, and of two equal ones the greater count.
 
-use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 const SHARD_LEN: usize = 32;
 const GLOBAL: u16 = 0x8000;
@@ -36,21 +35,23 @@ pub struct Shard {
 }
 
 /// The shards of a value; `None` if the bytes are no counter.
-pub fn shards(value: &[u8]) -> Option<impl Iterator<Item = Shard>> {
+pub fn shards(value: &[u8]) -> Option<impl Iterator<Item = Shard> + Clone> {
     let (count, rest) = value.split_first_chunk::<2>()?;
     let count = usize::try_from(i16::from_be_bytes(*count)).ok()?;
     let (indices, rest) = rest.split_at_checked(2 * count)?;
     let indices = indices.as_chunks::<2>().0;
     let (bodies, odd) = rest.as_chunks::<SHARD_LEN>();
-    if !odd.is_empty() {
+    let shard_of = |index: &[u8; 2]| usize::from(u16::from_be_bytes(*index) & !GLOBAL);
+    if !odd.is_empty() || !indices.is_sorted_by(|a, b| shard_of(a) < shard_of(b)) {
         return None;
     }
+    let mut named = indices.iter().peekable();
     Some(bodies.iter().enumerate().map(move |(i, body)| {
-        let named =
-            indices.iter().map(|index| u16::from_be_bytes(*index)).find(|n| usize::from(n & !GLOBAL) == i);
-        let kind = named.map_or(ShardKind::Remote, |n| {
-            if n & GLOBAL != 0 { ShardKind::Global } else { ShardKind::Local }
-        });
+        let kind = match named.next_if(|index| shard_of(index) == i) {
+            None => ShardKind::Remote,
+            Some(index) if u16::from_be_bytes(*index) & GLOBAL != 0 => ShardKind::Global,
+            Some(_) => ShardKind::Local,
+        };
         let word = |bytes: &[u8]| bytes.iter().fold(0i64, |word, &byte| word << 8 | i64::from(byte));
         let mut id = [0; 16];
         id.copy_from_slice(&body[..16]);
@@ -65,32 +66,62 @@ pub fn total(value: &[u8]) -> Option<i64> {
 
 /// Two values as one; `None` if either is no counter.
 pub fn merge(left: &[u8], right: &[u8]) -> Option<Vec<u8>> {
-    let mut merged: BTreeMap<[u8; 16], Shard> = shards(left)?.map(|shard| (shard.id, shard)).collect();
-    for shard in shards(right)? {
-        let held = match merged.entry(shard.id) {
-            Entry::Vacant(entry) => {
-                entry.insert(shard);
-                continue;
-            }
-            Entry::Occupied(entry) => entry.into_mut(),
-        };
-        if held.kind == ShardKind::Local && shard.kind == ShardKind::Local {
-            held.clock = held.clock.wrapping_add(shard.clock);
-            held.count = held.count.wrapping_add(shard.count);
-        } else if (shard.kind, shard.clock, shard.count) > (held.kind, held.clock, held.count) {
-            *held = shard;
-        }
+    let mut out = Vec::new();
+    merge_into(left, right, &mut out).map(|()| out)
+}
+
+/// Two values as one in place of what `out` held; `None`, and `out` means nothing, if either is no counter or its shards do not ascend by id.
+pub fn merge_into(left: &[u8], right: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    out.clear();
+    let (left, right) = (shards(left)?, shards(right)?);
+    if !left.clone().is_sorted_by_key(|shard| shard.id) || !right.clone().is_sorted_by_key(|shard| shard.id) {
+        return None;
     }
-    let named = merged.values().enumerate().filter(|(_, shard)| shard.kind != ShardKind::Remote);
-    let named: Vec<u16> =
-        named.map(|(i, shard)| i as u16 | if shard.kind == ShardKind::Global { GLOBAL } else { 0 }).collect();
-    let mut out = Vec::with_capacity(2 + 2 * named.len() + SHARD_LEN * merged.len());
-    out.extend_from_slice(&(named.len() as i16).to_be_bytes());
-    named.iter().for_each(|index| out.extend_from_slice(&index.to_be_bytes()));
-    for shard in merged.values() {
+    let named = merged(left.clone(), right.clone()).enumerate();
+    let named = named.filter(|(_, shard)| shard.kind != ShardKind::Remote);
+    out.extend_from_slice(&[0; 2]);
+    let mut count = 0i16;
+    for (i, shard) in named {
+        let index = u16::try_from(i).ok().filter(|index| index & GLOBAL == 0)?;
+        let bit = if shard.kind == ShardKind::Global { GLOBAL } else { 0 };
+        out.extend_from_slice(&(index | bit).to_be_bytes());
+        count = count.checked_add(1)?;
+    }
+    out[..2].copy_from_slice(&count.to_be_bytes());
+    for shard in merged(left, right) {
         out.extend_from_slice(&shard.id);
         out.extend_from_slice(&shard.clock.to_be_bytes());
         out.extend_from_slice(&shard.count.to_be_bytes());
     }
-    Some(out)
+    Some(())
+}
+
+/// The shards of two values in the order of their ids, one for each.
+fn merged(
+    left: impl Iterator<Item = Shard>,
+    right: impl Iterator<Item = Shard>,
+) -> impl Iterator<Item = Shard> {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
+    core::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (Some(left), Some(right)) => left.id.cmp(&right.id),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        match order {
+            Ordering::Less => left.next(),
+            Ordering::Greater => right.next(),
+            Ordering::Equal => Some(one_of(left.next()?, right.next()?)),
+        }
+    })
+}
+
+/// Two versions of one shard as one.
+fn one_of(held: Shard, new: Shard) -> Shard {
+    if held.kind == ShardKind::Local && new.kind == ShardKind::Local {
+        let (clock, count) = (held.clock.wrapping_add(new.clock), held.count.wrapping_add(new.count));
+        return Shard { clock, count, ..held };
+    }
+    let is_new = (new.kind, new.clock, new.count) > (held.kind, held.clock, held.count);
+    if is_new { new } else { held }
 }

@@ -8,6 +8,8 @@
 use alloc::vec::Vec;
 
 use dolmen_codec::checksum::crc32;
+use zerocopy::byteorder::big_endian;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::component::Component;
 use crate::error::{Damage, ReadError};
@@ -16,21 +18,39 @@ use crate::limits::CHUNK_LEN_MAX;
 /// Checksums of the chunks of uncompressed data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkCrcs {
-    /// Bytes of every chunk but the last.
-    pub chunk_len: u32,
-    /// A checksum for each.
-    pub crcs: Vec<u32>,
+    pub(crate) chunk_len: u32,
+    pub(crate) crcs: Vec<u32>,
+}
+
+/// CRC.db as it is stored.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct File {
+    chunk_len: big_endian::U32,
+    crcs: [big_endian::U32],
 }
 
 impl ChunkCrcs {
+    /// Bytes of every chunk but the last.
+    pub const fn chunk_len(&self) -> u32 {
+        self.chunk_len
+    }
+
+    /// How many chunks there are.
+    pub const fn chunk_count(&self) -> usize {
+        self.crcs.len()
+    }
+
     /// Reads CRC.db for data of `data_len` bytes.
+    ///
+    /// # Errors
+    /// Another count of checksums than chunks; a chunk length over the limit.
     pub fn parse(bytes: &[u8], data_len: u64) -> Result<ChunkCrcs, ReadError> {
         let corrupt = |at, what| ReadError::corrupt(Component::Crc, at, what);
-        let (words, rest) = bytes.as_chunks::<4>();
-        let Some((head, crcs)) = words.split_first().filter(|_| rest.is_empty()) else {
+        let Ok(file) = File::ref_from_bytes(bytes) else {
             return Err(corrupt(0, Damage::Mismatch { expected: 4, found: bytes.len() as u64 }));
         };
-        let chunk_len = u32::from_be_bytes(*head);
+        let (chunk_len, crcs) = (file.chunk_len.get(), &file.crcs);
         if chunk_len == 0 || chunk_len > CHUNK_LEN_MAX {
             let (found, max) = (u64::from(chunk_len), u64::from(CHUNK_LEN_MAX));
             return Err(ReadError::Limit { component: Component::Crc, at: 0, found, max });
@@ -39,10 +59,13 @@ impl ChunkCrcs {
         if crcs.len() as u64 != expected {
             return Err(corrupt(0, Damage::Mismatch { expected, found: crcs.len() as u64 }));
         }
-        Ok(ChunkCrcs { chunk_len, crcs: crcs.iter().map(|b| u32::from_be_bytes(*b)).collect() })
+        Ok(ChunkCrcs { chunk_len, crcs: crcs.iter().map(|crc| crc.get()).collect() })
     }
 
     /// Checks chunk `index` of the data.
+    ///
+    /// # Errors
+    /// [`Damage::Checksum`] with the chunk's number and place.
     pub fn check(&self, index: u64, chunk: &[u8]) -> Result<(), ReadError> {
         let at = index * u64::from(self.chunk_len);
         let number = index as u32;
@@ -63,6 +86,9 @@ impl ChunkCrcs {
 }
 
 /// The checksum that Digest.crc32 holds.
+///
+/// # Errors
+/// Text that is no number of 32 bits.
 pub fn digest(bytes: &[u8]) -> Result<u32, ReadError> {
     let malformed = ReadError::corrupt(Component::Digest, 0, Damage::Text);
     let text = core::str::from_utf8(bytes).map_err(|_| malformed)?;

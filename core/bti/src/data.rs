@@ -10,19 +10,27 @@
 //! ```
 //! Times are uvints above the minima of the header and wrap around. A deletion of timestamp `i64::MIN` is live whatever stands beside it.
 //!
-//! [`Row`] and [`Prefix`] are views of bytes; [`Walk`] gives the one after the other, from the start or from a row on; [`Data`] serves chunks.
+//! [`Row`] and [`Prefix`] are views of bytes; [`Walk`] gives the one after the other, from the start or from a row on; [`Data`] serves chunks;
+//! [`RowBuilder`] writes what [`Row`] reads. A record is read into plain offsets first, of which a view is made as often as one is wanted: bytes
+//! are parsed once.
 
+mod build;
 mod cells;
 mod chunks;
+mod flags;
 mod prefix;
 mod row;
 mod walk;
 
+pub use build::RowBuilder;
 pub use cells::{Cell, Cells, Columns, Part};
 pub use chunks::Data;
 pub use prefix::{BoundKind, Prefix, PrefixValue, PrefixValues, put_prefix};
 pub use row::{Liveness, Marker, PartitionHead, Row};
-pub use walk::{Event, Walk};
+pub use walk::{Event, Events, Stand, Walk};
+
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use dolmen_codec::{Cursor, DecodeError};
 
@@ -30,7 +38,7 @@ use crate::component::Component;
 use crate::deletion::{DeletionTime, local_from_i32};
 use crate::error::{Damage, ReadError};
 use crate::statistics::Header;
-use crate::vint::get_uvint;
+use crate::vint::{get_uvint, put_uvint};
 
 /// Why bytes are no row; offsets count from their start.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +60,25 @@ impl Fail {
             Fail::Decode(error) => ReadError::decode(Component::Data, base, error),
             Fail::Damage(at, what) => ReadError::corrupt(Component::Data, base + at as u64, what),
         }
+    }
+}
+
+/// Where in a record's bytes something stands. A record is shorter than [`ROW_LEN_MAX`](crate::limits::ROW_LEN_MAX), so that 32 bits do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn of(range: Range<usize>) -> Span {
+        Span { start: range.start as u32, end: range.end as u32 }
+    }
+
+    /// What stands there; nothing if the bytes are others than it was found in.
+    #[inline]
+    fn in_bytes<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
@@ -85,4 +112,27 @@ fn get_ttl(cursor: &mut Cursor<'_>, header: &Header) -> Result<u32, Fail> {
 fn get_deletion(cursor: &mut Cursor<'_>, header: &Header) -> Result<DeletionTime, Fail> {
     let time = DeletionTime { marked_at: get_timestamp(cursor, header)?, local: get_local(cursor, header)? };
     Ok(if time.is_live() { DeletionTime::LIVE } else { time })
+}
+
+#[inline]
+fn put_timestamp(timestamp: i64, header: &Header, out: &mut Vec<u8>) {
+    put_uvint(out, timestamp.wrapping_sub(header.min_timestamp) as u64);
+}
+
+/// A difference of two `int`s, as Cassandra writes it: sign-extended.
+fn put_delta32(value: u32, min: u32, out: &mut Vec<u8>) {
+    put_uvint(out, i64::from(value.wrapping_sub(min) as i32) as u64);
+}
+
+fn put_local(local: u32, header: &Header, out: &mut Vec<u8>) {
+    put_delta32(local, header.min_local_deletion_time, out);
+}
+
+fn put_ttl(ttl: u32, header: &Header, out: &mut Vec<u8>) {
+    put_delta32(ttl, header.min_ttl, out);
+}
+
+fn put_deletion(time: DeletionTime, header: &Header, out: &mut Vec<u8>) {
+    put_timestamp(time.marked_at, header, out);
+    put_local(time.local, header, out);
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use dolmen_base::block::ReadFailed;
 use dolmen_base::io::IoError;
 use dolmen_codec::DecodeError;
 
@@ -134,6 +135,8 @@ pub enum Damage {
     },
     /// Text that must be UTF-8 or of a fixed form is not.
     Text,
+    /// Columns of a table do not fit those of the tables that it is read with.
+    Columns,
     /// A trie node lies across the border of a page.
     PageCrossed,
     /// A deletion time with a timestamp below 0, which this form cannot hold; Cassandra writes it and cannot read it back.
@@ -217,6 +220,9 @@ impl fmt::Display for Damage {
             Damage::Range { found, max } => write!(f, "{found} lies outside, the most that fits is {max}"),
             Damage::Compression { chunk } => write!(f, "chunk {chunk} cannot be expanded"),
             Damage::Text => f.write_str("its text is malformed"),
+            Damage::Columns => {
+                f.write_str("its columns are in another order or of another kind than those of the tables beside it")
+            }
             Damage::PageCrossed => f.write_str("a trie node lies across the border of a page"),
             Damage::NegativeDeletionTime => f.write_str(
                 "a deletion has a timestamp below 0, which this form cannot hold; Cassandra cannot read it either",
@@ -239,6 +245,18 @@ impl fmt::Display for Feature {
 }
 
 impl core::error::Error for ReadError {}
+
+impl From<ReadFailed> for ReadError {
+    /// The file is one of an SSTable's, numbered by [`Component::file`].
+    fn from(failed: ReadFailed) -> ReadError {
+        let component = Component::ALL.into_iter().find(|component| component.file() == failed.id.file);
+        let component = component.unwrap_or(Component::Data);
+        if failed.error == IoError::NotFound {
+            return ReadError::Missing { component };
+        }
+        ReadError::Io { component, at: failed.id.offset, error: failed.error }
+    }
+}
 
 impl ReadError {
     /// Damage at a place of a file.

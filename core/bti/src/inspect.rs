@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use dolmen_base::block::{BlockSource, ReadMode};
 use dolmen_codec::Cursor;
+use dolmen_codec::compress::Codecs;
 use dolmen_text::dump::Dump;
 use dolmen_text::svg::Svg;
 
 use crate::big::{BigEntry, summary};
 use crate::component::Component;
-use crate::compression::Codecs;
 use crate::data::Event;
 use crate::dump::Lines;
 use crate::error::ReadError;

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 
 use crate::component::Component;
 use crate::error::{Damage, ReadError};
@@ -33,6 +33,6 @@ impl BlockSource<ReadError> for MemoryFiles {
         let start = usize::try_from(id.offset).unwrap_or(usize::MAX);
         let stored = bytes.get(start..).and_then(|rest| rest.get(..id.len as usize));
         let stored = stored.ok_or(ReadError::corrupt(component, id.offset, what))?;
-        decode(stored).map(|bytes| Some(Block::new(bytes)))
+        decode(Stored::Borrowed(stored)).map(Some)
     }
 }

@@ -5,114 +5,70 @@
 //!    deletion of the partition, a range, the row or the column covers.
 //! 3. Range tombstones are cut where the newest open one changes.
 //!
+//! ```text
+//! walk ─▶ row ┐                     columns in the merged header's order, cells of a column in the order of their paths:
+//! walk ─▶ row ┼─ same clustering? ─▶ the least of k cursors, reconciled ─▶ RowBuilder ─▶ view
+//! walk ─▶ row ┘                     a row that one table alone has and nothing covers is handed through as it lies in its block
+//! ```
+//! Each table's columns are found in the merged header once, when the merge begins. Nothing is allocated for a row: cursors of up to
+//! [`ON_STACK`] tables stand on the stack, bytes go to buffers that are used again.
+//!
 //! Of two cells of one timestamp the one that is deleted or expires wins over one that does not, a deletion over an expiry, the later
 //! local time over the earlier, the shorter time to live, and last the greater bytes. A deletion of a counter always wins; otherwise counters
 //! merge by shards. Nothing is purged: deletions stay.
+
+mod cells;
+mod columns;
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::mem;
 
-use crate::comparable::{LT_BOUND, TERMINATOR, put_clustering, put_partition_key};
-use crate::component::{Component, Version};
-use crate::counter;
-use crate::data::{BoundKind, Event, Liveness, Marker, PartitionHead, Prefix, Row, put_prefix};
-use crate::deletion::{DeletionTime, NO_DELETION_TIME};
+#[doc(hidden)]
+pub use crate::naive::merge::merge_rows;
+pub(crate) use cells::{path_type, put_path, wins};
+pub use columns::merged_header;
+
+use crate::comparable::{ClusteringKind, TERMINATOR, put_clustering, put_partition_key};
+use crate::component::Component;
+use crate::data::{BoundKind, Event, Events, Marker, PartitionHead, Prefix, Row, RowBuilder, Stand};
+use crate::deletion::DeletionTime;
 use crate::error::{Damage, ReadError};
-use crate::owned::{OwnedCell, OwnedColumn, OwnedRow, owned_values};
-use crate::partitioner::Partitioner;
-use crate::statistics::{Column, Header};
+use crate::partitioner::{KeyHash, Partitioner};
+use crate::statistics::Header;
 use crate::types::CqlType;
+use cells::{Heads, Scratch, Version, merge_versions};
+use columns::ColumnMaps;
 
-/// What gives events: a walk over a table or a reader of one partition.
-pub trait Events {
-    /// The next event; `None` at the end.
-    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError>;
-}
+/// Tables that may have a row of one clustering before the cursors over their cells are allocated.
+pub const ON_STACK: usize = 8;
 
-impl<S, C> Events for crate::data::Walk<'_, S, C>
-where
-    S: dolmen_base::block::BlockSource<ReadError>,
-    C: crate::compression::Codecs,
-{
-    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        self.next_event()
-    }
-}
-
-impl<S, C> Events for crate::slice::PartitionReader<'_, S, C>
-where
-    S: dolmen_base::block::BlockSource<ReadError>,
-    C: crate::compression::Codecs,
-{
-    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        self.next_event()
-    }
-}
-
-impl<E: Events + ?Sized> Events for alloc::boxed::Box<E> {
-    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        (**self).next_event()
-    }
-}
-
-impl<E: Events> Events for Merge<E> {
-    fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        self.next_event()
-    }
-}
-
-/// A header that has the columns of all: the first that has a column says its type. Its minima are 0.
-pub fn merged_header<'h>(headers: impl IntoIterator<Item = &'h Header>) -> Option<Header> {
-    let mut headers = headers.into_iter();
-    let mut merged = headers.next()?.clone();
-    for header in headers {
-        for (ours, theirs) in
-            [(&mut merged.statics, &header.statics), (&mut merged.regulars, &header.regulars)]
-        {
-            let fresh: Vec<Column> =
-                theirs.iter().filter(|c| ours.iter().all(|o| o.name != c.name)).cloned().collect();
-            ours.extend(fresh);
-            ours.sort_by(|a, b| column_order(a).cmp(&column_order(b)));
-        }
-    }
-    merged.version = Version::Da;
-    (merged.min_timestamp, merged.min_local_deletion_time, merged.min_ttl) = (0, 0, 0);
-    Some(merged)
-}
-
-/// The order of columns in headers (`ColumnIdentifier.prefixComparison`): simple ones first, then by the first eight bytes of the name as one
-/// **signed** number, so that names which begin outside ASCII come first, then by all of them.
-fn column_order(column: &Column) -> (bool, i64, &[u8]) {
-    let name = column.name.as_bytes();
-    let mut head = [0; 8];
-    let len = name.len().min(8);
-    head[..len].copy_from_slice(&name[..len]);
-    (column.is_multi_cell, i64::from_be_bytes(head), name)
-}
-
-/// What a table's next row or marker is.
-#[derive(Debug)]
-struct Next {
-    form: Vec<u8>,
-    values: Vec<Option<Vec<u8>>>,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    Row(OwnedRow),
-    /// The range that is open behind it.
-    Marker(Option<DeletionTime>),
+/// What a source stands at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// A partition that waits for its turn.
+    Head,
+    Static,
+    Row,
+    Marker,
+    /// The partition's end, or nothing.
+    End,
 }
 
 #[derive(Debug)]
 struct Source<E> {
     events: E,
-    /// The partition that waits: the form of its key, the key, its position, its deletion.
-    head: Option<(Vec<u8>, Vec<u8>, u64, DeletionTime)>,
+    maps: ColumnMaps,
+    at: At,
+    /// Whether it takes part in the partition.
     is_in: bool,
-    next: Option<Next>,
+    /// Whether what it stands at was taken, so that it has to move on first.
+    is_taken: bool,
+    /// What the waiting partition is ordered by first: its token under the Murmur3 partitioner, else 0.
+    token: i64,
+    /// The byte-comparable form of the waiting partition's key, or of the row or marker, if it was needed.
+    form: Vec<u8>,
+    has_form: bool,
     open: Option<DeletionTime>,
 }
 
@@ -124,6 +80,25 @@ enum Stage {
     Done,
 }
 
+/// What is shown.
+#[derive(Clone, Copy, Debug)]
+enum Shown {
+    Nothing,
+    Partition {
+        position: u64,
+    },
+    /// A source's row as it is.
+    Through(usize),
+    Built,
+    Marker {
+        kind: BoundKind,
+        count: usize,
+        deletion: DeletionTime,
+        start_deletion: Option<DeletionTime>,
+    },
+    End,
+}
+
 /// The merged events.
 #[derive(Debug)]
 pub struct Merge<E> {
@@ -131,17 +106,27 @@ pub struct Merge<E> {
     types: Vec<CqlType>,
     partitioner: Partitioner,
     is_reversed: bool,
+    has_counters: bool,
     sources: Vec<Source<E>>,
     stage: Stage,
+    shown: Shown,
+    /// Sources that stand at the least partition, row or marker.
+    least: Vec<usize>,
     key: Vec<u8>,
     deletion: DeletionTime,
     open: Option<DeletionTime>,
-    /// The row or marker that is handed out.
-    bytes: Vec<u8>,
+    /// The clustering of a marker.
+    bound: Vec<u8>,
+    builder: RowBuilder,
+    scratch: Scratch,
 }
 
 impl<E: Events> Merge<E> {
-    /// Of tables of one partitioner. `header` is [`merged_header`] of theirs. Newer tables last: a tie of everything is theirs.
+    /// Of tables of one partitioner. `header` is [`merged_header`] of theirs, with minima that the caller may choose: rows are built with them.
+    /// Newer tables last: a tie of everything is theirs.
+    ///
+    /// # Errors
+    /// A table whose columns do not fit the header; damage that the first step of a source meets.
     pub fn new(
         header: Header,
         partitioner: Partitioner,
@@ -149,21 +134,39 @@ impl<E: Events> Merge<E> {
         is_reversed: bool,
     ) -> Result<Merge<E>, ReadError> {
         let types = header.clustering.iter().map(|column| column.cql_type.clone()).collect();
+        let has_counters =
+            header.statics.iter().chain(&header.regulars).any(|column| column.cql_type.is_counter());
         let mut merge = Merge {
             header,
             types,
             partitioner,
             is_reversed,
+            has_counters,
             sources: Vec::new(),
             stage: Stage::Partition,
+            shown: Shown::Nothing,
+            least: Vec::new(),
             key: Vec::new(),
             deletion: DeletionTime::LIVE,
             open: None,
-            bytes: Vec::new(),
+            bound: Vec::new(),
+            builder: RowBuilder::default(),
+            scratch: Scratch::default(),
         };
         for events in sources {
-            let mut source = Source { events, head: None, is_in: false, next: None, open: None };
-            source.next_head(&merge.header.key_type, partitioner)?;
+            let maps = ColumnMaps::new(events.header(), &merge.header)?;
+            let mut source = Source {
+                events,
+                maps,
+                at: At::End,
+                is_in: false,
+                is_taken: false,
+                token: 0,
+                form: Vec::new(),
+                has_form: false,
+                open: None,
+            };
+            source.next_head(partitioner)?;
             merge.sources.push(source);
         }
         Ok(merge)
@@ -174,136 +177,263 @@ impl<E: Events> Merge<E> {
         &self.header
     }
 
+    /// Goes to the next event. `false`: there is none.
+    ///
+    /// # Errors
+    /// Damage that a source meets; the merge ends there.
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        match self.step() {
+            Ok(shown) => {
+                self.shown = shown;
+                Ok(!matches!(shown, Shown::Nothing))
+            }
+            Err(error) => {
+                (self.stage, self.shown) = (Stage::Done, Shown::Nothing);
+                Err(error)
+            }
+        }
+    }
+
+    /// The event that it went to. Rows have the columns of the merged header, at its indices; positions are those of no file.
+    pub fn current(&self) -> Option<Event<'_>> {
+        match self.shown {
+            Shown::Nothing => None,
+            Shown::Partition { position } => {
+                Some(Event::Partition(PartitionHead { key: &self.key, position, deletion: self.deletion }))
+            }
+            Shown::Through(source) => match self.sources.get(source)?.events.current()? {
+                Event::Row(mut row) => {
+                    (row.position, row.previous_len) = (0, 0);
+                    Some(Event::Row(row))
+                }
+                Event::Static(mut row) => {
+                    (row.position, row.previous_len) = (0, 0);
+                    Some(Event::Static(row))
+                }
+                _ => None,
+            },
+            Shown::Built => self
+                .builder
+                .view(&self.header)
+                .map(|row| if row.is_static { Event::Static(row) } else { Event::Row(row) }),
+            Shown::Marker { kind, count, deletion, start_deletion } => {
+                let columns = self.header.clustering.get(..count)?;
+                let clustering = Prefix::get(&mut dolmen_codec::Cursor::new(&self.bound), columns).ok()?;
+                let (position, previous_len) = (0, 0);
+                Some(Event::Marker(Marker {
+                    position,
+                    previous_len,
+                    kind,
+                    clustering,
+                    deletion,
+                    start_deletion,
+                }))
+            }
+            Shown::End => Some(Event::End(0)),
+        }
+    }
+
     /// The next event; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Merge::advance`].
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        Ok(if self.advance()? { self.current() } else { None })
+    }
+
+    fn step(&mut self) -> Result<Shown, ReadError> {
         loop {
             match self.stage {
-                Stage::Done => return Ok(None),
+                Stage::Done => return Ok(Shown::Nothing),
                 Stage::Partition => {
-                    let Some(position) = self.begin() else {
+                    let Some(position) = self.begin()? else {
                         self.stage = Stage::Done;
-                        return Ok(None);
+                        return Ok(Shown::Nothing);
                     };
                     self.stage = Stage::Static;
-                    let (key, deletion) = (&self.key[..], self.deletion);
-                    return Ok(Some(Event::Partition(PartitionHead { key, position, deletion })));
+                    return Ok(Shown::Partition { position });
                 }
                 Stage::Static => {
                     self.stage = Stage::Rows;
-                    let row = self.statics()?;
+                    for source in self.sources.iter_mut().filter(|source| source.is_in) {
+                        source.next_item()?;
+                    }
+                    self.find_least(|at| at == At::Static)?;
+                    self.take_least();
                     if !self.header.statics.is_empty() {
-                        row.put(None, &self.header, &self.header.statics, &mut self.bytes);
-                        return Row::parse(&self.bytes, 0, &self.header, true)
-                            .map(|row| Some(Event::Static(row)));
+                        return self.statics();
                     }
                 }
-                Stage::Rows => match self.step()? {
-                    Step::Nothing => {}
-                    Step::Row => {
-                        return Row::parse(&self.bytes, 0, &self.header, false)
-                            .map(|row| Some(Event::Row(row)));
+                Stage::Rows => {
+                    for source in self.sources.iter_mut().filter(|source| source.is_in && source.is_taken) {
+                        source.next_item()?;
                     }
-                    Step::Marker { kind, count, deletion, start_deletion } => {
-                        let columns = &self.header.clustering[..count];
-                        let clustering = Prefix::get(&mut dolmen_codec::Cursor::new(&self.bytes), columns)
-                            .map_err(|e| ReadError::decode(Component::Data, 0, e))?;
-                        let marker = Marker {
-                            position: 0,
-                            previous_len: 0,
-                            kind,
-                            clustering,
-                            deletion,
-                            start_deletion,
-                        };
-                        return Ok(Some(Event::Marker(marker)));
-                    }
-                    Step::End => {
-                        for source in self.sources.iter_mut().filter(|source| source.is_in) {
-                            source.is_in = false;
-                            source.next_head(&self.header.key_type, self.partitioner)?;
-                        }
+                    self.find_least(|at| matches!(at, At::Row | At::Marker))?;
+                    let Some(&first) = self.least.first() else {
                         self.stage = Stage::Partition;
-                        return Ok(Some(Event::End(0)));
+                        return Ok(Shown::End);
+                    };
+                    let is_row = self.sources[first].at == At::Row;
+                    let shown = if is_row { self.row()? } else { self.marker() };
+                    self.take_least();
+                    if let Some(shown) = shown {
+                        return Ok(shown);
                     }
+                }
+            }
+        }
+    }
+
+    /// Notes the sources that stand at the least place of those that stand at what is wanted.
+    #[inline]
+    fn find_least(&mut self, is_wanted: impl Fn(At) -> bool) -> Result<(), ReadError> {
+        self.least.clear();
+        for i in 0..self.sources.len() {
+            if !is_wanted(self.sources[i].at) {
+                continue;
+            }
+            match self.least.first() {
+                None => self.least.push(i),
+                Some(&first) => match self.order(i, first)? {
+                    Ordering::Equal => self.least.push(i),
+                    Ordering::Less => {
+                        self.least.clear();
+                        self.least.push(i);
+                    }
+                    Ordering::Greater => {}
                 },
             }
+        }
+        Ok(())
+    }
+
+    /// The order of what two sources stand at. Forms are made only of what differs and is not told apart by less.
+    #[inline]
+    fn order(&mut self, i: usize, first: usize) -> Result<Ordering, ReadError> {
+        let (a, b) = (&self.sources[i], &self.sources[first]);
+        let is_reversed = match (a.events.stand(), b.events.stand()) {
+            (Stand::Head(left), Stand::Head(right)) => {
+                if left.key == right.key {
+                    return Ok(Ordering::Equal);
+                }
+                if self.partitioner == Partitioner::Murmur3 {
+                    return Ok((a.token, left.key).cmp(&(b.token, right.key)));
+                }
+                false
+            }
+            (Stand::Item(kind, left), Stand::Item(other, right)) => {
+                if kind == other && left.encoded() == right.encoded() && left.len() == right.len() {
+                    return Ok(Ordering::Equal);
+                }
+                self.is_reversed
+            }
+            _ => return Ok(Ordering::Equal),
+        };
+        self.sources[i].make_form(&self.header.key_type, &self.types, self.partitioner)?;
+        self.sources[first].make_form(&self.header.key_type, &self.types, self.partitioner)?;
+        let order = self.sources[i].form.cmp(&self.sources[first].form);
+        Ok(if is_reversed { order.reverse() } else { order })
+    }
+
+    fn take_least(&mut self) {
+        for &i in &self.least {
+            self.sources[i].is_taken = true;
         }
     }
 
     /// Takes the least partition; its position in the first table that has it.
-    fn begin(&mut self) -> Option<u64> {
-        let heads = self.sources.iter().filter_map(|source| source.head.as_ref());
-        let least = heads.map(|head| &head.0).min()?.clone();
+    fn begin(&mut self) -> Result<Option<u64>, ReadError> {
+        for source in self.sources.iter_mut().filter(|source| source.is_in) {
+            source.is_in = false;
+            source.next_head(self.partitioner)?;
+        }
         (self.deletion, self.open) = (DeletionTime::LIVE, None);
+        self.find_least(|at| at == At::Head)?;
         let mut position = None;
-        for source in &mut self.sources {
-            let Some((_, key, at, deletion)) = source.head.take_if(|head| head.0 == least) else { continue };
+        for &i in &self.least {
+            let source = &mut self.sources[i];
             (source.is_in, source.open) = (true, None);
-            position.get_or_insert(at);
-            self.key = key;
-            self.deletion = newer(self.deletion, deletion);
+            let Some(Event::Partition(head)) = source.events.current() else { continue };
+            if position.is_none() {
+                position = Some(head.position);
+                self.key.clear();
+                self.key.extend_from_slice(head.key);
+            }
+            self.deletion = newer(self.deletion, head.deletion);
         }
-        position
+        Ok(position)
     }
 
-    /// The merged static row; every table that takes part is led to its first row.
-    fn statics(&mut self) -> Result<OwnedRow, ReadError> {
-        let mut rows = Vec::new();
-        for source in self.sources.iter_mut().filter(|source| source.is_in) {
-            let found = match source.events.next_event()? {
-                Some(Event::Static(row)) => Ok(OwnedRow::of(&row, &self.header.statics)?),
-                Some(event) => Err(next_of(&event, &self.header, &self.types, self.is_reversed)?),
-                None => Err(None),
-            };
-            match found {
-                Ok(row) => {
-                    rows.push(row);
-                    source.advance(&self.header, &self.types, self.is_reversed)?;
-                }
-                Err(next) => source.next = next,
-            }
+    /// The merged static row, of the sources that are noted.
+    fn statics(&mut self) -> Result<Shown, ReadError> {
+        if self.least.is_empty() {
+            self.builder.clear(None);
+            self.builder.finish(None, DeletionTime::LIVE, false, &self.header);
+            return Ok(Shown::Built);
         }
-        self.bytes.clear();
-        Ok(merge_rows(rows, self.deletion, &self.header.statics))
+        if let Some(shown) = self.through(self.deletion, true) {
+            return Ok(shown);
+        }
+        let (sources, header) = (&self.sources, &self.header);
+        build(sources, &self.least, self.deletion, header, true, &mut self.builder, &mut self.scratch)?;
+        Ok(Shown::Built)
     }
 
-    /// Merges what stands at the least clustering.
-    fn step(&mut self) -> Result<Step, ReadError> {
-        let forms =
-            self.sources.iter().filter(|source| source.is_in).filter_map(|source| source.next.as_ref());
-        let forms = forms.map(|next| &next.form);
-        let first = if self.is_reversed { forms.max() } else { forms.min() };
-        let Some(form) = first.cloned() else { return Ok(Step::End) };
-        let (mut rows, mut values) = (Vec::new(), Vec::new());
-        for source in self.sources.iter_mut().filter(|source| source.is_in) {
-            let Some(next) = source.next.take_if(|next| next.form == form) else { continue };
-            values = next.values;
-            match next.what {
-                What::Row(row) => rows.push(row),
-                What::Marker(open) => source.open = open,
-            }
-            source.advance(&self.header, &self.types, self.is_reversed)?;
+    /// Merges the rows that the least sources stand at.
+    fn row(&mut self) -> Result<Option<Shown>, ReadError> {
+        let active = newer(self.deletion, self.open.unwrap_or(DeletionTime::LIVE));
+        if let Some(shown) = self.through(active, false) {
+            return Ok(Some(shown));
         }
-        let values: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
-        self.bytes.clear();
-        if !rows.is_empty() {
-            let active = newer(self.deletion, self.open.unwrap_or(DeletionTime::LIVE));
-            let row = merge_rows(rows, active, &self.header.regulars);
-            if row.is_empty() {
-                return Ok(Step::Nothing);
-            }
-            row.put(Some(&values), &self.header, &self.header.regulars, &mut self.bytes);
-            return Ok(Step::Row);
+        let (sources, header) = (&self.sources, &self.header);
+        let says = build(sources, &self.least, active, header, false, &mut self.builder, &mut self.scratch)?;
+        Ok(says.then_some(Shown::Built))
+    }
+
+    /// A row that one table alone has and nothing covers needs no merging (as `Row.Merger` does it), if its columns stand as in the merged header. Nor do
+    /// versions that say the same, as of tables that were copied or repaired; but counters add up.
+    fn through(&self, active: DeletionTime, is_static: bool) -> Option<Shown> {
+        let (&first, others) = self.least.split_first()?;
+        let map = self.sources[first].maps.of(is_static);
+        if !active.is_live() || !map.is_whole() {
+            return None;
         }
-        let newest = self.sources.iter().filter(|source| source.is_in).filter_map(|source| source.open);
-        let newest = newest.reduce(newer).filter(|open| supersedes(*open, self.deletion));
+        if others.is_empty() {
+            return Some(Shown::Through(first));
+        }
+        let row = |i: usize| match self.sources[i].events.current() {
+            Some(Event::Row(row) | Event::Static(row)) => Some(row),
+            _ => None,
+        };
+        let held = row(first)?;
+        let is_same = |&i: &usize| {
+            let (map, row) = (self.sources[i].maps.of(is_static), row(i));
+            let has_minima = |row: &Row<'_>| row.header().has_minima_of(held.header());
+            map.is_whole() && row.is_some_and(|row| row.is_plainly(&held) && has_minima(&row))
+        };
+        (!self.has_counters && others.iter().all(is_same)).then_some(Shown::Through(first))
+    }
+
+    /// Where a range opens or closes.
+    fn marker(&mut self) -> Option<Shown> {
+        let mut is_low = false;
+        let mut count = 0;
+        for &i in &self.least {
+            let source = &mut self.sources[i];
+            let Some(Event::Marker(marker)) = source.events.current() else { continue };
+            source.open = if self.is_reversed { marker.closes() } else { marker.opens() };
+            is_low = !marker.kind.is_after();
+            count = marker.clustering.len();
+            self.bound.clear();
+            self.bound.extend_from_slice(marker.clustering.encoded());
+        }
+        let open = self.sources.iter().filter(|source| source.is_in).filter_map(|source| source.open);
+        let newest = open.reduce(newer).filter(|open| supersedes(*open, self.deletion));
         let before = mem::replace(&mut self.open, newest);
         if before == newest {
-            return Ok(Step::Nothing);
+            return None;
         }
-        put_prefix(&values, &self.header.clustering, &mut self.bytes);
         let (ends, starts) = if self.is_reversed { (newest, before) } else { (before, newest) };
-        let is_low = form.last() == Some(&LT_BOUND);
         let (kind, deletion, start_deletion) = match (ends, starts) {
             (Some(ends), Some(starts)) if is_low => {
                 (BoundKind::ExclusiveEndInclusiveStart, ends, Some(starts))
@@ -313,163 +443,122 @@ impl<E: Events> Merge<E> {
             (Some(ends), None) => (BoundKind::InclusiveEnd, ends, None),
             (None, Some(starts)) if is_low => (BoundKind::InclusiveStart, starts, None),
             (None, Some(starts)) => (BoundKind::ExclusiveStart, starts, None),
-            (None, None) => return Ok(Step::Nothing),
+            (None, None) => return None,
         };
-        Ok(Step::Marker { kind, count: values.len(), deletion, start_deletion })
+        Some(Shown::Marker { kind, count, deletion, start_deletion })
     }
 }
 
-enum Step {
-    Nothing,
-    Row,
-    Marker { kind: BoundKind, count: usize, deletion: DeletionTime, start_deletion: Option<DeletionTime> },
-    End,
+/// Merges the rows that `least` of the sources stand at into the builder. `false`: nothing is left of them.
+fn build<E: Events>(
+    sources: &[Source<E>],
+    least: &[usize],
+    active: DeletionTime,
+    header: &Header,
+    is_static: bool,
+    builder: &mut RowBuilder,
+    scratch: &mut Scratch,
+) -> Result<bool, ReadError> {
+    let mut heads = Heads::default();
+    let mut on_stack = heapless::Vec::<Version<'_>, ON_STACK>::new();
+    let mut on_heap = Vec::new();
+    for &i in least {
+        let source = &sources[i];
+        let Some(Event::Row(row) | Event::Static(row)) = source.events.current() else { continue };
+        heads.add(&row);
+        let version = Version::new(&row, source.maps.of(is_static));
+        if least.len() > ON_STACK {
+            on_heap.push(version);
+        } else if on_stack.push(version).is_err() {
+            break;
+        }
+    }
+    let versions = if least.len() > ON_STACK { &mut on_heap[..] } else { &mut on_stack[..] };
+    merge_versions(&heads, versions, active, header, is_static, builder, scratch)
 }
 
 impl<E: Events> Source<E> {
-    fn next_head(&mut self, key_type: &CqlType, partitioner: Partitioner) -> Result<(), ReadError> {
-        self.head = None;
-        let Some(event) = self.events.next_event()? else { return Ok(()) };
-        let Event::Partition(head) = event else { return Ok(()) };
-        let mut form = Vec::new();
-        put_partition_key(partitioner, key_type, head.key, TERMINATOR, &mut form)
-            .map_err(|_| ReadError::corrupt(Component::Data, head.position, Damage::Text))?;
-        self.head = Some((form, head.key.to_vec(), head.position, head.deletion));
+    /// Goes to the next partition.
+    fn next_head(&mut self, partitioner: Partitioner) -> Result<(), ReadError> {
+        (self.at, self.is_taken, self.has_form) = (At::End, false, false);
+        if !self.events.advance()? {
+            return Ok(());
+        }
+        let Stand::Head(head) = self.events.stand() else { return Ok(()) };
+        if partitioner == Partitioner::Murmur3 {
+            self.token = KeyHash::of(head.key).token(head.key);
+        }
+        self.at = At::Head;
         Ok(())
     }
 
-    fn advance(&mut self, header: &Header, types: &[CqlType], is_reversed: bool) -> Result<(), ReadError> {
-        self.next = match self.events.next_event()? {
-            Some(event) => next_of(&event, header, types, is_reversed)?,
-            None => None,
-        };
+    /// Goes to the next row or marker of the partition.
+    #[inline]
+    fn next_item(&mut self) -> Result<(), ReadError> {
+        (self.at, self.is_taken, self.has_form) = (At::End, false, false);
+        if self.events.advance()? {
+            self.at = match self.events.stand() {
+                Stand::Static => At::Static,
+                Stand::Item(ClusteringKind::Row, _) => At::Row,
+                Stand::Item(..) => At::Marker,
+                _ => At::End,
+            };
+        }
         Ok(())
+    }
+
+    /// Makes the byte-comparable form of what it stands at.
+    fn make_form(
+        &mut self,
+        key_type: &CqlType,
+        types: &[CqlType],
+        partitioner: Partitioner,
+    ) -> Result<(), ReadError> {
+        if self.has_form {
+            return Ok(());
+        }
+        self.form.clear();
+        let made = match self.events.stand() {
+            Stand::Head(head) => {
+                put_partition_key(partitioner, key_type, head.key, TERMINATOR, &mut self.form)
+            }
+            Stand::Item(kind, prefix) => {
+                let values = prefix.values().map(|value| value.bytes());
+                put_clustering(types, values, kind, &mut self.form)
+            }
+            _ => Ok(()),
+        };
+        self.has_form = true;
+        let position = match self.events.current() {
+            Some(Event::Row(row)) => row.position,
+            Some(Event::Marker(marker)) => marker.position,
+            Some(Event::Partition(head)) => head.position,
+            _ => 0,
+        };
+        made.map_err(|_| ReadError::corrupt(Component::Data, position, Damage::Text))
     }
 }
 
-/// A row or marker to own; `None`: the partition ends.
-fn next_of(
-    event: &Event<'_>,
-    header: &Header,
-    types: &[CqlType],
-    is_reversed: bool,
-) -> Result<Option<Next>, ReadError> {
-    let (prefix, kind, position, what) = match event {
-        Event::Row(row) => {
-            let owned = OwnedRow::of(row, &header.regulars)?;
-            (&row.clustering, crate::comparable::ClusteringKind::Row, row.position, What::Row(owned))
-        }
-        Event::Marker(marker) => {
-            let (ends, starts) = match marker.start_deletion {
-                Some(starts) => (Some(marker.deletion), Some(starts)),
-                None if marker.kind.is_start() => (None, Some(marker.deletion)),
-                None => (Some(marker.deletion), None),
-            };
-            let open = if is_reversed { ends } else { starts };
-            (&marker.clustering, marker.kind.clustering_kind(), marker.position, What::Marker(open))
-        }
-        _ => return Ok(None),
-    };
-    let values = owned_values(prefix);
-    let mut form = Vec::new();
-    put_clustering(types, values.iter().map(Option::as_deref), kind, &mut form)
-        .map_err(|_| ReadError::corrupt(Component::Data, position, Damage::Text))?;
-    Ok(Some(Next { form, values, what }))
+impl<E: Events> Events for Merge<E> {
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        self.advance()
+    }
+
+    fn current(&self) -> Option<Event<'_>> {
+        self.current()
+    }
+
+    fn header(&self) -> &Header {
+        &self.header
+    }
 }
 
 /// Whether a deletion is newer than another.
-fn supersedes(a: DeletionTime, b: DeletionTime) -> bool {
+pub(crate) fn supersedes(a: DeletionTime, b: DeletionTime) -> bool {
     !a.is_live() && (b.is_live() || (a.marked_at, a.local) > (b.marked_at, b.local))
 }
 
 /// The newer of two deletions.
 pub fn newer(a: DeletionTime, b: DeletionTime) -> DeletionTime {
     if supersedes(b, a) { b } else { a }
-}
-
-fn newer_liveness(a: Option<Liveness>, b: Option<Liveness>) -> Option<Liveness> {
-    let (Some(left), Some(right)) = (a, b) else { return a.or(b) };
-    let is_right = match right.timestamp.cmp(&left.timestamp) {
-        Ordering::Equal if (right.ttl == 0) == (left.ttl == 0) => right.expires > left.expires,
-        Ordering::Equal => right.ttl != 0,
-        order => order == Ordering::Greater,
-    };
-    if is_right { b } else { a }
-}
-
-/// The rows of one clustering as one. `active` is the newest deletion that covers them from outside.
-pub fn merge_rows(rows: Vec<OwnedRow>, active: DeletionTime, columns: &[Column]) -> OwnedRow {
-    let mut out = OwnedRow::default();
-    for row in rows {
-        out.liveness = newer_liveness(out.liveness, row.liveness);
-        if supersedes(row.deletion, out.deletion) {
-            (out.deletion, out.is_shadowable) = (row.deletion, row.is_shadowable);
-        }
-        for (index, data) in row.columns {
-            let is_counter = columns.get(index).is_some_and(|column| column.cql_type.is_counter());
-            match out.columns.entry(index) {
-                alloc::collections::btree_map::Entry::Vacant(entry) => drop(entry.insert(data)),
-                alloc::collections::btree_map::Entry::Occupied(mut entry) => {
-                    merge_column(entry.get_mut(), data, is_counter);
-                }
-            }
-        }
-    }
-    let is_shadowed =
-        out.is_shadowable && out.liveness.is_some_and(|liveness| liveness.timestamp > out.deletion.marked_at);
-    if is_shadowed || !supersedes(out.deletion, active) {
-        (out.deletion, out.is_shadowable) = (DeletionTime::LIVE, false);
-    }
-    let active = newer(active, out.deletion);
-    out.liveness = out.liveness.filter(|liveness| !active.deletes(liveness.timestamp));
-    out.columns.retain(|_, data| {
-        if !supersedes(data.deletion, active) {
-            data.deletion = DeletionTime::LIVE;
-        }
-        let covering = newer(active, data.deletion);
-        data.cells.retain(|_, cell| !covering.deletes(cell.timestamp));
-        !data.cells.is_empty() || !data.deletion.is_live()
-    });
-    out
-}
-
-fn merge_column(into: &mut OwnedColumn, from: OwnedColumn, is_counter: bool) {
-    into.deletion = newer(into.deletion, from.deletion);
-    for (form, cell) in from.cells {
-        match into.cells.entry(form) {
-            alloc::collections::btree_map::Entry::Vacant(entry) => drop(entry.insert(cell)),
-            alloc::collections::btree_map::Entry::Occupied(mut entry) => {
-                let held = entry.get_mut();
-                if is_counter && !held.is_tombstone && !cell.is_tombstone {
-                    held.timestamp = held.timestamp.max(cell.timestamp);
-                    if let Some(merged) = counter::merge(&held.value, &cell.value) {
-                        held.value = merged;
-                    }
-                } else if wins(&cell, held, is_counter) {
-                    *held = cell;
-                }
-            }
-        }
-    }
-}
-
-/// Whether `new` counts rather than `old`.
-fn wins(new: &OwnedCell, old: &OwnedCell, is_counter: bool) -> bool {
-    if is_counter && new.is_tombstone != old.is_tombstone {
-        return new.is_tombstone;
-    }
-    let has_time = |cell: &OwnedCell| cell.local_deletion_time != NO_DELETION_TIME;
-    let order = (new.timestamp.cmp(&old.timestamp))
-        .then_with(|| has_time(new).cmp(&has_time(old)))
-        .then_with(|| new.is_tombstone.cmp(&old.is_tombstone))
-        .then_with(|| {
-            if has_time(new) {
-                new.local_deletion_time.cmp(&old.local_deletion_time)
-            } else {
-                Ordering::Equal
-            }
-        })
-        .then_with(|| old.ttl.cmp(&new.ttl))
-        .then_with(|| new.value.cmp(&old.value));
-    order == Ordering::Greater
 }

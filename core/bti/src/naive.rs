@@ -1,4 +1,6 @@
-//! Plain twins that judge: the order of typed values, told without any encoding of them.
+//! Plain twins that judge: the order of typed values, told without any encoding of them; rows merged as maps.
+
+pub mod merge;
 
 use core::cmp::Ordering;
 

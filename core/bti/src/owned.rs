@@ -1,15 +1,13 @@
-//! Rows that own their bytes, for merging, and their way back into the form of Data.db.
+//! Rows that own their bytes, as maps: what the plain twin of merging works on, and tests.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::comparable::put_value;
-use crate::data::{Cell, Liveness, Part, Prefix, Row, put_prefix};
-use crate::deletion::{DeletionTime, NO_DELETION_TIME};
+use crate::data::{Cell, Liveness, Part, Prefix, Row, RowBuilder, put_prefix};
+use crate::deletion::DeletionTime;
 use crate::error::ReadError;
+use crate::merge::{path_type, put_path};
 use crate::statistics::{Column, Header};
-use crate::types::{CqlType, Native};
-use crate::vint::{put_uvint, put_vint_bytes};
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,26 +61,11 @@ pub struct OwnedRow {
     pub columns: BTreeMap<usize, OwnedColumn>,
 }
 
-/// The byte-comparable form of a cell's path, by which cells of a column are in order.
-fn path_form(of: &CqlType, path: &[u8]) -> Vec<u8> {
-    let timeuuid = CqlType::Native(Native::TimeUuid);
-    let mut out = Vec::new();
-    let key = match of.base() {
-        CqlType::List(_) => Some(&timeuuid),
-        CqlType::Set(element) => Some(&**element),
-        CqlType::Map(key, _) => Some(&**key),
-        _ => None,
-    };
-    // Indices of fields, and what cannot be ordered, by their bytes.
-    if key.is_none_or(|key| put_value(key, path, &mut out).is_err()) {
-        out.clear();
-        out.extend_from_slice(path);
-    }
-    out
-}
-
 impl OwnedRow {
     /// Of a row whose columns are looked up by name in `columns`; others are left out.
+    ///
+    /// # Errors
+    /// Its cells are damaged.
     pub fn of(row: &Row<'_>, columns: &[Column]) -> Result<OwnedRow, ReadError> {
         let mut out = OwnedRow {
             liveness: row.liveness,
@@ -98,8 +81,11 @@ impl OwnedRow {
             match part {
                 Part::Complex { deletion, .. } => column.deletion = deletion,
                 Part::Cell { cell, .. } => {
-                    let form = cell.path.map(|path| path_form(&columns[index].cql_type, path));
-                    column.cells.insert(form.unwrap_or_default(), OwnedCell::from(&cell));
+                    let mut form = Vec::new();
+                    if let Some(path) = cell.path {
+                        put_path(path_type(&columns[index].cql_type), path, &mut form);
+                    }
+                    column.cells.insert(form, OwnedCell::from(&cell));
                 }
             }
         }
@@ -111,7 +97,7 @@ impl OwnedRow {
         self.liveness.is_none() && self.deletion.is_live() && self.columns.is_empty()
     }
 
-    /// Appends it as it stands in Data.db under `header`, whose minima are to be 0. `columns` are the header's static or regular ones.
+    /// Appends it as it stands in Data.db under `header`. `columns` are the header's static or regular ones.
     pub fn put(
         &self,
         prefix: Option<&[Option<&[u8]>]>,
@@ -119,67 +105,20 @@ impl OwnedRow {
         columns: &[Column],
         out: &mut Vec<u8>,
     ) {
-        let has_complex_deletion = self.columns.values().any(|column| !column.deletion.is_live());
-        let is_static = prefix.is_none();
-        let extended = u8::from(is_static) | u8::from(self.is_shadowable) << 1;
-        let mut flags = if extended == 0 { 0 } else { 0x80 };
-        let mut body = Vec::new();
-        put_uvint(&mut body, 0);
-        if let Some(liveness) = self.liveness {
-            flags |= 0x04;
-            put_uvint(&mut body, liveness.timestamp as u64);
-            if liveness.ttl != 0 {
-                flags |= 0x08;
-                put_uvint(&mut body, u64::from(liveness.ttl));
-                put_uvint(&mut body, u64::from(liveness.expires));
-            }
-        }
-        if !self.deletion.is_live() {
-            flags |= 0x10;
-            put_deletion(self.deletion, &mut body);
-        }
-        if has_complex_deletion {
-            flags |= 0x40;
-        }
-        if self.columns.len() == columns.len() {
-            flags |= 0x20;
-        } else {
-            self.put_subset(columns.len(), &mut body);
-        }
+        let mut builder = RowBuilder::default();
+        builder.clear(self.liveness);
         for (&index, data) in &self.columns {
             let Some(column) = columns.get(index) else { continue };
-            if column.is_multi_cell {
-                if has_complex_deletion {
-                    put_deletion(data.deletion, &mut body);
-                }
-                put_uvint(&mut body, data.cells.len() as u64);
-            }
-            data.cells.values().for_each(|cell| cell.put(column, &mut body));
+            builder.column(index, column, data.deletion);
+            data.cells.values().for_each(|cell| builder.cell(column, &cell.as_cell(), header));
         }
-        out.push(flags);
-        if extended != 0 {
-            out.push(extended);
-        }
-        if let Some(values) = prefix {
-            put_prefix(values, &header.clustering, out);
-        }
-        put_uvint(out, body.len() as u64);
-        out.extend_from_slice(&body);
-    }
-
-    fn put_subset(&self, count: usize, out: &mut Vec<u8>) {
-        let absent = (0..count).filter(|i| !self.columns.contains_key(i));
-        if count < 64 {
-            put_uvint(out, absent.fold(0, |bits, i| bits | 1 << i));
-            return;
-        }
-        let present = self.columns.len();
-        put_uvint(out, (count - present) as u64);
-        if present < count / 2 {
-            self.columns.keys().for_each(|&i| put_uvint(out, i as u64));
-        } else {
-            absent.for_each(|i| put_uvint(out, i as u64));
-        }
+        let clustering = prefix.map(|values| {
+            let mut encoded = Vec::new();
+            put_prefix(values, &header.clustering, &mut encoded);
+            encoded
+        });
+        builder.finish(clustering.as_deref(), self.deletion, self.is_shadowable, header);
+        builder.put(0, out);
     }
 }
 
@@ -190,37 +129,17 @@ impl OwnedColumn {
 }
 
 impl OwnedCell {
-    fn put(&self, column: &Column, out: &mut Vec<u8>) {
-        let has_time = self.local_deletion_time != NO_DELETION_TIME;
-        let is_expiring = self.ttl != 0;
-        let flags =
-            u8::from(self.is_tombstone) | u8::from(is_expiring) << 1 | u8::from(self.value.is_empty()) << 2;
-        out.push(flags);
-        put_uvint(out, self.timestamp as u64);
-        if self.is_tombstone || is_expiring {
-            debug_assert!(has_time);
-            put_uvint(out, u64::from(self.local_deletion_time));
-        }
-        if is_expiring {
-            put_uvint(out, u64::from(self.ttl));
-        }
-        if let Some(path) = &self.path {
-            put_vint_bytes(out, path);
-        }
-        if self.value.is_empty() {
-            return;
-        }
-        match column.fixed_len {
-            Some(_) => out.extend_from_slice(&self.value),
-            None => put_vint_bytes(out, &self.value),
+    /// The same, borrowed.
+    pub fn as_cell(&self) -> Cell<'_> {
+        Cell {
+            timestamp: self.timestamp,
+            ttl: self.ttl,
+            local_deletion_time: self.local_deletion_time,
+            path: self.path.as_deref(),
+            value: &self.value,
+            is_tombstone: self.is_tombstone,
         }
     }
-}
-
-/// As a row or marker has it, under minima of 0.
-pub(crate) fn put_deletion(time: DeletionTime, out: &mut Vec<u8>) {
-    put_uvint(out, time.marked_at as u64);
-    put_uvint(out, u64::from(time.local));
 }
 
 /// The values of a prefix.

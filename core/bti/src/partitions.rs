@@ -17,6 +17,9 @@ use dolmen_base::block::BlockSource;
 use dolmen_base::trace::Trace;
 use dolmen_codec::Cursor as Bytes;
 
+use zerocopy::byteorder::big_endian;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
 use crate::comparable::{self, NEXT, TERMINATOR};
 use crate::component::Component;
 use crate::error::{Damage, ReadError, ValueError};
@@ -84,22 +87,59 @@ impl Candidate {
 /// The end of the file, read once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionIndex {
-    /// Bytes of the file.
-    pub file_len: u64,
-    /// Where the root of the trie begins.
-    pub root: u64,
+    pub(crate) file_len: u64,
+    pub(crate) root: u64,
     /// Where the trie ends and the first key stands.
-    pub first_position: u64,
-    /// Partitions in the table.
-    pub key_count: u64,
-    /// The least key.
-    pub first_key: Vec<u8>,
-    /// The greatest key.
-    pub last_key: Vec<u8>,
+    pub(crate) first_position: u64,
+    pub(crate) key_count: u64,
+    pub(crate) first_key: Vec<u8>,
+    pub(crate) last_key: Vec<u8>,
+}
+
+/// The three numbers at the end of the file.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Footer {
+    first_position: big_endian::U64,
+    key_count: big_endian::U64,
+    root: big_endian::U64,
 }
 
 impl PartitionIndex {
+    /// Bytes of the file.
+    pub const fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
+    /// Where the root of the trie begins.
+    pub const fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// Where the trie ends and the first key stands.
+    pub const fn first_position(&self) -> u64 {
+        self.first_position
+    }
+
+    /// Partitions in the table.
+    pub const fn key_count(&self) -> u64 {
+        self.key_count
+    }
+
+    /// The least key.
+    pub fn first_key(&self) -> &[u8] {
+        &self.first_key
+    }
+
+    /// The greatest key.
+    pub fn last_key(&self) -> &[u8] {
+        &self.last_key
+    }
+
     /// Reads the end of the file and checks that the root ends where the first key begins.
+    ///
+    /// # Errors
+    /// Damage of the footer, the keys or the root; what the source could not read.
     pub fn open<S: BlockSource<ReadError>, T: Trace>(
         pages: &mut Pages<S, T>,
     ) -> Result<PartitionIndex, ReadError> {
@@ -108,10 +148,9 @@ impl PartitionIndex {
         let footer = file_len.checked_sub(FOOTER_LEN).ok_or(pages.corrupt(0, short))?;
         let mut bytes = Vec::new();
         pages.read(footer, FOOTER_LEN as usize, &mut bytes)?;
-        let numbers: [u64; 3] = core::array::from_fn(|i| {
-            bytes[8 * i..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-        });
-        let [first_position, key_count, root] = numbers;
+        let numbers = Footer::ref_from_bytes(&bytes).map_err(|_| pages.corrupt(footer, short))?;
+        let (first_position, key_count, root) =
+            (numbers.first_position.get(), numbers.key_count.get(), numbers.root.get());
         if first_position > footer || footer - first_position > 2 * (2 + u64::from(u16::MAX)) {
             return Err(pages.corrupt(footer, Damage::Range { found: first_position, max: footer }));
         }
@@ -370,9 +409,12 @@ impl PartitionsBuilder {
             vint::put_short_bytes(&mut end, key)
                 .ok_or(ValueError::Length { found: key.len() as u64, expected: u64::from(u16::MAX) })?;
         }
-        for number in [first_position, self.key_count, root] {
-            end.extend(number.to_be_bytes());
-        }
+        let footer = Footer {
+            first_position: first_position.into(),
+            key_count: self.key_count.into(),
+            root: root.into(),
+        };
+        end.extend_from_slice(footer.as_bytes());
         self.writer.put_raw(&end);
         self.writer.drain(out);
         Ok(())

@@ -12,14 +12,15 @@ use alloc::vec::Vec;
 use dolmen_base::block::{BlockSource, ReadMode};
 use dolmen_base::trace::NoTrace;
 use dolmen_codec::Cursor;
+use dolmen_codec::compress::Codecs;
 
 use crate::comparable::{ClusteringKind, put_clustering};
 use crate::component::Component;
-use crate::compression::Codecs;
-use crate::data::{BoundKind, Event, Marker, Prefix, Walk, put_prefix};
+use crate::data::{BoundKind, Event, Events, Marker, Prefix, Walk, put_prefix};
 use crate::deletion::DeletionTime;
 use crate::error::{Damage, ReadError, ValueError};
 use crate::rows::Blocks;
+use crate::statistics::Header;
 use crate::table::{Found, Table};
 use crate::trie::{Edge, Pages};
 
@@ -39,6 +40,9 @@ pub struct Bound {
 
 impl Bound {
     /// Before or after the clusterings that begin with `values`; `None` among them is null. `kind` is no boundary.
+    ///
+    /// # Errors
+    /// More values than clustering columns; a value that its type cannot order.
     pub fn new(table: &Table, values: &[Option<&[u8]>], kind: BoundKind) -> Result<Bound, ValueError> {
         let mut form = Vec::new();
         let types = table.clustering_types();
@@ -58,6 +62,16 @@ pub struct Slice {
     pub to: Option<Bound>,
     /// From the last row to the first.
     pub is_reversed: bool,
+}
+
+impl Slice {
+    /// Whether its bounds leave nothing between them: the lower one is not below the upper one.
+    pub fn is_empty(&self) -> bool {
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) => from.form >= to.form,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +98,20 @@ struct Backwards {
     open: Option<DeletionTime>,
 }
 
+/// What a reader shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    /// What the walk is at.
+    Walk,
+    /// A marker of the slice's own, at its upper or lower bound.
+    Cut {
+        is_upper: bool,
+        deletion: DeletionTime,
+    },
+    End,
+}
+
 /// Reads one partition: its head, its static row, the rows of the slice, its end.
 #[derive(Debug)]
 pub struct PartitionReader<'t, S, C> {
@@ -93,13 +121,16 @@ pub struct PartitionReader<'t, S, C> {
     walk: Walk<'t, S, C>,
     pages: Pages<S, NoTrace>,
     stage: Stage,
+    shown: Shown,
+    /// What the walk is at already, before it is shown.
+    ahead: Option<Look>,
     open: Option<DeletionTime>,
-    first_row: u64,
     form: Vec<u8>,
     backwards: Backwards,
 }
 
 /// What stands at a position.
+#[derive(Clone, Copy, Debug)]
 struct Look {
     position: u64,
     is_end: bool,
@@ -126,8 +157,9 @@ impl Table {
             walk: self.walk(source.clone(), codecs, mode, found.data_position),
             pages: self.pages(source, Component::Rows, mode),
             stage: Stage::Head,
+            shown: Shown::Nothing,
+            ahead: None,
             open: None,
-            first_row: 0,
             form: Vec::new(),
             backwards: Backwards::default(),
         }
@@ -136,57 +168,100 @@ impl Table {
 
 impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
     /// Blocks asked for since the key was sought: pages of indexes and chunks of data.
-    pub fn blocks_read(&self) -> u64 {
+    pub const fn blocks_read(&self) -> u64 {
         self.found.blocks_read + self.pages.asked() + self.walk.chunks_read()
     }
 
+    /// Goes to the next event. `false`: the partition is read.
+    ///
+    /// # Errors
+    /// Damage, with its place; what the source could not read.
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        self.shown = Shown::Nothing;
+        let shown = self.step_stage();
+        match shown {
+            Ok(shown) => {
+                self.shown = shown;
+                Ok(shown != Shown::Nothing)
+            }
+            Err(error) => {
+                self.stage = Stage::Done;
+                Err(error)
+            }
+        }
+    }
+
+    /// The event that it went to.
+    pub fn current(&self) -> Option<Event<'_>> {
+        match self.shown {
+            Shown::Nothing => None,
+            Shown::Walk => self.walk.current(),
+            Shown::Cut { is_upper, deletion } => self.cut(is_upper, deletion),
+            Shown::End => Some(Event::End(self.walk.position())),
+        }
+    }
+
     /// The next event; `None` behind the partition's end.
+    ///
+    /// # Errors
+    /// As [`PartitionReader::advance`].
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        let at = loop {
+        Ok(if self.advance()? { self.current() } else { None })
+    }
+
+    fn step_stage(&mut self) -> Result<Shown, ReadError> {
+        loop {
             match self.stage {
-                Stage::Done => return Ok(None),
+                Stage::Done => return Ok(Shown::Nothing),
                 Stage::Head => {
                     let has_statics = !self.table.statistics.header.statics.is_empty();
                     self.stage = if has_statics { Stage::Static } else { Stage::Seek };
-                    return self.walk.next_event();
+                    return self.walk_on();
                 }
                 Stage::Static => {
                     self.stage = Stage::Seek;
-                    return self.walk.next_event();
+                    return self.walk_on();
                 }
+                Stage::Seek if self.slice.is_empty() => self.stage = Stage::End,
                 Stage::Seek => {
-                    self.first_row = self.walk.position();
                     self.stage = Stage::Rows;
-                    let open = if self.slice.is_reversed { self.seek_backwards()? } else { self.seek()? };
-                    if let Some(deletion) = open {
-                        return Ok(self.cut(self.slice.is_reversed, deletion));
+                    let is_upper = self.slice.is_reversed;
+                    let open = if is_upper { self.seek_backwards()? } else { self.seek()? };
+                    if let Some(deletion) = open.filter(|_| self.bound(is_upper).is_some()) {
+                        return Ok(Shown::Cut { is_upper, deletion });
                     }
                 }
                 Stage::Rows => {
-                    match if self.slice.is_reversed { self.step_backwards()? } else { self.step()? } {
-                        Ok(at) => break at,
+                    let is_upper = !self.slice.is_reversed;
+                    match if is_upper { self.step()? } else { self.step_backwards()? } {
+                        Ok(()) => return Ok(Shown::Walk),
                         Err(open) => {
                             self.stage = Stage::End;
-                            if let Some(deletion) = open {
-                                return Ok(self.cut(!self.slice.is_reversed, deletion));
+                            if let Some(deletion) = open.filter(|_| self.bound(is_upper).is_some()) {
+                                return Ok(Shown::Cut { is_upper, deletion });
                             }
                         }
                     }
                 }
                 Stage::End => {
                     self.stage = Stage::Done;
-                    return Ok(Some(Event::End(self.walk.position())));
+                    return Ok(Shown::End);
                 }
             }
-        };
-        self.walk.seek_row(at);
-        self.walk.next_event()
+        }
+    }
+
+    fn walk_on(&mut self) -> Result<Shown, ReadError> {
+        Ok(if self.walk.advance()? { Shown::Walk } else { Shown::Nothing })
+    }
+
+    const fn bound(&self, is_upper: bool) -> Option<&Bound> {
+        if is_upper { self.slice.to.as_ref() } else { self.slice.from.as_ref() }
     }
 
     /// A marker of the slice's own, at its upper or lower bound.
     fn cut(&self, is_upper: bool, deletion: DeletionTime) -> Option<Event<'_>> {
-        let bound = if is_upper { &self.slice.to } else { &self.slice.from };
-        let bound = bound.as_ref()?;
+        let bound = self.bound(is_upper)?;
         let columns = self.table.statistics.header.clustering.get(..bound.value_count)?;
         let clustering = Prefix::get(&mut Cursor::new(&bound.encoded), columns).ok()?;
         let (position, kind) = (self.walk.position(), bound.kind);
@@ -211,7 +286,7 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
         loop {
             let look = self.look()?;
             if look.is_end || !look.is_before {
-                self.walk.seek_row(look.position);
+                self.ahead = Some(look);
                 // A slice that ends before the next row may lie within an open range.
                 return Ok(self.open);
             }
@@ -219,43 +294,45 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
         }
     }
 
-    /// Where the next row of the slice begins, or that it has ended and which range is open there.
-    fn step(&mut self) -> Result<Result<u64, Option<DeletionTime>>, ReadError> {
-        let look = self.look()?;
+    /// Goes to the next row of the slice; else it has ended, and this range is open there.
+    fn step(&mut self) -> Result<Result<(), Option<DeletionTime>>, ReadError> {
+        let look = match self.ahead.take() {
+            Some(look) => look,
+            None => self.look()?,
+        };
         if look.is_end || look.is_after {
             return Ok(Err(self.open.filter(|_| !look.is_end)));
         }
         self.open = look.open.unwrap_or(self.open);
-        Ok(Ok(look.position))
+        Ok(Ok(()))
     }
 
-    /// Reads what stands at the walk's place and passes over it.
+    /// Goes to what stands at the walk's place.
     fn look(&mut self) -> Result<Look, ReadError> {
         let position = self.walk.position();
-        let (prefix, kind, open) = match self.walk.next_event()? {
-            Some(Event::Row(row)) => (row.clustering, ClusteringKind::Row, None),
+        self.walk.advance()?;
+        let mut look = Look { position, is_end: false, is_before: false, is_after: false, open: None };
+        let (prefix, kind) = match self.walk.current() {
+            Some(Event::Row(row)) => (row.clustering, ClusteringKind::Row),
             Some(Event::Marker(marker)) => {
-                let open = match marker.start_deletion {
-                    Some(start) => Some(start),
-                    None => marker.kind.is_start().then_some(marker.deletion),
-                };
-                (marker.clustering, marker.kind.clustering_kind(), Some(open))
+                look.open = Some(marker.opens());
+                (marker.clustering, marker.kind.clustering_kind())
             }
             _ => {
-                return Ok(Look { position, is_end: true, is_before: false, is_after: false, open: None });
+                look.is_end = true;
+                return Ok(look);
             }
         };
         if self.slice.from.is_none() && self.slice.to.is_none() {
-            return Ok(Look { position, is_end: false, is_before: false, is_after: false, open });
+            return Ok(look);
         }
         self.form.clear();
         let values = prefix.values().map(|value| value.bytes());
         put_clustering(self.table.clustering_types(), values, kind, &mut self.form)
             .map_err(|_| ReadError::corrupt(Component::Data, position, Damage::Text))?;
-        let form = &self.form;
-        let is_before = self.slice.from.as_ref().is_some_and(|from| *form <= from.form);
-        let is_after = self.slice.to.as_ref().is_some_and(|to| *form >= to.form);
-        Ok(Look { position, is_end: false, is_before, is_after, open })
+        look.is_before = self.slice.from.as_ref().is_some_and(|from| self.form <= from.form);
+        look.is_after = self.slice.to.as_ref().is_some_and(|to| self.form >= to.form);
+        Ok(look)
     }
 
     /// Takes the block of the upper bound; the range that is open there.
@@ -338,15 +415,32 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
         Ok(Some(open.filter(|_| self.slice.to.is_some())))
     }
 
-    fn step_backwards(&mut self) -> Result<Result<u64, Option<DeletionTime>>, ReadError> {
+    /// As `step`, towards the first row.
+    fn step_backwards(&mut self) -> Result<Result<(), Option<DeletionTime>>, ReadError> {
         loop {
             if let Some(at) = self.backwards.rows.pop() {
-                return Ok(Ok(at));
+                self.walk.seek_row(at);
+                self.walk.advance()?;
+                return Ok(Ok(()));
             }
             if self.backwards.is_last || self.block_before()?.is_none() {
                 let open = self.backwards.open.filter(|_| self.slice.from.is_some());
                 return Ok(Err(open));
             }
         }
+    }
+}
+
+impl<S: BlockSource<ReadError>, C: Codecs> Events for PartitionReader<'_, S, C> {
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        self.advance()
+    }
+
+    fn current(&self) -> Option<Event<'_>> {
+        self.current()
+    }
+
+    fn header(&self) -> &Header {
+        &self.table.statistics.header
     }
 }

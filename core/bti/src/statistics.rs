@@ -20,6 +20,8 @@ use alloc::vec::Vec;
 
 use dolmen_codec::checksum::{crc32, crc32_extend};
 use dolmen_codec::{Cursor, DecodeError};
+use zerocopy::byteorder::big_endian;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 pub use cardinality::Cardinality;
 pub use header::{ClusteringColumn, Column, Header};
@@ -87,13 +89,16 @@ pub struct Statistics {
 
 impl Statistics {
     /// Reads the file.
+    ///
+    /// # Errors
+    /// Damage at its place in the file; types, partitioners and limits that are not read here.
     pub fn parse(bytes: &[u8], version: Version) -> Result<Statistics, ReadError> {
         let spans = spans(bytes)?;
         let part = |wanted| {
             let span = spans.iter().find(|span| span.part == wanted);
             let span = span.ok_or(corrupt(0, Damage::Mismatch { expected: 4, found: spans.len() as u64 }))?;
             let start = span.at as usize;
-            Ok(PartCursor::new(&bytes[start..start + span.len as usize], span.at))
+            Ok::<_, ReadError>(PartCursor::new(&bytes[start..start + span.len as usize], span.at))
         };
         let mut validation = part(Part::Validation)?;
         let partitioner = validation.utf()?;
@@ -111,7 +116,18 @@ impl Statistics {
     }
 }
 
+/// Where a part begins, as the file lists it.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Entry {
+    kind: big_endian::U32,
+    offset: big_endian::U32,
+}
+
 /// The parts of a file, in its order, every checksum checked.
+///
+/// # Errors
+/// A checksum that differs, or parts that do not follow one another to the end.
 pub fn spans(bytes: &[u8]) -> Result<Vec<PartSpan>, ReadError> {
     let mut cursor = Cursor::new(bytes);
     let decode = |e| ReadError::decode(FILE, 0, e);
@@ -126,16 +142,14 @@ pub fn spans(bytes: &[u8]) -> Result<Vec<PartSpan>, ReadError> {
     let toc_at = cursor.position();
     let toc = cursor.get_bytes(8 * count as usize).map_err(decode)?;
     check_crc(toc_at as u64, 0, cursor.get_u32_be().map_err(decode)?, crc32_extend(crc, toc))?;
-    let starts: Vec<(u32, u32)> = (toc.as_chunks::<8>().0.iter())
-        .map(|entry| (*entry).map(u32::from))
-        .map(|b| (b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3], b[4] << 24 | b[5] << 16 | b[6] << 8 | b[7]))
-        .collect();
+    let entries = <[Entry]>::ref_from_bytes(toc).unwrap_or_default();
     let mut spans = Vec::new();
     let mut least = cursor.position() as u64;
-    for (i, &(kind, start)) in starts.iter().enumerate() {
+    for (i, entry) in entries.iter().enumerate() {
+        let (kind, start) = (entry.kind.get(), entry.offset.get());
         let entry_at = (toc_at + 8 * i) as u64;
         let part = *Part::ALL.get(kind as usize).ok_or(corrupt(entry_at, Damage::Tag(u64::from(kind))))?;
-        let end = starts.get(i + 1).map_or(bytes.len() as u64, |next| u64::from(next.1));
+        let end = entries.get(i + 1).map_or(bytes.len() as u64, |next| u64::from(next.offset.get()));
         let at = u64::from(start);
         if at != least || end < at + 4 || end > bytes.len() as u64 {
             return Err(corrupt(entry_at + 4, Damage::Range { found: at, max: bytes.len() as u64 }));

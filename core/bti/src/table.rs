@@ -11,11 +11,12 @@ use alloc::vec::Vec;
 
 use dolmen_base::block::{BlockSource, ReadMode};
 use dolmen_base::trace::NoTrace;
+use dolmen_codec::compress::Codecs;
 
 use crate::big::BigIndex;
 use crate::bloom::Bloom;
 use crate::component::{Component, Version};
-use crate::compression::{Codecs, CompressionInfo};
+use crate::compression::CompressionInfo;
 use crate::crc::ChunkCrcs;
 use crate::data::{Data, Event, Walk};
 use crate::dump::Context;
@@ -24,7 +25,7 @@ use crate::partitioner::{KeyHash, Partitioner};
 use crate::partitions::{PartitionIndex, Place};
 use crate::rows::RowIndex;
 use crate::schema::{SchemaError, TableSchema};
-use crate::statistics::Statistics;
+use crate::statistics::{Header, Statistics};
 use crate::trie::Pages;
 use crate::types::CqlType;
 
@@ -78,34 +79,76 @@ pub enum Index {
 /// An opened table.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Its format.
-    pub version: Version,
-    /// The order of its partitions.
-    pub partitioner: Partitioner,
-    /// Its metadata; the header's types are those of the schema, if one was given.
-    pub statistics: Statistics,
-    /// How its data is stored.
-    pub data: Data,
+    pub(crate) version: Version,
+    pub(crate) partitioner: Partitioner,
+    pub(crate) statistics: Statistics,
+    pub(crate) data: Data,
     /// Filter.db.
-    pub filter: Option<Vec<u8>>,
-    /// Where its partitions are.
-    pub index: Index,
+    pub(crate) filter: Option<Vec<u8>>,
+    pub(crate) index: Index,
     clustering_types: Vec<CqlType>,
 }
 
 /// Where a partition is.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
+    pub(crate) data_position: u64,
+    pub(crate) rows: Option<RowIndex>,
+    pub(crate) blocks_read: u64,
+}
+
+impl Found {
     /// Offset of its head in the data.
-    pub data_position: u64,
+    pub const fn data_position(&self) -> u64 {
+        self.data_position
+    }
+
     /// Its row index, if it has one of the trie format.
-    pub rows: Option<RowIndex>,
+    pub const fn rows(&self) -> Option<&RowIndex> {
+        self.rows.as_ref()
+    }
+
     /// Blocks that were asked for on the way: pages of indexes and chunks of data.
-    pub blocks_read: u64,
+    pub const fn blocks_read(&self) -> u64 {
+        self.blocks_read
+    }
 }
 
 impl Table {
+    /// Its format.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The order of its partitions.
+    pub const fn partitioner(&self) -> Partitioner {
+        self.partitioner
+    }
+
+    /// Its metadata; the header's types are those of the schema, if one was given.
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// The layout of its rows.
+    pub const fn header(&self) -> &Header {
+        &self.statistics.header
+    }
+
+    /// How its data is stored.
+    pub const fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Where its partitions are.
+    pub const fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// Opens a table. `source` serves the components that are not small.
+    ///
+    /// # Errors
+    /// A component that is missing or damaged, or uses something that is not read here.
     pub fn open(
         version: Version,
         components: &Components,
@@ -141,6 +184,9 @@ impl Table {
     }
 
     /// Lets a schema name types as they are now and dropped columns.
+    ///
+    /// # Errors
+    /// Columns that do not fit the table's.
     pub fn apply(&mut self, schema: &TableSchema) -> Result<(), SchemaError> {
         schema.apply(&mut self.statistics.header)?;
         let columns = &self.statistics.header.clustering;
@@ -179,6 +225,9 @@ impl Table {
     }
 
     /// Finds a partition by its serialized key; `None`: it is not here.
+    ///
+    /// # Errors
+    /// Damage of an index or of the partition's head; what the source could not read.
     pub fn find(
         &self,
         source: &impl BlockSource<ReadError>,
@@ -194,7 +243,7 @@ impl Table {
         }
         let (partitions, rows_len) = match &self.index {
             Index::Bti { partitions, rows_len } => (partitions, *rows_len),
-            Index::Big(index) => return index.find(source, mode, self, key),
+            Index::Big(index) => return index.find(source, mode, self, key, hash),
         };
         let mut pages = Pages::new(source, Component::Partitions, partitions.file_len, mode, NoTrace);
         let key_type = &self.statistics.header.key_type;

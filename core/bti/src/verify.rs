@@ -15,12 +15,12 @@ use core::cell::Cell;
 use dolmen_base::block::{BlockSource, ReadMode};
 use dolmen_base::trace::NoTrace;
 use dolmen_codec::checksum::crc32_extend;
+use dolmen_codec::compress::Codecs;
 
 use crate::big::BigEntry;
 use crate::bloom::{Bloom, FilterBits};
 use crate::comparable::{ClusteringKind, TERMINATOR, put_clustering, put_partition_key};
 use crate::component::{Component, Version, toc};
-use crate::compression::Codecs;
 use crate::crc::digest;
 use crate::data::{Event, Marker, PartitionHead, Prefix};
 use crate::deletion::DeletionTime;
@@ -114,12 +114,8 @@ fn check_chunks(
         report.chunks += 1;
         let read = data.block_id(index).and_then(|id| {
             source.block(id, ReadMode::Bypass, &|stored| {
-                crc.set(crc32_extend(crc.get(), stored));
-                match (&data.compression, &data.crcs) {
-                    (Some(info), _) => info.expand(index, stored, codecs).map(|_| Vec::new()),
-                    (None, Some(crcs)) => crcs.check(index, stored).map(|()| Vec::new()),
-                    (None, None) => Ok(Vec::new()),
-                }
+                crc.set(crc32_extend(crc.get(), &stored));
+                data.decode(index, stored, codecs)
             })
         });
         report.add(read.map(drop));

@@ -16,7 +16,7 @@ fn every_field_is_the_one_that_cassandra_read() {
         let document = Document::read(text.as_bytes()).unwrap();
         let facts = document.root();
         let (table, _) = open(&folder);
-        let (stats, header) = (&table.statistics.stats, &table.statistics.header);
+        let (stats, header) = (&table.statistics().stats, &table.header());
         let number = |of: &str, name: &str| {
             facts.get(of).unwrap().get(name).unwrap().as_number().unwrap().as_i64().unwrap()
         };
@@ -47,7 +47,7 @@ fn every_field_is_the_one_that_cassandra_read() {
             .collect();
         assert_eq!(stats.tombstones.bins, bins, "{context}");
         let uncompressed = facts.get("uncompressed_bytes").unwrap().as_number().unwrap().as_u64().unwrap();
-        assert_eq!(table.data.len(), uncompressed, "{context}");
+        assert_eq!(table.data().len(), uncompressed, "{context}");
         let covered = facts.get("stats").unwrap().get("covered_clustering").unwrap();
         for (name, bound) in [("start", &stats.covered.start), ("end", &stats.covered.end)] {
             let Some(theirs) = covered.get(name) else { continue };
@@ -87,7 +87,7 @@ fn the_text_is_the_tools_line_for_line() {
                     parts
                 };
                 sorted(&ours) == sorted(theirs)
-            } else if name == "Estimated cardinality" && table.statistics.cardinality.is_dense() {
+            } else if name == "Estimated cardinality" && table.statistics().cardinality.is_dense() {
                 let number = |text: &str| text.parse::<i64>().unwrap();
                 (number(&ours) - number(theirs)).abs() * 50 < number(theirs)
             } else if ours.contains("(-9223372036854775807)") {
@@ -128,7 +128,7 @@ fn sketches_estimate_as_stream_lib_does() {
 fn histograms_have_cassandras_buckets() {
     let Some(folder) = all_tables().into_iter().next() else { return };
     let (table, _) = open(&folder);
-    let stats = &table.statistics.stats;
+    let stats = &table.statistics().stats;
     let mut checked = 0;
     common::each_vector("histograms.jsonl", |vector| {
         let offsets: Vec<i64> = vector

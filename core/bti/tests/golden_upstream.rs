@@ -155,10 +155,10 @@ fn golden_facts_of_the_data() {
         let get = |component| source.get(component).unwrap();
         let data_len = get(Component::Data).len() as u64;
         let info = CompressionInfo::parse(get(Component::CompressionInfo), version, data_len).unwrap();
-        assert_eq!([data_len, info.data_len, info.offsets.len() as u64], lens, "{name}");
+        assert_eq!([data_len, info.data_len(), info.chunk_count()], lens, "{name}");
         assert_eq!(get(Component::Digest), digest.as_bytes(), "{name}");
         let (table, _) = open(&folder);
-        let (stats, header) = (&table.statistics.stats, &table.statistics.header);
+        let (stats, header) = (&table.statistics().stats, &table.header());
         assert_eq!([header.min_timestamp, stats.max_timestamp], timestamps, "{name}");
         assert_eq!(stats.rows, if name.starts_with("clust") { 250 } else { 5 }, "{name}");
     }

@@ -50,7 +50,7 @@ fn every_key_is_found_and_no_other() {
     cached.files = files.0.into_iter().map(|(component, bytes)| (component.file().get(), bytes)).collect();
     let find = |key: &[u8]| table.find(&cached, &AllCodecs, ReadMode::MayBlock, key).unwrap();
     for (key, position) in keys.iter().step_by(7) {
-        assert_eq!(find(key).map(|found| found.data_position), Some(*position));
+        assert_eq!(find(key).map(|found| found.data_position()), Some(*position));
         let mut absent = key.clone();
         absent.insert(0, b'~');
         assert!(find(&absent).is_none());
@@ -80,7 +80,7 @@ fn static_rows_are_no_rows() {
     }
     assert_eq!(statics, partitions);
     // Cassandra's count of rows has the static ones that say something.
-    assert_eq!(rows + filled, table.statistics.stats.rows);
+    assert_eq!(rows + filled, table.statistics().stats.rows);
     assert!(rows > 0 && filled > 0 && filled < statics);
 }
 
@@ -89,7 +89,7 @@ fn static_rows_are_no_rows() {
 fn deletions_are_no_columns() {
     for folder in ["da/deletions", "da/many_columns", "da/shadowable"].into_iter().filter_map(table) {
         let (table, files) = open(&folder);
-        let count = table.statistics.header.regulars.len();
+        let count = table.header().regulars.len();
         let mut walk = table.walk(&files, &AllCodecs, ReadMode::MayBlock, 0);
         while let Some(event) = walk.next_event().unwrap() {
             if let Event::Row(row) = event {
@@ -97,7 +97,7 @@ fn deletions_are_no_columns() {
                     .cells()
                     .filter(|part| !matches!(part, Ok(Part::Cell { cell, .. }) if cell.path.is_some()));
                 let columns =
-                    columns.map(|part| part.unwrap().column().name.clone()).collect::<Vec<String>>();
+                    columns.map(|part| part.unwrap().column().name.to_string()).collect::<Vec<String>>();
                 assert!(columns.len() <= count, "{columns:?}");
             }
         }

@@ -157,8 +157,8 @@ fn reads_by_key_give_what_a_scan_shows() {
                 assert!(found.is_none(), "{}", common::hex(&absent));
             }
         }
-        if !partitioners.contains(&table.partitioner) {
-            partitioners.push(table.partitioner);
+        if !partitioners.contains(&table.partitioner()) {
+            partitioners.push(table.partitioner());
         }
     }
     println!("{keys} keys, {partitioners:?}");

@@ -150,7 +150,7 @@ fn check_partitions(keys: &[Vec<u8>]) -> Vec<u8> {
     let memory = Memory::of(Component::Partitions, file.clone());
     let mut pages = memory.pages(Component::Partitions);
     let index = PartitionIndex::open(&mut pages).unwrap();
-    assert_eq!(index.key_count, keys.len() as u64);
+    assert_eq!(index.key_count(), keys.len() as u64);
     let mut entries = index.iter(&mut pages, Edge::First).unwrap();
     for i in 0..keys.len() {
         let found = entries.next(&mut pages).unwrap().unwrap();

@@ -1,65 +1,229 @@
-//! Block compression as a trait: LZ4 here, what needs a library of the outside world plugged in by an adapter.
+//! Block compression behind one trait: LZ4 here, what needs a library of the outside world plugged in by an adapter.
 //!
 //! A codec sees raw streams. Where a format writes the length before compression, that is the format's affair, and so is the
-//! check that a block expanded to exactly that length.
+//! check that a block expanded to exactly that length. Every format of this project asks the same [`Codecs`], so that a program plugs its
+//! libraries in once, with their contexts and dictionaries.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 
-/// The input could not be compressed, or is damaged, or would expand beyond the caller's bound.
+/// Why a block could not be compressed or expanded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodecError;
+#[non_exhaustive]
+pub enum CodecError {
+    /// The input is damaged; or, when compressing, longer than the format allows.
+    Damaged,
+    /// It expands to more than the room that was given.
+    Room,
+    /// This compression, or its dictionary, is not plugged in.
+    Absent,
+}
 
 impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a compressed block is damaged or expands too far")
+        f.write_str(match self {
+            CodecError::Damaged => "a compressed block is damaged",
+            CodecError::Room => "a compressed block expands to more than was announced",
+            CodecError::Absent => "no library for this compression is plugged in",
+        })
     }
 }
 
 impl core::error::Error for CodecError {}
 
-/// A block compression. Both functions append to `out`; what it held stays, and after an error the rest means nothing.
-pub trait Codec {
-    /// Appends `input` compressed.
-    ///
-    /// # Errors
-    /// [`CodecError`] when the input is longer than the format allows.
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError>;
-
-    /// Appends `input` expanded. `len` is what the caller expects; a codec allocates no more than that (and a byte or a buffer of
-    /// fixed size), so bounding it is the caller's part.
-    ///
-    /// # Errors
-    /// [`CodecError`] when the input is damaged or expands to more than `len` bytes.
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError>;
+/// The compressions that the formats of this project know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// LZ4 block format, without a frame and without a length in front. Source: lz4's `doc/lz4_Block_format.md`.
+    Lz4,
+    /// Snappy's raw format, which begins with its expanded length. Source: snappy's `format_description.txt`.
+    Snappy,
+    /// Deflate without a wrapper. Source: RFC 1951.
+    Deflate,
+    /// Deflate in a zlib stream. Source: RFC 1950.
+    Zlib,
+    /// Deflate in a gzip member. Source: RFC 1952.
+    Gzip,
+    /// Zstandard frames, with a dictionary on wish. Source: RFC 8878.
+    Zstd,
 }
 
-/// LZ4 block format, without a frame and without a length in front. Source: lz4's `doc/lz4_Block_format.md`.
+/// A compression dictionary. Cloning counts a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dictionary(Arc<[u8]>);
+
+impl Dictionary {
+    /// Of these bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        Dictionary(bytes.into())
+    }
+
+    /// Whether both are clones of one: who keeps what a library prepared for a dictionary finds it so, without comparing bytes.
+    pub fn is(&self, other: &Dictionary) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for Dictionary {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The compressions at hand.
+pub trait Codecs {
+    /// Whether `kind` is plugged in.
+    fn has(&self, kind: Compression) -> bool;
+
+    /// Expands `input` into the start of `out`, which is the room that the caller allows, and says how many bytes that were. What stands
+    /// behind them in `out` means nothing afterwards, and after an error all of it.
+    ///
+    /// # Errors
+    /// [`CodecError`]: damaged, more than the room, or not plugged in. A dictionary that the kind does not take is [`CodecError::Absent`].
+    fn expand(
+        &self,
+        kind: Compression,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, CodecError>;
+
+    /// Appends `input` compressed; after an error what was appended means nothing. `level` is the library's own scale, `None` its default.
+    ///
+    /// # Errors
+    /// [`CodecError::Damaged`] when the input is longer than the format allows; [`CodecError::Absent`].
+    fn compress(
+        &self,
+        kind: Compression,
+        level: Option<i32>,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError>;
+
+    /// Appends `input` expanded where a format does not say how long that is: room is made by steps, up to `len_max` bytes.
+    ///
+    /// # Errors
+    /// As [`Codecs::expand`]; [`CodecError::Room`] says that it is longer than `len_max`.
+    fn expand_to_end(
+        &self,
+        kind: Compression,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        len_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let start = out.len();
+        let mut room = input.len().saturating_mul(4).max(FIRST_ROOM).min(len_max);
+        loop {
+            out.resize(start.saturating_add(room), 0);
+            match self.expand(kind, dictionary, input, &mut out[start..]) {
+                Ok(len) => {
+                    out.truncate(start + len);
+                    return Ok(());
+                }
+                Err(CodecError::Room) if room < len_max => room = room.saturating_mul(4).min(len_max),
+                Err(error) => {
+                    out.truncate(start);
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// Least room that [`Codecs::expand_to_end`] begins with.
+const FIRST_ROOM: usize = 1 << 12;
+
+impl<C: Codecs + ?Sized> Codecs for &C {
+    fn has(&self, kind: Compression) -> bool {
+        (**self).has(kind)
+    }
+
+    fn expand(
+        &self,
+        kind: Compression,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, CodecError> {
+        (**self).expand(kind, dictionary, input, out)
+    }
+
+    fn compress(
+        &self,
+        kind: Compression,
+        level: Option<i32>,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        (**self).compress(kind, level, dictionary, input, out)
+    }
+}
+
+/// LZ4 and nothing else: what core can do by itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Lz4Block;
+pub struct Lz4Only;
 
-impl Codec for Lz4Block {
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let len_max = lz4_flex::block::get_maximum_output_size(input.len());
-        append(out, len_max, |room| lz4_flex::block::compress_into(input, room).ok())
+impl Codecs for Lz4Only {
+    fn has(&self, kind: Compression) -> bool {
+        kind == Compression::Lz4
     }
 
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        append(out, len, |room| lz4_flex::block::decompress_into(input, room).ok())
+    fn expand(
+        &self,
+        kind: Compression,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, CodecError> {
+        if kind != Compression::Lz4 || dictionary.is_some() {
+            return Err(CodecError::Absent);
+        }
+        lz4_expand(input, out)
+    }
+
+    fn compress(
+        &self,
+        kind: Compression,
+        _: Option<i32>,
+        dictionary: Option<&Dictionary>,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        if kind != Compression::Lz4 || dictionary.is_some() {
+            return Err(CodecError::Absent);
+        }
+        lz4_compress(input, out)
     }
 }
 
-/// Lets `fill` write into `len_max` bytes behind `out` and keeps as many as it says it wrote.
-fn append(
-    out: &mut Vec<u8>,
-    len_max: usize,
-    fill: impl FnOnce(&mut [u8]) -> Option<usize>,
-) -> Result<(), CodecError> {
+/// Expands an LZ4 block into the start of `out`; gives the length.
+///
+/// # Errors
+/// [`CodecError::Damaged`] or [`CodecError::Room`].
+pub fn lz4_expand(input: &[u8], out: &mut [u8]) -> Result<usize, CodecError> {
+    lz4_flex::block::decompress_into(input, out).map_err(|error| match error {
+        lz4_flex::block::DecompressError::OutputTooSmall { .. } => CodecError::Room,
+        _ => CodecError::Damaged,
+    })
+}
+
+/// Appends `input` as an LZ4 block.
+///
+/// # Errors
+/// [`CodecError::Damaged`] when it is longer than the format allows.
+pub fn lz4_compress(input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
     let start = out.len();
-    out.resize(start + len_max, 0);
-    let written = fill(&mut out[start..]);
-    out.truncate(start + written.unwrap_or(0));
-    written.map(drop).ok_or(CodecError)
+    out.resize(start + lz4_flex::block::get_maximum_output_size(input.len()), 0);
+    let written = lz4_flex::block::compress_into(input, &mut out[start..]);
+    out.truncate(start + *written.as_ref().unwrap_or(&0));
+    written.map(drop).map_err(|_| CodecError::Damaged)
 }
 
 #[cfg(test)]
@@ -92,15 +256,20 @@ mod tests {
         let mut rng = Rng::new(1);
         for len in (0..70).chain([1 << 12, 1 << 16, 300_000]) {
             let input = compressible(&mut rng, len);
-            let (mut packed, mut unpacked) = (b"head".to_vec(), b"head".to_vec());
-            Lz4Block.compress(&input, &mut packed).unwrap();
-            Lz4Block.decompress(&packed[4..], len, &mut unpacked).unwrap();
-            assert_eq!(
-                (&packed[..4], &unpacked[..4], &unpacked[4..]),
-                (&b"head"[..], &b"head"[..], &input[..])
-            );
+            let (mut packed, mut unpacked) = (b"head".to_vec(), vec![0; len]);
+            Lz4Only.compress(Compression::Lz4, None, None, &input, &mut packed).unwrap();
+            let found = Lz4Only.expand(Compression::Lz4, None, &packed[4..], &mut unpacked);
+            assert_eq!((&packed[..4], found, &unpacked), (&b"head"[..], Ok(len), &input));
             if len > 1 << 10 {
                 assert!(packed.len() < len, "{len} bytes became {}", packed.len());
+            }
+            let mut grown = b"head".to_vec();
+            Lz4Only.expand_to_end(Compression::Lz4, None, &packed[4..], len, &mut grown).unwrap();
+            assert_eq!((&grown[..4], &grown[4..]), (&b"head"[..], &input[..]));
+            if len > 0 {
+                let refused =
+                    Lz4Only.expand_to_end(Compression::Lz4, None, &packed[4..], len - 1, &mut grown);
+                assert_eq!((refused, grown.len()), (Err(CodecError::Room), 4 + len));
             }
         }
     }
@@ -108,16 +277,27 @@ mod tests {
     /// Three literals, a match of nine that begins three back, five last literals: counted out by the format's description.
     #[test]
     fn lz4_reads_a_block_written_by_hand() {
-        let mut out = Vec::new();
+        let mut out = [0; 64];
         let block = b"\x35abc\x03\x00\x50vwxyz";
-        Lz4Block.decompress(block, 17, &mut out).unwrap();
-        assert_eq!(out, b"abcabcabcabcvwxyz");
-        assert_eq!(Lz4Block.decompress(block, 16, &mut out), Err(CodecError), "longer than the bound");
+        assert_eq!(lz4_expand(block, &mut out[..17]), Ok(17));
+        assert_eq!(&out[..17], b"abcabcabcabcvwxyz");
+        assert_eq!(lz4_expand(block, &mut out[..16]), Err(CodecError::Room));
         assert_eq!(
-            Lz4Block.decompress(b"\x35abc\x04\x00", 64, &mut out),
-            Err(CodecError),
+            lz4_expand(b"\x35abc\x04\x00", &mut out),
+            Err(CodecError::Damaged),
             "a match before the start"
         );
+    }
+
+    #[test]
+    fn what_is_not_plugged_in_says_so() {
+        let dictionary = Dictionary::new(b"words");
+        assert!(dictionary.is(&dictionary.clone()) && !dictionary.is(&Dictionary::new(b"words")));
+        let mut out = [0; 8];
+        assert_eq!(Lz4Only.expand(Compression::Zstd, None, b"", &mut out), Err(CodecError::Absent));
+        let with = Lz4Only.expand(Compression::Lz4, Some(&dictionary), b"", &mut out);
+        assert_eq!(with, Err(CodecError::Absent));
+        assert!(Lz4Only.has(Compression::Lz4) && !Lz4Only.has(Compression::Snappy));
     }
 
     #[test]
@@ -125,7 +305,7 @@ mod tests {
         let mut rng = Rng::new(2);
         let input = compressible(&mut rng, 2000);
         let mut packed = Vec::new();
-        Lz4Block.compress(&input, &mut packed).unwrap();
+        lz4_compress(&input, &mut packed).unwrap();
         let mut refused = 0;
         for _ in 0..20_000 {
             let mut damaged = packed.clone();
@@ -134,10 +314,9 @@ mod tests {
                 damaged[at] ^= 1 << rng.below(8);
             }
             damaged.truncate(rng.range(1, packed.len() as u64) as usize);
-            let mut out = Vec::new();
-            match Lz4Block.decompress(&damaged, input.len(), &mut out) {
-                Ok(()) => assert!(out.len() <= input.len()),
-                Err(CodecError) => refused += 1,
+            match lz4_expand(&damaged, &mut vec![0; input.len()]) {
+                Ok(len) => assert!(len <= input.len()),
+                Err(_) => refused += 1,
             }
         }
         assert!(refused > 1000, "{refused} of 20,000 refused");

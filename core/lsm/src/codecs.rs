@@ -3,9 +3,11 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+use alloc::vec::Vec;
+
 use dolmen_base::io::FileNumber;
-use dolmen_codec::compress::Lz4Block;
-pub use dolmen_codec::compress::{Codec, CodecError};
+pub use dolmen_codec::compress::{CodecError, Compression};
+use dolmen_codec::compress::{Codecs as Libraries, Lz4Only};
 
 use crate::error::{Feature, ReadError};
 
@@ -57,38 +59,63 @@ impl CompressionType {
         }
     }
 
-    const fn slot(self) -> usize {
+    /// The format of the compressed bytes; `None`: they are not compressed.
+    pub const fn format(self) -> Option<Compression> {
         match self {
-            // Both are the same format.
-            CompressionType::Lz4Hc => CompressionType::Lz4 as usize,
-            other => other as usize,
+            CompressionType::None => None,
+            CompressionType::Snappy => Some(Compression::Snappy),
+            CompressionType::Zlib => Some(Compression::Deflate),
+            CompressionType::Lz4 | CompressionType::Lz4Hc => Some(Compression::Lz4),
+            CompressionType::Zstd => Some(Compression::Zstd),
         }
     }
 }
 
-/// The codecs at hand. Cloning counts references.
+/// The codecs at hand. Cloning counts a reference.
 #[derive(Clone)]
-pub struct Codecs {
-    slots: [Option<Arc<dyn Codec + Send + Sync>>; 8],
-}
+pub struct Codecs(Arc<dyn Libraries + Send + Sync>);
 
 impl Codecs {
     /// LZ4 only.
     pub fn new() -> Self {
-        Codecs { slots: Default::default() }.with(CompressionType::Lz4, Arc::new(Lz4Block))
+        Codecs::of(Lz4Only)
     }
 
-    /// With one more codec, which replaces one for the same type.
-    #[must_use]
-    pub fn with(mut self, kind: CompressionType, codec: Arc<dyn Codec + Send + Sync>) -> Self {
-        self.slots[kind.slot()] = Some(codec);
-        self
+    /// What a program plugs in.
+    pub fn of(libraries: impl Libraries + Send + Sync + 'static) -> Self {
+        Codecs(Arc::new(libraries))
     }
 
-    /// The codec for a type, or [`Feature::Compression`].
-    pub fn get(&self, kind: CompressionType) -> Result<&(dyn Codec + Send + Sync), ReadError> {
+    /// Expands into the start of `out`; gives the length.
+    pub(crate) fn expand(
+        &self,
+        kind: CompressionType,
+        input: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, CodecError> {
+        self.0.expand(kind.format().ok_or(CodecError::Absent)?, None, input, out)
+    }
+
+    /// Appends `input` compressed, as the library's default level does.
+    pub(crate) fn compress(
+        &self,
+        kind: CompressionType,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        self.0.compress(kind.format().ok_or(CodecError::Absent)?, None, None, input, out)
+    }
+
+    /// Whether blocks of this type can be read, else [`Feature::Compression`].
+    ///
+    /// # Errors
+    /// [`ReadError::Unsupported`] with the number of the type.
+    pub fn require(&self, kind: CompressionType) -> Result<(), ReadError> {
+        if kind.format().is_none_or(|format| self.0.has(format)) {
+            return Ok(());
+        }
         let what = Feature::Compression(kind as u8);
-        self.slots[kind.slot()].as_deref().ok_or(ReadError::Unsupported { file: FileNumber::new(0), what })
+        Err(ReadError::Unsupported { file: FileNumber::new(0), what })
     }
 }
 
@@ -100,6 +127,9 @@ impl Default for Codecs {
 
 impl fmt::Debug for Codecs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.slots.iter().map(Option::is_some)).finish()
+        const KINDS: [CompressionType; 4] =
+            [CompressionType::Snappy, CompressionType::Zlib, CompressionType::Lz4, CompressionType::Zstd];
+        let present = KINDS.into_iter().filter(|kind| self.require(*kind).is_ok());
+        f.debug_list().entries(present).finish()
     }
 }

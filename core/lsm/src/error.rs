@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use dolmen_base::block::ReadFailed;
 use dolmen_base::io::{FileNumber, IoError};
 use dolmen_codec::DecodeError;
 
@@ -258,6 +259,12 @@ impl fmt::Display for Feature {
 }
 
 impl core::error::Error for ReadError {}
+
+impl From<ReadFailed> for ReadError {
+    fn from(failed: ReadFailed) -> ReadError {
+        ReadError::Io { file: failed.id.file, at: failed.id.offset, error: failed.error }
+    }
+}
 
 impl ReadError {
     /// Damage in bytes that came from memory (file 0).

@@ -6,7 +6,7 @@
 //! get:   filter (one cache line) → index (flat arrays) → data block through the source → entries of the key
 //! ```
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::IoError;
 
 use crate::error::ReadError;
@@ -63,6 +63,6 @@ impl BlockSource<ReadError> for FileBytes<'_> {
         let stored = start.and_then(|start| self.0.get(start..)?.get(..id.len as usize));
         let error = IoError::UnexpectedEnd { wanted: u64::from(id.len), got: 0 };
         let stored = stored.ok_or(ReadError::Io { file: id.file, at: id.offset, error })?;
-        decode(stored).map(|block| Some(Block::new(block)))
+        decode(Stored::Borrowed(stored)).map(Some)
     }
 }

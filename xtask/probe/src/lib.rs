@@ -6,11 +6,30 @@ use core::panic::PanicInfo;
 use dolmen_base as _;
 use dolmen_codec as _;
 use dolmen_simd as _;
+// written by `cargo xtask systems`: crates
 #[cfg(feature = "all")]
-use {
-    dolmen_bti as _, dolmen_lsm as _, dolmen_resp as _, dolmen_ring as _, dolmen_sim as _,
-    dolmen_skiplist as _, dolmen_text as _, dolmen_wal as _,
-};
+use dolmen_bti as _;
+#[cfg(feature = "all")]
+use dolmen_hnsw as _;
+#[cfg(feature = "all")]
+use dolmen_kv as _;
+#[cfg(feature = "all")]
+use dolmen_lsm as _;
+#[cfg(feature = "all")]
+use dolmen_resp as _;
+#[cfg(feature = "all")]
+use dolmen_ring as _;
+#[cfg(feature = "all")]
+use dolmen_sim as _;
+#[cfg(feature = "all")]
+use dolmen_skiplist as _;
+#[cfg(feature = "all")]
+use dolmen_text as _;
+#[cfg(feature = "all")]
+use dolmen_tokenizer as _;
+#[cfg(feature = "all")]
+use dolmen_wal as _;
+// end of crates
 
 #[cfg(feature = "all")]
 extern crate alloc;

@@ -114,7 +114,8 @@ fn refuse_dolmen(tree: &Tree, words: &[&str]) -> Option<String> {
     let main = subcommands(tree.text("adapters/dolmen/src/main.rs")?);
     let prefix = format!("adapters/{system}-cli/src/");
     let mut sources = tree.rust().filter(|(p, _)| p.starts_with(&prefix)).peekable();
-    if !main.iter().any(|s| s == system) && sources.peek().is_none() {
+    let own = tree.text(&format!("adapters/dolmen/src/{system}.rs")).is_some();
+    if !own && !main.iter().any(|s| s == system) && sources.peek().is_none() {
         return Some(format!("dolmen has no {system}"));
     }
     let verbs: Vec<_> = sources.flat_map(|(_, t)| subcommands(t)).collect();

@@ -2,10 +2,12 @@
 
 use toml::{Table, Value};
 
+use super::systems::list;
 use super::{Findings, Tree};
+use crate::systems::Systems;
 
 /// Libraries from outside that a core crate may use: they need no std and no C.
-const CORE_EXTERNAL: [&str; 13] = [
+const CORE_EXTERNAL: [&str; 14] = [
     "arrayref",
     "bytemuck",
     "crc",
@@ -17,6 +19,7 @@ const CORE_EXTERNAL: [&str; 13] = [
     "sha1",
     "sha2",
     "spin",
+    "unicode-normalization",
     "xxhash-rust",
     "zerocopy",
 ];
@@ -27,13 +30,6 @@ const ADAPTER_SIBLINGS: [&str; 5] =
     ["dolmen-blocks", "dolmen-fs", "dolmen-host", "dolmen-store", "dolmen-units"];
 /// What a crate of verbs may use besides these and the adapters of its own system.
 const COMMAND_LINE: &str = "dolmen-cli";
-/// Core crates by height; an edge goes to a lower one only.
-const HEIGHTS: [&[&str]; 4] = [
-    &["base", "simd", "text"],
-    &["codec", "sim"],
-    &["bti", "hnsw", "kafka", "resp", "ring", "s3", "skiplist", "sql", "task", "tensor", "tokenizer", "wal"],
-    &["kv", "llm", "lsm", "retrieval"],
-];
 /// Most features of a core crate.
 const FEATURES_MAX: usize = 3;
 
@@ -54,31 +50,37 @@ pub fn names(tree: &Tree) -> Findings {
 
 /// Allowed dependencies of each layer (not of tests).
 pub fn dependencies(tree: &Tree) -> Findings {
+    let systems = match list(tree) {
+        Ok(systems) => systems,
+        Err(error) => return vec![error],
+    };
     let mut findings = Vec::new();
     for (layer, folder, manifest) in tree.crates() {
         for name in dependency_names(&parse(manifest)) {
-            let refusal =
-                if layer == "core" { core_refuses(folder, &name) } else { adapter_refuses(folder, &name) };
+            let refusal = if layer == "core" {
+                core_refuses(&systems, folder, &name)
+            } else {
+                adapter_refuses(&systems, folder, &name)
+            };
             findings.extend(refusal.map(|why| format!("{layer}/{folder}: depends on {name}: {why}")));
         }
     }
     findings
 }
 
-fn core_refuses(folder: &str, name: &str) -> Option<&'static str> {
+fn core_refuses(systems: &Systems, folder: &str, name: &str) -> Option<&'static str> {
     let Some(other) = name.strip_prefix("dolmen-") else {
         return (!CORE_EXTERNAL.contains(&name)).then_some("core may not");
     };
-    let height = |x: &str| HEIGHTS.iter().position(|row| row.contains(&x));
-    match (height(folder), height(other)) {
-        (None, _) => Some("the crate has no height in xtask/src/tidy/layers.rs"),
+    match (systems.height(folder), systems.height(other)) {
+        (None, _) => Some("the crate has no height in systems.toml"),
         (_, None) => Some("not a core crate"),
         (Some(mine), Some(its)) if its >= mine => Some("it does not lie below"),
         _ => None,
     }
 }
 
-fn adapter_refuses(folder: &str, name: &str) -> Option<&'static str> {
+fn adapter_refuses(systems: &Systems, folder: &str, name: &str) -> Option<&'static str> {
     // The binary composes; `cli` is the vocabulary of verbs.
     if folder == "dolmen" {
         return None;
@@ -88,7 +90,7 @@ fn adapter_refuses(folder: &str, name: &str) -> Option<&'static str> {
         return (verbs_of.is_none() && folder != "cli").then_some("only the command line may");
     }
     let other = name.strip_prefix("dolmen-")?;
-    let core = HEIGHTS.iter().any(|row| row.contains(&other));
+    let core = systems.height(other).is_some();
     if core || ADAPTER_SIBLINGS.contains(&name) {
         return None;
     }

@@ -3,12 +3,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use dolmen_base::block::ReadMode;
+use dolmen_base::block::{ReadMode, Stored};
 use dolmen_codec::checksum::{crc32, crc32_extend};
+use dolmen_codec::compress::Lz4Only;
 
 use crate::big::summary;
 use crate::component::{Component, Version, toc};
-use crate::compression::{CompressionInfo, NoCodecs};
+use crate::compression::CompressionInfo;
 use crate::crc::{ChunkCrcs, digest};
 use crate::data::{Data, Event, Row, Walk};
 use crate::dump::{Cassandra, Context, Lines};
@@ -67,9 +68,9 @@ pub fn check_rows(data: &[u8]) {
     let types: Vec<CqlType> = header.clustering.iter().map(|column| column.cql_type.clone()).collect();
     let context =
         Context { key_type: &header.key_type, partitioner: Partitioner::Murmur3, clustering_types: &types };
-    let file = Data { compression: None, crcs: None, file_len: bytes.len() as u64 };
+    let file = Data::raw(None, bytes.len() as u64);
     let files = MemoryFiles([(Component::Data, bytes.to_vec())].into());
-    let mut walk = Walk::new(&file, &header, &files, NoCodecs, ReadMode::MayBlock, 0);
+    let mut walk = Walk::new(&file, &header, &files, Lz4Only, ReadMode::MayBlock, 0);
     let lines = Lines { context, has_cql: true };
     let (mut cassandra, mut line) = (Cassandra::new(context, 0), String::new());
     while let Ok(Some(event)) = walk.next_event() {
@@ -165,7 +166,7 @@ pub fn check_compression(data: &[u8]) {
             let _ = info.chunk(index, file_len);
             let mut stored = data.to_vec();
             stored.extend(crc32(data).to_be_bytes());
-            if let Ok(expanded) = info.expand(index, &stored, &NoCodecs) {
+            if let Ok(expanded) = info.expand(index, Stored::Borrowed(&stored), &Lz4Only) {
                 assert_eq!(expanded.len(), info.expanded_len(index) as usize);
             }
         }

@@ -7,37 +7,103 @@
 //! cell flags: 01 deleted  02 expiring  04 no value  08 the row's timestamp  10 the row's ttl and expiry
 //! ```
 
+use alloc::vec::Vec;
+
 use dolmen_codec::Cursor;
 
+use super::flags::cell as flag;
 use super::row::Liveness;
-use super::{Fail, get_deletion, get_local, get_timestamp, get_ttl};
+use super::{Fail, Span, get_deletion, get_local, get_timestamp, get_ttl, put_local, put_timestamp, put_ttl};
 use crate::deletion::{DeletionTime, NO_DELETION_TIME};
 use crate::error::{Damage, ReadError};
 use crate::statistics::{Column, Header};
-use crate::vint::{get_uvint, get_uvint32, get_vint_bytes};
-
-/// Flags of a cell.
-mod flag {
-    pub const IS_DELETED: u8 = 0x01;
-    pub const IS_EXPIRING: u8 = 0x02;
-    pub const HAS_EMPTY_VALUE: u8 = 0x04;
-    pub const USE_ROW_TIMESTAMP: u8 = 0x08;
-    pub const USE_ROW_TTL: u8 = 0x10;
-}
+use crate::vint::{get_uvint, get_uvint32, get_vint_bytes, put_uvint, put_vint_bytes};
 
 /// From so many columns on, the subset of a row is a list.
 const BITMAP_COLUMNS: usize = 64;
+
+/// Which columns a row has data for, as offsets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subset {
+    /// Bit i: column i is missing.
+    Missing(u64),
+    /// Indices of those present.
+    Present(Span),
+    /// Indices of those missing.
+    Absent(Span),
+}
+
+impl Subset {
+    pub const ALL: Subset = Subset::Missing(0);
+
+    /// Reads the subset of `count` columns. Offsets count from `base` before the cursor's start.
+    pub fn get(cursor: &mut Cursor<'_>, count: usize, base: usize) -> Result<Subset, Fail> {
+        let at = cursor.position();
+        let first = get_uvint(cursor)?;
+        if count < BITMAP_COLUMNS {
+            if first >> count != 0 {
+                return Err(Fail::Damage(at, Damage::Tag(first)));
+            }
+            return Ok(Subset::Missing(first));
+        }
+        let missing = usize::try_from(first).ok().filter(|missing| *missing <= count);
+        let missing = missing.ok_or(Fail::Damage(at, Damage::Range { found: first, max: count as u64 }))?;
+        if missing == 0 {
+            return Ok(Subset::ALL);
+        }
+        let present = count - missing;
+        let lists_present = present < count / 2;
+        let start = cursor.position();
+        let mut least = 0;
+        for _ in 0..if lists_present { present } else { missing } {
+            let at = cursor.position();
+            let index = get_uvint32(cursor)?;
+            let ascending = usize::try_from(index).ok().filter(|i| (least..count).contains(i));
+            let max = count as u64 - 1;
+            least = 1 + ascending.ok_or(Fail::Damage(at, Damage::Range { found: index as u64, max }))?;
+        }
+        let span = Span::of(base + start..base + cursor.position());
+        Ok(if lists_present { Subset::Present(span) } else { Subset::Absent(span) })
+    }
+
+    /// Appends the subset of `count` columns that has those of `present`, which ascend and are not all. Offsets of the result count from the start
+    /// of `out`.
+    pub fn put(
+        count: usize,
+        present: impl ExactSizeIterator<Item = usize> + Clone,
+        out: &mut Vec<u8>,
+    ) -> Subset {
+        if count < BITMAP_COLUMNS {
+            let missing = present.fold((1u64 << count) - 1, |bits, i| bits & !(1 << i));
+            put_uvint(out, missing);
+            return Subset::Missing(missing);
+        }
+        let (present_len, missing_len) = (present.len(), count - present.len());
+        put_uvint(out, missing_len as u64);
+        let start = out.len();
+        if present_len < count / 2 {
+            present.for_each(|i| put_uvint(out, i as u64));
+            return Subset::Present(Span::of(start..out.len()));
+        }
+        let mut next = 0;
+        for i in present.chain([count]) {
+            (next..i).for_each(|absent| put_uvint(out, absent as u64));
+            next = i + 1;
+        }
+        Subset::Absent(Span::of(start..out.len()))
+    }
+}
 
 /// The columns that a row has data for, in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns<'b> {
     columns: &'b [Column],
-    subset: Subset<'b>,
+    indices: Indices<'b>,
     next: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Subset<'b> {
+enum Indices<'b> {
     /// Bit i: column `next + i` is missing.
     Missing(u64),
     /// Indices of those present.
@@ -47,44 +113,59 @@ enum Subset<'b> {
 }
 
 impl<'b> Columns<'b> {
-    pub(super) const fn all(columns: &'b [Column]) -> Columns<'b> {
-        Columns { columns, subset: Subset::Missing(0), next: 0 }
+    #[inline]
+    pub(super) fn of(columns: &'b [Column], subset: Subset, bytes: &'b [u8]) -> Columns<'b> {
+        let indices = match subset {
+            Subset::Missing(bits) => Indices::Missing(bits),
+            Subset::Present(span) => Indices::Present(Cursor::new(span.in_bytes(bytes))),
+            Subset::Absent(span) => {
+                let mut indices = Cursor::new(span.in_bytes(bytes));
+                let first = next_index(&mut indices);
+                Indices::Absent(indices, first)
+            }
+        };
+        Columns { columns, indices, next: 0 }
     }
 
-    pub(super) fn get(cursor: &mut Cursor<'b>, columns: &'b [Column]) -> Result<Columns<'b>, Fail> {
-        let at = cursor.position();
-        let first = get_uvint(cursor)?;
-        let count = columns.len();
-        if count < BITMAP_COLUMNS {
-            if first >> count != 0 {
-                return Err(Fail::Damage(at, Damage::Tag(first)));
-            }
-            return Ok(Columns { columns, subset: Subset::Missing(first), next: 0 });
-        }
-        let missing = usize::try_from(first).ok().filter(|missing| *missing <= count);
-        let missing = missing.ok_or(Fail::Damage(at, Damage::Range { found: first, max: count as u64 }))?;
-        if missing == 0 {
-            return Ok(Columns::all(columns));
-        }
-        let present = count - missing;
-        let lists_present = present < count / 2;
-        let (rest, start) = (cursor.rest(), cursor.position());
-        let mut least = 0;
-        for _ in 0..if lists_present { present } else { missing } {
-            let at = cursor.position();
-            let index = get_uvint32(cursor)?;
-            let ascending = usize::try_from(index).ok().filter(|i| (least..count).contains(i));
-            let max = count as u64 - 1;
-            least = 1 + ascending.ok_or(Fail::Damage(at, Damage::Range { found: index as u64, max }))?;
-        }
-        let mut indices = Cursor::new(&rest[..cursor.position() - start]);
-        let subset = if lists_present {
-            Subset::Present(indices)
-        } else {
-            let first = next_index(&mut indices);
-            Subset::Absent(indices, first)
+    /// Whether these are the same columns of one header.
+    #[inline]
+    pub(super) fn are(&self, other: &Columns<'_>) -> bool {
+        let indices = match (&self.indices, &other.indices) {
+            (Indices::Missing(a), Indices::Missing(b)) => a == b,
+            (Indices::Present(a), Indices::Present(b)) => a.rest() == b.rest(),
+            (Indices::Absent(a, first), Indices::Absent(b, other)) => first == other && a.rest() == b.rest(),
+            _ => false,
         };
-        Ok(Columns { columns, subset, next: 0 })
+        indices && self.next == other.next
+    }
+
+    /// The next column and its index in the header.
+    #[inline]
+    fn next_indexed(&mut self) -> Option<(usize, &'b Column)> {
+        loop {
+            let is_present = match &mut self.indices {
+                Indices::Present(indices) => {
+                    let index = next_index(indices)?;
+                    return self.columns.get(index).map(|column| (index, column));
+                }
+                Indices::Missing(bits) => {
+                    let missing = *bits & 1 != 0;
+                    *bits >>= 1;
+                    !missing
+                }
+                Indices::Absent(indices, absent) if *absent == Some(self.next) => {
+                    *absent = next_index(indices);
+                    false
+                }
+                Indices::Absent(..) => true,
+            };
+            let index = self.next;
+            let column = self.columns.get(index)?;
+            self.next += 1;
+            if is_present {
+                return Some((index, column));
+            }
+        }
     }
 }
 
@@ -98,26 +179,7 @@ impl<'b> Iterator for Columns<'b> {
 
     #[inline]
     fn next(&mut self) -> Option<&'b Column> {
-        loop {
-            let index = match &mut self.subset {
-                Subset::Present(indices) => return self.columns.get(next_index(indices)?),
-                Subset::Missing(bits) => {
-                    let missing = *bits & 1 != 0;
-                    *bits >>= 1;
-                    (!missing).then_some(self.next)
-                }
-                Subset::Absent(indices, absent) if *absent == Some(self.next) => {
-                    *absent = next_index(indices);
-                    None
-                }
-                Subset::Absent(..) => Some(self.next),
-            };
-            let column = self.columns.get(self.next)?;
-            self.next += 1;
-            if index.is_some() {
-                return Some(column);
-            }
-        }
+        self.next_indexed().map(|(_, column)| column)
     }
 }
 
@@ -173,7 +235,7 @@ impl<'b> Part<'b> {
     }
 
     /// What is left of it if its column was dropped.
-    #[inline]
+    #[inline(always)]
     fn without_dropped(self) -> Option<Self> {
         match self {
             Part::Cell { column, cell } => {
@@ -198,8 +260,8 @@ pub struct Cells<'b> {
     liveness: Option<Liveness>,
     columns: Columns<'b>,
     has_complex_deletion: bool,
-    /// The multi-cell column that is being read and how many of its cells are left.
-    complex: Option<(&'b Column, u32)>,
+    /// The multi-cell column that is being read, its index, and how many of its cells are left.
+    complex: Option<(usize, &'b Column, u32)>,
     is_done: bool,
 }
 
@@ -216,20 +278,20 @@ impl<'b> Cells<'b> {
         Cells { cursor, base, header, liveness, columns, has_complex_deletion, complex: None, is_done: false }
     }
 
-    #[inline]
-    fn part(&mut self) -> Result<Option<Part<'b>>, Fail> {
-        if let Some((column, left)) = self.complex.take() {
+    #[inline(always)]
+    fn part(&mut self) -> Result<Option<(usize, Part<'b>)>, Fail> {
+        if let Some((index, column, left)) = self.complex.take() {
             let cell = self.cell(column, true)?;
-            self.complex = (left > 1).then_some((column, left - 1));
-            return Ok(Some(Part::Cell { column, cell }));
+            self.complex = (left > 1).then_some((index, column, left - 1));
+            return Ok(Some((index, Part::Cell { column, cell })));
         }
-        let Some(column) = self.columns.next() else {
+        let Some((index, column)) = self.columns.next_indexed() else {
             self.cursor.finish()?;
             return Ok(None);
         };
         if !column.is_multi_cell {
             let cell = self.cell(column, false)?;
-            return Ok(Some(Part::Cell { column, cell }));
+            return Ok(Some((index, Part::Cell { column, cell })));
         }
         let deletion = if self.has_complex_deletion {
             get_deletion(&mut self.cursor, self.header)?
@@ -244,16 +306,17 @@ impl<'b> Cells<'b> {
             return Err(Fail::Damage(at, Damage::Range { found, max }));
         }
         let cell_count = found as u32;
-        self.complex = (cell_count > 0).then_some((column, cell_count));
-        Ok(Some(Part::Complex { column, deletion, cell_count }))
+        self.complex = (cell_count > 0).then_some((index, column, cell_count));
+        Ok(Some((index, Part::Complex { column, deletion, cell_count })))
     }
 
-    #[inline]
+    #[inline(always)]
     fn cell(&mut self, column: &Column, has_path: bool) -> Result<Cell<'b>, Fail> {
         let (header, at) = (self.header, self.cursor.position());
         let cursor = &mut self.cursor;
         let flags = cursor.get_u8()?;
-        let unknown = flags & 0xe0 != 0 || flags & 3 == 3;
+        let both = flag::IS_DELETED | flag::IS_EXPIRING;
+        let unknown = flags & !flag::ALL != 0 || flags & both == both;
         let row = self.liveness;
         if unknown || (row.is_none() && flags & (flag::USE_ROW_TIMESTAMP | flag::USE_ROW_TTL) != 0) {
             return Err(Fail::Damage(at, Damage::Tag(u64::from(flags))));
@@ -286,30 +349,72 @@ impl<'b> Cells<'b> {
     }
 }
 
+impl<'b> Cells<'b> {
+    /// The next part and the index of its column in the row's header; `None` behind the last.
+    #[inline]
+    pub(crate) fn next_indexed(&mut self) -> Result<Option<(usize, Part<'b>)>, ReadError> {
+        while !self.is_done {
+            match self.part() {
+                Ok(Some((index, part))) => {
+                    if let Some(part) = part.without_dropped() {
+                        return Ok(Some((index, part)));
+                    }
+                }
+                Ok(None) => self.is_done = true,
+                Err(fail) => {
+                    self.is_done = true;
+                    return Err(fail.at(self.base));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
 impl<'b> Iterator for Cells<'b> {
     type Item = Result<Part<'b>, ReadError>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done {
-            return None;
+        self.next_indexed().map(|found| found.map(|(_, part)| part)).transpose()
+    }
+}
+
+impl Cell<'_> {
+    /// Appends the cell as Data.db has it. What it shares with the row's liveness is left to that.
+    #[inline]
+    pub(super) fn put(&self, column: &Column, header: &Header, row: Option<Liveness>, out: &mut Vec<u8>) {
+        let is_expiring = self.ttl != 0;
+        let has_row_timestamp = row.is_some_and(|row| row.timestamp == self.timestamp);
+        let has_row_ttl = is_expiring
+            && row.is_some_and(|row| row.ttl == self.ttl && row.expires == self.local_deletion_time);
+        let mut flags = 0;
+        for (is_set, bit) in [
+            (self.is_tombstone, flag::IS_DELETED),
+            (is_expiring, flag::IS_EXPIRING),
+            (self.value.is_empty(), flag::HAS_EMPTY_VALUE),
+            (has_row_timestamp, flag::USE_ROW_TIMESTAMP),
+            (has_row_ttl, flag::USE_ROW_TTL),
+        ] {
+            flags |= if is_set { bit } else { 0 };
         }
-        loop {
-            match self.part() {
-                Ok(Some(part)) => {
-                    if let Some(part) = part.without_dropped() {
-                        return Some(Ok(part));
-                    }
-                }
-                Ok(None) => {
-                    self.is_done = true;
-                    return None;
-                }
-                Err(fail) => {
-                    self.is_done = true;
-                    return Some(Err(fail.at(self.base)));
-                }
-            }
+        out.push(flags);
+        if !has_row_timestamp {
+            put_timestamp(self.timestamp, header, out);
+        }
+        if (self.is_tombstone || is_expiring) && !has_row_ttl {
+            put_local(self.local_deletion_time, header, out);
+        }
+        if is_expiring && !has_row_ttl {
+            put_ttl(self.ttl, header, out);
+        }
+        if let Some(path) = self.path {
+            put_vint_bytes(out, path);
+        }
+        match column.fixed_len {
+            _ if self.value.is_empty() => {}
+            Some(_) => out.extend_from_slice(self.value),
+            None => put_vint_bytes(out, self.value),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Data.db as chunks of expanded bytes, each checked by its checksum.
 
-use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode, Stored};
+use dolmen_codec::compress::Codecs;
 
 use crate::component::Component;
-use crate::compression::{Codecs, CompressionInfo};
+use crate::compression::CompressionInfo;
 use crate::crc::ChunkCrcs;
 use crate::error::{Damage, ReadError};
 
@@ -14,14 +15,33 @@ const CHUNK_LEN: u32 = 1 << 16;
 #[derive(Clone, Debug)]
 pub struct Data {
     /// Of compressed data.
-    pub compression: Option<CompressionInfo>,
+    pub(crate) compression: Option<CompressionInfo>,
     /// Of uncompressed data.
-    pub crcs: Option<ChunkCrcs>,
-    /// Bytes of the file.
-    pub file_len: u64,
+    pub(crate) crcs: Option<ChunkCrcs>,
+    pub(crate) file_len: u64,
 }
 
 impl Data {
+    /// Compressed data in a file of `file_len` bytes.
+    pub const fn compressed(info: CompressionInfo, file_len: u64) -> Data {
+        Data { compression: Some(info), crcs: None, file_len }
+    }
+
+    /// Data that is stored as it is, in a file of `file_len` bytes, with the checksums of CRC.db if it is there.
+    pub const fn raw(crcs: Option<ChunkCrcs>, file_len: u64) -> Data {
+        Data { compression: None, crcs, file_len }
+    }
+
+    /// How it is compressed; `None`: it is not.
+    pub const fn compression(&self) -> Option<&CompressionInfo> {
+        self.compression.as_ref()
+    }
+
+    /// Bytes of the file.
+    pub const fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
     /// Bytes of the data, expanded.
     pub fn len(&self) -> u64 {
         self.compression.as_ref().map_or(self.file_len, |info| info.data_len)
@@ -50,6 +70,9 @@ impl Data {
     }
 
     /// Where chunk `index` is stored.
+    ///
+    /// # Errors
+    /// A chunk that is not there, or longer than its codec could make it.
     pub fn block_id(&self, index: u64) -> Result<BlockId, ReadError> {
         let (offset, len) = match &self.compression {
             Some(info) => info.chunk(index, self.file_len)?,
@@ -67,6 +90,9 @@ impl Data {
     }
 
     /// Chunk `index`, checked and expanded.
+    ///
+    /// # Errors
+    /// Damage at the chunk's place in the file; what the source could not read; a codec that is not plugged in.
     pub fn chunk(
         &self,
         source: &impl BlockSource<ReadError>,
@@ -75,12 +101,21 @@ impl Data {
         mode: ReadMode,
     ) -> Result<Block, ReadError> {
         let id = self.block_id(index)?;
-        let decode = |stored: &[u8]| match (&self.compression, &self.crcs) {
-            (Some(info), _) => info.expand(index, stored, codecs),
-            (None, Some(crcs)) => crcs.check(index, stored).map(|()| stored.to_vec()),
-            (None, None) => Ok(stored.to_vec()),
-        };
-        let block = source.block(id, mode, &decode)?;
+        let block = source.block(id, mode, &|stored| self.decode(index, stored, codecs))?;
         block.ok_or(ReadError::NotCached { component: Component::Data, at: id.offset })
+    }
+
+    /// Checks and expands chunk `index` as it was read.
+    pub(crate) fn decode(
+        &self,
+        index: u64,
+        stored: Stored<'_>,
+        codecs: &impl Codecs,
+    ) -> Result<Block, ReadError> {
+        match (&self.compression, &self.crcs) {
+            (Some(info), _) => info.expand(index, stored, codecs),
+            (None, Some(crcs)) => crcs.check(index, &stored).map(|()| stored.into_whole()),
+            (None, None) => Ok(stored.into_whole()),
+        }
     }
 }

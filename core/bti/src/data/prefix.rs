@@ -131,19 +131,25 @@ impl<'b> Prefix<'b> {
     pub const EMPTY: Prefix<'static> = Prefix { columns: &[], bytes: &[] };
 
     /// Reads a value for each of `columns`.
+    ///
+    /// # Errors
+    /// They end before the values do.
     #[inline]
     pub fn get(cursor: &mut Cursor<'b>, columns: &'b [ClusteringColumn]) -> Result<Prefix<'b>, DecodeError> {
-        let (rest, start) = (cursor.rest(), cursor.position());
-        for batch in columns.chunks(BATCH) {
-            let mut bits = get_uvint(cursor)?;
-            for column in batch {
-                if bits & 3 == 0 {
-                    get_value(cursor, column)?;
-                }
-                bits >>= 2;
-            }
-        }
-        Ok(Prefix { columns, bytes: &rest[..cursor.position() - start] })
+        let rest = cursor.rest();
+        let span = pass(cursor, columns)?;
+        Ok(Prefix { columns, bytes: &rest[..span.len()] })
+    }
+
+    /// Of bytes that [`pass`] found to hold a value for each of `columns`.
+    #[inline]
+    pub(super) const fn of(columns: &'b [ClusteringColumn], bytes: &'b [u8]) -> Prefix<'b> {
+        Prefix { columns, bytes }
+    }
+
+    /// The values as they stand in Data.db.
+    pub const fn encoded(&self) -> &'b [u8] {
+        self.bytes
     }
 
     /// How many values.
@@ -165,6 +171,25 @@ impl<'b> Prefix<'b> {
     pub fn values(&self) -> PrefixValues<'b> {
         PrefixValues { columns: self.columns, cursor: Cursor::new(self.bytes), bits: 0, at: 0 }
     }
+}
+
+/// Passes over a value for each of `columns`; where they stand.
+#[inline]
+pub(super) fn pass(
+    cursor: &mut Cursor<'_>,
+    columns: &[ClusteringColumn],
+) -> Result<core::ops::Range<usize>, DecodeError> {
+    let start = cursor.position();
+    for batch in columns.chunks(BATCH) {
+        let mut bits = get_uvint(cursor)?;
+        for column in batch {
+            if bits & 3 == 0 {
+                get_value(cursor, column)?;
+            }
+            bits >>= 2;
+        }
+    }
+    Ok(start..cursor.position())
 }
 
 #[inline]

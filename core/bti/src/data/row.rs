@@ -1,28 +1,16 @@
-//! Views of a partition's head, of a row and of a marker.
+//! A partition's head, a row, a marker: read into plain offsets, of which views are made.
 
 use dolmen_codec::Cursor;
 
-use super::cells::{Cells, Columns, Part};
-use super::prefix::{BoundKind, Prefix};
-use super::{Fail, get_deletion, get_local, get_timestamp, get_ttl};
-use crate::deletion::DeletionTime;
+use super::cells::{Cells, Columns, Part, Subset};
+use super::flags::{extended as ext, row as flag};
+use super::prefix::{self, BoundKind, Prefix};
+use super::{Fail, Span, get_deletion, get_local, get_timestamp, get_ttl};
+use crate::deletion::{DeletionTime, NO_DELETION_TIME};
 use crate::error::{Damage, ReadError};
+use crate::limits::ROW_LEN_MAX;
 use crate::statistics::Header;
 use crate::vint::{get_short_bytes, get_uvint};
-
-/// Flags of a row or marker.
-mod flag {
-    pub const END_OF_PARTITION: u8 = 0x01;
-    pub const IS_MARKER: u8 = 0x02;
-    pub const HAS_TIMESTAMP: u8 = 0x04;
-    pub const HAS_TTL: u8 = 0x08;
-    pub const HAS_DELETION: u8 = 0x10;
-    pub const HAS_ALL_COLUMNS: u8 = 0x20;
-    pub const HAS_COMPLEX_DELETION: u8 = 0x40;
-    pub const EXTENSION: u8 = 0x80;
-    pub const EXT_IS_STATIC: u8 = 0x01;
-    pub const EXT_HAS_SHADOWABLE_DELETION: u8 = 0x02;
-}
 
 /// The head of a partition.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +32,31 @@ pub struct Liveness {
     pub ttl: u32,
     /// Second from which it is dead; `NO_DELETION_TIME` for never.
     pub expires: u32,
+}
+
+impl Liveness {
+    /// The time to live that says: expired already. A materialized view writes it to delete the key of a row (`ExpiredLivenessInfo`).
+    pub const EXPIRED_TTL: u32 = i32::MAX as u32;
+
+    /// Whether it says that the row's key is deleted.
+    pub const fn is_expired(&self) -> bool {
+        self.ttl == Liveness::EXPIRED_TTL
+    }
+
+    /// Whether it counts rather than `other` (`LivenessInfo.supersedes`): the later; of two of one time one that is expired already, then one that
+    /// expires, then the one that expires later.
+    pub fn supersedes(&self, other: &Liveness) -> bool {
+        if self.timestamp != other.timestamp {
+            return self.timestamp > other.timestamp;
+        }
+        if self.is_expired() != other.is_expired() {
+            return self.is_expired();
+        }
+        if (self.ttl != 0) == (other.ttl != 0) {
+            return self.expires > other.expires;
+        }
+        self.ttl != 0
+    }
 }
 
 /// A row, static or not.
@@ -87,30 +100,149 @@ pub struct Marker<'b> {
     pub start_deletion: Option<DeletionTime>,
 }
 
-/// What stands at a place in a partition.
+impl Marker<'_> {
+    /// The range that is open behind it, forwards.
+    pub const fn opens(&self) -> Option<DeletionTime> {
+        match self.start_deletion {
+            Some(start) => Some(start),
+            None if self.kind.is_start() => Some(self.deletion),
+            None => None,
+        }
+    }
+
+    /// The range that is open before it, forwards.
+    pub const fn closes(&self) -> Option<DeletionTime> {
+        if self.kind.is_end() { Some(self.deletion) } else { None }
+    }
+}
+
+/// A partition's head, as offsets.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Unfiltered<'b> {
-    Row(Row<'b>),
-    Marker(Marker<'b>),
+pub(super) struct HeadParts {
+    key: Span,
+    deletion: DeletionTime,
+}
+
+/// A row, as offsets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowParts {
+    pub is_static: bool,
+    pub is_shadowable: bool,
+    pub has_complex_deletion: bool,
+    pub previous_len: u64,
+    pub clustering: Span,
+    pub liveness: Option<Liveness>,
+    pub deletion: DeletionTime,
+    pub subset: Subset,
+    pub cells: Span,
+}
+
+/// A marker, as offsets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MarkerParts {
+    previous_len: u64,
+    kind: BoundKind,
+    count: u16,
+    clustering: Span,
+    deletion: DeletionTime,
+    start_deletion: Option<DeletionTime>,
+}
+
+/// What stands at a place of the data, as offsets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Parts {
+    Head(HeadParts),
+    Row(RowParts),
+    Marker(MarkerParts),
     End,
+}
+
+impl HeadParts {
+    /// Reads the head at the start of `bytes`; gives its length.
+    pub fn parse(bytes: &[u8], header: &Header) -> Result<(HeadParts, usize), Fail> {
+        let mut cursor = Cursor::new(bytes);
+        let key = get_short_bytes(&mut cursor)?;
+        let at = cursor.position();
+        let key = Span::of(at - key.len()..at);
+        let deletion = if header.version.has_unsigned_deletion_time() {
+            DeletionTime::get(&mut cursor)
+        } else {
+            DeletionTime::get_nb(&mut cursor)
+        };
+        let deletion = deletion.map_err(|what| match what {
+            Damage::Decode(e) => Fail::Decode(e),
+            what => Fail::Damage(at, what),
+        })?;
+        Ok((HeadParts { key, deletion }, cursor.position()))
+    }
+
+    pub fn view<'b>(&self, bytes: &'b [u8], position: u64) -> PartitionHead<'b> {
+        PartitionHead { key: self.key.in_bytes(bytes), position, deletion: self.deletion }
+    }
+}
+
+impl RowParts {
+    /// The clustering alone.
+    #[inline]
+    pub fn prefix<'b>(&self, bytes: &'b [u8], header: &'b Header) -> Prefix<'b> {
+        Prefix::of(&header.clustering, self.clustering.in_bytes(bytes))
+    }
+
+    #[inline]
+    pub fn view<'b>(&self, bytes: &'b [u8], position: u64, header: &'b Header) -> Row<'b> {
+        let columns = if self.is_static { &header.statics } else { &header.regulars };
+        let clustering = if self.is_static { Prefix::EMPTY } else { self.prefix(bytes, header) };
+        Row {
+            header,
+            is_static: self.is_static,
+            position,
+            previous_len: self.previous_len,
+            clustering,
+            liveness: self.liveness,
+            deletion: self.deletion,
+            is_shadowable: self.is_shadowable,
+            has_complex_deletion: self.has_complex_deletion,
+            columns: Columns::of(columns, self.subset, bytes),
+            cells: self.cells.in_bytes(bytes),
+            cells_at: position + u64::from(self.cells.start),
+        }
+    }
+}
+
+impl MarkerParts {
+    pub fn view<'b>(&self, bytes: &'b [u8], position: u64, header: &'b Header) -> Marker<'b> {
+        let columns = header.clustering.get(..usize::from(self.count)).unwrap_or_default();
+        Marker {
+            position,
+            previous_len: self.previous_len,
+            kind: self.kind,
+            clustering: Prefix::of(columns, self.clustering.in_bytes(bytes)),
+            deletion: self.deletion,
+            start_deletion: self.start_deletion,
+        }
+    }
 }
 
 impl<'b> Row<'b> {
     /// Reads the row at the start of `bytes`, which stand at `position`.
+    ///
+    /// # Errors
+    /// Damage, at its place in the data.
     pub fn parse(
         bytes: &'b [u8],
         position: u64,
         header: &'b Header,
         is_static: bool,
     ) -> Result<Row<'b>, ReadError> {
-        match parse(bytes, position, header, is_static) {
-            Ok((Unfiltered::Row(row), _)) => Ok(row),
+        match parse(bytes, header, is_static) {
+            Ok((Parts::Row(row), _)) => Ok(row.view(bytes, position, header)),
             Ok(_) => Err(Fail::Damage(0, Damage::Tag(u64::from(bytes[0]))).at(position)),
             Err(fail) => Err(fail.at(position)),
         }
     }
 
     /// Its data, column by column.
+    #[inline]
     pub fn cells(&self) -> Cells<'b> {
         Cells::new(
             self.cells,
@@ -143,66 +275,47 @@ impl<'b> Row<'b> {
     pub const fn header(&self) -> &'b Header {
         self.header
     }
-}
 
-impl<'b> PartitionHead<'b> {
-    pub(super) fn parse(
-        bytes: &'b [u8],
-        position: u64,
-        header: &Header,
-    ) -> Result<(PartitionHead<'b>, usize), Fail> {
-        let mut cursor = Cursor::new(bytes);
-        let key = get_short_bytes(&mut cursor)?;
-        let at = cursor.position();
-        let deletion = if header.version.has_unsigned_deletion_time() {
-            DeletionTime::get(&mut cursor)
-        } else {
-            DeletionTime::get_nb(&mut cursor)
-        };
-        let deletion = deletion.map_err(|what| match what {
-            Damage::Decode(e) => Fail::Decode(e),
-            what => Fail::Damage(at, what),
-        })?;
-        Ok((PartitionHead { key, position, deletion }, cursor.position()))
+    /// Whether both say the same of the same columns, as far as that is plain from their bytes.
+    #[inline]
+    pub(crate) fn is_plainly(&self, other: &Row<'_>) -> bool {
+        self.cells == other.cells
+            && self.liveness == other.liveness
+            && self.deletion == other.deletion
+            && self.is_shadowable == other.is_shadowable
+            && self.has_complex_deletion == other.has_complex_deletion
+            && self.columns.are(&other.columns)
     }
 }
 
-/// Reads the row, marker or end at the start of `bytes`, which stand at `position`; gives its length.
+/// Reads the row, marker or end at the start of `bytes`; gives its length.
 #[inline]
-pub(super) fn parse<'b>(
-    bytes: &'b [u8],
-    position: u64,
-    header: &'b Header,
-    wants_static: bool,
-) -> Result<(Unfiltered<'b>, usize), Fail> {
+pub(super) fn parse(bytes: &[u8], header: &Header, wants_static: bool) -> Result<(Parts, usize), Fail> {
     let mut cursor = Cursor::new(bytes);
     let flags = cursor.get_u8()?;
-    if flags & flag::END_OF_PARTITION != 0 {
-        if flags != flag::END_OF_PARTITION || wants_static {
-            return Err(Fail::Damage(0, Damage::Tag(u64::from(flags))));
-        }
-        return Ok((Unfiltered::End, 1));
+    if flags & (flag::END_OF_PARTITION | flag::IS_MARKER) == 0 {
+        let row = parse_row(&mut cursor, flags, header, wants_static)?;
+        return Ok((Parts::Row(row), cursor.position()));
     }
-    if flags & flag::IS_MARKER != 0 {
-        if flags != flag::IS_MARKER || wants_static {
-            return Err(Fail::Damage(0, Damage::Tag(u64::from(flags))));
-        }
-        let marker = parse_marker(&mut cursor, position, header)?;
-        return Ok((Unfiltered::Marker(marker), cursor.position()));
+    if wants_static || !matches!(flags, flag::END_OF_PARTITION | flag::IS_MARKER) {
+        return Err(Fail::Damage(0, Damage::Tag(u64::from(flags))));
     }
-    let row = parse_row(&mut cursor, flags, position, header, wants_static)?;
-    Ok((Unfiltered::Row(row), cursor.position()))
+    if flags == flag::END_OF_PARTITION {
+        return Ok((Parts::End, 1));
+    }
+    let marker = parse_marker(&mut cursor, header)?;
+    Ok((Parts::Marker(marker), cursor.position()))
 }
 
-fn parse_marker<'b>(cursor: &mut Cursor<'b>, position: u64, header: &'b Header) -> Result<Marker<'b>, Fail> {
+fn parse_marker(cursor: &mut Cursor<'_>, header: &Header) -> Result<MarkerParts, Fail> {
     let tag = cursor.get_u8()?;
     let kind = BoundKind::parse(tag).ok_or(Fail::Damage(1, Damage::Tag(u64::from(tag))))?;
-    let count = usize::from(cursor.get_u16_be()?);
-    let Some(columns) = header.clustering.get(..count) else {
+    let count = cursor.get_u16_be()?;
+    let Some(columns) = header.clustering.get(..usize::from(count)) else {
         let max = header.clustering.len() as u64;
-        return Err(Fail::Damage(2, Damage::Range { found: count as u64, max }));
+        return Err(Fail::Damage(2, Damage::Range { found: u64::from(count), max }));
     };
-    let clustering = Prefix::get(cursor, columns)?;
+    let clustering = Span::of(prefix::pass(cursor, columns)?);
     let body = get_body(cursor)?;
     let body_at = cursor.position() - body.len();
     let mut inner = Cursor::new(body);
@@ -214,16 +327,15 @@ fn parse_marker<'b>(cursor: &mut Cursor<'b>, position: u64, header: &'b Header) 
         Ok((previous_len, deletion, start))
     })();
     let (previous_len, deletion, start_deletion) = parsed.map_err(|fail| within(fail, body_at))?;
-    Ok(Marker { position, previous_len, kind, clustering, deletion, start_deletion })
+    Ok(MarkerParts { previous_len, kind, count, clustering, deletion, start_deletion })
 }
 
 /// The bytes behind a size. That they are not all there is said of the outer slice.
 fn get_body<'b>(cursor: &mut Cursor<'b>) -> Result<&'b [u8], Fail> {
     let at = cursor.position();
     let size = get_uvint(cursor)?;
-    let len = usize::try_from(size).ok().filter(|len| *len <= crate::limits::ROW_LEN_MAX);
-    let max = crate::limits::ROW_LEN_MAX as u64;
-    let len = len.ok_or(Fail::Damage(at, Damage::Range { found: size, max }))?;
+    let len = usize::try_from(size).ok().filter(|len| *len <= ROW_LEN_MAX);
+    let len = len.ok_or(Fail::Damage(at, Damage::Range { found: size, max: ROW_LEN_MAX as u64 }))?;
     Ok(cursor.get_bytes(len)?)
 }
 
@@ -235,71 +347,67 @@ fn within(fail: Fail, body_at: usize) -> Fail {
     }
 }
 
-fn parse_row<'b>(
-    cursor: &mut Cursor<'b>,
+#[inline]
+fn parse_row(
+    cursor: &mut Cursor<'_>,
     flags: u8,
-    position: u64,
-    header: &'b Header,
+    header: &Header,
     wants_static: bool,
-) -> Result<Row<'b>, Fail> {
+) -> Result<RowParts, Fail> {
     let extended = if flags & flag::EXTENSION != 0 { cursor.get_u8()? } else { 0 };
-    let is_static = extended & flag::EXT_IS_STATIC != 0;
-    let unknown = extended & !(flag::EXT_IS_STATIC | flag::EXT_HAS_SHADOWABLE_DELETION);
-    if unknown != 0 || is_static != wants_static {
+    let is_static = extended & ext::IS_STATIC != 0;
+    if extended & !ext::ALL != 0 || is_static != wants_static {
         return Err(Fail::Damage(1, Damage::Tag(u64::from(extended))));
     }
     if flags & (flag::HAS_TTL | flag::HAS_TIMESTAMP) == flag::HAS_TTL {
         return Err(Fail::Damage(0, Damage::Tag(u64::from(flags))));
     }
-    let clustering = if is_static { Prefix::EMPTY } else { Prefix::get(cursor, &header.clustering)? };
+    let clustering =
+        if is_static { Span::default() } else { Span::of(prefix::pass(cursor, &header.clustering)?) };
     let body = get_body(cursor)?;
     let body_at = cursor.position() - body.len();
-    let mut inner = Cursor::new(body);
-    let parsed = parse_body(&mut inner, flags, header, is_static);
-    let (previous_len, liveness, deletion, columns) = parsed.map_err(|fail| within(fail, body_at))?;
-    Ok(Row {
-        header,
+    let mut row = RowParts {
         is_static,
-        position,
-        previous_len,
-        clustering,
-        liveness,
-        deletion,
-        is_shadowable: extended & flag::EXT_HAS_SHADOWABLE_DELETION != 0,
+        is_shadowable: extended & ext::HAS_SHADOWABLE_DELETION != 0,
         has_complex_deletion: flags & flag::HAS_COMPLEX_DELETION != 0,
-        columns,
-        cells: inner.rest(),
-        cells_at: position + (body_at + inner.position()) as u64,
-    })
+        previous_len: 0,
+        clustering,
+        liveness: None,
+        deletion: DeletionTime::LIVE,
+        subset: Subset::ALL,
+        cells: Span::default(),
+    };
+    let mut inner = Cursor::new(body);
+    parse_body(&mut inner, flags, header, body_at, &mut row).map_err(|fail| within(fail, body_at))?;
+    row.cells = Span::of(body_at + inner.position()..body_at + body.len());
+    Ok(row)
 }
 
-type Body<'b> = (u64, Option<Liveness>, DeletionTime, Columns<'b>);
-
+/// What stands before the cells.
 #[inline]
-fn parse_body<'b>(
-    cursor: &mut Cursor<'b>,
+fn parse_body(
+    cursor: &mut Cursor<'_>,
     flags: u8,
-    header: &'b Header,
-    is_static: bool,
-) -> Result<Body<'b>, Fail> {
-    let previous_len = get_uvint(cursor)?;
-    let mut liveness = None;
+    header: &Header,
+    body_at: usize,
+    row: &mut RowParts,
+) -> Result<(), Fail> {
+    row.previous_len = get_uvint(cursor)?;
     if flags & flag::HAS_TIMESTAMP != 0 {
         let timestamp = get_timestamp(cursor, header)?;
         let (ttl, expires) = if flags & flag::HAS_TTL != 0 {
             (get_ttl(cursor, header)?, get_local(cursor, header)?)
         } else {
-            (0, crate::deletion::NO_DELETION_TIME)
+            (0, NO_DELETION_TIME)
         };
-        liveness = Some(Liveness { timestamp, ttl, expires });
+        row.liveness = Some(Liveness { timestamp, ttl, expires });
     }
-    let deletion =
-        if flags & flag::HAS_DELETION != 0 { get_deletion(cursor, header)? } else { DeletionTime::LIVE };
-    let columns = if is_static { &header.statics } else { &header.regulars };
-    let columns = if flags & flag::HAS_ALL_COLUMNS != 0 {
-        Columns::all(columns)
-    } else {
-        Columns::get(cursor, columns)?
-    };
-    Ok((previous_len, liveness, deletion, columns))
+    if flags & flag::HAS_DELETION != 0 {
+        row.deletion = get_deletion(cursor, header)?;
+    }
+    if flags & flag::HAS_ALL_COLUMNS == 0 {
+        let columns = if row.is_static { &header.statics } else { &header.regulars };
+        row.subset = Subset::get(cursor, columns.len(), body_at)?;
+    }
+    Ok(())
 }

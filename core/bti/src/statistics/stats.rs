@@ -241,7 +241,7 @@ fn covered_nb(part: &mut PartCursor<'_>) -> Result<CoveredSlice, ReadError> {
         for _ in 0..part.count(2)? {
             values.push(Some(part.read(get_short_bytes)?.to_vec()));
         }
-        Ok(SliceBound { kind, values })
+        Ok::<_, ReadError>(SliceBound { kind, values })
     };
     let start = side(BoundKind::InclusiveStart)?;
     let end = side(BoundKind::InclusiveEnd)?;

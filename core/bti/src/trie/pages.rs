@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode, Stored};
 use dolmen_base::trace::{Step, Trace};
 
 use super::PAGE_LEN;
@@ -88,7 +88,7 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
         let len = PAGE_LEN.min(self.file_len - offset) as u32;
         let id = BlockId { file: self.component.file(), offset, len };
         self.asked += 1;
-        let decode = |bytes: &[u8]| Ok(bytes.to_vec());
+        let decode = |stored: Stored<'_>| Ok(stored.into_whole());
         if T::ENABLED {
             let held = self.source.block(id, ReadMode::CacheOnly, &decode)?;
             self.trace.step(Step::Block { file: id.file, offset, len, cached: held.is_some() });

@@ -8,7 +8,7 @@ pub mod table;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::trace::NoTrace;
 use dolmen_bti::component::Component;
 use dolmen_bti::error::ReadError;
@@ -129,7 +129,7 @@ impl BlockSource<ReadError> for Memory {
             return Ok(None);
         }
         let file = &self.files[&id.file.get()];
-        let block = Block::new(decode(&file[id.offset as usize..][..id.len as usize])?);
+        let block = decode(Stored::Borrowed(&file[id.offset as usize..][..id.len as usize]))?;
         self.cache.borrow_mut().insert(key, block.clone());
         Ok(Some(block))
     }

@@ -1,47 +1,17 @@
 //! Whole tables in memory, with every codec.
 #![allow(dead_code, clippy::disallowed_methods)]
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use dolmen_bti::component::{Component, Descriptor, Version};
-use dolmen_bti::compression::{Codecs, Compressor};
 use dolmen_bti::error::ReadError;
 use dolmen_bti::memory::MemoryFiles;
 use dolmen_bti::schema;
 use dolmen_bti::table::{Components, Table};
-use dolmen_codec::compress::CodecError;
 
-/// The codecs of other libraries.
-pub struct AllCodecs;
-
-impl Codecs for AllCodecs {
-    fn expand(
-        &self,
-        compressor: Compressor,
-        dictionary: Option<&[u8]>,
-        input: &[u8],
-        len: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<Result<(), CodecError>> {
-        let expanded = match compressor {
-            Compressor::Snappy => snap::raw::Decoder::new().decompress_vec(input).ok(),
-            Compressor::Deflate => {
-                let mut bytes = Vec::new();
-                let limit = len as u64 + 1;
-                let read = flate2::read::ZlibDecoder::new(input).take(limit).read_to_end(&mut bytes);
-                read.ok().map(|_| bytes)
-            }
-            _ => {
-                let mut expander =
-                    zstd::bulk::Decompressor::with_dictionary(dictionary.unwrap_or(&[])).unwrap();
-                expander.decompress(input, len).ok()
-            }
-        };
-        let expanded = expanded.filter(|bytes| bytes.len() <= len);
-        Some(expanded.map(|bytes| out.extend_from_slice(&bytes)).ok_or(CodecError))
-    }
-}
+/// Every compression, as programs plug them in.
+#[allow(unused_imports, reason = "not every test reads chunks")]
+pub use dolmen_blocks::Libraries as AllCodecs;
 
 /// The files of a table's folder.
 pub fn files(folder: &Path) -> (Version, MemoryFiles) {

@@ -1,6 +1,6 @@
 //! A disk that is one block of memory: four files of fixed room, each a length and its bytes.
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::{FileNumber, IoError};
 use dolmen_lsm::error::ReadError;
 
@@ -47,6 +47,6 @@ impl BlockSource<ReadError> for Disk<'_> {
         let wanted = IoError::UnexpectedEnd { wanted: end as u64, got: bytes.len() as u64 };
         let stored = bytes.get(id.offset as usize..end);
         let stored = stored.ok_or(ReadError::Io { file: id.file, at: id.offset, error: wanted })?;
-        decode(stored).map(|block| Some(Block::new(block)))
+        decode(Stored::Borrowed(stored)).map(Some)
     }
 }

@@ -8,6 +8,7 @@
 
 use alloc::vec::Vec;
 
+use dolmen_base::block::{Block, BlockBuf, Stored};
 use dolmen_base::io::FileNumber;
 use dolmen_codec::{Cursor, checksum, varint};
 
@@ -111,11 +112,11 @@ impl BlockForm {
     /// the start of the file.
     pub fn decode(
         &self,
-        stored: &[u8],
+        stored: Stored<'_>,
         offset: u64,
         part: Part,
         codecs: &Codecs,
-    ) -> Result<Vec<u8>, ReadError> {
+    ) -> Result<Block, ReadError> {
         let Some((bytes, expected)) = stored.split_last_chunk::<4>() else {
             let what = Damage::Range { found: TRAILER_LEN as u64, max: stored.len() as u64 };
             return Err(ReadError::corrupt(part, offset, what));
@@ -132,7 +133,10 @@ impl BlockForm {
             return Err(ReadError::corrupt(part, offset, what));
         };
         match CompressionType::from_byte(kind)? {
-            CompressionType::None => Ok(block.to_vec()),
+            CompressionType::None => {
+                let len = block.len();
+                Ok(stored.into_block(0..len).expect("the content lies before the trailer"))
+            }
             kind => self.expand(block, kind, offset, part, codecs),
         }
     }
@@ -144,9 +148,9 @@ impl BlockForm {
         offset: u64,
         part: Part,
         codecs: &Codecs,
-    ) -> Result<Vec<u8>, ReadError> {
+    ) -> Result<Block, ReadError> {
         let damaged = |what| ReadError::corrupt(part, offset, what);
-        let codec = codecs.get(kind)?;
+        codecs.require(kind)?;
         let (len, raw) = if kind == CompressionType::Snappy {
             // Snappy's own header is the same varint.
             let len = Cursor::new(block).get_varint_u32().map_err(|e| damaged(Damage::Decode(e)))?;
@@ -164,13 +168,13 @@ impl BlockForm {
             let (found, max) = (len as u64, max as u64);
             return Err(ReadError::Limit { file: FileNumber::new(0), part, found, max });
         }
-        let mut out = Vec::new();
-        codec.decompress(raw, len, &mut out).map_err(|_| damaged(Damage::Compression))?;
-        if out.len() != len {
-            let what = Damage::Mismatch { expected: len as u64, found: out.len() as u64 };
+        let mut out = BlockBuf::zeroed(len);
+        let found = codecs.expand(kind, raw, &mut out).map_err(|_| damaged(Damage::Compression))?;
+        if found != len {
+            let what = Damage::Mismatch { expected: len as u64, found: found as u64 };
             return Err(damaged(what));
         }
-        Ok(out)
+        Ok(out.freeze())
     }
 
     /// Appends `block` in its stored form at file offset `offset` and returns the stored length without the trailer. It stays
@@ -202,10 +206,12 @@ impl BlockForm {
         if kind == CompressionType::None {
             return false;
         }
-        let Ok(codec) = codecs.get(kind) else { return false };
+        if codecs.require(kind).is_err() {
+            return false;
+        }
         if kind != CompressionType::Snappy {
             varint::put_u32(out, block.len() as u32);
         }
-        codec.compress(block, out).is_ok() && out.len() - start < block.len() - block.len() / 8
+        codecs.compress(kind, block, out).is_ok() && out.len() - start < block.len() - block.len() / 8
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 
 use dolmen_base::Trace;
-use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, ReadMode, Stored};
 use dolmen_base::io::FileNumber;
 use dolmen_base::trace::Step;
 use dolmen_codec::Cursor;
@@ -448,7 +448,7 @@ impl Table {
             return Err(Miss::Failed(ReadError::corrupt(part, handle.offset, what).in_file(self.file, 0)));
         };
         let cached = Cell::new(true);
-        let decode = |stored: &[u8]| {
+        let decode = |stored: Stored<'_>| {
             cached.set(false);
             let decoded = self.footer.form.decode(stored, handle.offset, part, &self.codecs);
             decoded.map_err(|e| e.in_file(self.file, 0))
@@ -554,7 +554,7 @@ fn read_footer<S: BlockSource<ReadError>>(
     }
     let offset = file_len - u64::from(len);
     let id = BlockId { file, offset, len };
-    let tail = source.block(id, ReadMode::Bypass, &|bytes| Ok(bytes.to_vec()))?;
+    let tail = source.block(id, ReadMode::Bypass, &|bytes| Ok(bytes.into_whole()))?;
     let tail = tail.ok_or_else(|| missing_block(file, offset, Part::Footer))?;
     Footer::decode(&tail, offset).map_err(|e| e.in_file(file, 0))
 }

@@ -8,11 +8,10 @@ pub mod tree;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode};
+use dolmen_base::block::{Block, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::{FileNumber, IoError};
-use dolmen_lsm::codecs::{Codec, CodecError, Codecs, CompressionType};
+use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::error::ReadError;
 
 /// The folder of one system's fixtures that are not committed: in `$DOLMEN_TESTDATA`, or in `shared/data` upwards from this crate.
@@ -65,7 +64,7 @@ impl BlockSource<ReadError> for Memory {
                 at: id.offset,
                 error: IoError::UnexpectedEnd { wanted: u64::from(id.len), got: 0 },
             })?;
-        let block = Block::new(decode(stored)?);
+        let block = decode(Stored::Borrowed(stored))?;
         if mode == ReadMode::MayBlock {
             self.cache.borrow_mut().insert(key, block.clone());
         }
@@ -77,54 +76,9 @@ pub fn file_number(n: u64) -> FileNumber {
     FileNumber::new(n)
 }
 
-/// Zstandard, Snappy and raw Deflate beside the built-in LZ4.
+/// Every compression, as programs plug them in.
 pub fn codecs() -> Codecs {
-    Codecs::new()
-        .with(CompressionType::Zstd, Arc::new(Zstd))
-        .with(CompressionType::Snappy, Arc::new(Snappy))
-        .with(CompressionType::Zlib, Arc::new(Deflate))
-}
-
-struct Zstd;
-struct Snappy;
-struct Deflate;
-
-impl Codec for Zstd {
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        out.extend(zstd::bulk::compress(input, 3).map_err(|_| CodecError)?);
-        Ok(())
-    }
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        out.extend(zstd::bulk::decompress(input, len).map_err(|_| CodecError)?);
-        Ok(())
-    }
-}
-
-impl Codec for Snappy {
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        out.extend(snap::raw::Encoder::new().compress_vec(input).map_err(|_| CodecError)?);
-        Ok(())
-    }
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        if snap::raw::decompress_len(input).ok() != Some(len) {
-            return Err(CodecError);
-        }
-        out.extend(snap::raw::Decoder::new().decompress_vec(input).map_err(|_| CodecError)?);
-        Ok(())
-    }
-}
-
-impl Codec for Deflate {
-    fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        use std::io::Write;
-        let mut encoder = flate2::write::DeflateEncoder::new(out, flate2::Compression::default());
-        encoder.write_all(input).and_then(|()| encoder.finish().map(drop)).map_err(|_| CodecError)
-    }
-    fn decompress(&self, input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        use std::io::Read;
-        let limited = flate2::read::DeflateDecoder::new(input).take(len as u64 + 1);
-        std::io::BufReader::new(limited).read_to_end(out).map(drop).map_err(|_| CodecError)
-    }
+    Codecs::of(dolmen_blocks::Libraries)
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -71,7 +71,8 @@ fn as_the_matrices_say() {
             let begin = if round % 2 == 0 { 0 } else { len - size };
             let before = state.clone();
             for (row, x) in state[begin..begin + size].iter_mut().enumerate() {
-                let entry = |column: usize| if (row & column).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
+                let entry =
+                    |column: usize| if (row & column).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
                 let sum: f64 = (0..size).map(|column| entry(column) * before[begin + column]).sum();
                 *x = sum / (size as f64).sqrt();
             }
