@@ -126,7 +126,7 @@ impl<T> Engine<T> {
             waiting_in_flight: Vec::new(),
             waiting_for_room: Vec::new(),
             effects: VecDeque::new(),
-            next_expiry: Some(0),
+            next_expiry: state.counts.iter().any(|counts| counts.expires > 0).then_some(0),
             last_sweep: 0,
             is_sweeping: false,
             spare: None,
@@ -194,7 +194,7 @@ impl<T> Engine<T> {
         for ticket in self.waiting_in_flight.drain(..).chain(self.waiting_for_room.drain(..)) {
             self.effects.push_back(Effect::Answer { ticket, result: Ok(()) });
         }
-        self.spare = Arc::try_unwrap(generation).ok();
+        self.spare = Arc::try_unwrap(generation).ok().map(|g| g.reset(GenerationId::new(0), self.visible));
     }
 
     fn next_id(&self) -> GenerationId {
@@ -268,6 +268,12 @@ impl<T> Engine<T> {
     /// Bytes of changes that are not written yet.
     pub fn pending_len(&self) -> usize {
         self.collecting.weight() + self.in_flight.as_ref().map_or(0, |generation| generation.weight())
+    }
+
+    /// Bytes of memory that generations hold, in use or not.
+    pub fn kept_len(&self) -> usize {
+        let others = self.in_flight.as_deref().into_iter().chain(&self.spare);
+        core::iter::once(&self.collecting).chain(others).map(Generation::capacity).sum()
     }
 
     /// Bit per slot in which keys expire, written or not.
