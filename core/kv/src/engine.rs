@@ -219,14 +219,22 @@ impl<T> Engine<T> {
         self.effects.remove(at)
     }
 
+    /// The next wish but to write: for an owner who lets more come together first, and calls [`Engine::poll`] soon.
+    pub fn poll_answers(&mut self) -> Option<Effect<T>> {
+        self.effects.pop_front()
+    }
+
+    /// Whether the next [`Engine::poll`] begins to write; and how many commands have come together.
+    pub fn wants_to_write(&self) -> Option<u64> {
+        (self.in_flight.is_none() && !self.collecting.is_empty()).then(|| self.collecting.commands())
+    }
+
     /// The next wish, if there is one. Begins to write what has been collected where nothing is in flight.
     pub fn poll(&mut self) -> Option<Effect<T>> {
         if let Some(effect) = self.effects.pop_front() {
             return Some(effect);
         }
-        if self.in_flight.is_some() || self.collecting.is_empty() {
-            return None;
-        }
+        self.wants_to_write()?;
         let (id, state) = (self.next_id(), *self.collecting.state());
         let next = match self.spare.take() {
             Some(spare) => spare.reset(id, state),
