@@ -10,6 +10,10 @@ use dolmen_simd as _;
 #[cfg(feature = "all")]
 use dolmen_bti as _;
 #[cfg(feature = "all")]
+use dolmen_hnsw as _;
+#[cfg(feature = "all")]
+use dolmen_kv as _;
+#[cfg(feature = "all")]
 use dolmen_lsm as _;
 #[cfg(feature = "all")]
 use dolmen_resp as _;
@@ -20,7 +24,11 @@ use dolmen_sim as _;
 #[cfg(feature = "all")]
 use dolmen_skiplist as _;
 #[cfg(feature = "all")]
+use dolmen_sql as _;
+#[cfg(feature = "all")]
 use dolmen_text as _;
+#[cfg(feature = "all")]
+use dolmen_tokenizer as _;
 #[cfg(feature = "all")]
 use dolmen_wal as _;
 // end of crates

@@ -7,7 +7,7 @@ use super::{Findings, Tree};
 use crate::systems::Systems;
 
 /// Libraries from outside that a core crate may use: they need no std and no C.
-const CORE_EXTERNAL: [&str; 13] = [
+const CORE_EXTERNAL: [&str; 14] = [
     "arrayref",
     "bytemuck",
     "crc",
@@ -19,6 +19,7 @@ const CORE_EXTERNAL: [&str; 13] = [
     "sha1",
     "sha2",
     "spin",
+    "unicode-normalization",
     "xxhash-rust",
     "zerocopy",
 ];

@@ -1,0 +1,265 @@
+//! From a part of the text between added tokens to ids.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::ops::Range;
+
+use super::added::{self, Part, Pass};
+use super::{Scratch, Specials, Tokenizer, spans};
+use crate::bpe::Bpe;
+use crate::cache::{SHORT_IDS_MAX, SHORT_LEN_MAX, short_key};
+use crate::config::Model;
+use crate::error::EncodeError;
+use crate::image::View;
+use crate::normalize::Text;
+use crate::pretokenize::word_end;
+use crate::scan::{Scanner, each_cased, each_gpt2, each_modern};
+use crate::sink::{Ids, Sink};
+use crate::unigram::Unigram;
+use crate::wordpiece::WordPiece;
+
+/// A model with its tables at hand.
+#[derive(Clone, Copy)]
+enum Engine<'a> {
+    Bpe(Bpe<'a>),
+    Unigram(Unigram<'a>),
+    WordPiece(WordPiece<'a>),
+    WordLevel { view: View<'a>, unknown: Option<u32> },
+}
+
+/// One call.
+pub(super) struct Run<'a, B> {
+    tokenizer: &'a Tokenizer<B>,
+    scratch: RefCell<&'a mut Scratch>,
+    engine: Engine<'a>,
+    view: View<'a>,
+    /// Pieces are worth remembering.
+    cached: bool,
+}
+
+impl<'a, B: AsRef<[u8]>> Run<'a, B> {
+    pub fn new(tokenizer: &'a Tokenizer<B>, scratch: &'a mut Scratch) -> Self {
+        let view = tokenizer.view();
+        let engine = match &tokenizer.config.model {
+            Model::Bpe { merges, byte_level, whole, prefix, suffix, unknown, .. } => Engine::Bpe(Bpe {
+                view,
+                merges: *merges,
+                byte_level: *byte_level,
+                whole: *whole,
+                prefix,
+                suffix,
+                unknown: *unknown,
+                has_unused: tokenizer.has_unused,
+            }),
+            Model::Unigram { unknown, unknown_score, single, user_score } => Engine::Unigram(Unigram {
+                view,
+                unknown: *unknown,
+                unknown_score: *unknown_score,
+                single: *single,
+                user_score: *user_score,
+            }),
+            Model::WordPiece { prefix, chars_max, unknown } => {
+                Engine::WordPiece(WordPiece { view, prefix, chars_max: *chars_max, unknown: *unknown })
+            }
+            Model::WordLevel { unknown } => Engine::WordLevel { view, unknown: *unknown },
+        };
+        // Unknowns of neighbouring pieces may be one token, which a cache cannot know.
+        let cached = match &engine {
+            Engine::Bpe(bpe) => !bpe.unknown.fuse || bpe.unknown.bytes || bpe.byte_level,
+            Engine::Unigram(_) => !tokenizer.pretokenizers.is_empty(),
+            Engine::WordPiece(_) => true,
+            Engine::WordLevel { .. } => false,
+        };
+        Run { tokenizer, scratch: RefCell::new(scratch), engine, view, cached }
+    }
+
+    /// The ids of a part of the original text.
+    pub fn segment(
+        &self,
+        text: &str,
+        range: Range<usize>,
+        specials: Specials,
+        sink: &mut Ids<'_>,
+    ) -> Result<(), EncodeError> {
+        let first = range.start == 0;
+        let part = &text[range];
+        if self.tokenizer.normalizers.leave(part) {
+            return self.normalized(part, first, specials, sink);
+        }
+        let text = self.normalize(Text::new(part, None))?;
+        self.normalized(&text.text, first, specials, sink)
+    }
+
+    fn normalize(&self, text: Text) -> Result<Text, EncodeError> {
+        let mut scratch = self.scratch.borrow_mut();
+        let tables = self.tokenizer.tables(&self.view);
+        self.tokenizer.normalizers.run(tables, &mut scratch.matcher, text)
+    }
+
+    fn normalized(
+        &self,
+        text: &str,
+        first: bool,
+        specials: Specials,
+        sink: &mut Ids<'_>,
+    ) -> Result<(), EncodeError> {
+        added::each(self.tokenizer, text, 0, specials, Pass::Normal, |part| match part {
+            Part::Token(id, _) => {
+                sink.token(id, 0, 0);
+                Ok(())
+            }
+            Part::Text(range) => {
+                let first = first && range.start == 0;
+                self.pieces(&text[range], first, sink)
+            }
+        })
+    }
+
+    /// Cuts and encodes a text.
+    fn pieces(&self, text: &str, first: bool, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
+        let bytes = text.as_bytes();
+        if let Some(scanner) = self.tokenizer.only_scanner() {
+            let mut piece = |at, end| self.piece(bytes, at, end, sink);
+            return match scanner {
+                Scanner::Gpt2 => each_gpt2(bytes, &mut piece),
+                Scanner::Modern(style) => each_modern(style, bytes, &mut piece),
+                Scanner::Cased(style) => each_cased(style, bytes, &mut piece),
+            };
+        }
+        if self.tokenizer.pretokenizers.is_empty() {
+            return self.words(bytes, 0..bytes.len(), sink);
+        }
+        let pieces = {
+            let mut scratch = self.scratch.borrow_mut();
+            self.tokenizer.pretokenizers.run(
+                &mut scratch.matcher,
+                Text { text: text.into(), places: None },
+                first,
+            )?
+        };
+        let bytes = pieces.text.text.as_bytes();
+        pieces.ranges.into_iter().try_for_each(|range| self.words(bytes, range, sink))
+    }
+
+    /// A piece, cut once more in front of blanks if the vocabulary allows that.
+    fn words(&self, text: &[u8], range: Range<usize>, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
+        if !matches!(self.tokenizer.config.model, Model::Bpe { words: true, .. }) {
+            return self.piece(text, range.start, range.end, sink);
+        }
+        let text = &text[..range.end];
+        let mut at = range.start;
+        while at < text.len() {
+            let end = word_end(text, at);
+            self.piece(text, at, end, sink)?;
+            at = end;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn piece(&self, text: &[u8], at: usize, end: usize, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
+        let len = end - at;
+        let mut scratch = self.scratch.borrow_mut();
+        if !self.cached {
+            return self.model(&mut scratch, text, at, end, sink);
+        }
+        if len <= SHORT_LEN_MAX {
+            let key = short_key(text, at, len);
+            if scratch.cache.short(key, sink.out) {
+                return Ok(());
+            }
+            self.missed(&mut scratch, text, at, end, Some(key), sink)
+        } else {
+            self.missed(&mut scratch, text, at, end, None, sink)
+        }
+    }
+
+    #[inline(never)]
+    fn missed(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        at: usize,
+        end: usize,
+        key: Option<(u64, u64)>,
+        sink: &mut Ids<'_>,
+    ) -> Result<(), EncodeError> {
+        if scratch.cache.long(text, at, end - at, sink.out) {
+            return Ok(());
+        }
+        let before = sink.out.len();
+        self.model(scratch, text, at, end, sink)?;
+        let ids = &sink.out[before..];
+        match key {
+            Some(key) if (1..=SHORT_IDS_MAX).contains(&ids.len()) => scratch.cache.put_short(key, ids),
+            _ => scratch.cache.put_long(text, at, end - at, ids),
+        }
+        Ok(())
+    }
+
+    fn model(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        at: usize,
+        end: usize,
+        sink: &mut impl Sink,
+    ) -> Result<(), EncodeError> {
+        match &self.engine {
+            Engine::Bpe(bpe) => bpe.encode(&mut scratch.symbols, text, at, end, sink),
+            Engine::Unigram(unigram) => unigram.encode(&mut scratch.lattice, text, at, end, sink),
+            Engine::WordPiece(wordpiece) => {
+                wordpiece.encode(&mut scratch.words, text, at, end, sink);
+                Ok(())
+            }
+            Engine::WordLevel { view, unknown } => {
+                let id = view.find(text, at, end - at).or(*unknown);
+                let id = id.ok_or(EncodeError::NoUnknownToken { at })?;
+                sink.token(id, at, end);
+                Ok(())
+            }
+        }
+    }
+
+    /// The ids and places of a part of the original text.
+    pub fn segment_spans(
+        &self,
+        text: Text,
+        first: bool,
+        specials: Specials,
+        ids: &mut Vec<u32>,
+        out: &mut Vec<(u32, u32)>,
+    ) -> Result<(), EncodeError> {
+        let text = self.normalize(text)?;
+        let places = text.places.as_deref().unwrap_or(&[]);
+        added::each(self.tokenizer, &text.text, 0, specials, Pass::Normal, |part| match part {
+            Part::Token(id, range) => {
+                spans(ids, out, places).token(id, range.start, range.end);
+                Ok(())
+            }
+            Part::Text(range) => {
+                let places = places.get(range.clone()).unwrap_or(&[]).to_vec();
+                let part = Text { text: text.text[range.clone()].into(), places: Some(places) };
+                self.pieces_spans(part, first && range.start == 0, ids, out)
+            }
+        })
+    }
+
+    fn pieces_spans(
+        &self,
+        text: Text,
+        first: bool,
+        ids: &mut Vec<u32>,
+        out: &mut Vec<(u32, u32)>,
+    ) -> Result<(), EncodeError> {
+        let mut scratch = self.scratch.borrow_mut();
+        let pieces = self.tokenizer.pretokenizers.run(&mut scratch.matcher, text, first)?;
+        let places = pieces.text.places.as_deref().unwrap_or(&[]);
+        let mut sink = spans(ids, out, places);
+        let bytes = pieces.text.text.as_bytes();
+        for range in pieces.ranges.iter().filter(|range| !range.is_empty()) {
+            self.model(&mut scratch, bytes, range.start, range.end, &mut sink)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! Prebuilt vocabularies.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_tokenizer::check::check_prebuilt(data));

@@ -1,0 +1,4 @@
+//! Tiktoken rank files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_tokenizer::check::check_tiktoken(data));
