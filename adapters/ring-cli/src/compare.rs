@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     seeds: u32,
     /// Only these algorithms
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = super::kinds(), hide_possible_values = true)]
     algorithms: Vec<Kind>,
     /// Keys from a file, one a line, instead of made-up ones
     #[arg(long)]
@@ -86,13 +86,20 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     ];
     let kinds = if args.algorithms.is_empty() { all.to_vec() } else { args.algorithms.clone() };
     let mut rows = Vec::new();
+    let mut progress = out.progress("compare", (kinds.len() * args.nodes.len()) as u64);
     for kind in kinds {
         for &nodes in &args.nodes {
+            progress.say(&format!("{kind}, {nodes} nodes"));
             rows.push(
                 measure(kind, nodes as usize, &keys, args.seeds)
                     .with_context(|| format!("{kind}, {nodes} nodes"))?,
             );
+            progress.add(1);
         }
+    }
+    drop(progress);
+    if out.is_json() && args.format == Format::Table {
+        return rows.iter().try_for_each(|row| Ok(writeln!(out, "{}", object(row))?));
     }
     match args.format {
         Format::Table => print_table(out, &HEADER, &rows)?,
@@ -194,23 +201,36 @@ fn lines(
     Ok(())
 }
 
-/// An array of objects; names of algorithms hold nothing that JSON would escape.
+/// Names of the columns for programs.
+const KEYS: [&str; 12] = [
+    "algorithm",
+    "nodes",
+    "peak_over_avg",
+    "peak_over_avg_ci95",
+    "p99_over_avg",
+    "min_over_avg",
+    "chi_square_per_df",
+    "moved_percent",
+    "ideal_percent",
+    "lookup_ns",
+    "build_ms",
+    "bytes_per_node",
+];
+
+/// An object; names of algorithms hold nothing that JSON would escape.
+fn object(row: &[String]) -> String {
+    let field = |(key, value): (&&str, &String)| match *key {
+        "algorithm" => format!("\"{key}\":\"{value}\""),
+        _ => format!("\"{key}\":{value}"),
+    };
+    format!("{{{}}}", KEYS.iter().zip(row).map(field).collect::<Vec<_>>().join(","))
+}
+
+/// An array of objects.
 fn json(out: &mut Out, rows: &[Vec<String>]) -> anyhow::Result<()> {
     writeln!(out, "[")?;
     for (i, row) in rows.iter().enumerate() {
-        let fields: Vec<String> = HEADER
-            .iter()
-            .zip(row)
-            .map(|(name, value)| {
-                if *name == "algorithm" {
-                    format!("\"{name}\":\"{value}\"")
-                } else {
-                    format!("\"{name}\":{value}")
-                }
-            })
-            .collect();
-        let comma = if i + 1 < rows.len() { "," } else { "" };
-        writeln!(out, "{{{}}}{comma}", fields.join(","))?;
+        writeln!(out, "{}{}", object(row), if i + 1 < rows.len() { "," } else { "" })?;
     }
     writeln!(out, "]")?;
     Ok(())

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use dolmen_cli::Out;
+use dolmen_cli::{Out, Status};
 use dolmen_ring::analysis::{Movement, movement};
 use dolmen_ring::wire::{encode, fingerprint};
 use dolmen_ring::{Node, NodeId, Placement, RingError, Weight};
@@ -39,13 +39,14 @@ undo                              takes back the last change
 save FILE | load FILE             the serialised form
 help | quit";
 
-/// Runs `interactive`.
-pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
+/// Runs `interactive`. On a terminal whoever types sees what was refused; a script that had a command refused ends as a failure.
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Status> {
     let placement = args.algorithm.place(read_members(&args.nodes)?)?;
     let mut lab = Lab::new(placement, args.keys as usize);
     let prompt = io::stdin().is_terminal();
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();
+    let mut ended = Status::Success;
     loop {
         if prompt {
             write!(out, "ring> ")?;
@@ -53,14 +54,17 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
         line.clear();
         out.flush()?;
         if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
+            return Ok(ended);
         }
         let text = String::from_utf8_lossy(&line);
         match lab.command(text.trim(), out) {
             Ok(true) => out.flush()?,
-            Ok(false) => return Ok(()),
+            Ok(false) => return Ok(ended),
             Err(error) if out.is_closed() => return Err(error),
             Err(error) => {
+                if !prompt {
+                    ended = Status::Failure;
+                }
                 writeln!(out, "{error:#}")?;
                 out.flush()?;
             }

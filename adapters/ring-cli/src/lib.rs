@@ -13,7 +13,8 @@ mod tui;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dolmen_cli::{Out, Status};
 use dolmen_ring::config::read_node_list;
 use dolmen_ring::{HashFunction, Kind, Members, Placement, Settings};
@@ -74,7 +75,7 @@ pub use tour::tour;
 pub fn run(args: Args, out: &mut Out) -> anyhow::Result<Status> {
     match args.verb {
         Verb::Demo(args) => demo::demo(&args, out),
-        Verb::Interactive(args) => interactive::run(&args, out),
+        Verb::Interactive(args) => return interactive::run(&args, out),
         Verb::Benchmark(args) => demo::benchmark(&args, out),
         Verb::Owner(args) => route::owner(&args, out),
         Verb::Hash(args) => route::hash(&args, out),
@@ -93,11 +94,11 @@ pub fn run(args: Args, out: &mut Out) -> anyhow::Result<Status> {
 struct AlgorithmArgs {
     /// modulo, ring, ketama, jump, rendezvous, weighted-rendezvous, maglev, multi-probe, anchor, dx, bounded, jump-back,
     /// flip, libketama, twemproxy, spymemcached, maglev-envoy, redis-slots or token-allocator
-    #[arg(long, default_value = "ring")]
+    #[arg(long, default_value = "ring", value_parser = kinds(), hide_possible_values = true)]
     algorithm: Kind,
     /// Hash of keys (and of points on a ring): xxh3, xxh64, murmur3, cassandra-token, redis-slot, md5-ketama, fnv1a32,
     /// fnv1a64, crc16, crc32, sip, sha256, or decimal for keys that are numbers
-    #[arg(long)]
+    #[arg(long, value_parser = hashes(), hide_possible_values = true)]
     hash: Option<HashFunction>,
     /// Points of a node of weight 1 on a ring; tokens for token-allocator
     #[arg(long, visible_alias = "virtual-nodes")]
@@ -116,7 +117,42 @@ struct AlgorithmArgs {
     load_factor: Option<f64>,
 }
 
+/// The algorithms by name, so that a shell completes them and a slip is told with what was meant.
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name)).try_map(|name| name.parse::<Kind>())
+}
+
+/// The hash functions by name.
+fn hashes() -> impl TypedValueParser<Value = HashFunction> {
+    PossibleValuesParser::new(HashFunction::ALL.map(HashFunction::name))
+        .try_map(|name| name.parse::<HashFunction>())
+}
+
 impl AlgorithmArgs {
+    /// Options that the algorithm would pass over are refused: who gives them means something by them.
+    fn check(&self) -> anyhow::Result<()> {
+        let kind = self.algorithm;
+        let rows = [
+            (
+                self.vnodes.is_some(),
+                "--vnodes",
+                "no points of a chosen number",
+                &[Kind::Ring, Kind::Bounded, Kind::TokenAllocator][..],
+            ),
+            (self.probes.is_some(), "--probes", "no probes", &[Kind::MultiProbe]),
+            (self.table_size.is_some(), "--table-size", "no table", &[Kind::Maglev, Kind::MaglevEnvoy]),
+            (self.capacity.is_some(), "--capacity", "no seats", &[Kind::Anchor, Kind::Dx]),
+            (self.load_factor.is_some(), "--load-factor", "no bound", &[Kind::Bounded]),
+        ];
+        for (is_given, option, lacks, of) in rows {
+            if is_given && !of.contains(&kind) {
+                let of: Vec<&str> = of.iter().map(|kind| kind.name()).collect();
+                bail!("{option} is of no use to {kind}, which has {lacks}: it is for {}", of.join(", "));
+            }
+        }
+        Ok(())
+    }
+
     fn settings(&self) -> Settings {
         let usual = Settings::new(self.algorithm);
         Settings {
@@ -131,6 +167,7 @@ impl AlgorithmArgs {
     }
 
     fn place(&self, members: Members) -> anyhow::Result<Placement> {
+        self.check()?;
         Placement::new(members, self.settings()).with_context(|| format!("cannot build {}", self.algorithm))
     }
 }

@@ -113,6 +113,9 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
         "peak/avg",
         "overflow %",
     ];
+    if out.is_json() {
+        return rows.iter().try_for_each(|row| Ok(out.object(&object(row))?));
+    }
     print_table(out, &header, &rows)?;
     writeln!(
         out,
@@ -121,6 +124,24 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
         scenario.replicas
     )?;
     Ok(())
+}
+
+/// A row for programs: shares in percent as in the table, what does not apply is null.
+fn object(row: &[String]) -> BTreeMap<&'static str, serde_json::Value> {
+    const KEYS: [&str; 9] = [
+        "event",
+        "nodes",
+        "moved_percent",
+        "ideal_percent",
+        "over_moved",
+        "copies_percent",
+        "quorum_lost_percent",
+        "peak_over_avg",
+        "overflow_percent",
+    ];
+    let value = |text: &String| text.parse::<f64>().map_or(serde_json::Value::Null, serde_json::Value::from);
+    let first = (KEYS[0], serde_json::Value::from(row[0].clone()));
+    std::iter::once(first).chain(KEYS[1..].iter().copied().zip(row[1..].iter().map(value))).collect()
 }
 
 fn settings(scenario: &Scenario) -> anyhow::Result<Settings> {

@@ -33,6 +33,57 @@ pub(super) struct SsTable {
 /// Name, version, id and files of an SSTable.
 type Group = (String, Version, String, Vec<(Component, PathBuf)>);
 
+/// Deepest folders that are looked into for tables: data directory, keyspace, table.
+const DEPTH_MAX: usize = 3;
+
+/// The path itself if it is a table's, else the folders beneath it that hold SSTables, in order: those of a keyspace or a data directory.
+pub(super) fn folders(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() || holds_sstable(path)? {
+        return Ok(vec![path.into()]);
+    }
+    let found = tables_beneath(path)?;
+    ensure!(!found.is_empty(), "{} holds no SSTable", path.display());
+    Ok(found)
+}
+
+fn holds_sstable(folder: &Path) -> Result<bool> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let name = entry?.file_name();
+        // A version that is not read here is an SSTable too, and `find` says what is wrong with it.
+        let is_component = name.to_str().map(|name| !matches!(Descriptor::parse(name), Ok(None)));
+        if is_component == Some(true) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn tables_beneath(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut left = vec![(path.to_path_buf(), 0)];
+    while let Some((folder, depth)) = left.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let entry = entry?;
+            let is_link = entry.file_type()?.is_symlink();
+            let below = entry.path();
+            if is_link
+                || !below.is_dir()
+                || matches!(entry.file_name().to_str(), Some("snapshots" | "backups"))
+            {
+                continue;
+            }
+            if holds_sstable(&below)? {
+                found.push(below);
+            } else if depth + 1 < DEPTH_MAX {
+                left.push((below, depth + 1));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// The SSTables of a folder, older first, or the one that a file is a component of.
 pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
     let is_folder = path.is_dir();
@@ -70,7 +121,18 @@ pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
             }
         }
     }
-    ensure!(!groups.is_empty(), "{} holds no SSTable", path.display());
+    if groups.is_empty() {
+        let beneath = tables_beneath(folder).unwrap_or_default();
+        if let Some(first) = beneath.first().filter(|_| is_folder) {
+            bail!(
+                "{} holds no SSTable itself; {} beneath it do, as {}",
+                path.display(),
+                dolmen_cli::counted(beneath.len() as u64, "folder"),
+                first.display()
+            );
+        }
+        bail!("{} holds no SSTable", path.display());
+    }
     let cache = BlockCache::new(CACHE_BYTES_MAX);
     let dir = Dir::open(folder).map_err(|e| anyhow!("cannot open {}: {e}", folder.display()))?;
     let dir: Arc<dyn Directory> = Arc::new(dir);

@@ -23,10 +23,12 @@ use dolmen_bti::dump::{Cassandra, Context, Lines};
 use dolmen_bti::merge::{Merge, merged_header};
 use dolmen_bti::slice::{Bound, Slice};
 use dolmen_bti::table::Table;
+use dolmen_bti::types::{CqlType, Native};
 use dolmen_bti::verify::verify;
 use dolmen_bti::{key, literal, metadata};
-use dolmen_cli::{Out, Status};
+use dolmen_cli::{Out, Status, counted};
 use dolmen_text::json::Writer;
+use serde::Serialize;
 
 use files::{Libraries, SsTable};
 
@@ -143,21 +145,16 @@ pub use tour::tour;
 ///
 /// A sentence for the user: what is damaged, missing or asked for wrongly.
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
-    run_to(args.verb, out)?;
-    Ok(Status::Success)
-}
-
-fn run_to(verb: Verb, out: &mut Out) -> Result<()> {
-    match verb {
+    match args.verb {
         Verb::Dump { path, style } => dump(&path, &style, out),
         Verb::Get { path, key, key_hex, clustering, from, to, reverse, style } => {
             let wanted = Wanted { key, key_hex, clustering, from, to, reverse };
             get(&path, &wanted, &style, out)
         }
         Verb::Scan { path, schema } => scan(&path, schema.as_deref(), out),
-        Verb::Verify { path } => verify_all(&path, out),
-        Verb::Metadata { path } => {
-            for sstable in files::find(&path)? {
+        Verb::Verify { path } => return verify_all(&path, out),
+        Verb::Metadata { path } => files::folders(&path)?.iter().try_for_each(|path| {
+            for sstable in files::find(path)? {
                 let table = sstable.open(None)?;
                 if out.is_json() {
                     writeln!(out, "{}", metadata::json(&table, &sstable.name))?;
@@ -166,10 +163,11 @@ fn run_to(verb: Verb, out: &mut Out) -> Result<()> {
                 }
             }
             Ok(())
-        }
-        Verb::Stats { path, top } => stats(&path, top, out),
+        }),
+        Verb::Stats { path, top } => files::folders(&path)?.iter().try_for_each(|path| stats(path, top, out)),
         Verb::Inspect { file, svg } => inspect::inspect(&file, svg, out),
-    }
+    }?;
+    Ok(Status::Success)
 }
 
 /// SSTables of one table, opened.
@@ -247,6 +245,14 @@ fn dump(path: &Path, style: &Style, out: &mut dyn Write) -> Result<()> {
     opened.each(false, walks, &mut |events| print(events, opened.context(), style, out))
 }
 
+/// The value of a CQL literal.
+fn parse(of: &CqlType, text: &str) -> Result<Option<Vec<u8>>> {
+    literal::parse_value(of, text).map_err(|_| match of.base() {
+        CqlType::Native(Native::Blob) => anyhow!("{text:?} is no blob: write it as hexadecimal digits, 0x03"),
+        _ => anyhow!("{text:?} is no {}", of.cql()),
+    })
+}
+
 struct Wanted {
     key: Option<String>,
     key_hex: Option<String>,
@@ -264,16 +270,24 @@ impl Wanted {
         }
         let text = self.key.as_deref().unwrap_or_default();
         let key_type = &table.header().key_type;
-        let parts = match key_type {
-            dolmen_bti::types::CqlType::Composite(components) => {
-                components.iter().zip(literal::split_values(text)).collect()
-            }
-            one => vec![(one, text)],
+        let (types, texts): (Vec<&CqlType>, Vec<&str>) = match key_type {
+            CqlType::Composite(components) => (components.iter().collect(), literal::split_values(text)),
+            one => (vec![one], vec![text]),
         };
+        if types.len() != texts.len() {
+            let names: Vec<String> = types.iter().map(|of| of.cql()).collect();
+            let given = if text.is_empty() { 0 } else { texts.len() };
+            bail!(
+                "the key has {} columns ({}), with commas between; {} {} given",
+                types.len(),
+                names.join(", "),
+                given,
+                if given == 1 { "was" } else { "were" }
+            );
+        }
         let mut values = Vec::new();
-        for (of, text) in parts {
-            let value = literal::parse_value(of, text).map_err(|e| anyhow!("{text:?} as {of}: {e}"))?;
-            values.push(value.context("a partition key has no nulls")?);
+        for (of, text) in types.into_iter().zip(texts) {
+            values.push(parse(of, text)?.context("a partition key has no nulls")?);
         }
         key::join(key_type, &values).map_err(|e| anyhow!("the key {text:?}: {e}"))
     }
@@ -291,7 +305,7 @@ impl Wanted {
             );
             let mut values = Vec::new();
             for (of, text) in types.iter().zip(texts) {
-                values.push(literal::parse_value(of, text).map_err(|e| anyhow!("{text:?} as {of}: {e}"))?);
+                values.push(parse(of, text)?);
             }
             let values: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
             Ok(Some(Bound::new(table, &values, kind)?))
@@ -310,12 +324,14 @@ impl Wanted {
     }
 }
 
-fn get(path: &Path, wanted: &Wanted, style: &Style, out: &mut dyn Write) -> Result<()> {
+fn get(path: &Path, wanted: &Wanted, style: &Style, out: &mut Out) -> Result<()> {
     let opened = Opened::new(path, style.schema.as_deref())?;
     let key = wanted.key(&opened.tables[0])?;
     let mut readers: Vec<Box<dyn Events>> = Vec::new();
+    let mut is_empty = false;
     for (table, sstable) in opened.pairs() {
         let slice = wanted.slice(table)?;
+        is_empty |= slice.is_empty();
         let found = table.find(&sstable.source, &Libraries, ReadMode::MayBlock, &key)?;
         if let Some(found) = found {
             let reader = table.read(&sstable.source, &Libraries, ReadMode::MayBlock, found, slice);
@@ -324,11 +340,15 @@ fn get(path: &Path, wanted: &Wanted, style: &Style, out: &mut dyn Write) -> Resu
     }
     let text = metadata::key_text(&opened.tables[0].header().key_type, &key);
     ensure!(!readers.is_empty(), "no partition {text}");
+    if is_empty {
+        out.note("--from lies behind --to in the order of the rows: nothing is between them");
+        return Ok(());
+    }
     opened.each(wanted.reverse, readers, &mut |events| print(events, opened.context(), style, out))
 }
 
 /// What a scan counted.
-#[derive(Default)]
+#[derive(Default, Serialize)]
 struct Counts {
     partitions: u64,
     static_rows: u64,
@@ -364,21 +384,30 @@ impl Counts {
     }
 }
 
-fn scan(path: &Path, schema: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+fn scan(path: &Path, schema: Option<&Path>, out: &mut Out) -> Result<()> {
     let opened = Opened::new(path, schema)?;
     let start = Instant::now();
     let walks = opened.pairs().map(|(table, sstable)| {
         Box::new(table.walk(&sstable.source, &Libraries, ReadMode::Bypass, 0)) as Box<dyn Events>
     });
     let mut counts = Counts::default();
+    let mut progress = out.progress("partitions", None);
     opened.each(false, walks.collect(), &mut |events| {
         while let Some(event) = events.next_event()? {
             counts.add(&event)?;
+            if let Event::Partition(_) = event {
+                progress.add(1);
+            }
         }
         Ok(())
     })?;
+    drop(progress);
     let seconds = start.elapsed().as_secs_f64();
     let bytes: u64 = opened.tables.iter().map(|table| table.data().len()).sum();
+    if out.is_json() {
+        out.object(&Scanned { counts, data_bytes: bytes, seconds })?;
+        return Ok(());
+    }
     writeln!(
         out,
         "{} partitions, {} static rows, {} rows, {} markers, {} cells, {} bytes of values",
@@ -389,38 +418,107 @@ fn scan(path: &Path, schema: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn verify_all(path: &Path, out: &mut dyn Write) -> Result<()> {
-    let mut findings = 0;
-    for sstable in files::find(path)? {
-        let digest = sstable.read(Component::Digest)?;
-        let toc = sstable.read(Component::Toc)?;
-        let report = verify(
-            sstable.version,
-            &sstable.components,
-            digest.as_deref(),
-            toc.as_deref(),
-            &sstable.source,
-            &Libraries,
-        );
-        for finding in &report.findings {
-            writeln!(out, "{}: {finding}", sstable.name)?;
-        }
-        let verdict = if report.findings.is_empty() { "sound" } else { "damaged" };
-        writeln!(
-            out,
-            "{}: {verdict}: {} partitions, {} rows, {} markers, {} chunks",
-            sstable.name, report.partitions, report.rows, report.markers, report.chunks
-        )?;
-        findings += report.findings.len();
-    }
-    out.flush()?;
-    if findings > 0 {
-        bail!("{findings} findings in {}", path.display());
-    }
-    Ok(())
+/// What `scan --json` says.
+#[derive(Serialize)]
+struct Scanned {
+    #[serde(flatten)]
+    counts: Counts,
+    data_bytes: u64,
+    seconds: f64,
 }
 
-fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
+/// What `verify --json` says of one SSTable.
+#[derive(Serialize)]
+struct Verified<'a> {
+    sstable: &'a str,
+    folder: &'a Path,
+    is_sound: bool,
+    partitions: u64,
+    rows: u64,
+    markers: u64,
+    chunks: u64,
+    findings: Vec<String>,
+}
+
+fn verify_all(path: &Path, out: &mut Out) -> Result<Status> {
+    let mut findings = 0;
+    for folder in files::folders(path)? {
+        for sstable in files::find(&folder)? {
+            findings += verify_one(&sstable, out)?;
+        }
+    }
+    if findings == 0 {
+        return Ok(Status::Success);
+    }
+    out.note(format_args!("{} in {}", counted(findings as u64, "finding"), path.display()));
+    Ok(Status::Failure)
+}
+
+/// Verifies an SSTable; how many findings there are.
+fn verify_one(sstable: &SsTable, out: &mut Out) -> Result<usize> {
+    let digest = sstable.read(Component::Digest)?;
+    let toc = sstable.read(Component::Toc)?;
+    let mut progress = out.progress(&sstable.name, None);
+    let report = verify(
+        sstable.version,
+        &sstable.components,
+        digest.as_deref(),
+        toc.as_deref(),
+        &sstable.source,
+        &Libraries,
+    );
+    progress.add(1);
+    drop(progress);
+    let is_sound = report.findings.is_empty();
+    if out.is_json() {
+        out.object(&Verified {
+            sstable: &sstable.name,
+            folder: &sstable.folder,
+            is_sound,
+            partitions: report.partitions,
+            rows: report.rows,
+            markers: report.markers,
+            chunks: report.chunks,
+            findings: report.findings.iter().map(ToString::to_string).collect(),
+        })?;
+        return Ok(report.findings.len());
+    }
+    for finding in &report.findings {
+        writeln!(out, "{}: {finding}", sstable.name)?;
+    }
+    writeln!(
+        out,
+        "{}: {}: {}, {}, {}, {}",
+        sstable.name,
+        if is_sound { "sound" } else { "damaged" },
+        counted(report.partitions, "partition"),
+        counted(report.rows, "row"),
+        counted(report.markers, "marker"),
+        counted(report.chunks, "chunk")
+    )?;
+    Ok(report.findings.len())
+}
+
+/// A large partition.
+#[derive(Serialize)]
+struct Large {
+    key: String,
+    bytes: u64,
+    rows: u64,
+}
+
+/// What `stats --json` says of one SSTable.
+#[derive(Serialize)]
+struct Stats<'a> {
+    sstable: &'a str,
+    #[serde(flatten)]
+    counts: Counts,
+    data_bytes: u64,
+    stored_bytes: u64,
+    largest: Vec<Large>,
+}
+
+fn stats(path: &Path, top: usize, out: &mut Out) -> Result<()> {
     let opened = Opened::new(path, None)?;
     for (table, sstable) in opened.pairs() {
         let mut largest: BinaryHeap<Reverse<(u64, u64, Vec<u8>)>> = BinaryHeap::new();
@@ -444,22 +542,33 @@ fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
                 _ => {}
             }
         }
-        let stored = table.data().file_len();
+        let largest: Vec<Large> = largest
+            .into_sorted_vec()
+            .into_iter()
+            .map(|Reverse((bytes, rows, key))| Large {
+                key: metadata::key_text(&table.header().key_type, &key),
+                bytes,
+                rows,
+            })
+            .collect();
+        let (data_bytes, stored_bytes) = (table.data().len(), table.data().file_len());
+        if out.is_json() {
+            out.object(&Stats { sstable: &sstable.name, counts, data_bytes, stored_bytes, largest })?;
+            continue;
+        }
         writeln!(
             out,
-            "{}: {} partitions, {} rows, {} cells, {} markers; {} bytes stored as {stored}",
+            "{}: {}, {}, {}, {}; {data_bytes} bytes stored as {stored_bytes}",
             sstable.name,
-            counts.partitions,
-            counts.rows,
-            counts.cells,
-            counts.markers,
-            table.data().len()
+            counted(counts.partitions, "partition"),
+            counted(counts.rows, "row"),
+            counted(counts.cells, "cell"),
+            counted(counts.markers, "marker"),
         )?;
         writeln!(out, "bytes\trows\tkey")?;
-        for Reverse((bytes, rows, key)) in largest.into_sorted_vec() {
-            let text = metadata::key_text(&table.header().key_type, &key);
+        for Large { key, bytes, rows } in largest {
             let mut quoted = String::new();
-            Writer::new(&mut quoted).string(&text);
+            Writer::new(&mut quoted).string(&key);
             writeln!(out, "{bytes}\t{rows}\t{quoted}")?;
         }
     }
