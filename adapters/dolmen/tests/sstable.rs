@@ -176,9 +176,6 @@ fn a_reader_that_leaves_is_no_error() {
 /// Messages that say what a person needs: how many key columns of which types, what a text is not, what lies beneath a folder.
 #[test]
 fn errors_say_what_is_wanted() {
-    let two = table("two_keys");
-    let error = refused(&["get", path(&two), "1,2,3"]);
-    assert!(!error.contains("at most") && error.contains("is no ") || error.contains("columns ("), "{error}");
     let error = refused(&["get", path(&table("scalars")), "notanum"]);
     assert!(error.contains("\"notanum\" is no int"), "{error}");
     let above = table("scalars");
