@@ -102,15 +102,12 @@ fn every_algorithm_answers_and_bad_input_gets_a_sentence() {
         "8 is not prime",
     );
     refused(&["owner", "--hash", "decimal", "--algorithm", "jump", "--nodes", "a,b", "x"], "decimal number");
-    refused(&["owner", "--algorithm", "nonsense", "--nodes", "a", "k"], "possible values: modulo, ring");
+    refused(&["owner", "--algorithm", "nonsense", "--nodes", "a", "k"], "no algorithm of this name");
     refused(
         &["owner", "--nodes", "a=1000000,b=1000000", "--vnodes", "65536", "k"],
         "points exceed the limit",
     );
-    refused(&["owner", "--algorithm", "jump", "--vnodes", "3", "--nodes", "a,b", "k"], "of no use to jump");
-    refused(&["hash", "--function", "xxh", "k"], "a similar value exists");
     refused(&["viz", "--algorithm", "jump", "--nodes", "a", "--out", "never.png"], "must end in .svg");
-    refused(&["tui"], "needs a terminal");
     refused(&["benchmark", "--min-nodes", "9", "--max-nodes", "3"], "is above");
 }
 
@@ -120,8 +117,8 @@ fn interactive_survives_nonsense() {
         fail node-0\nfail node-0\nrestore node-0\nrestore node-0\nundo\nundo\nundo\nundo\nzone node-1 eu/r1\n\
         load /nonexistent\nadd a,b\nremove node-0\nremove node-1\nremove node-2\nowner x\nstatus\nhelp\nquit\nadd never\n";
     let output = dolmen_with(&["interactive", "--keys", "1000"], input);
-    assert_eq!(output.status.code(), Some(1), "a script that had commands refused ends as a failure");
-    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "not all of the script was done");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
     for sentence in [
         "has the name of an earlier one",
         "no node is called 'zz'",

@@ -39,34 +39,34 @@ undo                              takes back the last change
 save FILE | load FILE             the serialised form
 help | quit";
 
-/// Runs `interactive`. On a terminal whoever types sees what was refused; a script that had a command refused ends as a failure.
+/// Runs `interactive`.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Status> {
     let placement = args.algorithm.place(read_members(&args.nodes)?)?;
     let mut lab = Lab::new(placement, args.keys as usize);
     let prompt = io::stdin().is_terminal();
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();
-    let mut ended = Status::Success;
+    // Of a script, the exit code says whether all of it was done; a person has seen it.
+    let mut status = Status::Success;
     loop {
         if prompt {
             write!(out, "ring> ")?;
         }
-        line.clear();
         out.flush()?;
+        line.clear();
         if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(ended);
+            return Ok(status);
         }
         let text = String::from_utf8_lossy(&line);
         match lab.command(text.trim(), out) {
-            Ok(true) => out.flush()?,
-            Ok(false) => return Ok(ended),
+            Ok(true) => {}
+            Ok(false) => return Ok(status),
             Err(error) if out.is_closed() => return Err(error),
             Err(error) => {
-                if !prompt {
-                    ended = Status::Failure;
-                }
                 writeln!(out, "{error:#}")?;
-                out.flush()?;
+                if !prompt {
+                    status = Status::Failure;
+                }
             }
         }
     }

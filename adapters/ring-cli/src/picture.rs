@@ -7,7 +7,6 @@ use anyhow::bail;
 use dolmen_cli::Out;
 use dolmen_ring::Kind;
 use dolmen_ring::viz::{Options, html, svg};
-use serde::Serialize;
 
 use super::{AlgorithmArgs, read_members, write_file};
 
@@ -33,13 +32,6 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// What was written.
-#[derive(Serialize)]
-struct Written<'a> {
-    path: &'a std::path::Path,
-    bytes: usize,
-}
-
 /// Runs `viz`.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let draw = match args.out.extension().and_then(|e| e.to_str()) {
@@ -59,7 +51,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let picture = draw(&before, after.as_ref(), Options { key: args.key.as_deref() })?;
     write_file(&args.out, picture.as_bytes())?;
     if out.is_json() {
-        out.object(&Written { path: &args.out, bytes: picture.len() })?;
+        out.object(&serde_json::json!({"file": args.out.display().to_string(), "bytes": picture.len()}))?;
     } else {
         writeln!(out, "{}: {} bytes", args.out.display(), picture.len())?;
     }

@@ -8,7 +8,7 @@ use dolmen_cli::{Out, Status};
 use dolmen_ring::config::Config;
 use dolmen_ring::wire::{decode, encode, fingerprint};
 use dolmen_ring::{HashFunction, NodeId, Placement, Spread};
-use serde::Serialize;
+use serde_json::json;
 
 use super::{AlgorithmArgs, read_members, read_text, write_file};
 
@@ -41,7 +41,7 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
         let config = Config::read(&read_text(path)?).with_context(|| path.display().to_string())?;
         for_each_key(&args.keys, |key| {
             let owner = config.owner(key)?;
-            print(out, key, None, &[owner])
+            print(out, key, "owner", owner)
         })?;
         return Ok(());
     }
@@ -61,7 +61,7 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
             None if args.replicas == 1 => vec![placement.owner(key)?],
             None => placement.replicas(key, args.replicas, spread)?.to_vec(),
         };
-        print(out, key, Some(hash), &owners.into_iter().map(name).collect::<Vec<_>>())
+        print(out, key, "owners", &owners.into_iter().map(name).collect::<Vec<_>>().join(","))
     })?;
     Ok(())
 }
@@ -69,8 +69,8 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
 /// Arguments of `hash`.
 #[derive(clap::Args)]
 pub struct HashArgs {
-    /// xxh3, xxh64, murmur3, cassandra-token, redis-slot, md5-ketama, fnv1a32, fnv1a64, crc16, crc32, sip, sha256
-    #[arg(long, visible_alias = "hash", value_parser = super::hashes(), hide_possible_values = true)]
+    /// The hash function
+    #[arg(long = "hash", visible_alias = "function", value_parser = super::hashes())]
     function: HashFunction,
     /// Keys, or - for one a line from standard input
     #[arg(required = true)]
@@ -85,59 +85,9 @@ pub fn hash(args: &HashArgs, out: &mut Out) -> anyhow::Result<()> {
             HashFunction::CassandraToken => (value as i64).to_string(),
             _ => value.to_string(),
         };
-        if out.is_json() {
-            out.object(&Hashed { key: &String::from_utf8_lossy(key), hash: &text })?;
-            return Ok(());
-        }
-        out.write_all(key)?;
-        writeln!(out, "\t{text}")?;
-        Ok(())
+        print(out, key, "hash", &text)
     })?;
     Ok(())
-}
-
-/// A key and its hash, as text: programs lose digits of large numbers.
-#[derive(Serialize)]
-struct Hashed<'a> {
-    key: &'a str,
-    hash: &'a str,
-}
-
-/// A key and its nodes.
-#[derive(Serialize)]
-struct Owned<'a> {
-    key: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hash: Option<String>,
-    owner: &'a str,
-    nodes: &'a [&'a str],
-}
-
-/// A serialised placement.
-#[derive(Serialize)]
-struct Saved<'a> {
-    path: &'a std::path::Path,
-    bytes: usize,
-    algorithm: String,
-    hash: String,
-    nodes: Vec<String>,
-    fingerprint: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agrees: Option<bool>,
-}
-
-impl<'a> Saved<'a> {
-    fn of(path: &'a std::path::Path, bytes: usize, placement: &Placement) -> Self {
-        Saved {
-            path,
-            bytes,
-            algorithm: placement.settings().kind.to_string(),
-            hash: placement.settings().hash.to_string(),
-            nodes: placement.members().iter().map(|(_, node)| node.to_string()).collect(),
-            fingerprint: format!("{:016x}", fingerprint(placement)),
-            agrees: None,
-        }
-    }
 }
 
 /// Arguments of `save`.
@@ -159,10 +109,6 @@ pub fn save(args: &SaveArgs, out: &mut Out) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
     encode(&placement, &mut bytes);
     write_file(&args.out, &bytes)?;
-    if out.is_json() {
-        out.object(&Saved::of(&args.out, bytes.len(), &placement))?;
-        return Ok(());
-    }
     writeln!(
         out,
         "{}: {} bytes, fingerprint {:016x}",
@@ -187,26 +133,35 @@ pub struct VerifyArgs {
 pub fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Status> {
     let placement = load(&args.file)?;
     let settings = placement.settings();
+    let print = fingerprint(&placement);
+    if !out.is_json() {
+        writeln!(out, "algorithm    {} by {}", settings.kind, settings.hash)?;
+        writeln!(out, "nodes        {}", placement.members().len())?;
+        for (_, node) in placement.members().iter() {
+            writeln!(out, "             {node}")?;
+        }
+        writeln!(out, "fingerprint  {print:016x}")?;
+    }
+    let other = args
+        .nodes
+        .as_deref()
+        .map(|nodes| Ok::<_, anyhow::Error>(fingerprint(&Placement::new(read_members(nodes)?, *settings)?)));
+    let other = other.transpose()?;
+    let agrees = other.map(|other| other == print);
     if out.is_json() {
-        let other =
-            args.nodes.as_ref().map(|nodes| anyhow::Ok(Placement::new(read_members(nodes)?, *settings)?));
-        let agrees = other.transpose()?.map(|other| fingerprint(&other) == fingerprint(&placement));
-        let bytes = std::fs::metadata(&args.file).map_or(0, |meta| meta.len() as usize);
-        out.object(&Saved { agrees, ..Saved::of(&args.file, bytes, &placement) })?;
-        return Ok(if agrees == Some(false) { Status::Failure } else { Status::Success });
+        let nodes: Vec<String> = placement.members().iter().map(|(_, node)| node.to_string()).collect();
+        out.object(&json!({
+            "algorithm": settings.kind.name(), "hash": settings.hash.name(), "nodes": nodes, "fingerprint": format!("{print:016x}"),
+            "agrees": agrees,
+        }))?;
     }
-    writeln!(out, "algorithm    {} by {}", settings.kind, settings.hash)?;
-    writeln!(out, "nodes        {}", placement.members().len())?;
-    for (_, node) in placement.members().iter() {
-        writeln!(out, "             {node}")?;
+    match other {
+        Some(other) if other != print => {
+            bail!("the nodes given have fingerprint {other:016x}: they do not agree")
+        }
+        Some(_) if !out.is_json() => writeln!(out, "agrees with the nodes given")?,
+        _ => {}
     }
-    writeln!(out, "fingerprint  {:016x}", fingerprint(&placement))?;
-    let Some(nodes) = &args.nodes else { return Ok(Status::Success) };
-    let other = Placement::new(read_members(nodes)?, *settings)?;
-    if fingerprint(&other) != fingerprint(&placement) {
-        bail!("the nodes given have fingerprint {:016x}: they do not agree", fingerprint(&other));
-    }
-    writeln!(out, "agrees with the nodes given")?;
     Ok(Status::Success)
 }
 
@@ -234,14 +189,11 @@ fn for_each_key(keys: &[String], mut each: impl FnMut(&[u8]) -> anyhow::Result<(
     Ok(())
 }
 
-fn print(out: &mut Out, key: &[u8], hash: Option<u64>, nodes: &[&str]) -> anyhow::Result<()> {
+fn print(out: &mut Out, key: &[u8], name: &str, value: &str) -> anyhow::Result<()> {
     if out.is_json() {
-        let key = String::from_utf8_lossy(key);
-        let hash = hash.map(|hash| hash.to_string());
-        out.object(&Owned { key: &key, hash, owner: nodes.first().copied().unwrap_or_default(), nodes })?;
-        return Ok(());
+        return Ok(out.object(&json!({"key": String::from_utf8_lossy(key), name: value}))?);
     }
     out.write_all(key)?;
-    writeln!(out, "\t{}", nodes.join(","))?;
+    writeln!(out, "\t{value}")?;
     Ok(())
 }

@@ -35,9 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut screen =
         Screen { lab: Lab::new(placement, KEYS), selected: 0, added: 0, message: "ready".into(), moved: 0 };
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-        bail!(
-            "ring tui needs a terminal to draw on and to read keys from; ring interactive reads commands from a pipe"
-        );
+        bail!("the picture needs a terminal; without one try `dolmen ring interactive` or `dolmen ring viz`");
     }
     let mut terminal = ratatui::try_init()?;
     let result = loop {

@@ -33,55 +33,59 @@ pub(super) struct SsTable {
 /// Name, version, id and files of an SSTable.
 type Group = (String, Version, String, Vec<(Component, PathBuf)>);
 
-/// Deepest folders that are looked into for tables: data directory, keyspace, table.
-const DEPTH_MAX: usize = 3;
+/// Most folders that a walk looks into.
+const FOLDERS_MAX: usize = 100_000;
 
-/// The path itself if it is a table's, else the folders beneath it that hold SSTables, in order: those of a keyspace or a data directory.
-pub(super) fn folders(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() || holds_sstable(path)? {
-        return Ok(vec![path.into()]);
-    }
-    let found = tables_beneath(path)?;
-    ensure!(!found.is_empty(), "{} holds no SSTable", path.display());
-    Ok(found)
-}
-
-fn holds_sstable(folder: &Path) -> Result<bool> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries {
-        let name = entry?.file_name();
-        // A version that is not read here is an SSTable too, and `find` says what is wrong with it.
-        let is_component = name.to_str().map(|name| !matches!(Descriptor::parse(name), Ok(None)));
-        if is_component == Some(true) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn tables_beneath(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut left = vec![(path.to_path_buf(), 0)];
-    while let Some((folder, depth)) = left.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
-            let entry = entry?;
-            let is_link = entry.file_type()?.is_symlink();
+/// As [`find`]; of a folder without SSTables the tables in the folders below it, as in a keyspace or a data directory. With each the name
+/// to print.
+pub(super) fn find_below(path: &Path) -> Result<Vec<(String, SsTable)>> {
+    let direct = find(path);
+    let is_folder = path.is_dir();
+    let error = match direct {
+        Ok(found) => return Ok(found.into_iter().map(|sstable| (sstable.name.clone(), sstable)).collect()),
+        Err(error) if !is_folder || holds_components(path) => return Err(error),
+        Err(error) => error,
+    };
+    let (mut open, mut found, mut seen) = (vec![path.to_owned()], Vec::new(), 0);
+    while let Some(folder) = open.pop() {
+        seen += 1;
+        ensure!(seen <= FOLDERS_MAX, "{} has more than {FOLDERS_MAX} folders", path.display());
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries.flatten() {
             let below = entry.path();
-            if is_link
-                || !below.is_dir()
-                || matches!(entry.file_name().to_str(), Some("snapshots" | "backups"))
+            // A snapshot or an index's own folder is not the table's data.
+            if !below.is_dir()
+                || below.is_symlink()
+                || entry.file_name() == "snapshots"
+                || entry.file_name() == "backups"
             {
                 continue;
             }
-            if holds_sstable(&below)? {
-                found.push(below);
-            } else if depth + 1 < DEPTH_MAX {
-                left.push((below, depth + 1));
+            if holds_components(&below) {
+                let name = below.strip_prefix(path).unwrap_or(&below).display().to_string();
+                found.extend(
+                    find(&below)?.into_iter().map(|sstable| (format!("{name}/{}", sstable.name), sstable)),
+                );
+            } else {
+                open.push(below);
             }
         }
     }
-    found.sort();
+    if found.is_empty() {
+        return Err(error);
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(found)
+}
+
+/// Whether a folder has files that are named as components are.
+fn holds_components(folder: &Path) -> bool {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| {
+        // A version that is not known is a component too: it gets its own error.
+        Descriptor::parse(&name)
+            .map_or(true, |parsed| parsed.is_some_and(|(_, component)| component.is_some()))
+    })
 }
 
 /// The SSTables of a folder, older first, or the one that a file is a component of.
@@ -121,18 +125,7 @@ pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
             }
         }
     }
-    if groups.is_empty() {
-        let beneath = tables_beneath(folder).unwrap_or_default();
-        if let Some(first) = beneath.first().filter(|_| is_folder) {
-            bail!(
-                "{} holds no SSTable itself; {} beneath it do, as {}",
-                path.display(),
-                dolmen_cli::counted(beneath.len() as u64, "folder"),
-                first.display()
-            );
-        }
-        bail!("{} holds no SSTable", path.display());
-    }
+    ensure!(!groups.is_empty(), "{} holds no SSTable", path.display());
     let cache = BlockCache::new(CACHE_BYTES_MAX);
     let dir = Dir::open(folder).map_err(|e| anyhow!("cannot open {}: {e}", folder.display()))?;
     let dir: Arc<dyn Directory> = Arc::new(dir);
