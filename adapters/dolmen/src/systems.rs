@@ -44,6 +44,7 @@ pub const SYSTEMS: &[System] = &[
     system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli),
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
+    system!("simd", "SIMD kernels of this machine", dolmen_simd_cli),
     system!("vector", "Vector search", dolmen_vector_cli),
     // end of systems
 ];
@@ -56,6 +57,7 @@ pub const TOUR: &[(&str, Step)] = &[
     ("store", dolmen_kv_cli::tour),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
+    ("simd", dolmen_simd_cli::tour),
     ("vector", dolmen_vector_cli::tour),
     // end of tour
 ];
