@@ -112,6 +112,7 @@ impl Unigram<'_> {
 
     #[inline]
     fn offer(&self, best: &mut Best, score: f64, start: usize, id: u32) {
+        // What SentencePiece 0.2.3 does, though not what the source of 0.2.1 says: it compares in 32 bits as well.
         let score = if self.single { f64::from(score as f32) } else { score };
         if best.start == NONE || score > best.score {
             *best = Best { score, start: start as u32, id };
