@@ -177,13 +177,11 @@ fn definition(pieces: &[Piece<'_>], spec: &Spec<'_>) -> Result<Definition, LoadE
         UNIGRAM => {
             let normal = || pieces.iter().filter(|p| p.kind == 1).map(|p| p.score);
             let least = normal().fold(f32::INFINITY, f32::min);
-            // It begins with the least positive number there, which log-probabilities do not exceed.
-            let greatest = normal().fold(f32::MIN_POSITIVE, f32::max);
             Model::Unigram {
                 unknown,
                 unknown_score: f64::from(if least.is_finite() { least } else { 0.0 } - 10.0),
                 single: true,
-                user_score: f64::from(greatest),
+                user_score: 0.0,
             }
         }
         BPE => Model::Bpe {
