@@ -44,6 +44,7 @@ pub const SYSTEMS: &[System] = &[
     system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli),
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
+    system!("vector", "Vector search", dolmen_vector_cli),
     system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
 ];
@@ -54,8 +55,10 @@ pub const TOUR: &[(&str, Step)] = &[
     ("wal", dolmen_wal_cli::tour),
     ("lsm", dolmen_kv_cli::tour_tables),
     ("store", dolmen_kv_cli::tour),
+    ("redis", dolmen_kv_cli::tour_server),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
+    ("vector", dolmen_vector_cli::tour),
     ("llm", dolmen_llm_cli::tour),
     // end of tour
 ];
@@ -64,5 +67,6 @@ pub const TOUR: &[(&str, Step)] = &[
 pub const SERVICES: &[Registered] = &[
     // written by `cargo xtask systems`: services
     Registered::of::<dolmen_kv_resp::Kv>(),
+    Registered::of::<dolmen_vector_http::Vectors>(),
     // end of services
 ];

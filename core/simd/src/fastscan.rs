@@ -23,7 +23,7 @@
 //! SymphonyQG (arXiv 2411.12229), whose layout this is.
 
 use crate::level::Level;
-use crate::wide::{BYTES, Kernel, LANES, Wide};
+use crate::wide::{BYTES, Kernel, LANES, Wide, sum_lanes};
 
 /// Codes of one batch.
 pub const BATCH: usize = 32;
@@ -129,39 +129,95 @@ pub struct Query {
 
 /// A rotated query's table: all sums of four elements, in 255 steps from the lowest to the highest.
 ///
+/// Of a query with what is not a number, table and offset are of no use, but nothing panics.
+///
 /// # Panics
 ///
 /// The table is not [`packed_len`] of the query's length.
-pub fn prepare(query: &[f32], table: &mut [u8]) -> Query {
+pub fn prepare(level: Level, query: &[f32], table: &mut [u8]) -> Query {
     assert!(
         query.len().is_multiple_of(8) && table.len() == packed_len(query.len()),
         "a query of {} elements does not make a table of {} bytes",
         query.len(),
         table.len()
     );
-    let (groups, _) = query.as_chunks::<4>();
-    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    for group in groups {
-        for entry in entries(group) {
-            (low, high) = (low.min(entry), high.max(entry));
-        }
-    }
-    if groups.is_empty() {
-        return Query::default();
-    }
-    let range = high - low;
-    let steps = if range > 0.0 { 255.0 / range } else { 0.0 };
-    for (group, table) in groups.iter().zip(table.as_chunks_mut::<16>().0) {
-        for (entry, to) in entries(group).into_iter().zip(table) {
-            // The cast saturates, and takes what is not a number for zero.
-            *to = ((entry - low) * steps + 0.5) as u8;
-        }
-    }
-    let sum: f32 = query.iter().sum();
-    Query { step: range / 255.0, offset: groups.len() as f32 * low - 0.5 * sum }
+    level.run_floats(Prepare { query, table })
 }
 
-/// Entry m is the sum of the elements whose bit is set in m.
+struct Prepare<'a> {
+    query: &'a [f32],
+    table: &'a mut [u8],
+}
+
+impl Prepare<'_> {
+    /// The lowest entry, steps for each unit, and the result.
+    fn scales(groups: usize, low: f32, high: f32, sum: f32) -> (f32, Query) {
+        if groups == 0 {
+            return (0.0, Query::default());
+        }
+        let range = high - low;
+        let steps = if range > 0.0 { 255.0 / range } else { 0.0 };
+        (steps, Query { step: range / 255.0, offset: groups as f32 * low - 0.5 * sum })
+    }
+}
+
+impl Kernel for Prepare<'_> {
+    type Out = Query;
+
+    fn scalar(self) -> Query {
+        let (groups, _) = self.query.as_chunks::<4>();
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        for group in groups {
+            for entry in entries(group) {
+                (low, high) =
+                    (if entry < low { entry } else { low }, if entry > high { entry } else { high });
+            }
+        }
+        let mut sums = [0.0; LANES];
+        for x in self.query.chunks(LANES) {
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum += x;
+            }
+        }
+        let (steps, query) = Self::scales(groups.len(), low, high, sum_lanes(sums));
+        for (group, table) in groups.iter().zip(self.table.as_chunks_mut::<16>().0) {
+            for (entry, to) in entries(group).into_iter().zip(table) {
+                // The cast saturates, and takes what is not a number for zero.
+                *to = libm::rintf((entry - low) * steps) as u8;
+            }
+        }
+        query
+    }
+
+    #[inline(always)]
+    fn wide<W: Wide>(self, w: W) -> Query {
+        let (groups, _) = self.query.as_chunks::<4>();
+        let (mut low, mut high) = (w.splat(f32::INFINITY), w.splat(f32::NEG_INFINITY));
+        for group in groups {
+            let entries = wide_entries(w, group);
+            (low, high) = (w.min(entries, low), w.max(entries, high));
+        }
+        let (mut lows, mut highs) = ([0.0; LANES], [0.0; LANES]);
+        w.store(low, &mut lows);
+        w.store(high, &mut highs);
+        let low = lows.iter().fold(f32::INFINITY, |low, &x| if x < low { x } else { low });
+        let high = highs.iter().fold(f32::NEG_INFINITY, |high, &x| if x > high { x } else { high });
+        let mut sum = w.splat(0.0);
+        let (whole, rest) = self.query.as_chunks::<LANES>();
+        for x in whole {
+            sum = w.add(sum, w.load(x));
+        }
+        sum = w.add(sum, w.load_part(rest));
+        let (steps, query) = Self::scales(groups.len(), low, high, w.sum(sum));
+        let (low, steps) = (w.splat(low), w.splat(steps));
+        for (group, table) in groups.iter().zip(self.table.as_chunks_mut::<16>().0) {
+            w.store_u8(w.mul(w.sub(wide_entries(w, group), low), steps), table);
+        }
+        query
+    }
+}
+
+/// Entry m is the sum of the elements whose bit is set in m, the last element first.
 #[inline(always)]
 fn entries(group: &[f32; 4]) -> [f32; 16] {
     let mut sums = [0.0; 16];
@@ -171,6 +227,15 @@ fn entries(group: &[f32; 4]) -> [f32; 16] {
         }
     }
     sums
+}
+
+/// The same, by products with 0 and 1, which are exact.
+#[inline(always)]
+fn wide_entries<W: Wide>(w: W, group: &[f32; 4]) -> W::F {
+    let sum = w.mul(w.splat(group[3]), w.load(&BIT_LANES[0]));
+    let sum = w.fma(w.splat(group[2]), w.load(&BIT_LANES[1]), sum);
+    let sum = w.fma(w.splat(group[1]), w.load(&BIT_LANES[2]), sum);
+    w.fma(w.splat(group[0]), w.load(&BIT_LANES[3]), sum)
 }
 
 /// Σ over all groups of the table's entry at the neighbour's nibble, for each of the 32 neighbours.
@@ -248,28 +313,31 @@ impl Kernel for Encode<'_> {
 
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) -> Encoded {
-        let zero = w.splat(0.0);
-        let [mut norm2, mut along, mut node] = [zero; 3];
+        let mut state = [w.splat(0.0); 3];
         let ((cs, c_rest), (os, o_rest)) =
             (self.node.as_chunks::<LANES>(), self.neighbour.as_chunks::<LANES>());
         let (codes, code_rest) = self.code.as_chunks_mut::<2>();
-        let mut step = |c: W::F, o: W::F| {
-            let r = w.sub(o, c);
-            let x = w.select_lt(zero, r, w.splat(0.5), w.splat(-0.5));
-            norm2 = w.fma(r, r, norm2);
-            along = w.fma(r, x, along);
-            node = w.fma(c, x, node);
-            w.lt_mask(zero, r).reverse_bits().to_be_bytes()
-        };
         for ((c, o), code) in cs.iter().zip(os).zip(codes) {
-            *code = step(w.load(c), w.load(o));
+            *code = encode_step(w, &mut state, w.load(c), w.load(o));
         }
         if let Some(code) = code_rest.first_mut() {
             // Padding has r = 0 and c = 0, and adds nothing.
-            *code = step(w.load_part(c_rest), w.load_part(o_rest))[0];
+            *code = encode_step(w, &mut state, w.load_part(c_rest), w.load_part(o_rest))[0];
         }
+        let [norm2, along, node] = state;
         Encoded { norm2: w.sum(norm2), along: w.sum(along), node: w.sum(node) }
     }
+}
+
+/// Sixteen bits of a code, and their parts of norm2, along and node.
+#[inline(always)]
+fn encode_step<W: Wide>(w: W, state: &mut [W::F; 3], c: W::F, o: W::F) -> [u8; 2] {
+    let zero = w.splat(0.0);
+    let r = w.sub(o, c);
+    let x = w.select_lt(zero, r, w.splat(0.5), w.splat(-0.5));
+    let [norm2, along, node] = *state;
+    *state = [w.fma(r, r, norm2), w.fma(r, x, along), w.fma(c, x, node)];
+    w.lt_mask(zero, r).reverse_bits().to_be_bytes()
 }
 
 struct Sums<'a> {
@@ -293,36 +361,50 @@ impl Kernel for Sums<'_> {
 
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) -> [u32; BATCH] {
-        let mut sums = [0; BATCH];
-        let low = w.splat_u8(15);
+        let mut out = [0; BATCH];
+        for (sums, out) in self.lanes(w).into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+            w.store_bytes(sums, bytemuck::cast_mut(out));
+        }
+        out
+    }
+}
+
+impl Sums<'_> {
+    /// The sums of neighbours 0..16 and 16..32 as u32.
+    #[inline(always)]
+    fn lanes<W: Wide>(&self, w: W) -> [W::I; 2] {
+        let mut sums = [w.zero(); 2];
         for (codes, table) in self.packed.chunks(EMPTIED).zip(self.table.chunks(EMPTIED)) {
-            // Of the bytes of a u16: both in `a`, without the carries that leave it; the upper ones in `b`.
-            let [mut low_a, mut low_b, mut high_a, mut high_b] = [w.zero(); 4];
-            let mut step = |codes: W::I, table: W::I| {
-                let found = w.lookup(table, w.and(codes, low));
-                (low_a, low_b) = (w.add_u16(low_a, found), w.add_u16(low_b, w.shr_u16::<8>(found)));
-                let found = w.lookup(table, w.and(w.shr_u16::<4>(codes), low));
-                (high_a, high_b) = (w.add_u16(high_a, found), w.add_u16(high_b, w.shr_u16::<8>(found)));
-            };
+            let mut parts = [w.zero(); 4];
             let ((codes, codes_rest), (table, table_rest)) =
                 (codes.as_chunks::<BYTES>(), table.as_chunks::<BYTES>());
             for (codes, table) in codes.iter().zip(table) {
-                step(w.load_bytes(codes), w.load_bytes(table));
+                parts = sums_step(w, parts, w.load_bytes(codes), w.load_bytes(table));
             }
             if !codes_rest.is_empty() {
-                step(w.load_bytes_part(codes_rest), w.load_bytes_part(table_rest));
+                parts = sums_step(w, parts, w.load_bytes_part(codes_rest), w.load_bytes_part(table_rest));
             }
-            low_a = w.sub_u16(low_a, w.shl_u16::<8>(low_b));
-            high_a = w.sub_u16(high_a, w.shl_u16::<8>(high_b));
-            let (eights, _) = sums.as_chunks_mut::<8>();
-            for (sums, part) in eights.iter_mut().zip([low_a, low_b, high_a, high_b]) {
-                for (sum, part) in sums.iter_mut().zip(w.fold_u16(part)) {
-                    *sum += u32::from(part);
-                }
-            }
+            let [low_a, low_b, high_a, high_b] = parts;
+            let low = w.fold_u16(w.sub_u16(low_a, w.shl_u16::<8>(low_b)), low_b);
+            let high = w.fold_u16(w.sub_u16(high_a, w.shl_u16::<8>(high_b)), high_b);
+            sums = [w.add_i32(sums[0], low), w.add_i32(sums[1], high)];
         }
         sums
     }
+}
+
+/// Of the entries found for the low and for the high nibbles: as u16, without the carries that leave them, and the upper bytes alone.
+#[inline(always)]
+fn sums_step<W: Wide>(w: W, parts: [W::I; 4], codes: W::I, table: W::I) -> [W::I; 4] {
+    let nibble = w.splat_u8(15);
+    let low = w.lookup(table, w.and(codes, nibble));
+    let high = w.lookup(table, w.and(w.shr_u16::<4>(codes), nibble));
+    [
+        w.add_u16(parts[0], low),
+        w.add_u16(parts[1], w.shr_u16::<8>(low)),
+        w.add_u16(parts[2], high),
+        w.add_u16(parts[3], w.shr_u16::<8>(high)),
+    ]
 }
 
 struct Estimates<'a> {
@@ -348,21 +430,35 @@ impl Kernel for Estimates<'_> {
 
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) {
-        let sums = self.sums.wide(w).map(|sum| sum as f32);
+        let sums = self.sums.lanes(w);
         let (step, offset, distance) =
             (w.splat(self.query.step), w.splat(self.query.offset), w.splat(self.distance));
-        let halves = |x: &[f32; BATCH]| {
-            let (halves, _) = x.as_chunks::<LANES>();
-            [w.load(&halves[0]), w.load(&halves[1])]
-        };
-        let (sums, add, rescale) = (halves(&sums), halves(self.factors.add), halves(self.factors.rescale));
+        let (add, rescale) = (halves(w, self.factors.add), halves(w, self.factors.rescale));
         for (nth, out) in self.out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            let inner = w.add(w.mul(step, sums[nth]), offset);
+            let inner = w.add(w.mul(step, w.i32_to_f32(sums[nth])), offset);
             w.store(w.add(w.add(add[nth], distance), w.mul(rescale[nth], inner)), out);
         }
     }
 }
 
+#[inline(always)]
+fn halves<W: Wide>(w: W, x: &[f32; BATCH]) -> [W::F; 2] {
+    let (halves, _) = x.as_chunks::<LANES>();
+    [w.load(&halves[0]), w.load(&halves[1])]
+}
+
+/// Entry m has 1 where bit `BIT` of m is set.
+const fn bit_lanes(bit: usize) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    let mut m = 0;
+    while m < LANES {
+        lanes[m] = (m >> bit & 1) as f32;
+        m += 1;
+    }
+    lanes
+}
+
+const BIT_LANES: [[f32; LANES]; 4] = [bit_lanes(0), bit_lanes(1), bit_lanes(2), bit_lanes(3)];
 const PERMUTATION: [usize; 16] = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
 /// Bytes of a batch after which sums of 16 bits are emptied: 255 · 256 groups of 16 bytes is below 2¹⁶.
 const EMPTIED: usize = 256 * 16;

@@ -62,70 +62,113 @@ struct Rounds<'a> {
     back: bool,
 }
 
+/// The steps of a round.
+trait Steps: Copy {
+    fn hadamard(self, x: &mut [f32]);
+    fn butterflies(self, low: &mut [f32], high: &mut [f32]);
+    fn scale(self, x: &mut [f32], by: f32);
+
+    #[inline(always)]
+    fn kac(self, x: &mut [f32]) {
+        let (low, high) = x.split_at_mut(x.len() / 2);
+        self.butterflies(low, high);
+    }
+}
+
 impl Rounds<'_> {
     /// The rounds in order, or backwards: every step is its own inverse but for its scale.
     #[inline(always)]
-    fn all(self, hadamard: impl Fn(&mut [f32]), kac: impl Fn(&mut [f32]), scale: impl Fn(&mut [f32], f32)) {
+    fn all<S: Steps>(self, steps: S) {
         let Rounds { signs, dims, x, back } = self;
         if dims == 0 {
             return;
         }
         let (len, size) = (x.len(), 1 << dims.ilog2());
-        let root = 1.0 / libm::sqrtf(size as f32);
+        let root = root(dims.ilog2());
         for nth in 0..ROUNDS {
             let round = if back { ROUNDS - 1 - nth } else { nth };
             let flips = &signs[round * len / 8..][..len / 8];
             let begin = if round % 2 == 0 { 0 } else { len - size };
+            if back && size < len {
+                steps.kac(x);
+            }
+            if !back {
+                flip(x, flips);
+            }
+            let part = &mut x[begin..begin + size];
+            steps.hadamard(part);
+            steps.scale(part, root);
             if back {
-                if size < len {
-                    kac(x);
-                }
-                hadamard(&mut x[begin..begin + size]);
-                scale(&mut x[begin..begin + size], root);
                 flip(x, flips);
-            } else {
-                flip(x, flips);
-                hadamard(&mut x[begin..begin + size]);
-                scale(&mut x[begin..begin + size], root);
-                if size < len {
-                    kac(x);
-                }
+            }
+            if !back && size < len {
+                steps.kac(x);
             }
         }
         if size < len {
-            scale(x, 0.25);
+            steps.scale(x, 0.25);
         }
     }
+}
+
+/// 2^(-log/2), rounded once.
+fn root(log: u32) -> f32 {
+    let whole = 1.0 / (1u64 << (log / 2)) as f32;
+    if log.is_multiple_of(2) { whole } else { whole * core::f32::consts::FRAC_1_SQRT_2 }
 }
 
 impl Kernel for Rounds<'_> {
     type Out = ();
 
     fn scalar(self) {
-        let kac = |x: &mut [f32]| {
-            let (low, high) = x.split_at_mut(x.len() / 2);
-            butterflies(low, high);
-        };
-        self.all(hadamard, kac, |x, by| x.iter_mut().for_each(|x| *x *= by));
+        self.all(Plain);
     }
 
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) {
-        let kac = |x: &mut [f32]| {
-            let (low, high) = x.split_at_mut(x.len() / 2);
-            wide_butterflies(w, low, high);
-        };
-        self.all(
-            |x| wide_hadamard(w, x),
-            kac,
-            |x, by| {
-                let (whole, rest) = x.as_chunks_mut::<LANES>();
-                for x in whole {
-                    w.store(w.mul(w.load(x), w.splat(by)), x);
-                }
-                rest.iter_mut().for_each(|x| *x *= by);
-            },
-        );
+        self.all(Lanes(w));
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Plain;
+
+impl Steps for Plain {
+    fn hadamard(self, x: &mut [f32]) {
+        hadamard(x);
+    }
+
+    fn butterflies(self, low: &mut [f32], high: &mut [f32]) {
+        butterflies(low, high);
+    }
+
+    fn scale(self, x: &mut [f32], by: f32) {
+        x.iter_mut().for_each(|x| *x *= by);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Lanes<W: Wide>(W);
+
+impl<W: Wide> Steps for Lanes<W> {
+    #[inline(always)]
+    fn hadamard(self, x: &mut [f32]) {
+        wide_hadamard(self.0, x);
+    }
+
+    #[inline(always)]
+    fn butterflies(self, low: &mut [f32], high: &mut [f32]) {
+        wide_butterflies(self.0, low, high);
+    }
+
+    #[inline(always)]
+    fn scale(self, x: &mut [f32], by: f32) {
+        let (w, by) = (self.0, self.0.splat(by));
+        let (whole, rest) = x.as_chunks_mut::<LANES>();
+        for x in whole {
+            w.store(w.mul(w.load(x), by), x);
+        }
+        w.store_part(w.mul(w.load_part(rest), by), rest);
     }
 }
 

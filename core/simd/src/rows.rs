@@ -12,7 +12,7 @@ use crate::half::{Bf16, F16, F32, Stored};
 use crate::level::Level;
 use crate::prefetch;
 use crate::vector::{
-    BytePair, Bytes, Dot, DotI8, DotU7, DotU8, Floats, L2, L2I8, L2U7, L2U8, Pair, as_bytes,
+    BytePair, Bytes, Dot, DotI8, DotU7, DotU8, Floats, L2, L2I8, L2U7, L2U8, Pair, as_bytes, four,
 };
 use crate::wide::{BYTES, Kernel, Wide};
 
@@ -168,7 +168,18 @@ impl<S: Stored, P: Pair> Kernel for FloatRows<'_, S, P> {
         for &id in ids.iter().take(AHEAD) {
             ask(rows, stride, query.len(), id);
         }
-        for (at, (&id, out)) in ids.iter().zip(out).enumerate() {
+        let mut done = 0;
+        if W::MANY {
+            for (ids, out) in ids.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<4>().0) {
+                for at in done..done + 4 {
+                    ask_ahead(rows, stride, query.len(), self.ids, at);
+                }
+                let row = |nth: usize| &rows[ids[nth] as usize * stride..];
+                *out = four::<S, P, W>(w, [row(0), row(1), row(2), row(3)], query);
+                done += 4;
+            }
+        }
+        for (at, (&id, out)) in ids.iter().zip(out).enumerate().skip(done) {
             ask_ahead(rows, stride, query.len(), ids, at);
             let row = &rows[id as usize * stride..][..query.len()];
             *out = Floats::<S, P>(query, row, pair).wide(w);

@@ -38,7 +38,7 @@ pub fn l2_f32(level: Level, a: &[f32], b: &[f32]) -> f32 {
 /// Of parallel vectors at most 1e-6.
 pub fn cosine_f32(level: Level, a: &[f32], b: &[f32]) -> f32 {
     same_len(a.len(), b.len());
-    level.run_floats(Cosine::<F32>(a, b, F32))
+    cosine_end(level.run_floats(Cosine::<F32>(a, b, F32)))
 }
 
 /// Σ aᵢ·bᵢ of half floats.
@@ -56,7 +56,7 @@ pub fn l2_f16(level: Level, a: &[u16], b: &[u16]) -> f32 {
 /// As [`cosine_f32`], of half floats.
 pub fn cosine_f16(level: Level, a: &[u16], b: &[u16]) -> f32 {
     same_len(a.len(), b.len());
-    level.run_floats(Cosine::<F16>(a, b, F16))
+    cosine_end(level.run_floats(Cosine::<F16>(a, b, F16)))
 }
 
 /// Σ aᵢ·bᵢ of bf16.
@@ -79,7 +79,7 @@ pub fn l2_bf16(level: Level, a: &[u16], b: &[u16]) -> f32 {
 /// As [`cosine_f32`], of bf16.
 pub fn cosine_bf16(level: Level, a: &[u16], b: &[u16]) -> f32 {
     same_len(a.len(), b.len());
-    level.run_floats(Cosine::<Bf16>(a, b, Bf16))
+    cosine_end(level.run_floats(Cosine::<Bf16>(a, b, Bf16)))
 }
 
 /// Σ aᵢ·bᵢ of unsigned bytes.
@@ -211,12 +211,61 @@ impl<S: Stored, P: Pair> Kernel for Floats<'_, S, P> {
     }
 }
 
+/// [`Floats`] of four vectors with one, which is loaded once: for levels with registers for sixteen sums. Each result is that of the one.
+#[inline(always)]
+pub(crate) fn four<S: Stored, P: Pair, W: Wide>(w: W, rows: [&[S::Bits]; 4], x: &[S::Bits]) -> [f32; 4] {
+    let len = x.len();
+    let rows = [&rows[0][..len], &rows[1][..len], &rows[2][..len], &rows[3][..len]];
+    let [a, b, c, d] = [
+        rows[0].as_chunks::<LANES>(),
+        rows[1].as_chunks::<LANES>(),
+        rows[2].as_chunks::<LANES>(),
+        rows[3].as_chunks::<LANES>(),
+    ];
+    let tails = [a.1, b.1, c.1, d.1];
+    let (x, x_tail) = x.as_chunks::<LANES>();
+    let (x4, x_rest) = x.as_chunks::<4>();
+    let [a, b, c, d] =
+        [a.0.as_chunks::<4>(), b.0.as_chunks::<4>(), c.0.as_chunks::<4>(), d.0.as_chunks::<4>()];
+    let mut sums = [[w.splat(0.0); 4]; 4];
+    for ((((x, a), b), c), d) in x4.iter().zip(a.0).zip(b.0).zip(c.0).zip(d.0) {
+        for at in 0..4 {
+            let x = S::load(w, &x[at]);
+            sums[0][at] = P::step(w, sums[0][at], S::load(w, &a[at]), x);
+            sums[1][at] = P::step(w, sums[1][at], S::load(w, &b[at]), x);
+            sums[2][at] = P::step(w, sums[2][at], S::load(w, &c[at]), x);
+            sums[3][at] = P::step(w, sums[3][at], S::load(w, &d[at]), x);
+        }
+    }
+    let rests = [a.1, b.1, c.1, d.1];
+    let mut out = [0.0; 4];
+    for nth in 0..4 {
+        let [mut s0, mut s1, mut s2, mut s3] = sums[nth];
+        let mut rest = rests[nth].iter().zip(x_rest);
+        if let Some((a, x)) = rest.next() {
+            s0 = P::step(w, s0, S::load(w, a), S::load(w, x));
+        }
+        if let Some((a, x)) = rest.next() {
+            s1 = P::step(w, s1, S::load(w, a), S::load(w, x));
+        }
+        if let Some((a, x)) = rest.next() {
+            s2 = P::step(w, s2, S::load(w, a), S::load(w, x));
+        }
+        if !x_tail.is_empty() {
+            s3 = P::step(w, s3, S::load_part(w, tails[nth]), S::load_part(w, x_tail));
+        }
+        out[nth] = w.sum(w.add(w.add(s0, s1), w.add(s2, s3)));
+    }
+    out
+}
+
 struct Cosine<'a, S: Stored>(&'a [S::Bits], &'a [S::Bits], S);
 
 impl<S: Stored> Kernel for Cosine<'_, S> {
-    type Out = f32;
+    /// The product and the two squared norms.
+    type Out = [f64; 3];
 
-    fn scalar(self) -> f32 {
+    fn scalar(self) -> [f64; 3] {
         let (mut dot, mut aa, mut bb) = (0.0f64, 0.0f64, 0.0f64);
         for (&a, &b) in self.0.iter().zip(self.1) {
             let (a, b) = (f64::from(S::value(a)), f64::from(S::value(b)));
@@ -224,11 +273,11 @@ impl<S: Stored> Kernel for Cosine<'_, S> {
             aa += a * a;
             bb += b * b;
         }
-        cosine_end(dot, aa, bb)
+        [dot, aa, bb]
     }
 
     #[inline(always)]
-    fn wide<W: Wide>(self, w: W) -> f32 {
+    fn wide<W: Wide>(self, w: W) -> [f64; 3] {
         let [mut d0, mut d1, mut a0, mut a1, mut b0, mut b1] = [w.splat(0.0); 6];
         let ((a, a_tail), (b, b_tail)) = (self.0.as_chunks::<LANES>(), self.1.as_chunks::<LANES>());
         let ((a2, a), (b2, b)) = (a.as_chunks::<2>(), b.as_chunks::<2>());
@@ -247,13 +296,13 @@ impl<S: Stored> Kernel for Cosine<'_, S> {
             (d1, a1, b1) = (w.fma(x, y, d1), w.fma(x, x, a1), w.fma(y, y, b1));
         }
         let (dot, aa, bb) = (w.sum(w.add(d0, d1)), w.sum(w.add(a0, a1)), w.sum(w.add(b0, b1)));
-        cosine_end(f64::from(dot), f64::from(aa), f64::from(bb))
+        [f64::from(dot), f64::from(aa), f64::from(bb)]
     }
 }
 
 /// In f64, where the product of two norms of floats neither overflows nor vanishes.
-#[inline(always)]
-fn cosine_end(dot: f64, aa: f64, bb: f64) -> f32 {
+#[inline]
+fn cosine_end([dot, aa, bb]: [f64; 3]) -> f32 {
     let norms = aa * bb;
     if norms == 0.0 {
         // Sums of squares that vanish, of vectors of zeros or of denormals.
@@ -363,6 +412,7 @@ impl<P: BytePair> Kernel for Bytes<'_, P> {
 /// Of at most [`EMPTIED`] bytes.
 #[inline(always)]
 fn bytes<P: BytePair, W: Wide>(w: W, a: &[u8], b: &[u8]) -> i64 {
+    let short = a.len() <= SHORT;
     let [mut s0, mut s1, mut s2, mut s3] = [[w.zero(); 2]; 4];
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<BYTES>(), b.as_chunks::<BYTES>());
     let ((a4, a), (b4, b)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
@@ -385,11 +435,18 @@ fn bytes<P: BytePair, W: Wide>(w: W, a: &[u8], b: &[u8]) -> i64 {
     if !a_tail.is_empty() {
         s3 = P::step(w, s3, w.load_bytes_part(a_tail), w.load_bytes_part(b_tail));
     }
-    let add = |a: [W::I; 2], b: [W::I; 2]| [w.add_i32(a[0], b[0]), w.add_i32(a[1], b[1])];
-    w.sum_i32(P::end(w, add(add(s0, s1), add(s2, s3))))
+    let sum = P::end(w, both(w, both(w, s0, s1), both(w, s2, s3)));
+    if short { i64::from(w.sum_i32_short(sum)) } else { w.sum_i32(sum) }
+}
+
+#[inline(always)]
+fn both<W: Wide>(w: W, a: [W::I; 2], b: [W::I; 2]) -> [W::I; 2] {
+    [w.add_i32(a[0], b[0]), w.add_i32(a[1], b[1])]
 }
 
 /// Elements of one sum of the scalar level.
 const STRIPE: usize = 256;
 /// Bytes after which sums of 32 bits are emptied: each of their sixteen lanes has taken 4 · 255² from 4,096 blocks, below 2³¹.
 const EMPTIED: usize = 4096 * BYTES;
+/// Bytes of which the whole sum is below 2³¹: 255² from each.
+const SHORT: usize = 33_025;

@@ -20,6 +20,7 @@ pub(crate) mod neon;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) mod sse4;
 
+use crate::half;
 use crate::level::{Kind, Level};
 
 /// Floats of one value.
@@ -96,7 +97,6 @@ impl Level {
 /// Sixteen lanes of f32, or 64 bytes of integers. A value of the implementing type is the proof that the CPU has the instructions.
 ///
 /// Lane `j` of an `i32` result of byte products is the sum of the products at bytes `4j..4j + 4`, at every level.
-#[allow(dead_code, reason = "kernels that use the rest come")]
 pub(crate) trait Wide: Copy {
     /// Sixteen f32.
     type F: Copy;
@@ -104,6 +104,8 @@ pub(crate) trait Wide: Copy {
     type I: Copy;
     /// Whether there are 32 registers of this width or wider: room for more sums side by side.
     const MANY: bool;
+    /// A tile of a matrix product.
+    type Tile: crate::gemm::Shape;
 
     // Floats.
     fn splat(self, x: f32) -> Self::F;
@@ -125,7 +127,6 @@ pub(crate) trait Wide: Copy {
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
-    fn sqrt(self, a: Self::F) -> Self::F;
     /// The lesser of each lane; `b` where `a` is not a number.
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// The greater of each lane; `b` where `a` is not a number.
@@ -134,10 +135,36 @@ pub(crate) trait Wide: Copy {
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// `x` where `a < b`, else `y` (where either is not a number).
     fn select_lt(self, a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F;
+    /// Eight lanes of `low`, eight of `high`.
+    fn pair(self, low: f32, high: f32) -> Self::F;
+    /// Lane `i` is that of `x` at `from[i]`, which is below sixteen.
+    #[inline(always)]
+    fn permute(self, x: Self::F, from: &[i32; LANES]) -> Self::F {
+        let (mut lanes, mut to) = ([0.0; LANES], [0.0; LANES]);
+        self.store(x, &mut lanes);
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = lanes[from as usize & (LANES - 1)];
+        }
+        self.load(&to)
+    }
     /// Bit `i` is set where lane `i` of `a` is less than that of `b`.
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16;
     /// The sum of all lanes: lanes 8 apart, then 4, 2 and 1.
     fn sum(self, x: Self::F) -> f32;
+    /// To the nearest integer, halves to the even one; the value must be within i32.
+    fn round(self, x: Self::F) -> Self::F;
+    /// `x · 2ⁿ`, rounded once; n is a whole number within -252..=254, or not a number with x.
+    #[inline(always)]
+    fn scale_2(self, x: Self::F, n: Self::F) -> Self::F {
+        // In two factors, so that neither end of the range is lost. Half of n is rounded down, for n + 256 is above zero.
+        let (n, bias) = (self.to_i32(n), self.splat_i32(127));
+        let half = self.shr_u32::<1>(self.add_i32(n, self.splat_i32(256)));
+        let half = self.sub_i32(half, self.splat_i32(128));
+        let other = self.sub_i32(n, half);
+        let half = self.bits_to_f32(self.shl_i32::<23>(self.add_i32(half, bias)));
+        let other = self.bits_to_f32(self.shl_i32::<23>(self.add_i32(other, bias)));
+        self.mul(self.mul(x, half), other)
+    }
     /// To the nearest integer, halves to the even one; the value must be within i32.
     fn to_i32(self, x: Self::F) -> Self::I;
     fn i32_to_f32(self, x: Self::I) -> Self::F;
@@ -147,10 +174,33 @@ pub(crate) trait Wide: Copy {
     fn load_f16(self, x: &[u16; LANES]) -> Self::F;
     /// To the nearest half float, halves to the even one.
     fn store_f16(self, x: Self::F, to: &mut [u16; LANES]);
+    /// To the nearest integers, halves to the even one, no less than 0 and no more than 255.
+    #[inline(always)]
+    fn store_u8(self, x: Self::F, to: &mut [u8; LANES]) {
+        let mut whole = [0; BYTES];
+        self.store_bytes(self.to_i32(self.max(self.splat(0.0), self.min(self.splat(255.0), x))), &mut whole);
+        for (to, whole) in to.iter_mut().zip(whole.as_chunks::<4>().0) {
+            *to = whole[0];
+        }
+    }
     /// Sixteen bf16.
     fn load_bf16(self, x: &[u16; LANES]) -> Self::F;
     /// Sixteen i8 as floats.
     fn load_i8(self, x: &[i8; LANES]) -> Self::F;
+
+    /// Sixteen i8, the first in the lowest bits, as floats.
+    #[inline(always)]
+    fn bytes_to_f32(self, low: u64, high: u64) -> Self::F {
+        let both = u128::from(low) | u128::from(high) << 64;
+        self.load_i8(&both.to_le_bytes().map(|byte| byte as i8))
+    }
+    /// Sixteen i16, little-endian, as floats.
+    fn load_i16(self, x: &[u8; 32]) -> Self::F;
+    /// The half floats of the lower and of the upper sixteen bits.
+    #[inline(always)]
+    fn two_f16(self, bits: u32) -> [f32; 2] {
+        [half::f16_to_f32(bits as u16), half::f16_to_f32((bits >> 16) as u16)]
+    }
 
     // Integers.
     fn zero(self) -> Self::I;
@@ -163,10 +213,12 @@ pub(crate) trait Wide: Copy {
         self.load_bytes(&filled(x))
     }
     fn store_bytes(self, x: Self::I, to: &mut [u8; BYTES]);
-    /// The same 16 bytes four times.
-    fn load_16(self, x: &[u8; 16]) -> Self::I;
     /// 32 bytes and 32 bytes.
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I;
+    /// The low nibbles of `a`, its high nibbles, those of `b`.
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I;
+    /// The low nibbles, the high nibbles.
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I;
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     fn or(self, a: Self::I, b: Self::I) -> Self::I;
     fn xor(self, a: Self::I, b: Self::I) -> Self::I;
@@ -179,19 +231,18 @@ pub(crate) trait Wide: Copy {
     fn sub_u16(self, a: Self::I, b: Self::I) -> Self::I;
     fn shl_u16<const N: i32>(self, a: Self::I) -> Self::I;
     fn shr_u16<const N: i32>(self, a: Self::I) -> Self::I;
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I;
     /// |a - b| of unsigned bytes.
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I;
     /// Byte `i` of each group of 16 becomes the byte of the table's group at the index `i`, which is below 16.
     fn lookup(self, table: Self::I, index: Self::I) -> Self::I;
-    /// The four groups of eight u16, added up without a carry.
-    fn fold_u16(self, x: Self::I) -> [u16; 8];
+    /// The four groups of eight u16 of each, added up without a carry, as sixteen u32: `a`'s, then `b`'s.
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I;
     /// The sum of all lanes as i32, none lost.
     fn sum_i32(self, x: Self::I) -> i64;
+    /// The sum of all lanes as i32, which it must not leave.
+    fn sum_i32_short(self, x: Self::I) -> i32;
     /// The sum of all lanes as u64.
     fn sum_u64(self, x: Self::I) -> u64;
-    /// The sums of the groups of eight lanes of i32, wrapping.
-    fn sum_halves(self, x: Self::I) -> [i32; 2];
 
     // Byte products.
     /// Adds products of unsigned bytes to the two parts of a sum, which [`Wide::dot_u8_end`] joins.
@@ -212,4 +263,15 @@ pub(crate) fn filled<T: Copy + Default, const N: usize>(x: &[T]) -> [T; N] {
     let mut whole = [T::default(); N];
     whole[..x.len()].copy_from_slice(x);
     whole
+}
+
+/// [`Wide::sum`] of lanes in memory, for scalar forms whose bits are those of the others.
+pub(crate) fn sum_lanes(x: [f32; LANES]) -> f32 {
+    let mut x = x;
+    for half in [8, 4, 2, 1] {
+        for at in 0..half {
+            x[at] += x[at + half];
+        }
+    }
+    x[0]
 }

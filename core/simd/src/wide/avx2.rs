@@ -34,6 +34,18 @@ impl Avx2 {
         on!([_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x)), _mm256_srai_epi16::<8>(x)])
     }
 
+    /// The masks of the first lanes of sixteen.
+    #[inline(always)]
+    fn first_lanes(self, len: usize) -> [__m256i; 2] {
+        on!({
+            let (len, lanes) = (_mm256_set1_epi32(len as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+            [
+                _mm256_cmpgt_epi32(len, lanes),
+                _mm256_cmpgt_epi32(len, _mm256_add_epi32(lanes, _mm256_set1_epi32(8))),
+            ]
+        })
+    }
+
     /// Set bits of each byte.
     #[inline(always)]
     fn counts(self, x: __m256i) -> __m256i {
@@ -53,6 +65,7 @@ impl Wide for Avx2 {
     type F = [__m256; 2];
     type I = [__m256i; 2];
     const MANY: bool = false;
+    type Tile = crate::gemm::Registers<6, 1>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
@@ -61,6 +74,23 @@ impl Wide for Avx2 {
     #[inline(always)]
     fn load(self, x: &[f32; LANES]) -> Self::F {
         on!([_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))])
+    }
+    #[inline(always)]
+    fn load_part(self, x: &[f32]) -> Self::F {
+        let [low, high] = self.first_lanes(x.len());
+        let x = x.as_ptr();
+        // The second address may be behind the slice, where the mask reads nothing.
+        on!([_mm256_maskload_ps(x, low), _mm256_maskload_ps(x.wrapping_add(8), high)])
+    }
+    #[inline(always)]
+    fn store_part(self, x: Self::F, to: &mut [f32]) {
+        let [low, high] = self.first_lanes(to.len());
+        let to = to.as_mut_ptr();
+        // As above.
+        on!({
+            _mm256_maskstore_ps(to, low, x[0]);
+            _mm256_maskstore_ps(to.wrapping_add(8), high, x[1]);
+        })
     }
     #[inline(always)]
     fn store(self, x: Self::F, to: &mut [f32; LANES]) {
@@ -86,10 +116,6 @@ impl Wide for Avx2 {
         on!(_mm256_div_ps; a, b)
     }
     #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        on!(_mm256_sqrt_ps; a)
-    }
-    #[inline(always)]
     fn min(self, a: Self::F, b: Self::F) -> Self::F {
         on!(_mm256_min_ps; a, b)
     }
@@ -107,6 +133,29 @@ impl Wide for Avx2 {
         on!(_mm256_blendv_ps; y, x, less)
     }
     #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> Self::F {
+        on!([_mm256_set1_ps(low), _mm256_set1_ps(high)])
+    }
+    #[inline(always)]
+    fn permute(self, x: Self::F, from: &[i32; LANES]) -> Self::F {
+        let from =
+            on!([_mm256_loadu_si256(from.as_ptr().cast()), _mm256_loadu_si256(from.as_ptr().add(8).cast()),]);
+        // Only the low three bits count; the fourth moves to the sign, which chooses the half.
+        let upper = on!(_mm256_slli_epi32::<28>; from);
+        on!([
+            _mm256_blendv_ps(
+                _mm256_permutevar8x32_ps(x[0], from[0]),
+                _mm256_permutevar8x32_ps(x[1], from[0]),
+                _mm256_castsi256_ps(upper[0])
+            ),
+            _mm256_blendv_ps(
+                _mm256_permutevar8x32_ps(x[0], from[1]),
+                _mm256_permutevar8x32_ps(x[1], from[1]),
+                _mm256_castsi256_ps(upper[1])
+            ),
+        ])
+    }
+    #[inline(always)]
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16 {
         let less = on!(_mm256_cmp_ps::<_CMP_LT_OQ>; a, b);
         let bits = on!(_mm256_movemask_ps; less);
@@ -120,6 +169,10 @@ impl Wide for Avx2 {
             let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
             _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps::<1>(x, x)))
         })
+    }
+    #[inline(always)]
+    fn round(self, x: Self::F) -> Self::F {
+        on!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>; x)
     }
     #[inline(always)]
     fn to_i32(self, x: Self::F) -> Self::I {
@@ -169,6 +222,28 @@ impl Wide for Avx2 {
     }
 
     #[inline(always)]
+    fn bytes_to_f32(self, low: u64, high: u64) -> Self::F {
+        self.i32_to_f32(on!([
+            _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(low as i64)),
+            _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(high as i64)),
+        ]))
+    }
+    #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> Self::F {
+        self.i32_to_f32(on!([
+            _mm256_cvtepi16_epi32(_mm_loadu_si128(x.as_ptr().cast())),
+            _mm256_cvtepi16_epi32(_mm_loadu_si128(x.as_ptr().add(16).cast())),
+        ]))
+    }
+    #[inline(always)]
+    fn two_f16(self, bits: u32) -> [f32; 2] {
+        on!({
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(bits as i32));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        })
+    }
+
+    #[inline(always)]
     fn zero(self) -> Self::I {
         [on!(_mm256_setzero_si256()); 2]
     }
@@ -192,12 +267,21 @@ impl Wide for Avx2 {
         })
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> Self::I {
-        [on!(_mm256_broadcastsi128_si256(_mm_loadu_si128(x.as_ptr().cast()))); 2]
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I {
         on!([_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())])
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I {
+        let both = on!([_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())]);
+        let shifted = on!(_mm_srli_epi16::<4>; both);
+        let low = [on!(_mm256_set1_epi8(15)); 2];
+        self.and(on!(_mm256_set_m128i; shifted, both), low)
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I {
+        let x = on!(_mm256_loadu_si256(x.as_ptr().cast()));
+        let low = [on!(_mm256_set1_epi8(15)); 2];
+        self.and(on!([x, _mm256_srli_epi16::<4>(x)]), low)
     }
     #[inline(always)]
     fn and(self, a: Self::I, b: Self::I) -> Self::I {
@@ -244,10 +328,6 @@ impl Wide for Avx2 {
         on!(_mm256_srli_epi16::<N>; a)
     }
     #[inline(always)]
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
-        on!(_mm256_sub_epi8; a, b)
-    }
-    #[inline(always)]
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I {
         let (above, below) = (on!(_mm256_subs_epu8; a, b), on!(_mm256_subs_epu8; b, a));
         self.or(above, below)
@@ -257,14 +337,20 @@ impl Wide for Avx2 {
         on!(_mm256_shuffle_epi8; table, index)
     }
     #[inline(always)]
-    fn fold_u16(self, x: Self::I) -> [u16; 8] {
-        let mut sums = [0; 8];
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I {
         on!({
-            let x = _mm256_add_epi16(x[0], x[1]);
-            let x = _mm_add_epi16(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), x);
-        });
-        sums
+            let (a, b) = (_mm256_add_epi16(a[0], a[1]), _mm256_add_epi16(b[0], b[1]));
+            [
+                _mm256_cvtepu16_epi32(_mm_add_epi16(
+                    _mm256_castsi256_si128(a),
+                    _mm256_extracti128_si256::<1>(a),
+                )),
+                _mm256_cvtepu16_epi32(_mm_add_epi16(
+                    _mm256_castsi256_si128(b),
+                    _mm256_extracti128_si256::<1>(b),
+                )),
+            ]
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: Self::I) -> i64 {
@@ -282,27 +368,20 @@ impl Wide for Avx2 {
         self.sum_u64(wide) as i64
     }
     #[inline(always)]
+    fn sum_i32_short(self, x: Self::I) -> i32 {
+        on!({
+            let x = _mm256_add_epi32(x[0], x[1]);
+            let x = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+            let x = _mm_add_epi32(x, _mm_shuffle_epi32::<0b01_00_11_10>(x));
+            _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32::<0b10_11_00_01>(x)))
+        })
+    }
+    #[inline(always)]
     fn sum_u64(self, x: Self::I) -> u64 {
         on!({
             let x = _mm256_add_epi64(x[0], x[1]);
             let x = _mm_add_epi64(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
             (_mm_cvtsi128_si64(x) as u64).wrapping_add(_mm_extract_epi64::<1>(x) as u64)
-        })
-    }
-    #[inline(always)]
-    fn sum_halves(self, x: Self::I) -> [i32; 2] {
-        on!({
-            // Both halves' groups of four, side by side; then of two; then of one.
-            let x = _mm256_add_epi32(
-                _mm256_permute2x128_si256::<0x20>(x[0], x[1]),
-                _mm256_permute2x128_si256::<0x31>(x[0], x[1]),
-            );
-            let x = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b01_00_11_10>(x));
-            let x = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b10_11_00_01>(x));
-            [
-                _mm_cvtsi128_si32(_mm256_castsi256_si128(x)),
-                _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(x)),
-            ]
         })
     }
 

@@ -84,6 +84,7 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     type F = __m512;
     type I = __m512i;
     const MANY: bool = true;
+    type Tile = crate::gemm::Registers<12, 2>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -126,10 +127,6 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_div_ps(a, b))
     }
     #[inline(always)]
-    fn sqrt(self, a: __m512) -> __m512 {
-        on!(_mm512_sqrt_ps(a))
-    }
-    #[inline(always)]
     fn min(self, a: __m512, b: __m512) -> __m512 {
         on!(_mm512_min_ps(a, b))
     }
@@ -146,6 +143,14 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), y, x))
     }
     #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> __m512 {
+        on!(_mm512_insertf32x8::<1>(_mm512_set1_ps(low), _mm256_set1_ps(high)))
+    }
+    #[inline(always)]
+    fn permute(self, x: __m512, from: &[i32; LANES]) -> __m512 {
+        on!(_mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), x))
+    }
+    #[inline(always)]
     fn lt_mask(self, a: __m512, b: __m512) -> u16 {
         on!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b))
     }
@@ -157,6 +162,14 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
             let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
             _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps::<1>(x, x)))
         })
+    }
+    #[inline(always)]
+    fn round(self, x: __m512) -> __m512 {
+        on!(_mm512_roundscale_ps::<_MM_FROUND_TO_NEAREST_INT>(x))
+    }
+    #[inline(always)]
+    fn scale_2(self, x: __m512, n: __m512) -> __m512 {
+        on!(_mm512_scalef_ps(x, n))
     }
     #[inline(always)]
     fn to_i32(self, x: __m512) -> __m512i {
@@ -183,6 +196,13 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm256_storeu_si256(to.as_mut_ptr().cast(), _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x)))
     }
     #[inline(always)]
+    fn store_u8(self, x: __m512, to: &mut [u8; LANES]) {
+        on!({
+            let whole = _mm512_max_epi32(_mm512_cvtps_epi32(x), _mm512_setzero_si512());
+            _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtusepi32_epi8(whole));
+        })
+    }
+    #[inline(always)]
     fn load_bf16(self, x: &[u16; LANES]) -> __m512 {
         on!(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(
             x.as_ptr().cast()
@@ -191,6 +211,22 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     #[inline(always)]
     fn load_i8(self, x: &[i8; LANES]) -> __m512 {
         on!(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(x.as_ptr().cast()))))
+    }
+
+    #[inline(always)]
+    fn bytes_to_f32(self, low: u64, high: u64) -> __m512 {
+        on!(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_set_epi64x(high as i64, low as i64))))
+    }
+    #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> __m512 {
+        on!(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256(x.as_ptr().cast()))))
+    }
+    #[inline(always)]
+    fn two_f16(self, bits: u32) -> [f32; 2] {
+        on!({
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(bits as i32));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        })
     }
 
     #[inline(always)]
@@ -221,15 +257,29 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_storeu_si512(to.as_mut_ptr().cast(), x))
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> __m512i {
-        on!(_mm512_broadcast_i32x4(_mm_loadu_si128(x.as_ptr().cast())))
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> __m512i {
         on!(_mm512_inserti64x4::<1>(
             _mm512_castsi256_si512(_mm256_loadu_si256(low.as_ptr().cast())),
             _mm256_loadu_si256(high.as_ptr().cast())
         ))
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> __m512i {
+        on!({
+            let a = _mm256_broadcastsi128_si256(_mm_loadu_si128(a.as_ptr().cast()));
+            let b = _mm256_broadcastsi128_si256(_mm_loadu_si128(b.as_ptr().cast()));
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b);
+            let shifted = _mm512_mask_srli_epi64::<4>(both, 0b1100_1100, both);
+            _mm512_and_si512(shifted, _mm512_set1_epi8(15))
+        })
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> __m512i {
+        on!({
+            let x = _mm256_loadu_si256(x.as_ptr().cast());
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(x), _mm256_srli_epi16::<4>(x));
+            _mm512_and_si512(both, _mm512_set1_epi8(15))
+        })
     }
     #[inline(always)]
     fn and(self, a: __m512i, b: __m512i) -> __m512i {
@@ -276,10 +326,6 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_srl_epi16(a, _mm_cvtsi32_si128(N)))
     }
     #[inline(always)]
-    fn sub_u8(self, a: __m512i, b: __m512i) -> __m512i {
-        on!(_mm512_sub_epi8(a, b))
-    }
-    #[inline(always)]
     fn abs_diff_u8(self, a: __m512i, b: __m512i) -> __m512i {
         on!(_mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a)))
     }
@@ -288,14 +334,16 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_shuffle_epi8(table, index))
     }
     #[inline(always)]
-    fn fold_u16(self, x: __m512i) -> [u16; 8] {
-        let mut sums = [0; 8];
+    fn fold_u16(self, a: __m512i, b: __m512i) -> __m512i {
         on!({
-            let x = _mm256_add_epi16(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64::<1>(x));
-            let x = _mm_add_epi16(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), x);
-        });
-        sums
+            let a = _mm256_add_epi16(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64::<1>(a));
+            let b = _mm256_add_epi16(_mm512_castsi512_si256(b), _mm512_extracti64x4_epi64::<1>(b));
+            let both = _mm256_add_epi16(
+                _mm256_permute2x128_si256::<0x20>(a, b),
+                _mm256_permute2x128_si256::<0x31>(a, b),
+            );
+            _mm512_cvtepu16_epi32(both)
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: __m512i) -> i64 {
@@ -306,17 +354,12 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         })
     }
     #[inline(always)]
-    fn sum_u64(self, x: __m512i) -> u64 {
-        on!(_mm512_reduce_add_epi64(x)) as u64
+    fn sum_i32_short(self, x: __m512i) -> i32 {
+        on!(_mm512_reduce_add_epi32(x))
     }
     #[inline(always)]
-    fn sum_halves(self, x: __m512i) -> [i32; 2] {
-        on!({
-            let x = _mm512_add_epi32(x, _mm512_shuffle_epi32::<0b01_00_11_10>(x));
-            let x = _mm512_add_epi32(x, _mm512_shuffle_epi32::<0b10_11_00_01>(x));
-            let halves = _mm512_add_epi32(x, _mm512_shuffle_i32x4::<0b10_11_00_01>(x, x));
-            [_mm512_cvtsi512_si32(halves), _mm_cvtsi128_si32(_mm512_extracti32x4_epi32::<2>(halves))]
-        })
+    fn sum_u64(self, x: __m512i) -> u64 {
+        on!(_mm512_reduce_add_epi64(x)) as u64
     }
 
     #[inline(always)]

@@ -95,6 +95,7 @@ impl Wide for Neon {
     type F = [float32x4_t; 4];
     type I = [uint32x4_t; 4];
     const MANY: bool = true;
+    type Tile = crate::gemm::Registers<4, 1>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
@@ -144,10 +145,6 @@ impl Wide for Neon {
         on!(vbslq_f32; first, a, b)
     }
     #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        on!(vsqrtq_f32; a)
-    }
-    #[inline(always)]
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         on!(vfmaq_f32; c, a, b)
     }
@@ -155,6 +152,10 @@ impl Wide for Neon {
     fn select_lt(self, a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F {
         let less = on!(vcltq_f32; a, b);
         on!(vbslq_f32; less, x, y)
+    }
+    #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> Self::F {
+        on!([vdupq_n_f32(low), vdupq_n_f32(low), vdupq_n_f32(high), vdupq_n_f32(high)])
     }
     #[inline(always)]
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16 {
@@ -172,6 +173,10 @@ impl Wide for Neon {
             let x = vadd_f32(vget_low_f32(x), vget_high_f32(x));
             vget_lane_f32::<0>(x) + vget_lane_f32::<1>(x)
         })
+    }
+    #[inline(always)]
+    fn round(self, x: Self::F) -> Self::F {
+        on!(vrndnq_f32; x)
     }
     #[inline(always)]
     fn to_i32(self, x: Self::F) -> Self::I {
@@ -237,6 +242,20 @@ impl Wide for Neon {
     }
 
     #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> Self::F {
+        on!({
+            let low = vreinterpretq_s16_u8(vld1q_u8(x.as_ptr()));
+            let high = vreinterpretq_s16_u8(vld1q_u8(x.as_ptr().add(16)));
+            [
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+                vcvtq_f32_s32(vmovl_high_s16(low)),
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+                vcvtq_f32_s32(vmovl_high_s16(high)),
+            ]
+        })
+    }
+
+    #[inline(always)]
     fn zero(self) -> Self::I {
         self.splat_i32(0)
     }
@@ -269,10 +288,6 @@ impl Wide for Neon {
         })
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> Self::I {
-        [self.load_quarter(x); 4]
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I {
         let ((low, _), (high, _)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
         [
@@ -281,6 +296,17 @@ impl Wide for Neon {
             self.load_quarter(&high[0]),
             self.load_quarter(&high[1]),
         ]
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I {
+        let (a, b) = (self.load_quarter(a), self.load_quarter(b));
+        self.and(on!([a, vshrq_n_u32::<4>(a), b, vshrq_n_u32::<4>(b)]), self.splat_u8(15))
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I {
+        let (x, _) = x.as_chunks::<16>();
+        let (a, b) = (self.load_quarter(&x[0]), self.load_quarter(&x[1]));
+        self.and(on!([a, b, vshrq_n_u32::<4>(a), vshrq_n_u32::<4>(b)]), self.splat_u8(15))
     }
     #[inline(always)]
     fn and(self, a: Self::I, b: Self::I) -> Self::I {
@@ -311,11 +337,6 @@ impl Wide for Neon {
     fn sub_u16(self, a: Self::I, b: Self::I) -> Self::I {
         let (a, b) = (self.as_u16(a), self.as_u16(b));
         self.from_u16(on!(vsubq_u16; a, b))
-    }
-    #[inline(always)]
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
-        let (a, b) = (self.as_u8(a), self.as_u8(b));
-        self.from_u8(on!(vsubq_u8; a, b))
     }
     #[inline(always)]
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I {
@@ -350,10 +371,13 @@ impl Wide for Neon {
         self.from_u8(on!(vqtbl1q_u8; table, index))
     }
     #[inline(always)]
-    fn fold_u16(self, x: Self::I) -> [u16; 8] {
-        let (x, mut sums) = (self.as_u16(x), [0; 8]);
-        on!(vst1q_u16(sums.as_mut_ptr(), vaddq_u16(vaddq_u16(x[0], x[2]), vaddq_u16(x[1], x[3]))));
-        sums
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I {
+        let (a, b) = (self.as_u16(a), self.as_u16(b));
+        on!({
+            let a = vaddq_u16(vaddq_u16(a[0], a[2]), vaddq_u16(a[1], a[3]));
+            let b = vaddq_u16(vaddq_u16(b[0], b[2]), vaddq_u16(b[1], b[3]));
+            [vmovl_u16(vget_low_u16(a)), vmovl_high_u16(a), vmovl_u16(vget_low_u16(b)), vmovl_high_u16(b)]
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: Self::I) -> i64 {
@@ -362,13 +386,13 @@ impl Wide for Neon {
         sums[0] + sums[1] + sums[2] + sums[3]
     }
     #[inline(always)]
+    fn sum_i32_short(self, x: Self::I) -> i32 {
+        on!(vaddvq_u32(vaddq_u32(vaddq_u32(x[0], x[1]), vaddq_u32(x[2], x[3])))) as i32
+    }
+    #[inline(always)]
     fn sum_u64(self, x: Self::I) -> u64 {
         let x = on!(vreinterpretq_u64_u32; x);
         on!(vaddvq_u64(vaddq_u64(vaddq_u64(x[0], x[1]), vaddq_u64(x[2], x[3]))))
-    }
-    #[inline(always)]
-    fn sum_halves(self, x: Self::I) -> [i32; 2] {
-        on!([vaddvq_u32(vaddq_u32(x[0], x[1])) as i32, vaddvq_u32(vaddq_u32(x[2], x[3])) as i32])
     }
 
     #[inline(always)]

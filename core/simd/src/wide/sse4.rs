@@ -65,6 +65,7 @@ impl Wide for Sse4 {
     type F = [__m128; 4];
     type I = [__m128i; 4];
     const MANY: bool = false;
+    type Tile = crate::gemm::Registers<2, 1>;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
@@ -114,10 +115,6 @@ impl Wide for Sse4 {
         on!(_mm_max_ps; a, b)
     }
     #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        on!(_mm_sqrt_ps; a)
-    }
-    #[inline(always)]
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         self.add(self.mul(a, b), c)
     }
@@ -125,6 +122,10 @@ impl Wide for Sse4 {
     fn select_lt(self, a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F {
         let less = on!(_mm_cmplt_ps; a, b);
         on!(_mm_blendv_ps; y, x, less)
+    }
+    #[inline(always)]
+    fn pair(self, low: f32, high: f32) -> Self::F {
+        on!([_mm_set1_ps(low), _mm_set1_ps(low), _mm_set1_ps(high), _mm_set1_ps(high)])
     }
     #[inline(always)]
     fn lt_mask(self, a: Self::F, b: Self::F) -> u16 {
@@ -139,6 +140,10 @@ impl Wide for Sse4 {
             let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
             _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps::<1>(x, x)))
         })
+    }
+    #[inline(always)]
+    fn round(self, x: Self::F) -> Self::F {
+        on!(_mm_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>; x)
     }
     #[inline(always)]
     fn to_i32(self, x: Self::F) -> Self::I {
@@ -201,6 +206,21 @@ impl Wide for Sse4 {
     }
 
     #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> Self::F {
+        let wide = on!({
+            let (low, high) =
+                (_mm_loadu_si128(x.as_ptr().cast()), _mm_loadu_si128(x.as_ptr().add(16).cast()));
+            [
+                _mm_cvtepi16_epi32(low),
+                _mm_cvtepi16_epi32(_mm_srli_si128::<8>(low)),
+                _mm_cvtepi16_epi32(high),
+                _mm_cvtepi16_epi32(_mm_srli_si128::<8>(high)),
+            ]
+        });
+        self.i32_to_f32(wide)
+    }
+
+    #[inline(always)]
     fn zero(self) -> Self::I {
         [on!(_mm_setzero_si128()); 4]
     }
@@ -232,10 +252,6 @@ impl Wide for Sse4 {
         })
     }
     #[inline(always)]
-    fn load_16(self, x: &[u8; 16]) -> Self::I {
-        [self.load_quarter(x); 4]
-    }
-    #[inline(always)]
     fn join(self, low: &[u8; 32], high: &[u8; 32]) -> Self::I {
         let ((low, _), (high, _)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
         [
@@ -244,6 +260,17 @@ impl Wide for Sse4 {
             self.load_quarter(&high[0]),
             self.load_quarter(&high[1]),
         ]
+    }
+    #[inline(always)]
+    fn nibbles_16(self, a: &[u8; 16], b: &[u8; 16]) -> Self::I {
+        let (a, b) = (self.load_quarter(a), self.load_quarter(b));
+        self.and(on!([a, _mm_srli_epi16::<4>(a), b, _mm_srli_epi16::<4>(b)]), self.splat_u8(15))
+    }
+    #[inline(always)]
+    fn nibbles_32(self, x: &[u8; 32]) -> Self::I {
+        let (x, _) = x.as_chunks::<16>();
+        let (a, b) = (self.load_quarter(&x[0]), self.load_quarter(&x[1]));
+        self.and(on!([a, b, _mm_srli_epi16::<4>(a), _mm_srli_epi16::<4>(b)]), self.splat_u8(15))
     }
     #[inline(always)]
     fn and(self, a: Self::I, b: Self::I) -> Self::I {
@@ -274,10 +301,6 @@ impl Wide for Sse4 {
         on!(_mm_sub_epi16; a, b)
     }
     #[inline(always)]
-    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
-        on!(_mm_sub_epi8; a, b)
-    }
-    #[inline(always)]
     fn shl_i32<const N: i32>(self, a: Self::I) -> Self::I {
         on!(_mm_slli_epi32::<N>; a)
     }
@@ -303,13 +326,18 @@ impl Wide for Sse4 {
         on!(_mm_shuffle_epi8; table, index)
     }
     #[inline(always)]
-    fn fold_u16(self, x: Self::I) -> [u16; 8] {
-        let mut sums = [0; 8];
+    fn fold_u16(self, a: Self::I, b: Self::I) -> Self::I {
         on!({
-            let x = _mm_add_epi16(_mm_add_epi16(x[0], x[2]), _mm_add_epi16(x[1], x[3]));
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), x);
-        });
-        sums
+            let a = _mm_add_epi16(_mm_add_epi16(a[0], a[2]), _mm_add_epi16(a[1], a[3]));
+            let b = _mm_add_epi16(_mm_add_epi16(b[0], b[2]), _mm_add_epi16(b[1], b[3]));
+            let zero = _mm_setzero_si128();
+            [
+                _mm_unpacklo_epi16(a, zero),
+                _mm_unpackhi_epi16(a, zero),
+                _mm_unpacklo_epi16(b, zero),
+                _mm_unpackhi_epi16(b, zero),
+            ]
+        })
     }
     #[inline(always)]
     fn sum_i32(self, x: Self::I) -> i64 {
@@ -326,19 +354,18 @@ impl Wide for Sse4 {
         self.sum_u64(sums) as i64
     }
     #[inline(always)]
+    fn sum_i32_short(self, x: Self::I) -> i32 {
+        on!({
+            let x = _mm_add_epi32(_mm_add_epi32(x[0], x[1]), _mm_add_epi32(x[2], x[3]));
+            let x = _mm_add_epi32(x, _mm_shuffle_epi32::<0b01_00_11_10>(x));
+            _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32::<0b10_11_00_01>(x)))
+        })
+    }
+    #[inline(always)]
     fn sum_u64(self, x: Self::I) -> u64 {
         on!({
             let x = _mm_add_epi64(_mm_add_epi64(x[0], x[2]), _mm_add_epi64(x[1], x[3]));
             (_mm_cvtsi128_si64(x) as u64).wrapping_add(_mm_extract_epi64::<1>(x) as u64)
-        })
-    }
-    #[inline(always)]
-    fn sum_halves(self, x: Self::I) -> [i32; 2] {
-        on!({
-            let low = _mm_add_epi32(x[0], x[1]);
-            let high = _mm_add_epi32(x[2], x[3]);
-            let both = _mm_hadd_epi32(_mm_hadd_epi32(low, high), _mm_setzero_si128());
-            [_mm_cvtsi128_si32(both), _mm_extract_epi32::<1>(both)]
         })
     }
 

@@ -107,7 +107,7 @@ fn tables_are_their_sums() {
     for dims in [8usize, 64, 128] {
         let query = ordinary(&mut rng, dims);
         let mut table = vec![0; packed_len(dims)];
-        let prepared = prepare(&query, &mut table);
+        let prepared = prepare(Level::best(), &query, &mut table);
         let low = (f64::from(prepared.offset) + 0.5 * query.iter().map(|&x| f64::from(x)).sum::<f64>())
             / (dims / 4) as f64;
         for (at, &entry) in table.iter().enumerate() {
@@ -124,10 +124,22 @@ fn tables_are_their_sums() {
         }
         assert!(table.contains(&0) && table.contains(&255));
     }
+    for dims in [8usize, 24, 64, 784] {
+        let query = ordinary(&mut rng, dims);
+        let made = |level| {
+            let mut table = vec![0; packed_len(dims)];
+            let query = prepare(level, &query, &mut table);
+            (table, query.step.to_bits(), query.offset.to_bits())
+        };
+        let judge = made(Level::SCALAR);
+        for level in wide_levels() {
+            assert_eq!(made(level), judge, "{level}, {dims}");
+        }
+    }
     let mut table = [1; 32];
-    assert_eq!(prepare(&[0.0; 8], &mut table), Query { step: 0.0, offset: 0.0 });
+    assert_eq!(prepare(Level::best(), &[0.0; 8], &mut table), Query { step: 0.0, offset: 0.0 });
     assert_eq!(table, [0; 32]);
-    prepare(&[f32::NAN; 8], &mut table);
+    prepare(Level::best(), &[f32::NAN; 8], &mut table);
 }
 
 /// Mean and spread of the relative error over 32 neighbours and 200 queries, from rotation to estimate: the numbers of the report's own
@@ -165,7 +177,7 @@ fn errors(dims: usize, inner: bool, level: Level) -> (f64, f64) {
     for _ in 0..200 {
         let query: Vec<f32> = gauss(1.0).iter().zip(&node).map(|(x, c)| c + 0.8 * x).collect();
         let mut table = vec![0; packed_len(padded)];
-        let prepared = prepare(&turned(&query), &mut table);
+        let prepared = prepare(level, &turned(&query), &mut table);
         let exact = |x: &[f32]| match inner {
             true => 1.0 - vector::dot_f32(level, &query, x),
             false => vector::l2_f32(level, &query, x),

@@ -1,0 +1,462 @@
+//! Insertion in three steps, so that any number of threads gives the same graph: vectors come into slots; candidates are searched in a frozen
+//! graph; lists are changed in one order.
+//!
+//! A batch is at most a 32nd of what is there, so that its vectors, which do not see each other, miss little.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::change::{Change, Stored};
+use crate::error::{Error, Field, Invalid};
+use crate::index::Index;
+use crate::limits;
+use crate::metric::{Metric, Vector};
+use crate::pool::{Near, Scratch};
+use crate::qg;
+use crate::score::{self, Query, Values};
+use crate::view::{NONE, State, View};
+
+/// Runs jobs on threads. The result must not depend on how; [`Serial`] is the plain form.
+pub trait Workers {
+    /// `job(worker, i)` for each i below `count`, each result at its place; `start` makes what a thread keeps.
+    fn map<S, T: Send>(
+        &self,
+        count: usize,
+        start: impl Fn() -> S + Sync,
+        job: impl Fn(&mut S, usize) -> T + Sync,
+    ) -> Vec<T>;
+}
+
+/// No threads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Serial;
+
+impl Workers for Serial {
+    fn map<S, T: Send>(
+        &self,
+        count: usize,
+        start: impl Fn() -> S + Sync,
+        job: impl Fn(&mut S, usize) -> T + Sync,
+    ) -> Vec<T> {
+        let mut state = start();
+        (0..count).map(|i| job(&mut state, i)).collect()
+    }
+}
+
+/// Buffers of a thread that links nodes.
+#[derive(Debug, Default)]
+pub(crate) struct LinkScratch {
+    pub search: Scratch,
+    own: (Vec<f32>, Vec<u8>),
+    other: (Vec<f32>, Vec<u8>),
+    distances: Vec<f32>,
+    ids: Vec<u32>,
+}
+
+/// The neighbours that a new node takes, layer by layer from 0.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub layers: Vec<Vec<Near>>,
+}
+
+/// What a node's list becomes, and which of those that asked to be in it are.
+pub(crate) struct Relinked {
+    pub slot: u32,
+    pub layer: u8,
+    pub list: Vec<Near>,
+}
+
+impl View<'_> {
+    /// The nearest neighbours that a node keeps: in order of distance, each unless one that is kept is nearer to it than the node, or is its equal.
+    /// With `fill`, what was passed over takes the rest.
+    pub(crate) fn select(
+        &self,
+        candidates: &[Near],
+        limit: usize,
+        fill: bool,
+        scratch: &mut LinkScratch,
+    ) -> Result<Vec<Near>, Error> {
+        let mut kept: Vec<Near> = Vec::with_capacity(limit);
+        let mut passed = Vec::new();
+        // Where distance 0 means equality, one of equals is enough: copies of a vector must not fill a list.
+        let equal = if self.options().metric == Metric::Ip { f32::NEG_INFINITY } else { 0.0 };
+        scratch.ids.clear();
+        for (at, candidate) in candidates.iter().enumerate() {
+            if kept.len() >= limit {
+                break;
+            }
+            if !fill && candidates.len() - at + kept.len() <= 1 {
+                kept.push(*candidate);
+                break;
+            }
+            let mut covered = false;
+            if !kept.is_empty() {
+                let target = self.target_of(candidate.slot, &mut scratch.other.0, &mut scratch.other.1)?;
+                for ids in scratch.ids.chunks(8) {
+                    scratch.distances.resize(ids.len(), 0.0);
+                    self.score(&target, ids, &mut scratch.distances)?;
+                    if scratch.distances.iter().any(|d| *d < candidate.distance || *d <= equal) {
+                        covered = true;
+                        break;
+                    }
+                }
+            }
+            if covered {
+                passed.push(*candidate);
+            } else {
+                kept.push(*candidate);
+                scratch.ids.push(candidate.slot);
+            }
+        }
+        if fill {
+            let room = limit - kept.len();
+            kept.extend(passed.into_iter().take(room));
+        }
+        Ok(kept)
+    }
+
+    /// Searches the neighbours of a node that is in its slot but not linked.
+    pub(crate) fn plan(&self, slot: u32, scratch: &mut LinkScratch) -> Result<Plan, Error> {
+        let options = *self.options();
+        let mut plan = Plan::default();
+        if self.meta.entry == NONE {
+            return Ok(plan);
+        }
+        let live = |near: &Near| near.slot != slot && self.is_live(near.slot);
+        if options.form.is_qg() {
+            let candidates = self.code_candidates(slot, scratch)?;
+            let kept = self.select(&candidates, options.m0, true, scratch)?;
+            plan.layers.push(kept);
+            return Ok(plan);
+        }
+        let level = self.level_of(slot);
+        let (mut buffer, mut wide) = core::mem::take(&mut scratch.own);
+        let target = self.target_of(slot, &mut buffer, &mut wide)?;
+        let Some(near) = self.descend(&target, &mut scratch.search, level)? else { return Ok(plan) };
+        let mut from = alloc::vec![near];
+        for layer in (0..=level.min(self.meta.top)).rev() {
+            self.walk_layer(&target, &mut scratch.search, &from, options.ef_construction, layer)?;
+            from = scratch.search.pool.entries().collect();
+            let candidates: Vec<Near> = from.iter().copied().filter(live).collect();
+            plan.layers.push(self.select(&candidates, options.m, false, scratch)?);
+        }
+        plan.layers.reverse();
+        scratch.own = (buffer, wide);
+        Ok(plan)
+    }
+
+    /// Live nodes around one, nearest first, at their exact distances: a walk over codes in the node.
+    pub(crate) fn code_candidates(&self, slot: u32, scratch: &mut LinkScratch) -> Result<Vec<Near>, Error> {
+        let options = self.options();
+        let mut query = Query::default();
+        self.layout().read_own(self.row(slot)?, &mut query.rotated);
+        query.prepare_rotated(self.level, options.form);
+        let target = query.target(options);
+        let sizes = (options.ef_construction, (2 * options.ef_construction).max(3 * options.m0));
+        let accept = |other: u32| other != slot && self.is_live(other);
+        self.walk_codes(&query, &target, &mut scratch.search, sizes, &accept)?;
+        Ok(scratch.search.best.entries().to_vec())
+    }
+
+    /// A node's list with newcomers, cut where it is too long. Links to nodes that are not live go first.
+    pub(crate) fn relink(
+        &self,
+        slot: u32,
+        layer: u8,
+        newcomers: &[Near],
+        scratch: &mut LinkScratch,
+    ) -> Result<Relinked, Error> {
+        let options = *self.options();
+        let limit = if layer == 0 { options.m0 } else { options.m };
+        let ids: Vec<u32> = self.links(slot, layer)?.collect();
+        let mut list: Vec<Near> = ids.iter().map(|slot| Near { distance: 0.0, slot: *slot }).collect();
+        if ids.len() + newcomers.len() <= limit {
+            list.extend_from_slice(newcomers);
+            return Ok(Relinked { slot, layer, list });
+        }
+        let (mut buffer, mut wide) = core::mem::take(&mut scratch.own);
+        let target = self.target_of(slot, &mut buffer, &mut wide)?;
+        let mut distances = alloc::vec![0.0; ids.len()];
+        self.score(&target, &ids, &mut distances)?;
+        list.iter_mut().zip(distances).for_each(|(near, distance)| near.distance = distance);
+        list.retain(|near| self.is_live(near.slot));
+        list.extend_from_slice(newcomers);
+        list.sort_unstable();
+        list.dedup_by_key(|near| near.slot);
+        scratch.own = (buffer, wide);
+        let list = self.select(&list, limit, options.form.is_qg(), scratch)?;
+        Ok(Relinked { slot, layer, list })
+    }
+
+    /// The changes that bring a node's list to `list`: for codes in the node, only the lanes that differ.
+    pub(crate) fn list_changes(
+        &self,
+        slot: u32,
+        layer: u8,
+        list: &[Near],
+        out: &mut Vec<Change>,
+    ) -> Result<(), Error> {
+        let options = self.options();
+        if layer > 0 || !options.form.is_qg() {
+            out.push(Change::Links { slot, layer, ids: list.iter().map(|near| near.slot).collect() });
+            return Ok(());
+        }
+        let layout = self.layout();
+        let row = self.row(slot)?;
+        let lanes = layout.ids(row);
+        let mut missing: Vec<u32> =
+            list.iter().map(|near| near.slot).filter(|id| !lanes.contains(id)).collect();
+        missing.reverse();
+        let l2 = options.metric == Metric::L2;
+        let (mut own, mut other) = (Vec::new(), Vec::new());
+        layout.read_own(row, &mut own);
+        for (lane, id) in lanes.iter().enumerate() {
+            if *id != slot && list.iter().any(|near| near.slot == *id) {
+                continue;
+            }
+            match missing.pop() {
+                Some(id) => {
+                    layout.read_own(self.row(id)?, &mut other);
+                    let edge = qg::edge(self.level, l2, &own, &other);
+                    out.push(Change::Lane { slot, lane: lane as u32, id, edge });
+                }
+                None if *id != slot => out.push(Change::Empty { slot, lane: lane as u32 }),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Index {
+    /// Inserts vectors under new labels. All are checked first: if one cannot be used, none comes in.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names what cannot be used, [`Error::Limit`] that the index is full.
+    pub fn insert_batch(&mut self, workers: &impl Workers, items: &[(u64, Vector<'_>)]) -> Result<(), Error> {
+        let mut stored = Vec::with_capacity(items.len());
+        let mut labels: Vec<u64> = items.iter().map(|(label, _)| *label).collect();
+        labels.sort_unstable();
+        if let Some(pair) = labels.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Invalid::LabelExists(pair[0]).into());
+        }
+        for (label, vector) in items {
+            if self.by_label.contains_key(label) {
+                return Err(Invalid::LabelExists(*label).into());
+            }
+            stored.push((*label, self.check_stored(*vector)?));
+        }
+        let slots = self.labels.len() + items.len().saturating_sub(self.free.len());
+        if slots > limits::SLOTS_MAX {
+            return Err(Error::Limit {
+                field: Field::Count,
+                found: slots as u64,
+                max: limits::SLOTS_MAX as u64,
+            });
+        }
+        let mut rest = stored.as_slice();
+        while !rest.is_empty() {
+            let size = (self.len() / 32).clamp(1, limits::BATCH_MAX).min(rest.len());
+            let (group, after) = rest.split_at(size);
+            self.insert_group(workers, group)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Inserts a vector under a new label.
+    ///
+    /// # Errors
+    /// As [`Index::insert_batch`].
+    pub fn insert(&mut self, label: u64, vector: Vector<'_>) -> Result<(), Error> {
+        self.insert_batch(&Serial, &[(label, vector)])
+    }
+
+    /// Gives a label another vector, or a first one. The old vector is deleted, the new one takes a slot of its own.
+    ///
+    /// # Errors
+    /// As [`Index::insert_batch`]; the old vector then stays.
+    pub fn upsert(&mut self, label: u64, vector: Vector<'_>) -> Result<(), Error> {
+        let stored = self.check_stored(vector)?;
+        if self.slot_of(label).is_some() {
+            self.delete(label)?;
+        }
+        self.insert_group(&Serial, &[(label, stored)])
+    }
+
+    /// Ends a bulk build: dead nodes are swept, walks begin where they should, and what no walk reaches is linked. Says how many that were.
+    ///
+    /// # Errors
+    /// As [`Index::sweep`].
+    pub fn finish(&mut self, workers: &impl Workers) -> Result<usize, Error> {
+        self.sweep(workers)?;
+        if self.options().form.is_qg() && !self.is_empty() {
+            self.centre_entry()?;
+        }
+        self.repair()
+    }
+
+    fn check_stored(&self, vector: Vector<'_>) -> Result<Stored, Error> {
+        Ok(match score::check_vector(self.options(), vector)? {
+            Values::Bytes(bytes) => Stored::Bytes(bytes.to_vec()),
+            Values::F32(values) => {
+                let mut values = values.to_vec();
+                if self.normalises() {
+                    score::normalise(&mut values);
+                }
+                Stored::F32(values)
+            }
+        })
+    }
+
+    fn insert_group(&mut self, workers: &impl Workers, group: &[(u64, Stored)]) -> Result<(), Error> {
+        let mut slots = Vec::with_capacity(group.len());
+        for (label, values) in group {
+            let slot = self.free.last().copied().unwrap_or(self.labels.len() as u32);
+            let level = self.levels.get(slot as usize).copied().unwrap_or_else(|| self.drawn_level(slot));
+            self.apply(&Change::Put { slot, label: *label, level, values: values.clone() })?;
+            slots.push(slot);
+        }
+        self.refit(slots.len())?;
+        self.link(workers, &slots)?;
+        for slot in &slots {
+            self.apply(&Change::State { slot: *slot, state: State::Live })?;
+        }
+        self.raise_entry(&slots)?;
+        self.unchecked += slots.len();
+        if self.unchecked >= (self.len() / 2).max(1024) {
+            self.repair()?;
+        }
+        Ok(())
+    }
+
+    /// Links nodes that are in their slots.
+    fn link(&mut self, workers: &impl Workers, slots: &[u32]) -> Result<(), Error> {
+        let view = self.view();
+        let plans = workers.map(slots.len(), LinkScratch::default, |scratch, i| {
+            let plan = view.plan(slots[i], scratch)?;
+            let mut changes = Vec::new();
+            for (layer, list) in plan.layers.iter().enumerate() {
+                view.list_changes(slots[i], layer as u8, list, &mut changes)?;
+            }
+            Ok::<_, Error>((plan, changes))
+        });
+        let mut wanted: BTreeMap<(u8, u32), Vec<Near>> = BTreeMap::new();
+        let mut forward = Vec::new();
+        let mut nearest = Vec::with_capacity(slots.len());
+        for (slot, planned) in slots.iter().zip(plans) {
+            let (plan, changes) = planned?;
+            forward.extend(changes);
+            nearest.push(plan.layers.first().and_then(|list| list.first()).copied());
+            for (layer, list) in plan.layers.iter().enumerate() {
+                for near in list {
+                    let newcomer = Near { distance: near.distance, slot: *slot };
+                    wanted.entry((layer as u8, near.slot)).or_default().push(newcomer);
+                }
+            }
+        }
+        let wanted: Vec<((u8, u32), Vec<Near>)> = wanted.into_iter().collect();
+        let relinked = workers.map(wanted.len(), LinkScratch::default, |scratch, i| {
+            let ((layer, slot), newcomers) = &wanted[i];
+            view.relink(*slot, *layer, newcomers, scratch)
+        });
+        let mut relinked = relinked.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        give_each_a_way_in(slots, &nearest, &mut relinked);
+        let backward = workers.map(
+            relinked.len(),
+            || (),
+            |(), i| {
+                let (one, mut changes) = (&relinked[i], Vec::new());
+                view.list_changes(one.slot, one.layer, &one.list, &mut changes).map(|()| changes)
+            },
+        );
+        for change in forward.iter() {
+            self.apply(change)?;
+        }
+        for changes in backward {
+            for change in changes? {
+                self.apply(&change)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The highest of new nodes becomes the entry point if it is higher than the present one.
+    fn raise_entry(&mut self, slots: &[u32]) -> Result<(), Error> {
+        let key = |slot: &u32| (self.levels[*slot as usize], core::cmp::Reverse(*slot));
+        let Some(slot) = slots.iter().copied().max_by_key(|slot| key(slot)) else { return Ok(()) };
+        let top = self.levels[slot as usize];
+        if self.meta.entry == NONE || top > self.meta.top {
+            self.apply(&Change::Entry { slot, top })?;
+        }
+        Ok(())
+    }
+
+    /// When the number of slots has doubled, codes of one scale are fitted anew and walks over codes in the node begin nearest to the mean.
+    fn refit(&mut self, added: usize) -> Result<(), Error> {
+        let (now, form) = (self.labels.len(), self.options().form);
+        let before = now.saturating_sub(added);
+        let doubled = before == 0 || now.ilog2() > before.ilog2();
+        if form.is_sq() && (self.meta.scale.step == 0.0 || doubled && now <= 1 << 17) {
+            let scale = self.fitted_scale();
+            self.apply(&Change::Scale(scale))?;
+        }
+        if form.is_qg() && doubled && !self.is_empty() {
+            self.centre_entry()?;
+        }
+        Ok(())
+    }
+
+    /// Walks begin at the live node nearest to the mean of a sample.
+    pub(crate) fn centre_entry(&mut self) -> Result<(), Error> {
+        let view = self.view();
+        let layout = view.layout();
+        let live: Vec<u32> = (0..view.slots() as u32).filter(|slot| view.is_live(*slot)).collect();
+        let sample: Vec<u32> = live.iter().copied().step_by(live.len().div_ceil(4096).max(1)).collect();
+        let mut mean = alloc::vec![0f64; layout.padded];
+        let mut own = Vec::new();
+        for slot in &sample {
+            layout.read_own(view.row(*slot)?, &mut own);
+            mean.iter_mut()
+                .zip(&own)
+                .for_each(|(sum, value)| *sum += f64::from(*value) / sample.len() as f64);
+        }
+        let mean: Vec<f32> = mean.iter().map(|value| *value as f32).collect();
+        let mut nearest: Option<Near> = None;
+        for slot in &sample {
+            layout.read_own(view.row(*slot)?, &mut own);
+            let near = Near { distance: dolmen_simd::vector::l2_f32(self.level, &mean, &own), slot: *slot };
+            nearest = Some(nearest.map_or(near, |best| best.min(near)));
+        }
+        let slot = nearest.map_or(NONE, |near| near.slot);
+        if slot != self.meta.entry {
+            self.apply(&Change::Entry { slot, top: 0 })?;
+        }
+        Ok(())
+    }
+}
+
+/// A new node that every neighbour's list passed over takes the last place in its nearest neighbour's list: else no walk would find it.
+fn give_each_a_way_in(slots: &[u32], nearest: &[Option<Near>], relinked: &mut [Relinked]) {
+    let mut found: Vec<u32> = relinked
+        .iter()
+        .filter(|one| one.layer == 0)
+        .flat_map(|one| one.list.iter().map(|near| near.slot))
+        .collect();
+    found.sort_unstable();
+    for (slot, nearest) in slots.iter().zip(nearest) {
+        let Some(nearest) = nearest else { continue };
+        if found.binary_search(slot).is_ok() {
+            continue;
+        }
+        let list = relinked
+            .iter_mut()
+            .find(|one| one.layer == 0 && one.slot == nearest.slot)
+            .map(|one| &mut one.list);
+        let newcomer = Near { distance: nearest.distance, slot: *slot };
+        let Some(list) = list else { continue };
+        if let Some(last) = list.iter_mut().rev().find(|near| !slots.contains(&near.slot)) {
+            *last = newcomer;
+        }
+    }
+}

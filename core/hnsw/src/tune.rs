@@ -1,0 +1,118 @@
+//! Finding the cheapest search that reaches a recall.
+
+use alloc::vec::Vec;
+
+use crate::error::{Error, Field, Invalid};
+use crate::insert::Workers;
+use crate::limits;
+use crate::metric::Vector;
+use crate::pool::Scratch;
+use crate::search::{Filter, Found, Request};
+use crate::view::{Tuned, View};
+
+/// What tuning did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// What to search with.
+    pub tuned: Tuned,
+    /// The recall that it had on the queries.
+    pub reached: f32,
+    /// Distances a query.
+    pub distances: f32,
+}
+
+/// Above what is asked for, so that queries that tuning did not see reach it too: a sample of some hundred queries is off by about as much.
+const MARGIN: f32 = 0.004;
+
+/// The share of `exact` that is in `found`. A vector that is as near as the farthest of the exact ones counts: which of equals comes last is free.
+pub fn recall(found: &[Found], exact: &[Found]) -> f32 {
+    let Some(farthest) = exact.last() else { return 1.0 };
+    let bound = farthest.distance + 1e-6 * farthest.distance.abs();
+    found.iter().filter(|one| one.distance <= bound).count().min(exact.len()) as f32 / exact.len() as f32
+}
+
+impl View<'_> {
+    /// Finds the smallest `ef` (and number of rescored candidates) that reaches `wanted` on these queries.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a recall outside (0, 1], no queries, or queries that cannot be used.
+    pub fn tune(
+        &self,
+        workers: &impl Workers,
+        queries: &[Vector<'_>],
+        k: usize,
+        wanted: f32,
+    ) -> Result<Tuning, Error> {
+        if !(wanted > 0.0 && wanted <= 1.0) {
+            return Err(Invalid::Recall.into());
+        }
+        if queries.is_empty() {
+            return Err(Invalid::TooSmall { field: Field::Count, found: 0, min: 1 }.into());
+        }
+        let exact = workers.map(queries.len(), Scratch::new, |scratch, i| {
+            let mut found = Vec::new();
+            self.exact(queries[i], k, &Filter::All, scratch, &mut found).map(|()| found)
+        });
+        let exact = exact.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        let aim = (wanted + MARGIN.min((1.0 - wanted) / 2.0)).min(1.0);
+        let measure = |ef: usize, rescore: usize| -> Result<(f32, f32), Error> {
+            let each = workers.map(queries.len(), Scratch::new, |scratch, i| {
+                let mut found = Vec::new();
+                let request = Request { rescore, ..Request::new(k, ef) };
+                self.search(queries[i], &request, scratch, &mut found)?;
+                let work = scratch.stats.distances as f32 + scratch.stats.estimates as f32 / 16.0;
+                Ok::<_, Error>((recall(&found, &exact[i]), work))
+            });
+            let each = each.into_iter().collect::<Result<Vec<_>, Error>>()?;
+            let mean = |of: fn(&(f32, f32)) -> f32| each.iter().map(of).sum::<f32>() / each.len() as f32;
+            Ok((mean(|one| one.0), mean(|one| one.1)))
+        };
+        let rescores: &[usize] = if self.options().form.is_sq() { &[1, 2, 4, 8] } else { &[1] };
+        let mut best: Option<Tuning> = None;
+        for times in rescores {
+            let rescore = times * k;
+            let (ef, reached, distances) = self.least_ef(k.max(rescore), aim, |ef| measure(ef, rescore))?;
+            let tuned = Tuned { k: k as u32, recall: wanted, ef: ef as u32, rescore: rescore as u32 };
+            let tuning = Tuning { tuned, reached, distances };
+            let better = best.is_none_or(|best| {
+                let (now, before) = (reached >= aim, best.reached >= aim);
+                if now == before {
+                    if now { distances < best.distances } else { reached > best.reached }
+                } else {
+                    now
+                }
+            });
+            if better {
+                best = Some(tuning);
+            }
+        }
+        best.ok_or(Error::Invalid(Invalid::Recall))
+    }
+
+    /// The smallest ef from `least` on that reaches `aim`, found by doubling and halving; the largest that was tried if none does.
+    fn least_ef(
+        &self,
+        least: usize,
+        aim: f32,
+        measure: impl Fn(usize) -> Result<(f32, f32), Error>,
+    ) -> Result<(usize, f32, f32), Error> {
+        let most = self.slots().clamp(least, limits::EF_MAX.min(16_384).max(least));
+        let (mut low, mut high) = (least, least);
+        let mut found = measure(high)?;
+        while found.0 < aim && high < most {
+            low = high + 1;
+            high = (2 * high).min(most);
+            found = measure(high)?;
+        }
+        while low < high && found.0 >= aim {
+            let middle = low.midpoint(high);
+            let tried = measure(middle)?;
+            if tried.0 >= aim {
+                (high, found) = (middle, tried);
+            } else {
+                low = middle + 1;
+            }
+        }
+        Ok((high, found.0, found.1))
+    }
+}

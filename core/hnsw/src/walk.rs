@@ -1,0 +1,273 @@
+//! Walks through the graph: greedy descent, the sorted pool, the walk with a filter, the walk over codes in the node.
+
+use core::cmp::Reverse;
+
+use dolmen_simd::prefetch;
+
+use crate::error::Error;
+use crate::pool::{Near, Scratch};
+use crate::qg::LANES;
+use crate::score::Target;
+use crate::view::{END, NONE, View};
+
+/// Rows that are asked for before their distances are computed.
+const LINES_AHEAD: usize = 10;
+
+/// One step of a walk, for `inspect`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The layer.
+    pub layer: u8,
+    /// The node whose links were followed.
+    pub slot: u32,
+    /// Its distance.
+    pub distance: f32,
+    /// Neighbours that were new.
+    pub fresh: u32,
+}
+
+impl View<'_> {
+    /// Goes to the nearest node of each layer above `to`, beginning at the entry point.
+    pub(crate) fn descend(
+        &self,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        to: u8,
+    ) -> Result<Option<Near>, Error> {
+        let entry = self.meta.entry;
+        if entry == NONE {
+            return Ok(None);
+        }
+        let mut first = [0f32];
+        self.check_slot(entry)?;
+        self.score(target, &[entry], &mut first)?;
+        scratch.stats.distances += 1;
+        let mut near = Near { distance: first[0], slot: entry };
+        let mut layer = self.meta.top;
+        while layer > to {
+            loop {
+                scratch.ids.clear();
+                for id in self.links(near.slot, layer)? {
+                    self.check_slot(id)?;
+                    scratch.ids.push(id);
+                }
+                scratch.distances.resize(scratch.ids.len(), 0.0);
+                self.score(target, &scratch.ids, &mut scratch.distances)?;
+                scratch.stats.distances += scratch.ids.len() as u64;
+                scratch.stats.hops += 1;
+                scratch.step(layer, near, scratch.ids.len());
+                let best = scratch
+                    .ids
+                    .iter()
+                    .zip(&scratch.distances)
+                    .map(|(slot, d)| Near { distance: *d, slot: *slot })
+                    .min();
+                match best {
+                    Some(best) if best.distance < near.distance => near = best,
+                    _ => break,
+                }
+            }
+            layer -= 1;
+        }
+        Ok(Some(near))
+    }
+
+    #[inline]
+    pub(crate) fn check_slot(&self, slot: u32) -> Result<(), Error> {
+        if (slot as usize) < self.slots() { Ok(()) } else { Err(self.bad_link(slot)) }
+    }
+
+    /// The nearest `ef` nodes of a layer around `from`, left in the pool. Every node counts, dead ones too.
+    pub(crate) fn walk_layer(
+        &self,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        from: &[Near],
+        ef: usize,
+        layer: u8,
+    ) -> Result<(), Error> {
+        scratch.pool.reset(ef);
+        scratch.visited.reset(self.slots());
+        for near in from {
+            if scratch.visited.insert(near.slot) == Some(true) {
+                scratch.pool.insert(near.distance, near.slot);
+            }
+        }
+        while let Some(near) = scratch.pool.pop() {
+            self.gather(scratch, near.slot, layer)?;
+            scratch.distances.resize(scratch.ids.len(), 0.0);
+            self.score(target, &scratch.ids, &mut scratch.distances)?;
+            scratch.count(layer, near);
+            for (id, distance) in scratch.ids.iter().zip(&scratch.distances) {
+                if *distance < scratch.pool.bound() {
+                    scratch.pool.insert(*distance, *id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The unvisited neighbours of a node, marked and put into `ids`; their rows are asked for.
+    #[inline]
+    fn gather(&self, scratch: &mut Scratch, slot: u32, layer: u8) -> Result<(), Error> {
+        scratch.ids.clear();
+        for id in self.list(slot, layer)? {
+            if *id >= END {
+                break;
+            }
+            match scratch.visited.insert(*id) {
+                Some(true) => scratch.ids.push(*id),
+                Some(false) => {}
+                None => return Err(self.bad_link(*id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The nearest `ef` nodes of layer 0 that `accept` lets through, left in `best`. With `two_hop`, only those are scored: a neighbour that
+    /// does not pass is replaced by its own neighbours.
+    pub(crate) fn walk_accept(
+        &self,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        from: Near,
+        ef: usize,
+        accept: &dyn Fn(u32) -> bool,
+        two_hop: bool,
+    ) -> Result<(), Error> {
+        scratch.best.reset(ef);
+        scratch.heap.clear();
+        scratch.visited.reset(self.slots());
+        scratch.visited.insert(from.slot);
+        scratch.heap.push(Reverse(from));
+        if accept(from.slot) {
+            scratch.best.insert(from);
+        }
+        while let Some(Reverse(near)) = scratch.heap.pop() {
+            if near.distance > scratch.best.bound() {
+                break;
+            }
+            self.gather(scratch, near.slot, 0)?;
+            if two_hop {
+                self.expand_rejected(scratch, accept)?;
+            }
+            scratch.distances.resize(scratch.ids.len(), 0.0);
+            self.score(target, &scratch.ids, &mut scratch.distances)?;
+            scratch.count(0, near);
+            for (id, distance) in scratch.ids.iter().zip(&scratch.distances) {
+                let near = Near { distance: *distance, slot: *id };
+                if near.distance < scratch.best.bound() {
+                    scratch.heap.push(Reverse(near));
+                    if accept(*id) {
+                        scratch.best.insert(near);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the neighbours of gathered nodes that do not pass in their place, until as many are there as a node has links.
+    fn expand_rejected(&self, scratch: &mut Scratch, accept: &dyn Fn(u32) -> bool) -> Result<(), Error> {
+        let direct = scratch.ids.len();
+        let room = 2 * self.options().m0;
+        for at in 0..direct {
+            let id = scratch.ids[at];
+            if accept(id) {
+                continue;
+            }
+            for next in self.list(id, 0)? {
+                if *next >= END || scratch.ids.len() >= direct + room {
+                    break;
+                }
+                self.check_slot(*next)?;
+                if accept(*next) && scratch.visited.insert(*next) == Some(true) {
+                    scratch.ids.push(*next);
+                }
+            }
+        }
+        let mut kept = 0;
+        for at in 0..scratch.ids.len() {
+            // Of those that do not pass, the first few stay, so that a walk is not cut off where nothing passes.
+            if at >= direct || accept(scratch.ids[at]) || at < 4 {
+                scratch.ids[kept] = scratch.ids[at];
+                kept += 1;
+            }
+        }
+        scratch.ids.truncate(kept);
+        Ok(())
+    }
+
+    /// Walks over codes in the node with a pool of `ef` estimates; the nearest `keep` expanded nodes that pass are left in `best`, at their exact
+    /// distances.
+    pub(crate) fn walk_codes(
+        &self,
+        query: &crate::score::Query,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        (ef, keep): (usize, usize),
+        accept: &dyn Fn(u32) -> bool,
+    ) -> Result<(), Error> {
+        let layout = self.layout();
+        let words = layout.words();
+        scratch.best.reset(keep);
+        scratch.pool.reset(ef);
+        scratch.visited.reset(self.slots());
+        if self.meta.entry == NONE {
+            return Ok(());
+        }
+        self.check_slot(self.meta.entry)?;
+        scratch.pool.insert(0.0, self.meta.entry);
+        let mut estimates = [0f32; LANES];
+        while let Some(near) = scratch.pool.pop() {
+            if scratch.visited.insert(near.slot) != Some(true) {
+                continue;
+            }
+            let row = self.row(near.slot)?;
+            let exact = self.score_own(target, row);
+            if accept(near.slot) {
+                scratch.best.insert(Near { distance: exact, slot: near.slot });
+            }
+            scratch.stats.distances += 1;
+            scratch.stats.hops += 1;
+            let ids = layout.ids(row);
+            let mut fresh = 0;
+            for batch in 0..layout.batches() {
+                query.tables.estimate(self.level, layout.batch(row, batch), exact, &mut estimates);
+                let bound = scratch.pool.bound().min(f32::MAX);
+                for (v, estimate) in estimates.iter().enumerate() {
+                    if *estimate >= bound {
+                        continue;
+                    }
+                    let id = ids[batch * LANES + v];
+                    if (id as usize) < self.slots() && !scratch.visited.contains(id) {
+                        scratch.pool.insert(*estimate, id);
+                        fresh += 1;
+                    }
+                }
+            }
+            if let Some(next) = scratch.pool.peek() {
+                for line in 0..LINES_AHEAD {
+                    prefetch::read(self.main, next as usize * words + 16 * line);
+                }
+            }
+            scratch.stats.estimates += (layout.batches() * LANES) as u64;
+            scratch.step(0, Near { distance: exact, ..near }, fresh);
+        }
+        Ok(())
+    }
+}
+
+impl Scratch {
+    fn count(&mut self, layer: u8, near: Near) {
+        self.stats.distances += self.ids.len() as u64;
+        self.stats.hops += 1;
+        self.step(layer, near, self.ids.len());
+    }
+
+    fn step(&mut self, layer: u8, near: Near, fresh: usize) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(Step { layer, slot: near.slot, distance: near.distance, fresh: fresh as u32 });
+        }
+    }
+}
