@@ -27,4 +27,5 @@ pub use view::{DbIter, Pinned};
 pub use dolmen_base::block::ReadMode;
 pub use dolmen_lsm::batch::{Savepoint, WriteBatch};
 pub use dolmen_lsm::key::{FamilyId, SequenceNumber};
+pub use dolmen_lsm::recovery::{Cause, Loss, RecoveryError, Report};
 pub use dolmen_wal::RecoveryMode;

@@ -1,0 +1,434 @@
+//! Tables: references, joins, functions as tables, aliases, samples.
+//!
+//! Joins climb like operators: a join that wants a condition waits on the stack for its right side, which may hold further
+//! joins, until `ON` or `USING` stands there; `CROSS` and `NATURAL` take one table.
+//!
+//! Source: `table_ref` to `TableFuncElement` in gram.y, PostgreSQL 18.
+
+use crate::grammar::expr::continues_select;
+use crate::grammar::machine::{Frame, Next, St};
+use crate::nodes::{Tag, e};
+use crate::parser::{Parser, R, mk, put};
+use crate::token::Kind;
+use crate::tree::TextId;
+
+/// In the frame of a select as a table.
+const LATERAL: u8 = 1;
+
+impl Parser<'_> {
+    /// A `table_ref` begins.
+    pub(crate) fn start_table(&mut self) -> Next {
+        self.push(Frame::new(St::Table, 0, 0, 0));
+        Next::TableOperand
+    }
+
+    pub(crate) fn table_item(&mut self, frame: Frame, value: u32) -> R<Next> {
+        self.item(value);
+        if self.eat(Kind::COMMA) {
+            self.push(frame);
+            return Ok(self.start_table());
+        }
+        Ok(Next::Ret(self.list_from(frame.a)))
+    }
+
+    /// A table without its joins.
+    pub(crate) fn table_operand(&mut self) -> R<Next> {
+        let next = self.table_primary()?;
+        self.joined = false;
+        Ok(next)
+    }
+
+    fn table_primary(&mut self) -> R<Next> {
+        let first = self.here();
+        let lateral = self.eat(Kind::LATERAL);
+        match self.kind() {
+            Kind::LPAREN if lateral => {
+                self.push(Frame { op: LATERAL, ..Frame::new(St::SubTable, 0, first, 0) });
+                Ok(Next::SelectParens)
+            }
+            Kind::LPAREN => self.table_paren(first),
+            Kind::XMLTABLE if self.peek(1) == Kind::LPAREN => {
+                let node = self.xml_table()?;
+                let alias = self.opt_alias()?;
+                put!(self, node, RangeTableFunc.alias, alias);
+                put!(self, node, RangeTableFunc.lateral, u32::from(lateral));
+                Ok(Next::TableOper(node))
+            }
+            Kind::JSON_TABLE if self.peek(1) == Kind::LPAREN => {
+                let node = self.json_table()?;
+                let alias = self.opt_alias()?;
+                put!(self, node, JsonTable.alias, alias);
+                put!(self, node, JsonTable.lateral, u32::from(lateral));
+                Ok(Next::TableOper(node))
+            }
+            Kind::ROWS if self.peek(1) == Kind::FROM => {
+                self.function_table(first, lateral).map(Next::TableOper)
+            }
+            _ if self.at_function_table() => self.function_table(first, lateral).map(Next::TableOper),
+            _ if lateral => {
+                // Only a function may follow, so its name is read and then its parenthesis missed.
+                self.func_expr_windowless()?;
+                Err(self.unexpected())
+            }
+            _ => self.relation_table().map(Next::TableOper),
+        }
+    }
+
+    /// Whether `func_expr_windowless` begins here: a word of its own, or a name before a parenthesis.
+    fn at_function_table(&self) -> bool {
+        if self.at_common_function() {
+            return true;
+        }
+        let kind = self.kind();
+        if kind.is_type_function_name() && self.peek(1) == Kind::LPAREN {
+            return true;
+        }
+        if !kind.is_col_id() {
+            return kind.is_type_function_name();
+        }
+        let mut ahead = 1;
+        while self.peek(ahead) == Kind::DOT && self.peek(ahead + 1).is_col_label() {
+            ahead += 2;
+        }
+        ahead > 1 && self.peek(ahead) == Kind::LPAREN
+    }
+
+    fn relation_table(&mut self) -> R {
+        let first = self.here();
+        let relation = self.relation_expr()?;
+        let alias = self.opt_alias()?;
+        put!(self, relation, RangeVar.alias, alias);
+        self.tree.set(relation, 2, self.at as u32);
+        if !self.eat(Kind::TABLESAMPLE) {
+            return Ok(relation);
+        }
+        let loc = self.loc();
+        let method = self.func_name()?;
+        let args = self.paren_list(Self::a_expr)?;
+        let mut repeatable = 0;
+        if self.eat(Kind::REPEATABLE) {
+            self.expect(Kind::LPAREN)?;
+            repeatable = self.a_expr()?;
+            self.expect(Kind::RPAREN)?;
+        }
+        Ok(mk!(self, RangeTableSample, first, {
+            relation: relation, method: method, args: args, repeatable: repeatable, location: loc
+        }))
+    }
+
+    /// `func_name`.
+    pub(crate) fn func_name(&mut self) -> R {
+        let kind = self.kind();
+        if !kind.is_col_id() && !kind.is_type_function_name() {
+            return Err(self.unexpected());
+        }
+        let name = self.this_token();
+        let dotted = matches!(self.kind(), Kind::DOT | Kind::LBRACKET);
+        if !kind.is_col_id() && dotted || !kind.is_type_function_name() && !dotted {
+            return Err(self.unexpected());
+        }
+        if !dotted {
+            return Ok(self.list(&[name.node()]));
+        }
+        let rest = self.indirection()?;
+        self.check_names(rest)?;
+        Ok(self.list_before(name.node(), rest))
+    }
+
+    /// `relation_expr`.
+    pub(crate) fn relation_expr(&mut self) -> R {
+        let first = self.here();
+        if self.eat(Kind::ONLY) {
+            let paren = self.eat(Kind::LPAREN);
+            let node = self.qualified_name()?;
+            if paren {
+                self.expect(Kind::RPAREN)?;
+            }
+            put!(self, node, RangeVar.inh, 0);
+            self.tree.set(node, 1, first);
+            return Ok(node);
+        }
+        let node = self.qualified_name()?;
+        self.eat(Kind::STAR);
+        Ok(node)
+    }
+
+    /// `relation_expr_opt_alias`.
+    pub(crate) fn relation_expr_opt_alias(&mut self) -> R {
+        let node = self.relation_expr()?;
+        let first = self.here();
+        let named = self.eat(Kind::AS) || self.kind().is_col_id() && !self.is(Kind::SET);
+        if named {
+            let name = self.col_id()?;
+            let alias = mk!(self, Alias, first, { aliasname: name.0 });
+            put!(self, node, RangeVar.alias, alias);
+        }
+        Ok(node)
+    }
+
+    /// `relation_expr_list`.
+    pub(crate) fn relation_expr_list(&mut self) -> R {
+        self.comma_list(Self::relation_expr)
+    }
+
+    /// `opt_alias_clause`.
+    fn opt_alias(&mut self) -> R {
+        let first = self.here();
+        if !self.eat(Kind::AS) && !self.kind().is_col_id() {
+            return Ok(0);
+        }
+        let name = self.col_id()?;
+        let columns = self.opt_name_list_parens()?;
+        Ok(mk!(self, Alias, first, { aliasname: name.0, colnames: columns }))
+    }
+
+    // ---- functions ----
+
+    fn function_table(&mut self, first: u32, lateral: bool) -> R {
+        let rows_from = self.is(Kind::ROWS) && self.peek(1) == Kind::FROM;
+        let functions = if rows_from {
+            self.at += 2;
+            self.paren_list(Self::rowsfrom_item)?
+        } else {
+            let call = self.func_expr_windowless()?;
+            let pair = self.list(&[call, 0]);
+            let pair = self.list_node(pair, first);
+            self.list(&[pair])
+        };
+        let ordinality = self.eat(Kind::WITH_LA);
+        if ordinality {
+            self.expect(Kind::ORDINALITY)?;
+        }
+        let (alias, columns) = self.func_alias()?;
+        Ok(mk!(self, RangeFunction, first, {
+            lateral: u32::from(lateral), ordinality: u32::from(ordinality), is_rowsfrom: u32::from(rows_from),
+            functions: functions, alias: alias, coldeflist: columns
+        }))
+    }
+
+    fn rowsfrom_item(&mut self) -> R {
+        let first = self.here();
+        if !self.at_function_table() {
+            return Err(self.not_a_function());
+        }
+        let call = self.func_expr_windowless()?;
+        let mut columns = 0;
+        if self.eat(Kind::AS) {
+            let list = self.paren_list(Self::table_func_element)?;
+            columns = self.list_node(list, first);
+        }
+        let pair = self.list(&[call, columns]);
+        Ok(self.list_node(pair, first))
+    }
+
+    /// Refuses what is no function behind its name.
+    pub(crate) fn not_a_function(&mut self) -> crate::parser::Halt {
+        if self.kind().is_col_id() {
+            self.bump();
+            if matches!(self.kind(), Kind::DOT | Kind::LBRACKET) && self.indirection().is_err() {
+                return crate::parser::Halt;
+            }
+        }
+        self.unexpected()
+    }
+
+    /// `func_alias_clause`: an alias and the columns' definitions.
+    fn func_alias(&mut self) -> R<(u32, u32)> {
+        let first = self.here();
+        let explicit = self.eat(Kind::AS);
+        if explicit && self.is(Kind::LPAREN) {
+            return Ok((0, self.paren_list(Self::table_func_element)?));
+        }
+        if !explicit && !self.kind().is_col_id() {
+            return Ok((0, 0));
+        }
+        let name = self.col_id()?;
+        let (mut names, mut columns) = (0, 0);
+        if self.is(Kind::LPAREN) {
+            let plain = !self.peek(1).is_col_id() || matches!(self.peek(2), Kind::COMMA | Kind::RPAREN);
+            if plain {
+                names = self.opt_name_list_parens()?;
+            } else {
+                columns = self.paren_list(Self::table_func_element)?;
+            }
+        }
+        let alias = mk!(self, Alias, first, { aliasname: name.0, colnames: names });
+        Ok((alias, columns))
+    }
+
+    /// `TableFuncElement`.
+    pub(crate) fn table_func_element(&mut self) -> R {
+        let (first, loc) = (self.here(), self.loc());
+        let name = self.col_id()?;
+        let type_name = self.typename()?;
+        let collation = self.opt_collate_clause()?;
+        Ok(mk!(self, ColumnDef, first, {
+            colname: name.0, typeName: type_name, is_local: 1, collClause: collation, location: loc
+        }))
+    }
+
+    // ---- parentheses ----
+
+    /// `(` where a table may stand: a select, or a join.
+    fn table_paren(&mut self, first: u32) -> R<Next> {
+        self.bump();
+        self.push(Frame::new(St::TableParen, 0, first, 0));
+        if self.at_select() {
+            self.push(Frame::new(St::ParenSelect, 0, 0, 0));
+            return Ok(Next::Select);
+        }
+        Ok(self.start_table())
+    }
+
+    /// A parenthesis where a table may stand holds a select and has just been closed.
+    pub(crate) fn table_paren_holds_select(&mut self, frame: Frame, select: u32) -> R<Next> {
+        // Is this parenthesis itself the first thing inside another one?
+        let frames = &self.scratch.frames;
+        let inside = frames.len() >= 2
+            && frames[frames.len() - 1].st == St::Table
+            && frames[frames.len() - 2].st == St::TableParen;
+        if inside && self.is(Kind::RPAREN) {
+            self.bump();
+            self.scratch.frames.pop();
+            let outer = self.scratch.frames.pop().unwrap_or(frame);
+            return self.table_paren_holds_select(outer, select);
+        }
+        if inside && continues_select(self.kind()) {
+            self.scratch.frames.pop();
+            self.push(Frame::new(St::ParenSelect, 0, 0, 0));
+            return Ok(self.select_from(select, frame.b));
+        }
+        self.sub_table(Frame::new(St::SubTable, 0, frame.b, 0), select)
+    }
+
+    /// A select as a table: takes its alias.
+    pub(crate) fn sub_table(&mut self, frame: Frame, select: u32) -> R<Next> {
+        let alias = self.opt_alias()?;
+        let lateral = u32::from(frame.op & LATERAL);
+        let node = mk!(self, RangeSubselect, frame.b, { lateral: lateral, subquery: select, alias: alias });
+        self.joined = false;
+        Ok(Next::TableOper(node))
+    }
+
+    // ---- joins ----
+
+    /// Looks for a join behind `table`, completes those that wait for it.
+    pub(crate) fn table_oper(&mut self, mut table: u32) -> R<Next> {
+        loop {
+            let Some(top) = self.scratch.frames.last().copied() else { return Err(self.unexpected()) };
+            if top.st == St::CrossJoin {
+                self.scratch.frames.pop();
+                table = self.join(top, table, 0, 0, 0);
+                self.joined = true;
+                continue;
+            }
+            if let Some(frame) = self.join_start(table)? {
+                self.push(frame);
+                return Ok(Next::TableOperand);
+            }
+            if top.st == St::Join {
+                return self.join_qual(top, table);
+            }
+            self.scratch.frames.pop();
+            let waits = self.scratch.frames.last().copied();
+            let Some(paren) = waits.filter(|f| f.st == St::TableParen) else { return Ok(Next::Ret(table)) };
+            // Only a join may stand in parentheses.
+            if !self.is(Kind::RPAREN) || !self.joined {
+                return Err(self.unexpected());
+            }
+            self.bump();
+            self.scratch.frames.pop();
+            let alias = self.opt_alias()?;
+            if alias != 0 {
+                put!(self, table, JoinExpr.alias, alias);
+            }
+            self.tree.set(table, 1, paren.b);
+            self.tree.set(table, 2, self.at as u32);
+            self.joined = alias == 0;
+        }
+    }
+
+    /// Takes the words of a join behind `left`: the frame that waits for the right side.
+    fn join_start(&mut self, left: u32) -> R<Option<Frame>> {
+        use e::JoinType as j;
+        let token = self.here();
+        let natural = self.eat(Kind::NATURAL);
+        let kind = match self.kind() {
+            Kind::CROSS if !natural => {
+                self.bump();
+                self.expect(Kind::JOIN)?;
+                return Ok(Some(Frame {
+                    op: j::JOIN_INNER as u8,
+                    ..Frame::new(St::CrossJoin, left, token, 0)
+                }));
+            }
+            Kind::JOIN => j::JOIN_INNER,
+            Kind::INNER => {
+                self.bump();
+                j::JOIN_INNER
+            }
+            Kind::FULL | Kind::LEFT | Kind::RIGHT => {
+                let kind = match self.kind() {
+                    Kind::FULL => j::JOIN_FULL,
+                    Kind::LEFT => j::JOIN_LEFT,
+                    _ => j::JOIN_RIGHT,
+                };
+                self.bump();
+                self.eat(Kind::OUTER);
+                kind
+            }
+            _ if natural => return Err(self.unexpected()),
+            _ => return Ok(None),
+        };
+        self.expect(Kind::JOIN)?;
+        let st = if natural { St::CrossJoin } else { St::Join };
+        Ok(Some(Frame { op: kind as u8, ..Frame::new(st, left, token, u32::from(natural)) }))
+    }
+
+    fn join(&mut self, frame: Frame, right: u32, using: u32, alias: u32, quals: u32) -> u32 {
+        let first = self.first_of(frame.a);
+        mk!(self, JoinExpr, first, {
+            jointype: u32::from(frame.op), isNatural: frame.c, larg: frame.a, rarg: right,
+            usingClause: using, join_using_alias: alias, quals: quals
+        })
+    }
+
+    /// `join_qual` of the join on top of the stack.
+    fn join_qual(&mut self, top: Frame, right: u32) -> R<Next> {
+        if self.eat(Kind::ON) {
+            self.scratch.frames.pop();
+            // The right side waits in the frame's last field; the join's other facts fit the rest.
+            self.push(Frame { st: St::JoinOn, c: right, ..top });
+            return Ok(self.start_expr(0));
+        }
+        self.expect(Kind::USING)?;
+        let names = self.paren_list(|p| Ok(p.col_id()?.node()))?;
+        let first = self.here();
+        let mut alias = 0;
+        if self.eat(Kind::AS) {
+            let name = self.col_id()?;
+            alias = mk!(self, Alias, first, { aliasname: name.0 });
+        }
+        self.scratch.frames.pop();
+        let node = self.join(top, right, names, alias, 0);
+        self.joined = true;
+        Ok(Next::TableOper(node))
+    }
+
+    pub(crate) fn join_on(&mut self, frame: Frame, condition: u32) -> R<Next> {
+        let right = frame.c;
+        let node = self.join(Frame { c: 0, ..frame }, right, 0, 0, condition);
+        self.joined = true;
+        Ok(Next::TableOper(node))
+    }
+
+    /// Whether a node is a join.
+    pub(crate) fn is_join(&self, node: u32) -> bool {
+        self.tree.tag(node) == Some(Tag::JoinExpr)
+    }
+
+    /// An alias of one name.
+    pub(crate) fn alias_of(&mut self, name: TextId, first: u32) -> u32 {
+        mk!(self, Alias, first, { aliasname: name.0 })
+    }
+}

@@ -1,0 +1,672 @@
+//! Text to tokens, exactly as PostgreSQL's scanner and the filter between it and the grammar do it.
+//!
+//! 1. The first byte picks the rule; each rule then takes the longest match that flex would take.
+//! 2. A word is looked up among the keywords; `NOT`, `NULLS`, `WITH`, `WITHOUT` and `FORMAT` change their kind when the next
+//!    word asks for it, so the parser never looks further than one token ahead for them.
+//! 3. `U&` names and strings swallow their `UESCAPE` clause: one token then spans all three.
+//! 4. A fault becomes one [`Kind::FAULT`] token; the reason is kept aside, since the server reports it only when its
+//!    parser gets that far.
+//!
+//! Nothing is copied: values are read from the text when somebody asks ([`crate::text`]).
+//!
+//! Source: `src/backend/parser/scan.l` and `base_yylex` in `parser.c`, PostgreSQL 18.
+
+use crate::error::Problem;
+use crate::keyword;
+use crate::text;
+use crate::token::{Kind, Tokens};
+
+/// What the lexer should hand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Tokens for the grammar; stops at the first fault.
+    Grammar,
+    /// The scanner's own tokens with comments, as `scan` lists them; stops at the first fault.
+    Scan,
+    /// Tokens for the grammar; a fault is recorded and reading goes on behind it.
+    Tolerant,
+}
+
+/// Classes of bytes.
+const SPACE: u8 = 1;
+const IDENT_START: u8 = 2;
+const DIGIT: u8 = 4;
+const IDENT_CONT: u8 = 8;
+const OP_CHAR: u8 = 16;
+const HEX: u8 = 32;
+/// Makes a run of operator characters free to end in `+` or `-`.
+const OP_SPECIAL: u8 = 64;
+
+static CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut class = [0u8; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        let mut bits = 0;
+        if matches!(b, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) {
+            bits |= SPACE;
+        }
+        if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
+            bits |= IDENT_START | IDENT_CONT;
+        }
+        if b.is_ascii_digit() {
+            bits |= DIGIT | IDENT_CONT;
+        }
+        if b == b'$' {
+            bits |= IDENT_CONT;
+        }
+        if b.is_ascii_hexdigit() {
+            bits |= HEX;
+        }
+        if matches!(b, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%') {
+            bits |= OP_CHAR | OP_SPECIAL;
+        }
+        if matches!(b, b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=') {
+            bits |= OP_CHAR;
+        }
+        class[byte] = bits;
+        byte += 1;
+    }
+    class
+}
+
+#[inline]
+fn is(byte: u8, class: u8) -> bool {
+    CLASS[usize::from(byte)] & class != 0
+}
+
+/// Whether the scanner takes `byte` for white space.
+pub fn is_space(byte: u8) -> bool {
+    is(byte, SPACE)
+}
+
+/// Whether `byte` may stand inside a plain name.
+pub fn is_ident_byte(byte: u8) -> bool {
+    is(byte, IDENT_CONT)
+}
+
+type Token = (Kind, usize, usize);
+
+/// A reader over one text.
+#[derive(Debug)]
+pub struct Lexer<'a> {
+    source: &'a [u8],
+    position: usize,
+    mode: Mode,
+}
+
+/// Fills `tokens` with those of `source` and `problems` with its faults.
+///
+/// `problems` gets at most one entry unless the mode is [`Mode::Tolerant`]; each entry belongs to one token of kind
+/// [`Kind::FAULT`] (or, in the tolerant mode, to the token that was meant), in order.
+pub fn lex(source: &[u8], mode: Mode, tokens: &mut Tokens, problems: &mut alloc::vec::Vec<Problem>) {
+    tokens.clear();
+    problems.clear();
+    let mut lexer = Lexer { source, position: 0, mode };
+    loop {
+        match lexer.next() {
+            Ok((Kind::EOF, start, end)) => {
+                tokens.push(Kind::EOF, start, end);
+                return;
+            }
+            Ok((kind, start, end)) => {
+                if kind.0 < keyword::KEYWORD_COUNT as u16 && mode != Mode::Scan {
+                    merge(tokens, kind);
+                }
+                tokens.push(kind, start, end);
+            }
+            Err(problem) => {
+                let start = lexer.refuse(tokens, &problem);
+                let goes_on = lexer.recover(start, &problem, tokens);
+                problems.push(problem);
+                if !goes_on {
+                    tokens.push(Kind::EOF, source.len(), source.len());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Changes the kind of the last token where the word after it says so.
+#[inline]
+fn merge(tokens: &mut Tokens, kind: Kind) {
+    let Some(last) = tokens.kinds.last_mut() else { return };
+    *last = match (*last, kind) {
+        (Kind::NOT, Kind::BETWEEN | Kind::IN | Kind::LIKE | Kind::ILIKE | Kind::SIMILAR) => Kind::NOT_LA,
+        (Kind::NULLS, Kind::FIRST | Kind::LAST) => Kind::NULLS_LA,
+        (Kind::WITH, Kind::TIME | Kind::ORDINALITY) => Kind::WITH_LA,
+        (Kind::WITHOUT, Kind::TIME) => Kind::WITHOUT_LA,
+        (Kind::FORMAT, Kind::JSON) => Kind::FORMAT_LA,
+        _ => return,
+    };
+}
+
+impl<'a> Lexer<'a> {
+    /// Puts the token that stands for a fault; where the grammar would have looked past the word before, it stands for both.
+    fn refuse(&self, tokens: &mut Tokens, problem: &Problem) -> usize {
+        let mut start = problem.token_start as usize;
+        if self.mode != Mode::Tolerant
+            && let Some(Kind::NOT | Kind::NULLS | Kind::WITH | Kind::WITHOUT | Kind::FORMAT) =
+                tokens.kinds.last().copied()
+        {
+            tokens.kinds.pop();
+            tokens.ends.pop();
+            start = tokens.starts.pop().map_or(start, |s| s as usize);
+        }
+        start
+    }
+
+    /// Where to go on behind a fault: true when there is more to read.
+    fn recover(&mut self, start: usize, problem: &Problem, tokens: &mut Tokens) -> bool {
+        if self.mode != Mode::Tolerant {
+            tokens.push(Kind::FAULT, start, self.source.len());
+            return false;
+        }
+        let end = (problem.resume as usize)
+            .clamp(start + 1, self.source.len().max(start + 1))
+            .min(self.source.len());
+        tokens.push(problem.meant, start, end);
+        self.position = end;
+        true
+    }
+
+    #[inline]
+    fn byte(&self, at: usize) -> u8 {
+        self.source.get(at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn run(&self, mut at: usize, class: u8) -> usize {
+        while at < self.source.len() && is(self.source[at], class) {
+            at += 1;
+        }
+        at
+    }
+
+    fn next(&mut self) -> Result<Token, Problem> {
+        loop {
+            let start = self.run(self.position, SPACE);
+            self.position = start;
+            let Some(&first) = self.source.get(start) else { return Ok((Kind::EOF, start, start)) };
+            let token = match first {
+                b'-' if self.byte(start + 1) == b'-' => {
+                    let end = self.line_end(start);
+                    self.position = end;
+                    if self.mode == Mode::Scan {
+                        return Ok((Kind::SQL_COMMENT, start, end));
+                    }
+                    continue;
+                }
+                b'/' if self.byte(start + 1) == b'*' => {
+                    let end = self.comment_end(start)?;
+                    self.position = end;
+                    if self.mode == Mode::Scan {
+                        return Ok((Kind::C_COMMENT, start, end));
+                    }
+                    continue;
+                }
+                _ => self.token(start, first)?,
+            };
+            self.position = token.2;
+            return Ok(token);
+        }
+    }
+
+    fn token(&mut self, start: usize, first: u8) -> Result<Token, Problem> {
+        let class = CLASS[usize::from(first)];
+        if class & IDENT_START != 0 {
+            return self.word(start, first);
+        }
+        if class & DIGIT != 0 {
+            return self.number(start);
+        }
+        let single = match first {
+            b',' => Kind::COMMA,
+            b'(' => Kind::LPAREN,
+            b')' => Kind::RPAREN,
+            b'\'' => return self.quoted(start, start + 1, Kind::SCONST),
+            b'.' => match self.byte(start + 1) {
+                b'.' => return Ok((Kind::DOT_DOT, start, start + 2)),
+                next if is(next, DIGIT) => return self.number(start),
+                _ => Kind::DOT,
+            },
+            b';' => Kind::SEMICOLON,
+            b'"' => return self.quoted_name(start, start + 1, Kind::IDENT),
+            b':' => match self.byte(start + 1) {
+                b':' => return Ok((Kind::TYPECAST, start, start + 2)),
+                b'=' => return Ok((Kind::COLON_EQUALS, start, start + 2)),
+                _ => Kind::COLON,
+            },
+            b'$' => return self.dollar(start),
+            b'[' => Kind::LBRACKET,
+            b']' => Kind::RBRACKET,
+            b'\\' => Kind::BACKSLASH,
+            _ if class & OP_CHAR != 0 => return self.operator(start),
+            _ => Kind::JUNK,
+        };
+        Ok((single, start, start + 1))
+    }
+
+    fn word(&mut self, start: usize, first: u8) -> Result<Token, Problem> {
+        let second = self.byte(start + 1);
+        if second == b'\'' {
+            match first {
+                b'e' | b'E' => return self.escaped(start),
+                b'b' | b'B' => return self.bits(start, Kind::BCONST),
+                b'x' | b'X' => return self.bits(start, Kind::XCONST),
+                b'n' | b'N' => return Ok((Kind::NCHAR, start, start + 1)),
+                _ => {}
+            }
+        }
+        if second == b'&' && first | 0x20 == b'u' {
+            match self.byte(start + 2) {
+                b'\'' => return self.unicode(start, Kind::USCONST),
+                b'"' => return self.unicode(start, Kind::UIDENT),
+                _ => return Ok((Kind::IDENT, start, start + 1)),
+            }
+        }
+        let end = self.run(start + 1, IDENT_CONT);
+        let kind = keyword::lookup(&self.source[start..end]).unwrap_or(Kind::IDENT);
+        Ok((kind, start, end))
+    }
+
+    /// `decinteger`: digits with single underscores between them.
+    fn digits(&self, mut at: usize, class: u8, limit: u8) -> usize {
+        let digit = |b: u8| is(b, class) && (limit == 0 || b < limit);
+        loop {
+            let next = self.byte(at);
+            if digit(next) {
+                at += 1;
+            } else if next == b'_' && digit(self.byte(at + 1)) {
+                at += 2;
+            } else {
+                return at;
+            }
+        }
+    }
+
+    fn number(&mut self, start: usize) -> Result<Token, Problem> {
+        if self.source[start] == b'0' {
+            let radix = match self.byte(start + 1) | 0x20 {
+                b'x' => Some((HEX, 0, "invalid hexadecimal integer")),
+                b'o' => Some((DIGIT, b'8', "invalid octal integer")),
+                b'b' => Some((DIGIT, b'2', "invalid binary integer")),
+                _ => None,
+            };
+            if let Some((class, limit, message)) = radix {
+                return self.radix_number(start, class, limit, message);
+            }
+        }
+        let mut end = start;
+        let mut integer = true;
+        if self.source[start] != b'.' {
+            end = self.digits(start, DIGIT, 0);
+        }
+        if self.byte(end) == b'.' && self.byte(end + 1) != b'.' {
+            integer = false;
+            end += 1;
+            if is(self.byte(end), DIGIT) {
+                end = self.digits(end, DIGIT, 0);
+            }
+        }
+        if self.byte(end) | 0x20 == b'e' {
+            let signed = matches!(self.byte(end + 1), b'+' | b'-');
+            let exponent = end + 1 + usize::from(signed);
+            if is(self.byte(exponent), DIGIT) {
+                integer = false;
+                end = self.digits(exponent, DIGIT, 0);
+            } else if signed {
+                return Err(self.junk_number(start, exponent));
+            }
+        }
+        if is(self.byte(end), IDENT_START) {
+            return Err(self.junk_number(start, self.run(end, IDENT_CONT)));
+        }
+        let fits = integer && text::integer(&self.source[start..end]).is_some();
+        Ok((if fits { Kind::ICONST } else { Kind::FCONST }, start, end))
+    }
+
+    fn junk_number(&self, start: usize, end: usize) -> Problem {
+        Problem::near("trailing junk after numeric literal", start, start, end, Kind::FCONST)
+    }
+
+    fn radix_number(
+        &self,
+        start: usize,
+        class: u8,
+        limit: u8,
+        message: &'static str,
+    ) -> Result<Token, Problem> {
+        let digit = |b: u8| is(b, class) && (limit == 0 || b < limit);
+        let first = start + 2 + usize::from(self.byte(start + 2) == b'_');
+        let end = if digit(self.byte(first)) { self.digits(first, class, limit) } else { start };
+        let word = self.run(start + 1, IDENT_CONT);
+        if end == word {
+            let fits = text::integer(&self.source[start..end]).is_some();
+            return Ok((if fits { Kind::ICONST } else { Kind::FCONST }, start, end));
+        }
+        if end == start && word == first {
+            return Err(Problem::near(message, start, start, word, Kind::FCONST));
+        }
+        Err(self.junk_number(start, word))
+    }
+
+    fn dollar(&mut self, start: usize) -> Result<Token, Problem> {
+        if is(self.byte(start + 1), DIGIT) {
+            let end = self.run(start + 1, DIGIT);
+            // The scanner of libpg_query, whose lists `scan` gives, lets a word follow.
+            if is(self.byte(end), IDENT_START) && self.mode != Mode::Scan {
+                let end = self.run(end, IDENT_CONT);
+                return Err(Problem::near("trailing junk after parameter", start, start, end, Kind::PARAM));
+            }
+            if text::integer(&self.source[start + 1..end]).is_none() {
+                return Err(Problem::near("parameter number too large", start, start, end, Kind::PARAM));
+            }
+            return Ok((Kind::PARAM, start, end));
+        }
+        let Some(tag_end) = text::dollar_tag(&self.source[start..]) else {
+            return Ok((Kind::DOLLAR, start, start + 1));
+        };
+        let tag = &self.source[start..start + tag_end];
+        match text::find(self.source, start + tag_end, tag) {
+            Some(at) => Ok((Kind::SCONST, start, at + tag_end)),
+            None => Err(self.unterminated("unterminated dollar-quoted string", start, Kind::SCONST)),
+        }
+    }
+
+    fn unterminated(&self, message: &'static str, start: usize, meant: Kind) -> Problem {
+        Problem::near(message, start, start, self.source.len(), meant)
+    }
+
+    fn line_end(&self, mut at: usize) -> usize {
+        while at < self.source.len() && !matches!(self.source[at], b'\n' | b'\r') {
+            at += 1;
+        }
+        at
+    }
+
+    /// Behind a comment's last `*/`, nested ones counted.
+    fn comment_end(&self, start: usize) -> Result<usize, Problem> {
+        let mut depth = 1;
+        let mut at = start + 2;
+        while at < self.source.len() {
+            match (self.source[at], self.byte(at + 1)) {
+                (b'*', b'/') => {
+                    depth -= 1;
+                    at += 2;
+                    if depth == 0 {
+                        return Ok(at);
+                    }
+                }
+                (b'/', b'*') => {
+                    depth += 1;
+                    at += 2;
+                }
+                _ => at += 1,
+            }
+        }
+        Err(self.unterminated("unterminated /* comment", start, Kind::SEMICOLON))
+    }
+
+    /// Behind the blank that lets a string go on: white space with a line break, then a quote. `None` where it ends.
+    fn continuation(&self, at: usize) -> Option<usize> {
+        text::continuation(self.source, at)
+    }
+
+    /// `'…'`, with doubled quotes and continuations; `at` is behind the first quote.
+    fn quoted(&mut self, start: usize, mut at: usize, kind: Kind) -> Result<Token, Problem> {
+        loop {
+            let Some(quote) = text::find_byte(self.source, at, b'\'') else {
+                return Err(self.unterminated("unterminated quoted string", start, kind));
+            };
+            at = quote + 1;
+            if self.byte(at) == b'\'' {
+                at += 1;
+            } else if let Some(next) = self.continuation(at) {
+                at = next;
+            } else {
+                return Ok((kind, start, at));
+            }
+        }
+    }
+
+    /// `B'…'` and `X'…'`: no doubled quotes.
+    fn bits(&mut self, start: usize, kind: Kind) -> Result<Token, Problem> {
+        let mut at = start + 2;
+        loop {
+            let Some(quote) = text::find_byte(self.source, at, b'\'') else {
+                let message = match kind {
+                    Kind::BCONST => "unterminated bit string literal",
+                    _ => "unterminated hexadecimal string literal",
+                };
+                return Err(self.unterminated(message, start, kind));
+            };
+            match self.continuation(quote + 1) {
+                Some(next) => at = next,
+                None => return Ok((kind, start, quote + 1)),
+            }
+        }
+    }
+
+    fn quoted_name(&mut self, start: usize, mut at: usize, kind: Kind) -> Result<Token, Problem> {
+        let begin = at;
+        loop {
+            let Some(quote) = text::find_byte(self.source, at, b'"') else {
+                return Err(self.unterminated("unterminated quoted identifier", start, kind));
+            };
+            at = quote + 1;
+            if self.byte(at) == b'"' {
+                at += 1;
+            } else if quote == begin {
+                return Err(Problem::near("zero-length delimited identifier", start, start, at, kind));
+            } else {
+                return Ok((kind, start, at));
+            }
+        }
+    }
+
+    /// `E'…'`: escapes are checked here, read later.
+    fn escaped(&mut self, start: usize) -> Result<Token, Problem> {
+        let mut at = start + 2;
+        let mut verify = false;
+        loop {
+            match self.source.get(at) {
+                None => return Err(self.unterminated("unterminated quoted string", start, Kind::SCONST)),
+                Some(b'\'') if self.byte(at + 1) == b'\'' => at += 2,
+                Some(b'\'') => match self.continuation(at + 1) {
+                    Some(next) => at = next,
+                    None => break,
+                },
+                Some(b'\\') => {
+                    let (end, bytes) = self.escape(start, at)?;
+                    verify |= bytes;
+                    at = end;
+                }
+                Some(_) => at += 1,
+            }
+        }
+        let end = at + 1;
+        if verify && let Some(message) = text::invalid_utf8(&text::escaped_bytes(&self.source[start..end])) {
+            return Err(Problem::bare("22021", message, None, start, end, Kind::SCONST));
+        }
+        Ok((Kind::SCONST, start, end))
+    }
+
+    /// One escape of an `E'…'` string: its end, and whether the bytes must be checked in the end.
+    fn escape(&self, start: usize, at: usize) -> Result<(usize, bool), Problem> {
+        let next = self.byte(at + 1);
+        match next {
+            b'u' | b'U' => self.unicode_escape(start, at).map(|end| (end, false)),
+            b'0'..=b'7' => {
+                let mut end = at + 2;
+                while end < at + 4 && matches!(self.byte(end), b'0'..=b'7') {
+                    end += 1;
+                }
+                let value =
+                    self.source[at + 1..end].iter().fold(0u32, |v, d| v * 8 + u32::from(d - b'0')) as u8;
+                Ok((end, value == 0 || value >= 0x80))
+            }
+            b'x' if is(self.byte(at + 2), HEX) => {
+                let end = at + 3 + usize::from(is(self.byte(at + 3), HEX));
+                let value = text::hex(&self.source[at + 2..end]) as u8;
+                Ok((end, value == 0 || value >= 0x80))
+            }
+            _ => Ok(((at + 2).min(self.source.len()), next >= 0x80)),
+        }
+    }
+
+    /// `\uXXXX` or `\UXXXXXXXX`, and the second one where the first is half of a pair.
+    fn unicode_escape(&self, start: usize, at: usize) -> Result<usize, Problem> {
+        let pair = |from, to: usize| {
+            let resume = self.string_resume(to);
+            let mut problem = Problem::near("invalid Unicode surrogate pair", start, from, to, Kind::SCONST);
+            problem.resume = resume as u32;
+            problem
+        };
+        let (value, end) = self.code_unit(start, at)?;
+        if (0xDC00..0xE000).contains(&value) {
+            return Err(pair(at, end));
+        }
+        if (0xD800..0xDC00).contains(&value) {
+            if self.byte(end) != b'\\' || !matches!(self.byte(end + 1), b'u' | b'U') {
+                return Err(pair(end, (end + 1).min(self.source.len())));
+            }
+            let (second, second_end) = self.code_unit(start, end)?;
+            if !(0xDC00..0xE000).contains(&second) {
+                return Err(pair(end, second_end));
+            }
+            return Ok(second_end);
+        }
+        if value == 0 || value > 0x10_FFFF {
+            let mut problem = Problem::near("invalid Unicode escape value", start, at, end, Kind::SCONST);
+            problem.resume = self.string_resume(end) as u32;
+            return Err(problem);
+        }
+        Ok(end)
+    }
+
+    fn code_unit(&self, start: usize, at: usize) -> Result<(u32, usize), Problem> {
+        let digits = if self.byte(at + 1) == b'u' { 4 } else { 8 };
+        let mut end = at + 2;
+        while end < at + 2 + digits && is(self.byte(end), HEX) {
+            end += 1;
+        }
+        if end < at + 2 + digits {
+            let resume = self.string_resume(end);
+            let hint = "Unicode escapes must be \\uXXXX or \\UXXXXXXXX.";
+            let mut problem = Problem::bare(
+                "22025",
+                "invalid Unicode escape".into(),
+                Some(at),
+                start,
+                resume,
+                Kind::SCONST,
+            );
+            problem.hint = Some(hint);
+            return Err(problem);
+        }
+        Ok((text::hex(&self.source[at + 2..end]), end))
+    }
+
+    /// Behind the closing quote, for going on after a bad escape.
+    fn string_resume(&self, mut at: usize) -> usize {
+        while at < self.source.len() {
+            match self.source[at] {
+                b'\\' => at += 2,
+                b'\'' => return at + 1,
+                _ => at += 1,
+            }
+        }
+        self.source.len()
+    }
+
+    /// `U&'…'` and `U&"…"`; for the grammar, with the `UESCAPE` clause.
+    fn unicode(&mut self, start: usize, kind: Kind) -> Result<Token, Problem> {
+        let (_, _, end) = match kind {
+            Kind::USCONST => self.quoted(start, start + 3, kind)?,
+            _ => self.quoted_name(start, start + 3, kind)?,
+        };
+        if self.mode == Mode::Scan {
+            return Ok((kind, start, end));
+        }
+        let plain = if kind == Kind::USCONST { Kind::SCONST } else { Kind::IDENT };
+        let (escape, last) = self.uescape(start, end, plain)?;
+        text::check_unicode(&self.source[start..end], escape).map_err(|fault| {
+            let mut problem =
+                Problem::bare("42601", fault.message.into(), Some(start + fault.offset), start, last, plain);
+            problem.hint = fault.hint;
+            problem
+        })?;
+        Ok((plain, start, last))
+    }
+
+    /// The escape character of the `UESCAPE` clause behind `end`, and where that clause ends.
+    fn uescape(&mut self, start: usize, end: usize, meant: Kind) -> Result<(u8, usize), Problem> {
+        self.position = end;
+        let (word, _, _) = self.next()?;
+        if word != Kind::UESCAPE {
+            self.position = end;
+            return Ok((b'\\', end));
+        }
+        let (third, from, to) = self.next()?;
+        if third != Kind::SCONST {
+            let message = "UESCAPE must be followed by a simple string literal";
+            return Err(Problem::near(message, start, from, to, meant));
+        }
+        let mut value = alloc::string::String::new();
+        text::append_string(&mut value, &self.source[from..to]);
+        let escape = value.as_bytes().first().copied().unwrap_or(0);
+        let bad = is(escape, HEX | SPACE) || matches!(escape, b'+' | b'\'' | b'"');
+        if value.len() != 1 || bad {
+            return Err(Problem::near("invalid Unicode escape character", start, from, to, meant));
+        }
+        Ok((escape, to))
+    }
+
+    fn operator(&mut self, start: usize) -> Result<Token, Problem> {
+        let run = self.run(start, OP_CHAR);
+        let text = &self.source[start..run];
+        let mut len = text.len();
+        if len > 1 {
+            if let Some(comment) = text.windows(2).position(|pair| pair == b"/*" || pair == b"--") {
+                len = comment;
+            }
+            if len > 1
+                && matches!(text[len - 1], b'+' | b'-')
+                && !text[..len - 1].iter().any(|&b| is(b, OP_SPECIAL))
+            {
+                while len > 1 && matches!(text[len - 1], b'+' | b'-') {
+                    len -= 1;
+                }
+            }
+        }
+        let kind = operator_kind(&text[..len]);
+        if kind == Kind::OP && len > text::NAME_LEN_MAX {
+            // flex has put back what was cut off, so the text shown ends with the operator.
+            return Err(Problem::near("operator too long", start, start, start + len, Kind::OP));
+        }
+        Ok((kind, start, start + len))
+    }
+}
+
+fn operator_kind(text: &[u8]) -> Kind {
+    match text {
+        b"+" => Kind::PLUS,
+        b"-" => Kind::MINUS,
+        b"*" => Kind::STAR,
+        b"/" => Kind::SLASH,
+        b"%" => Kind::PERCENT,
+        b"^" => Kind::CARET,
+        b"<" => Kind::LESS,
+        b">" => Kind::GREATER,
+        b"=" => Kind::EQUALS,
+        b"=>" => Kind::EQUALS_GREATER,
+        b"<=" => Kind::LESS_EQUALS,
+        b">=" => Kind::GREATER_EQUALS,
+        b"<>" | b"!=" => Kind::NOT_EQUALS,
+        _ => Kind::OP,
+    }
+}

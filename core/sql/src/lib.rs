@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod error;
+pub mod fingerprint;
+#[allow(dead_code)]
+pub(crate) mod grammar;
+pub mod json;
+pub mod keyword;
+pub mod lexer;
+pub mod limits;
+pub mod nodes;
+pub mod normalize;
+#[allow(dead_code)]
+pub(crate) mod parser;
+pub mod scan;
+pub mod text;
+pub mod token;
+pub mod tree;
+mod workspace;
+
+pub use error::Error;
+pub use token::{Kind, Tokens};
+pub use tree::{List, Node, Text, Tree, Value};
+pub use workspace::{Options, Workspace};

@@ -1,0 +1,106 @@
+//! The memory that parses share, and the way in.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use crate::error::{Error, Problem};
+use crate::grammar::machine::unwind;
+use crate::lexer::{Mode, lex};
+use crate::limits;
+use crate::parser::{Parser, Scratch};
+use crate::token::Tokens;
+use crate::tree::{Arena, Tree};
+
+/// How to parse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// PostgreSQL's major version, 14 to 19.
+    pub version: u8,
+    /// Most frames of the parser's explicit stack.
+    pub frames_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { version: 18, frames_max: limits::FRAMES_MAX }
+    }
+}
+
+/// Memory for one text at a time: tokens, tree and stacks. A workspace that has seen a text as large as the next one
+/// parses that without allocating.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    tokens: Tokens,
+    problems: Vec<Problem>,
+    arena: Arena,
+    scratch: Scratch,
+}
+
+impl Workspace {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parses a text as PostgreSQL 18 does: all statements, or the first error.
+    ///
+    /// # Errors
+    /// What the server answers: SQLSTATE, message and place.
+    pub fn parse<'t>(&'t mut self, source: &'t str) -> Result<Tree<'t>, Error> {
+        self.parse_with(source, Options::default())
+    }
+
+    /// Parses a text.
+    ///
+    /// # Errors
+    /// What the server answers: SQLSTATE, message and place.
+    pub fn parse_with<'t>(&'t mut self, source: &'t str, options: Options) -> Result<Tree<'t>, Error> {
+        if source.len() > limits::SOURCE_LEN_MAX {
+            return Err(too_long(source.len()));
+        }
+        lex(source.as_bytes(), Mode::Grammar, &mut self.tokens, &mut self.problems);
+        self.arena.clear();
+        let mut parser = Parser {
+            source,
+            tokens: &self.tokens,
+            problems: &self.problems,
+            tree: &mut self.arena,
+            scratch: &mut self.scratch,
+            at: 0,
+            native_depth: 0,
+            frames_max: options.frames_max,
+            joined: false,
+            version: options.version,
+            error: None,
+        };
+        let root = parser.script();
+        let root = unwind(root, &mut parser);
+        match root {
+            Ok(root) => {
+                self.arena.root = root;
+                Ok(Tree { source, tokens: &self.tokens, arena: &self.arena })
+            }
+            Err(_) => Err(parser.error.take().unwrap_or_else(|| too_long(source.len()))),
+        }
+    }
+
+    /// The tokens of the last text.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Words of the last tree.
+    pub fn tree_words(&self) -> usize {
+        self.arena.words()
+    }
+}
+
+fn too_long(len: usize) -> Error {
+    Error {
+        sqlstate: "54000",
+        message: format!("a text of {len} bytes is too long: at most {} are read", limits::SOURCE_LEN_MAX),
+        offset: None,
+        hint: None,
+        detail: None,
+    }
+}

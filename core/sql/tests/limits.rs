@@ -1,0 +1,176 @@
+//! Depth, length and memory: a hundred thousand levels on a small stack, in linear time and without allocation where the
+//! workspace has seen as much before.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use dolmen_sql::{Options, Tokens, Workspace, fingerprint, json, lexer};
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; the counter is a thread's own cell.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const LEVELS: usize = 100_000;
+
+/// Fifteen ways to nest, `n` levels deep.
+fn shapes(n: usize) -> Vec<(&'static str, String)> {
+    let wrap =
+        |open: &str, inner: &str, close: &str| format!("SELECT {}{inner}{}", open.repeat(n), close.repeat(n));
+    let chain = |link: &str| format!("SELECT 1{}", link.repeat(n));
+    vec![
+        ("parentheses", wrap("(", "1", ")")),
+        ("open parentheses", wrap("(", "1", "")),
+        ("subselects", wrap("(SELECT ", "1", ")")),
+        ("NOT", wrap("NOT ", "true", "")),
+        ("arrays", wrap("ARRAY[", "1", "]")),
+        ("calls", wrap("f(", "1", ")")),
+        ("CASE", wrap("CASE WHEN true THEN ", "1", " END")),
+        ("tables", format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(n), ") a".repeat(n))),
+        ("joins", format!("SELECT * FROM {}t{}", "(".repeat(n), " JOIN u ON true)".repeat(n))),
+        ("right joins", format!("SELECT * FROM t{}{}", " JOIN t".repeat(n), " ON true".repeat(n))),
+        ("sums", chain(" + 1")),
+        ("AND", chain(" AND true")),
+        ("nested AND", format!("SELECT {}true{}", "(".repeat(n), " AND true)".repeat(n))),
+        ("unions", format!("SELECT 1{}", " UNION SELECT 1".repeat(n))),
+        ("casts", chain("::int")),
+        ("IN lists", format!("SELECT 1 IN (1{})", ", 1".repeat(n))),
+        ("comments", format!("SELECT {}{} 1", "/*".repeat(n), "*/".repeat(n))),
+        ("subscripts", wrap("a[", "1", "]")),
+        ("windows", wrap("f() OVER (ORDER BY ", "1", ")")),
+        (
+            "common table expressions",
+            format!("{}SELECT 1{}", "WITH a AS (".repeat(n), ") SELECT 1".repeat(n)),
+        ),
+        ("casts in brackets", wrap("CAST(", "1", " AS int)")),
+        ("prefix operators", wrap("@ ", "1", "")),
+        ("minus signs", wrap("- ", "1", "")),
+    ]
+}
+
+/// What may not nest without end: refused with one clear error.
+const BOUNDED: [&str; 3] = ["subscripts", "windows", "common table expressions"];
+
+#[test]
+fn a_hundred_thousand_levels_on_a_small_stack() {
+    let work = || {
+        let mut workspace = Workspace::new();
+        for (name, sql) in shapes(LEVELS) {
+            match workspace.parse(&sql) {
+                Ok(tree) => {
+                    assert!(!BOUNDED.contains(&name), "{name}");
+                    fingerprint::fingerprint(tree);
+                    let mut out = String::new();
+                    json::write(tree, &mut out);
+                    assert!(out.ends_with("]}"), "{name}");
+                }
+                Err(error) if BOUNDED.contains(&name) => {
+                    assert_eq!(error.message, "stack depth limit exceeded", "{name}");
+                    assert_eq!(error.sqlstate, "54001");
+                }
+                Err(error) => assert_eq!(
+                    (name, error.message.as_str()),
+                    ("open parentheses", "syntax error at end of input")
+                ),
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(256 << 10).spawn(work).unwrap().join().unwrap();
+}
+
+/// Twice the text may cost at most three times the words of tree and stack: nothing grows faster than the text.
+#[test]
+fn memory_is_linear_in_the_text() {
+    let words = |sql: &str| {
+        let mut workspace = Workspace::new();
+        let _ = workspace.parse(sql).map(|_| ());
+        workspace.tree_words()
+    };
+    for ((name, small), (_, large)) in shapes(1_000).iter().zip(shapes(2_000)) {
+        assert!(words(&large) <= 3 * words(small).max(100), "{name}");
+    }
+}
+
+#[test]
+fn the_limit_of_frames_is_an_error() {
+    let mut workspace = Workspace::new();
+    let sql = format!("SELECT {}1{}", "(".repeat(1_000), ")".repeat(1_000));
+    let options = Options { frames_max: 500, ..Options::default() };
+    let error = workspace.parse_with(&sql, options).unwrap_err();
+    assert_eq!((error.sqlstate, error.message.as_str()), ("54001", "stack depth limit exceeded"));
+    assert!(workspace.parse(&sql).is_ok());
+}
+
+#[test]
+fn a_second_parse_allocates_nothing() {
+    let texts = [
+        "SELECT a.b, count(*) FILTER (WHERE x > 1) OVER (PARTITION BY y ORDER BY z DESC) AS n FROM t JOIN u USING (id) WHERE a IN (1, 2, 3) AND b LIKE 'x%' OR NOT c GROUP BY 1, ROLLUP (d) HAVING max(e) > 2.5 ORDER BY 1 LIMIT 10 OFFSET $1",
+        "INSERT INTO t (a, b) VALUES (1, 'x'), (2, E'y\\n'), (-3, NULL) ON CONFLICT (a) DO UPDATE SET b = excluded.b RETURNING *",
+        "WITH r AS (UPDATE t SET a = a + 1 WHERE b IS NOT NULL RETURNING *) DELETE FROM u USING r WHERE u.id = r.id",
+        "CREATE TABLE IF NOT EXISTS s.t (id bigint PRIMARY KEY, n numeric(10, 2) DEFAULT 0 NOT NULL CHECK (n > 0), ts timestamp with time zone, FOREIGN KEY (id) REFERENCES u (id) ON DELETE CASCADE)",
+        "ALTER TABLE t ADD COLUMN c text COLLATE \"C\", ALTER b TYPE int USING b::int, DROP CONSTRAINT k",
+        "CREATE INDEX CONCURRENTLY i ON t USING gin (a, lower(b)) WHERE c IS NOT NULL",
+        "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = s.a WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.a)",
+        "BEGIN; SET search_path TO a, b; SELECT CASE WHEN a THEN 1 ELSE 2 END, ARRAY[1, 2], row(1, 2), (SELECT 1); COMMIT",
+    ];
+    let mut workspace = Workspace::new();
+    for text in texts {
+        workspace.parse(text).unwrap();
+    }
+    let before = ALLOCATIONS.with(Cell::get);
+    for text in texts {
+        workspace.parse(text).unwrap();
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+}
+
+/// Tokens and the gaps between them are the text, for any bytes.
+#[test]
+fn nothing_is_lost_between_tokens() {
+    let mut state = 0x1234_5678_9abc_def0_u64;
+    let mut tokens = Tokens::default();
+    let alphabet = b"SELECT a1 '\"$.,;:()[]+-*/<>=~!@#%^&|`?\\\n\t\0_Ee0xUuNnBb\xc3\xa9{}";
+    for _ in 0..20_000 {
+        let mut text = Vec::new();
+        for _ in 0..state % 40 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push(alphabet[(state >> 33) as usize % alphabet.len()]);
+        }
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        for mode in [lexer::Mode::Grammar, lexer::Mode::Tolerant, lexer::Mode::Scan] {
+            lexer::lex(&text, mode, &mut tokens, &mut Vec::new());
+            let mut at = 0;
+            for index in 0..tokens.len() {
+                let range = tokens.range(index);
+                assert!(range.start >= at && range.end >= range.start, "{text:?} {mode:?}");
+                at = range.end;
+            }
+            assert_eq!(tokens.ends.last().copied(), Some(text.len() as u32), "{text:?} {mode:?}");
+        }
+    }
+}
