@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod compare;
 pub mod error;
 pub mod fingerprint;
 #[allow(dead_code)]
