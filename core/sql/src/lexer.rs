@@ -215,7 +215,9 @@ impl<'a> Lexer<'a> {
                 end = quote + 1;
                 // Another quote, or white space and then a string that goes on.
                 let next = self.byte(end);
-                if next == b'\'' || is(next, SPACE) && self.continuation(end).is_some() || next == b'-' {
+                let goes_on =
+                    next == b'\'' || is(next, SPACE) && self.continuation(end).is_some() || next == b'-';
+                if goes_on || is(next, IDENT_START) && self.mode == Mode::Tolerant {
                     return;
                 }
                 Kind::SCONST
@@ -527,10 +529,27 @@ impl<'a> Lexer<'a> {
                 at += 1;
             } else if let Some(next) = self.continuation(at) {
                 at = next;
+            } else if let Some(problem) = self.apostrophe(start, at, kind) {
+                return Err(problem);
             } else {
                 return Ok((kind, start, at));
             }
         }
+    }
+
+    /// For the tolerant mode: a string that ends before a word and another quote was probably one string with an
+    /// apostrophe in it (`'O'Brien'`).
+    fn apostrophe(&self, start: usize, at: usize, kind: Kind) -> Option<Fault> {
+        if self.mode != Mode::Tolerant || kind != Kind::SCONST || !is(self.byte(at), IDENT_START) {
+            return None;
+        }
+        let end = self.run(at, IDENT_CONT);
+        if self.byte(end) != b'\'' {
+            return None;
+        }
+        let mut problem = Problem::near("the string ends at its second quote", start, start, end + 1, kind);
+        problem.hint = Some("double a quote inside a string: 'O''Brien'");
+        Some(problem)
     }
 
     /// `B'…'` and `X'…'`: no doubled quotes.

@@ -17,9 +17,11 @@ pub mod nodes;
 pub mod normalize;
 #[allow(dead_code)]
 pub(crate) mod parser;
+pub(crate) mod repair;
 pub mod scan;
 pub mod text;
 pub mod token;
+pub mod tolerant;
 pub mod tree;
 mod workspace;
 
