@@ -1,10 +1,13 @@
 //! The chores that only call cargo.
 
+use std::collections::BTreeSet;
 use std::env;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::shell::{command, output, root, run};
+use crate::shell::{command, output, run};
+use crate::systems;
+use crate::tidy::Tree;
 
 /// `cargo xtask ci`
 pub fn ci(_args: &[String]) -> Result<()> {
@@ -41,27 +44,58 @@ pub fn peers(args: &[String]) -> Result<()> {
     run(command("cargo", &all))
 }
 
-/// `cargo xtask fuzz-smoke [SECONDS]`
+/// `cargo xtask fuzz-smoke [SECONDS] [--changed BASE]`: seeds are replayed by `cargo test` already, so with a base only the targets whose
+/// crate, or one below it, differs from that commit are built and fuzzed.
 pub fn fuzz_smoke(args: &[String]) -> Result<()> {
-    let seconds = args.first().map_or("10", String::as_str);
+    let (seconds, base) = match args {
+        [] => ("10", None),
+        [seconds] => (seconds.as_str(), None),
+        [seconds, flag, base] if flag == "--changed" => (seconds.as_str(), Some(base)),
+        _ => bail!("cargo xtask fuzz-smoke [SECONDS] [--changed BASE]"),
+    };
     ensure!(seconds.parse::<u32>().is_ok(), "{seconds} is no number of seconds");
-    run(cargo_fuzz(&["build"]))?;
-    for target in fuzz_targets()? {
-        let seeds = root().join("fuzz/corpus").join(&target);
-        if !seeds.is_dir() {
-            bail!("fuzz/corpus/{target} has no seeds");
-        }
-        // `-runs=0` replays the corpus and stops.
-        run(cargo_fuzz(&["run", &target, "--", "-runs=0"]))?;
-        run(cargo_fuzz(&[
-            "run",
-            &target,
-            "--",
-            &format!("-max_total_time={seconds}"),
-            "-rss_limit_mb=2048",
-        ]))?;
+    let tree = Tree::load()?;
+    let mut targets: Vec<&str> = systems::fuzz_targets(&tree);
+    if let Ok(only) = env::var("DOLMEN_FUZZ_ONLY") {
+        targets.retain(|target| only.split(',').any(|o| o == *target));
+    }
+    if let Some(base) = base {
+        let changed = changed_crates(&tree, base)?;
+        targets
+            .retain(|target| systems::crate_of(&tree, target).is_none_or(|folder| changed.contains(&folder)));
+    }
+    println!("{} targets: {}", targets.len(), targets.join(" "));
+    for target in targets {
+        run(cargo_fuzz(&["build", target]))?;
+        let limit = format!("-max_total_time={seconds}");
+        run(cargo_fuzz(&["run", target, "--", &limit, "-rss_limit_mb=2048"]))?;
     }
     Ok(())
+}
+
+/// Core crates that differ from a commit, and those that stand on them.
+fn changed_crates(tree: &Tree, base: &str) -> Result<BTreeSet<String>> {
+    let listed = output(command("git", &["diff", "--name-only", base]))?;
+    let folder = |path: &str| Some(path.strip_prefix("core/")?.split('/').next()?.to_owned());
+    let mut changed: BTreeSet<String> = listed.lines().filter_map(folder).collect();
+    let targets =
+        listed.lines().filter_map(|path| path.strip_prefix("fuzz/fuzz_targets/")?.strip_suffix(".rs"));
+    changed.extend(targets.filter_map(|target| systems::crate_of(tree, target)));
+    loop {
+        let stands =
+            |manifest: &str| changed.iter().any(|c| manifest.contains(&format!("\ndolmen-{c}.workspace")));
+        let more: Vec<String> = tree
+            .crates()
+            .filter(|(layer, folder, manifest)| {
+                *layer == "core" && !changed.contains(*folder) && stands(manifest)
+            })
+            .map(|(_, folder, _)| folder.to_owned())
+            .collect();
+        if more.is_empty() {
+            return Ok(changed);
+        }
+        changed.extend(more);
+    }
 }
 
 fn cargo_fuzz(args: &[&str]) -> std::process::Command {
@@ -71,21 +105,4 @@ fn cargo_fuzz(args: &[&str]) -> std::process::Command {
     // Flags of the stable toolchain do not fit the sanitizer's build.
     command.env_remove("RUSTFLAGS").env_remove("RUSTUP_TOOLCHAIN");
     command
-}
-
-/// Names of the fuzz targets, sorted.
-fn fuzz_targets() -> Result<Vec<String>> {
-    let dir = root().join("fuzz/fuzz_targets");
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "rs") {
-            names.extend(path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
-        }
-    }
-    if let Ok(only) = env::var("DOLMEN_FUZZ_ONLY") {
-        names.retain(|n| only.split(',').any(|o| o == n));
-    }
-    names.sort();
-    Ok(names)
 }

@@ -34,7 +34,7 @@ const CHORES: &[Chore] = &[
     ("golden", "the tests against files made by the real systems", chores::golden),
     (
         "fuzz-smoke",
-        "build every fuzz target, replay its seeds, then fuzz each for SECONDS (10)",
+        "fuzz each target for SECONDS (10); `--changed BASE`: only those whose crates differ from that commit",
         chores::fuzz_smoke,
     ),
     ("soak", "the model, crash and mutation tests, FACTOR (100) times longer", chores::soak),

@@ -180,6 +180,8 @@ pub fn regions(systems: &Systems, tree: &Tree) -> Vec<Region> {
             }),
         ),
         region("benches/Cargo.toml", "benches", benches(systems, tree)),
+        region("adapters/testkit/Cargo.toml", "crates", replay_dependencies(tree)),
+        region("adapters/testkit/tests/seeds.rs", "targets", replay(tree)),
         region("adapters/dolmen/Cargo.toml", "crates", binary_dependencies(systems, tree)),
         region("adapters/dolmen/src/systems.rs", "systems", binary_systems(systems, tree)),
         region("adapters/dolmen/src/systems.rs", "tour", binary_tour(systems, tree)),
@@ -245,6 +247,33 @@ fn fuzz(tree: &Tree) -> String {
         );
     }
     out
+}
+
+/// What a target runs: the path in `fuzz_target!(|data: &[u8]| dolmen_x::check::check_y(data))`.
+pub fn body<'t>(tree: &'t Tree, target: &str) -> Option<&'t str> {
+    let text = tree.text(&format!("fuzz/fuzz_targets/{target}.rs"))?;
+    let call = text.split_once("|data: &[u8]|")?.1.trim_start();
+    let path = call.split_once("(data)")?.0;
+    (path.starts_with("dolmen_") && path.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':'))
+        .then_some(path)
+}
+
+/// The folder of the core crate that a target's body lives in.
+pub fn crate_of(tree: &Tree, target: &str) -> Option<String> {
+    Some(body(tree, target)?.strip_prefix("dolmen_")?.split("::").next()?.replace('_', "-"))
+}
+
+fn replay(tree: &Tree) -> String {
+    let bodies = fuzz_targets(tree).into_iter().filter_map(|target| Some((target, body(tree, target)?)));
+    bodies.map(|(target, body)| format!("    (\"{target}\", {body}),\n")).collect()
+}
+
+fn replay_dependencies(tree: &Tree) -> String {
+    let mut crates: Vec<String> =
+        fuzz_targets(tree).into_iter().filter_map(|target| crate_of(tree, target)).collect();
+    crates.sort();
+    crates.dedup();
+    crates.iter().map(|folder| format!("dolmen-{folder}.workspace = true\n")).collect()
 }
 
 fn benches(systems: &Systems, tree: &Tree) -> String {
@@ -337,7 +366,7 @@ mod tests {
             ("core/a/README.md", ""),
             ("adapters/a-cli/Cargo.toml", ""),
             ("adapters/a-cli/src/lib.rs", "pub fn tour(_: &Path)"),
-            ("fuzz/fuzz_targets/a_b.rs", "dolmen_a::check"),
+            ("fuzz/fuzz_targets/a_b.rs", "fuzz_target!(|data: &[u8]| dolmen_a::check::b(data));"),
             ("benches/a.rs", ""),
         ]);
         let all = regions(&Systems::parse(LIST).unwrap(), &tree);
@@ -355,6 +384,7 @@ mod tests {
         assert!(written("benches").contains("name = \"a\"") && !written("benches").contains("none"));
         assert!(written("fuzz/Cargo.toml").contains("name = \"a_b\""));
         assert!(written("fuzz/Cargo.toml").contains("dolmen-a = { path = \"../core/a\" }"));
+        assert_eq!(written("targets").lines().last(), Some("    (\"a_b\", dolmen_a::check::b),"));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Tree {
     }
 
     /// Folders with a manifest under `core` or `adapters`, as (layer, folder, manifest).
-    fn crates(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+    pub fn crates(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.files.iter().filter_map(|(path, text)| {
             let (layer, rest) = path.split_once('/')?;
             let folder = rest.strip_suffix("/Cargo.toml")?;

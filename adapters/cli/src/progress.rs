@@ -1,5 +1,7 @@
 //! How far long work has come, on standard error.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,6 +23,8 @@ pub struct Progress {
     is_drawn: bool,
     style: [&'static str; 2],
     done: u64,
+    /// Work that cannot count its steps: dropped, this wakes the thread that would draw.
+    waiting: Option<mpsc::Sender<()>>,
 }
 
 const COUNTED: [&str; 2] = [
@@ -39,14 +43,38 @@ impl Progress {
             bar.set_message(what.to_owned());
             bar
         });
-        let progress =
-            Progress { bar: bar.clone(), start: Instant::now(), is_drawn: false, style: COUNTED, done: 0 };
+        let progress = Progress {
+            bar: bar.clone(),
+            start: Instant::now(),
+            is_drawn: false,
+            style: COUNTED,
+            done: 0,
+            waiting: None,
+        };
         (progress, bar)
     }
 
     /// Work that nobody is shown, for callers without an output.
     pub fn hidden() -> Progress {
         Progress::new("", None, Seen::Never).0
+    }
+
+    /// Shows that something goes on, for work that cannot count its steps: nobody has to call [`Progress::add`].
+    #[must_use]
+    pub fn alive(mut self) -> Progress {
+        let Some(bar) = self.bar.clone() else { return self };
+        let (waiting, ended) = mpsc::channel::<()>();
+        let drawn = thread::Builder::new().name("progress".into()).spawn(move || {
+            if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                draw(&bar, "{spinner} {msg} {elapsed}");
+                bar.enable_steady_tick(Duration::from_millis(120));
+            }
+        });
+        if drawn.is_ok() {
+            self.waiting = Some(waiting);
+            self.is_drawn = true;
+        }
+        self
     }
 
     /// Steps are bytes.
@@ -82,18 +110,23 @@ impl Progress {
                 return;
             }
             self.is_drawn = true;
-            let template = self.style[usize::from(bar.length().is_none())];
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("█▌ "));
-            }
-            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            draw(bar, self.style[usize::from(bar.length().is_none())]);
         }
         bar.set_position(self.done);
     }
 }
 
+/// From here on the bar is seen.
+fn draw(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("█▌ "));
+    }
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
+        self.waiting = None;
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

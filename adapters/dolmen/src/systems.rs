@@ -45,6 +45,7 @@ pub const SYSTEMS: &[System] = &[
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
     system!("vector", "Vector search", dolmen_vector_cli),
+    system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
 ];
 
@@ -54,9 +55,11 @@ pub const TOUR: &[(&str, Step)] = &[
     ("wal", dolmen_wal_cli::tour),
     ("lsm", dolmen_kv_cli::tour_tables),
     ("store", dolmen_kv_cli::tour),
+    ("redis", dolmen_kv_cli::tour_server),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
     ("vector", dolmen_vector_cli::tour),
+    ("llm", dolmen_llm_cli::tour),
     // end of tour
 ];
 

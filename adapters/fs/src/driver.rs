@@ -79,7 +79,8 @@ impl Driver {
         Ok(file)
     }
 
-    fn forget(&self, name: &str) {
+    /// Lets go of a file that is renamed or deleted by somebody else.
+    pub fn forget(&self, name: &str) {
         self.files().remove(name);
     }
 

@@ -42,30 +42,42 @@ impl Dir {
         }
     }
 
-    /// A directory that is created, parents included, if it is missing; readable by its owner only. Each level that was made is
-    /// durable when this returns: what is acknowledged inside must not hang on a name that a crash takes away.
+    /// A directory that is created, parents included, if it is missing; readable by its owner only. Each level that is made is durable in the
+    /// one above before the next is made.
     ///
     /// # Errors
-    ///
-    /// If a level cannot be made or synced, or the path is no directory.
+    /// A parent that is no directory, or that may not be written or synced.
     pub fn create(path: &Path) -> Result<Dir, IoError> {
         use std::os::unix::fs::DirBuilderExt;
-        let mut missing = Vec::new();
-        let mut level = Some(path);
-        while let Some(at) = level.filter(|at| !at.as_os_str().is_empty() && !at.exists()) {
-            missing.push(at);
-            level = at.parent();
-        }
-        for made in missing.into_iter().rev() {
-            match fs::DirBuilder::new().mode(0o700).create(made) {
-                // Somebody else was quicker.
+        let missing: Vec<&Path> =
+            path.ancestors().take_while(|level| !level.as_os_str().is_empty() && !level.exists()).collect();
+        for level in missing.into_iter().rev() {
+            match fs::DirBuilder::new().mode(0o700).create(level) {
+                Ok(()) => sync_parent(level)?,
+                // Somebody else was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                result => result.map_err(|e| reason(&e))?,
+                Err(error) => return Err(reason(&error)),
             }
-            let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-            sync_directory(parent.unwrap_or(Path::new(".")))?;
         }
         Dir::open(path)
+    }
+
+    /// Gives a directory, whole and synced, the name `to`, which must not be in use, and makes that durable.
+    ///
+    /// # Errors
+    /// A name that is in use, and calls that fail.
+    pub fn rename_to(&self, to: &Path) -> Result<Dir, IoError> {
+        fs::rename(&self.path, to).map_err(|e| reason(&e))?;
+        sync_parent(to)?;
+        Dir::open(to)
+    }
+
+    /// Deletes a directory with all that is in it.
+    ///
+    /// # Errors
+    /// Calls that fail.
+    pub fn remove(path: &Path) -> Result<(), IoError> {
+        fs::remove_dir_all(path).map_err(|e| reason(&e))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -80,8 +92,10 @@ impl Dir {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<(), IoError> {
-    fs::File::open(path).and_then(|d| d.sync_all()).map_err(|e| reason(&e))
+/// Makes the entry of a path durable in the directory that it is in.
+fn sync_parent(path: &Path) -> Result<(), IoError> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(|e| reason(&e))
 }
 
 impl Directory for Dir {
@@ -126,7 +140,7 @@ impl Directory for Dir {
     }
 
     fn sync(&self) -> Result<(), IoError> {
-        sync_directory(&self.path)
+        fs::File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(|e| reason(&e))
     }
 
     fn link_into(&self, name: &str, target: &dyn Directory, target_name: &str) -> Result<(), IoError> {
@@ -222,7 +236,8 @@ fn reason(error: &io::Error) -> IoError {
         Kind::NotFound => IoError::NotFound,
         Kind::AlreadyExists => IoError::AlreadyExists,
         Kind::StorageFull | Kind::QuotaExceeded | Kind::WriteZero => IoError::NoSpace,
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => IoError::Denied,
+        Kind::PermissionDenied => IoError::Denied,
+        Kind::ReadOnlyFilesystem => IoError::ReadOnly,
         // Without an errno the error arose in the library; EIO is the nearest.
         _ => IoError::Os(error.raw_os_error().unwrap_or(5)),
     }

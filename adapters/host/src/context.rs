@@ -7,19 +7,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::Fault;
 use crate::secrets::Secrets;
 
 /// Says when to stop.
 #[derive(Clone)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Stop(watch::Receiver<bool>, Arc<Notify>);
 
 impl Stop {
     /// One that turns at the first `true` of a channel.
     pub fn new(receiver: watch::Receiver<bool>) -> Stop {
-        Stop(receiver)
+        Stop(receiver, Arc::default())
+    }
+
+    /// Asks for a stop of the whole process, as a signal would.
+    pub fn ask(&self) {
+        self.1.notify_one();
+    }
+
+    /// Returns once somebody has asked.
+    pub(crate) async fn asked(&self) {
+        self.1.notified().await;
     }
 
     /// Returns once it is time to stop; at once if it already is.

@@ -115,7 +115,8 @@ pub async fn serve(
     let mut signals =
         Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
     let (stop, stopped) = watch::channel(false);
-    let life = Life::open(list, values, started, Stop::new(stopped)).await?;
+    let stopped = Stop::new(stopped);
+    let life = Life::open(list, values, started, stopped.clone()).await?;
     let (host, mut running) = life.run().await;
     // That nobody reads the banner is no reason not to serve.
     let _ = banner.write_all(text(&host).as_bytes()).and_then(|()| banner.flush());
@@ -128,6 +129,10 @@ pub async fn serve(
         }
         () = end => {
             info!(target: "dolmen", "stopping: asked to");
+            Ok(())
+        }
+        () = stopped.asked() => {
+            info!(target: "dolmen", "stopping: a service was asked to");
             Ok(())
         }
         Some(ended) = running.join_next() => ended.map_err(Fault::from).flatten(),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use dolmen_base::io::{Directory, Entry, FileNumber, OpenMode, read_file};
-use dolmen_cli::Out;
+use dolmen_cli::{Out, Status, counted};
 use dolmen_fs::Dir;
 use dolmen_lsm::batch::BatchView;
 use dolmen_lsm::edit::VersionEdit;
@@ -24,7 +24,12 @@ const FILE_BYTES_MAX: u64 = 4 << 30;
 /// Prints a table or a MANIFEST.
 pub fn file(path: &Path, entries: bool, out: &mut Out) -> Result<()> {
     let name = path.display();
-    let len = fs::metadata(path).with_context(|| name.to_string())?.len();
+    let meta = fs::metadata(path).with_context(|| name.to_string())?;
+    ensure!(!meta.is_dir(), "{name} is a directory; for all of it use `dolmen kv --path {name} inspect`");
+    let is_log =
+        matches!(path.file_name().and_then(|n| FileName::parse(n.to_str()?)), Some(FileName::Log(_)));
+    ensure!(!is_log, "{name} is a log: use `dolmen wal dump {name}`");
+    let len = meta.len();
     ensure!(len <= FILE_BYTES_MAX, "{name}: {len} bytes are more than the {FILE_BYTES_MAX} that are read");
     let bytes = fs::read(path).with_context(|| name.to_string())?;
     let mut failed = Ok(());
@@ -55,7 +60,7 @@ fn file_number(path: &Path) -> FileNumber {
 }
 
 /// Prints what CURRENT and MANIFEST say, the tables of every family level by level, the logs, and the files that nothing names.
-pub fn directory(path: &Path, out: &mut Out) -> Result<()> {
+pub fn directory(path: &Path, out: &mut Out) -> Result<Status> {
     let dir = Dir::open(path).with_context(|| path.display().to_string())?;
     let files = dir.list().with_context(|| path.display().to_string())?;
     let current = read_file(&dir, "CURRENT", FILE_BYTES_MAX).context("CURRENT")?;
@@ -76,7 +81,57 @@ pub fn directory(path: &Path, out: &mut Out) -> Result<()> {
     for entry in &files {
         print_rest(&dir, entry, number, &families, out)?;
     }
-    Ok(())
+    let missing = missing(&families, &files);
+    for table in &missing {
+        out.line(format_args!("{table}: needed, and not there"))?;
+    }
+    Ok(if missing.is_empty() { Status::Success } else { Status::Failure })
+}
+
+/// Tables that a version needs and the directory lacks, under either of their names.
+fn missing(families: &BTreeMap<u32, Family>, files: &[Entry]) -> Vec<String> {
+    let there = |name: FileName| files.iter().any(|file| file.name == name.to_string());
+    let tables = families
+        .values()
+        .flat_map(|family| (0..LEVEL_COUNT).flat_map(|level| family.version.level(level)))
+        .map(|meta| meta.number);
+    let lacking = tables.filter(|&n| !there(FileName::Table(n)) && !there(FileName::LevelDbTable(n)));
+    lacking.map(|number| FileName::Table(number).to_string()).collect()
+}
+
+/// What the logs of a directory hold.
+#[derive(Default)]
+pub struct Logs {
+    /// How many logs.
+    pub count: u64,
+    /// Batches in them.
+    pub batches: u64,
+    /// Records in these.
+    pub records: u64,
+    /// A sentence for each log that is damaged; a torn tail is none.
+    pub damaged: Vec<String>,
+}
+
+/// Reads every log.
+pub fn logs(path: &Path) -> Result<Logs> {
+    let dir = Dir::open(path).with_context(|| path.display().to_string())?;
+    let mut logs = Logs::default();
+    for entry in dir.list().with_context(|| path.display().to_string())? {
+        let Some(FileName::Log(number)) = FileName::parse(&entry.name) else { continue };
+        logs.count += 1;
+        let file = dir.open(&entry.name, OpenMode::Read).with_context(|| entry.name.clone())?;
+        let mode = RecoveryMode::TornTail;
+        let found = recover_file(&*file, Some(number.get() as u32), mode, &mut |_, record| {
+            if let Ok(batch) = BatchView::parse(record) {
+                logs.batches += 1;
+                logs.records += u64::from(batch.count());
+            }
+        });
+        if let Err(error) = found {
+            logs.damaged.push(format!("{}: {error}", entry.name));
+        }
+    }
+    Ok(logs)
 }
 
 /// A family as the version edits leave it.
@@ -175,14 +230,20 @@ fn print_log(dir: &Dir, entry: &Entry, number: FileNumber, needed: bool, out: &m
     let end = match found {
         Ok(report) => match report.tail {
             dolmen_wal::Tail::Whole => "whole".to_owned(),
-            tail => format!("good up to byte {} ({tail:?})", report.whole_len),
+            dolmen_wal::Tail::Torn { .. } => format!("torn behind byte {}", report.whole_len),
+            _ => format!("damaged behind byte {}", report.whole_len),
         },
         Err(error) => error.to_string(),
     };
     let sequence = first.map_or(String::new(), |first| format!(", sequence {first}..={last}"));
     let needed = if needed { "" } else { ", needed no more" };
     let (name, len) = (&entry.name, entry.len);
-    Ok(writeln!(out, "{name}: {len} bytes, {records} records in {batches} batches{sequence}, {end}{needed}")?)
+    Ok(writeln!(
+        out,
+        "{name}: {len} bytes, {} in {}{sequence}, {end}{needed}",
+        counted(records, "record"),
+        counted(batches, "batch")
+    )?)
 }
 
 #[cfg(test)]

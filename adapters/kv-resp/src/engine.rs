@@ -1,116 +1,58 @@
-//! Changes of keys, from command to disk.
+//! The machine of `dolmen-kv` on a store: one lock, the way of a generation to the disk, answers back.
 //!
-//! 1. A connection takes the lock, runs its commands, and leaves what they changed in two places: the **batch** that is
-//!    being collected, and the **overlay** (what keys will be once it is written). Later commands under the lock read the
-//!    overlay first, so that they build on changes which are not durable yet.
-//! 2. One thread takes the collected batch, writes it (one sync for all connections), drops its part of the overlay and
-//!    wakes everyone who waited. Meanwhile the next batch collects. At most one batch is in flight.
-//! 3. If a write fails, the batch behind it was built on it and fails too: the overlay is dropped whole, and both groups
-//!    hear the reason.
-//!
-//! Plain reads take no lock: they see what the store has completed, and never wait for a sync.
+//! 1. A turn that changed something hands the machine its ticket and lets go of the lock. Whoever finds a generation to write encodes it
+//!    and submits it to the store, whose group commit is the only one.
+//! 2. The store's completion publishes what readers see, tells the machine, and wakes everyone who waited. Meanwhile the next generation
+//!    collects.
+//! 3. What has to wait for the disk first (a column family to be made, the last key of one that is cleared) is encoded on a thread of its
+//!    own; it happens at the first write to a database and at FLUSHDB.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
+use dolmen_kv::pause::Paused;
+use dolmen_kv::{Effect, Generation, Input, Reason, layout};
 use dolmen_resp::fault::Fault;
-use dolmen_resp::keyspace::Pause;
-use dolmen_resp::limits::DATABASES;
+use dolmen_resp::keyspace::{Lengths, Pause};
 use dolmen_resp::scan::Cursors;
-use dolmen_store::{Db, Family, ReadOptions, StoreError, WriteBatch, WriteError, WriteOptions};
+use dolmen_store::{Db, ReadMode, StoreError, WriteError, WriteOptions};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::Settings;
-use crate::clients::Clients;
-use crate::layout::{self, AllCounts, Counts, EXPIRES, SLOTS_KEY, Slots};
+use crate::clients::{Clients, Mailbox};
 use crate::stats::Stats;
+use crate::views::{Families, Published, StoreBatch, View};
 
-const DATABASE_COUNT: usize = DATABASES as usize;
+/// How a waiting connection is told.
+pub(crate) type Ticket = Arc<Mailbox>;
+pub(crate) type Machine = dolmen_kv::Engine<Ticket>;
 
-/// What a key will be: value and expiry, or nothing.
-pub(crate) type Future = Option<(Arc<[u8]>, Option<i64>)>;
-
-/// Whether a key is there, and its expiry.
-pub(crate) type Presence = Option<Option<i64>>;
-
-/// Keys with what they will be and by which generation of the batch. Only walks need an order, and few walk while they change.
-pub(crate) type Overlay = HashMap<Vec<u8>, (u64, Future)>;
-
-/// Everyone who waits for one batch.
-#[derive(Default)]
-pub(crate) struct Group {
-    result: OnceLock<Result<(), Arc<str>>>,
-    notify: Notify,
-}
-
-impl Group {
-    fn finish(&self, result: Result<(), Arc<str>>) {
-        if self.result.set(result).is_ok() {
-            self.notify.notify_waiters();
-        }
-    }
-
-    /// Waits until the batch is written; the reason if it was not.
-    pub async fn wait(&self) -> Result<(), Arc<str>> {
-        let mut notified = std::pin::pin!(self.notify.notified());
-        notified.as_mut().enable();
-        if self.result.get().is_none() {
-            notified.await;
-        }
-        self.result.get().cloned().unwrap_or(Ok(()))
-    }
-}
-
-/// What is behind the lock.
-pub(crate) struct Exec {
-    /// Per database: what keys will be, and by which generation of the batch.
-    pub overlay: [Overlay; DATABASE_COUNT],
-    /// Per database: the generation that flushed it, if that is not written yet.
-    pub cleared: [Option<u64>; DATABASE_COUNT],
-    /// The order of the databases with everything collected.
-    pub slots: Slots,
-    /// Counts with everything collected.
-    pub counts: AllCounts,
-    /// The batch being collected, and its number.
-    pub batch: WriteBatch,
-    /// Its number.
-    pub generation: u64,
-    /// Bit per database that it changes.
-    pub dirty: u16,
-    /// Commands in it.
-    pub commands: u64,
-    collecting: Arc<Group>,
-    in_flight: Option<Arc<Group>>,
-    /// Watched keys: how many watch, how often changed.
-    pub watched: HashMap<(u8, Vec<u8>), (usize, u64)>,
-    closing: bool,
-}
+/// How old a look at the memory in use may be.
+const MEMORY_LOOK_MS: u64 = 100;
 
 /// The databases and everything that connections share.
 pub struct Engine {
     pub(crate) db: Db,
-    pub(crate) expires: Family,
-    families: [OnceLock<Family>; DATABASE_COUNT],
-    exec: Mutex<Exec>,
-    work: Condvar,
-    writer: Mutex<Option<JoinHandle<()>>>,
-    /// The order of the databases, completed.
-    slots: AtomicU64,
-    /// Counts of what is completed.
-    pub(crate) completed: Mutex<AllCounts>,
-    /// Whether a database may hold keys that expire, completed or not.
-    pub(crate) may_expire: [AtomicBool; DATABASE_COUNT],
-    /// Wakes the sweep when the first key with an expiry arrives.
+    pub(crate) families: Families,
+    pub(crate) machine: Mutex<Machine>,
+    pub(crate) published: ArcSwap<Published>,
+    /// Nothing is pending any more.
+    idle: Condvar,
+    /// Wakes the sweep when a key expires earlier than those before.
     pub(crate) expiring: Notify,
+    /// Until when the sweep sleeps, Unix milliseconds.
+    pub(crate) sweeper_until: AtomicI64,
     pub(crate) cursors: Mutex<Cursors>,
     pub(crate) clients: Clients,
+    /// Connections that are shown every command.
+    pub(crate) monitors: Mutex<Vec<u64>>,
+    pub(crate) monitor_count: AtomicUsize,
     pub(crate) stats: Stats,
     pub(crate) settings: Settings,
-    /// Twice the end of CLIENT PAUSE in Unix milliseconds, plus 1 if all commands are held back; 0: nothing is.
+    /// See [`Paused`].
     pub(crate) paused: AtomicU64,
     /// What CONFIG SET changes; they begin as the settings say.
     pub(crate) clients_max: AtomicU64,
@@ -120,11 +62,16 @@ pub struct Engine {
     memory_used: AtomicU64,
     memory_seen_ms: AtomicU64,
     pub(crate) memory_peak: AtomicU64,
+    /// Bytes of changes that were pending at the end of the last turn.
+    pub(crate) pending_bytes: AtomicU64,
     /// Bytes of half-received requests of all connections.
     pub(crate) receiving: AtomicU64,
     pub(crate) started: Instant,
+    /// Unix seconds of the last SAVE or BGSAVE, or of the start.
+    pub(crate) last_save: AtomicU64,
+    pub(crate) saving: AtomicUsize,
     /// Why the last write failed, if it did.
-    pub(crate) write_error: Mutex<Option<Arc<str>>>,
+    pub(crate) write_error: Mutex<Option<Reason>>,
 }
 
 /// The Unix clock in microseconds.
@@ -144,50 +91,47 @@ pub(crate) fn random() -> u64 {
 }
 
 /// The short text that stands in -MISCONF.
-fn reason(error: &WriteError) -> Arc<str> {
+fn reason(error: &WriteError) -> Reason {
     match error {
         WriteError::Io { error, .. } | WriteError::Poisoned(error) => error.to_string().into(),
         other => other.to_string().into(),
     }
 }
 
+fn store_reason(error: &StoreError) -> Reason {
+    match error {
+        StoreError::Write(error) => reason(error),
+        StoreError::Io { error, .. } => error.to_string().into(),
+        other => other.to_string().into(),
+    }
+}
+
 impl Engine {
-    /// Takes over an open store and starts its writing thread.
+    /// Takes over an open store.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what it holds of ours is damaged.
     pub fn start(db: Db, settings: Settings) -> Result<Arc<Engine>, StoreError> {
-        let expires = match db.family(EXPIRES) {
-            Some(family) => family,
-            None => db.create_family(EXPIRES)?,
-        };
-        let families = std::array::from_fn(|i| db.family(&layout::family_name(i as u8)));
-        let slots = load_slots(&db, &expires)?;
-        let counts = load_counts(&db, &expires, &families)?;
-        let exec = Exec {
-            overlay: Default::default(),
-            cleared: [None; DATABASE_COUNT],
-            slots,
-            counts,
-            batch: WriteBatch::new(),
-            generation: 1,
-            dirty: 0,
-            commands: 0,
-            collecting: Arc::default(),
-            in_flight: None,
-            watched: HashMap::new(),
-            closing: false,
-        };
-        let engine = Arc::new(Engine {
+        let families = Families::open(&db)?;
+        let snapshot = db.snapshot();
+        let view = View::new(&db, &families, Some(snapshot.sequence()), ReadMode::MayBlock);
+        let state = layout::load(&view, snapshot.sequence().get()).map_err(|fault| match fault {
+            Fault::Text(text) => StoreError::Invalid(text),
+            other => StoreError::Invalid(format!("the keys cannot be counted: {other}")),
+        })?;
+        let lengths = Lengths { key_max: settings.key_len_max, value_max: settings.value_len_max };
+        Ok(Arc::new(Engine {
+            machine: Mutex::new(Machine::new(state, lengths, random())),
+            published: ArcSwap::from_pointee(Published { state, snapshot }),
+            families,
             db,
-            expires,
-            families: families.map(|family| family.map_or_else(OnceLock::new, OnceLock::from)),
-            exec: Mutex::new(exec),
-            work: Condvar::new(),
-            writer: Mutex::new(None),
-            slots: AtomicU64::new(slots.0),
-            completed: Mutex::new(counts),
-            may_expire: std::array::from_fn(|i| AtomicBool::new(counts[i].expires > 0)),
+            idle: Condvar::new(),
             expiring: Notify::new(),
+            sweeper_until: AtomicI64::new(i64::MIN),
             cursors: Mutex::new(Cursors::new(random() % (1 << 48))),
             clients: Clients::default(),
+            monitors: Mutex::default(),
+            monitor_count: AtomicUsize::new(0),
             stats: Stats::default(),
             paused: AtomicU64::new(0),
             clients_max: AtomicU64::new(settings.clients_max.into()),
@@ -196,270 +140,138 @@ impl Engine {
             memory_used: AtomicU64::new(0),
             memory_seen_ms: AtomicU64::new(0),
             memory_peak: AtomicU64::new(0),
-            settings,
+            pending_bytes: AtomicU64::new(0),
             receiving: AtomicU64::new(0),
             started: Instant::now(),
+            last_save: AtomicU64::new(clock_us() / 1_000_000),
+            saving: AtomicUsize::new(0),
             write_error: Mutex::new(None),
-        });
-        let writer = engine.clone();
-        let spawned =
-            std::thread::Builder::new().name("kv-commit".into()).spawn(move || writer.commit_loop());
-        let spawned =
-            spawned.map_err(|e| StoreError::Invalid(format!("cannot start the writing thread: {e}")))?;
-        *engine.writer.lock() = Some(spawned);
-        Ok(engine)
+            settings,
+        }))
     }
 
-    /// The order of the databases, completed.
-    pub(crate) fn slots(&self) -> Slots {
-        Slots(self.slots.load(Ordering::Acquire))
+    pub(crate) fn monotonic_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
     }
 
     /// What CLIENT PAUSE holds back now.
     pub(crate) fn paused(&self) -> Option<Pause> {
-        let paused = self.paused.load(Ordering::Acquire);
-        let what = if paused & 1 == 1 { Pause::All } else { Pause::Write };
-        (paused > 0 && paused / 2 > clock_ms() as u64).then_some(what)
+        match self.paused.load(Relaxed) {
+            0 => None,
+            paused => Paused(paused).what(self.monotonic_ms()),
+        }
     }
 
-    /// Bytes of memtables, block cache and receive buffers now.
+    /// Bytes of memtables, block cache, receive buffers and changes that are not written yet.
     pub(crate) fn memory_used(&self) -> u64 {
-        let store = self.db.stats();
-        let used = store.memtable_bytes + store.cache_bytes + self.receiving.load(Ordering::Relaxed);
-        self.memory_peak.fetch_max(used, Ordering::Relaxed);
+        let used = self.settled_memory() + self.pending_bytes.load(Relaxed);
+        self.memory_peak.fetch_max(used, Relaxed);
         used
     }
 
-    /// Whether more memory is in use than the limit, as of the last tenth of a second.
-    pub(crate) fn out_of_memory(&self) -> bool {
-        let max = self.memory_max.load(Ordering::Relaxed);
+    fn settled_memory(&self) -> u64 {
+        let store = self.db.stats();
+        store.memtable_bytes + store.cache_bytes + self.receiving.load(Relaxed)
+    }
+
+    /// Whether more memory is in use than the limit: what is pending counts as it is, the rest as of the last tenth of a second.
+    pub(crate) fn out_of_memory(&self, pending: u64) -> bool {
+        let max = self.memory_max.load(Relaxed);
         if max == 0 {
             return false;
         }
-        let now = self.started.elapsed().as_millis() as u64;
-        let seen = self.memory_seen_ms.load(Ordering::Relaxed);
-        if seen == 0 || now - seen.min(now) > 100 {
-            self.memory_used.store(self.memory_used(), Ordering::Relaxed);
-            self.memory_seen_ms.store(now.max(1), Ordering::Relaxed);
+        let now = self.monotonic_ms();
+        let seen = self.memory_seen_ms.load(Relaxed);
+        if seen == 0 || now - seen.min(now) > MEMORY_LOOK_MS {
+            self.memory_used.store(self.settled_memory(), Relaxed);
+            self.memory_seen_ms.store(now.max(1), Relaxed);
         }
-        self.memory_used.load(Ordering::Relaxed) > max
+        self.memory_used.load(Relaxed) + pending > max
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Exec> {
-        self.exec.lock()
-    }
-
-    pub(crate) fn family(&self, db: u8) -> Option<&Family> {
-        self.families[usize::from(db)].get()
-    }
-
-    /// The family of a database, created if need be.
-    pub(crate) fn ensure_family(&self, db: u8) -> Result<&Family, Fault> {
-        if let Some(family) = self.family(db) {
-            return Ok(family);
-        }
-        let family = self.db.create_family(&layout::family_name(db)).map_err(|error| match error {
-            StoreError::Write(error) => Fault::Unwritable(reason(&error).to_string()),
-            StoreError::Io { error, .. } => Fault::Unwritable(error.to_string()),
-            other => Fault::Unwritable(other.to_string()),
-        })?;
-        Ok(self.families[usize::from(db)].get_or_init(|| family))
-    }
-
-    /// Ends a stay under the lock: what to wait for before the replies may leave. A stay without changes waits for
-    /// everything that it may have seen.
-    pub(crate) fn finish(&self, exec: &mut Exec) -> Option<Arc<Group>> {
-        if exec.batch.is_empty() {
-            return exec.in_flight.clone();
-        }
-        if exec.in_flight.is_none() {
-            self.work.notify_one();
-        }
-        Some(exec.collecting.clone())
-    }
-
-    fn commit_loop(&self) {
-        let mut exec = self.exec.lock();
-        loop {
-            if exec.batch.is_empty() {
-                if exec.closing {
-                    return;
-                }
-                self.work.wait(&mut exec);
-                continue;
-            }
-            let batch = self.seal(&mut exec);
-            let (generation, counts, commands) = (exec.generation, exec.counts, exec.commands);
-            let slots = exec.slots;
-            let group = std::mem::take(&mut exec.collecting);
-            exec.in_flight = Some(group.clone());
-            exec.generation += 1;
-            exec.commands = 0;
-            exec.dirty = 0;
-            let written = MutexGuard::unlocked(&mut exec, || {
-                let started = Instant::now();
-                let written = self.db.write(batch, WriteOptions::default());
-                self.stats.commit(commands, started.elapsed());
-                written
-            });
-            exec.in_flight = None;
-            let result = written.map(|_| ()).map_err(|error| {
-                self.roll_back(&mut exec, &error);
-                reason(&error)
-            });
-            if result.is_ok() {
-                self.slots.store(slots.0, Ordering::Release);
-                self.settle(&mut exec, generation, counts);
-            }
-            group.finish(result);
-        }
-    }
-
-    /// Adds the counts to the batch that is being collected and takes it.
-    fn seal(&self, exec: &mut Exec) -> WriteBatch {
-        let mut batch = std::mem::take(&mut exec.batch);
-        let last = self.db.snapshot().sequence().get()
-            + u64::from(batch.count())
-            + u64::from(exec.dirty.count_ones());
-        for db in (0..DATABASES).filter(|db| exec.dirty >> db & 1 == 1) {
-            let record = exec.counts[usize::from(db)].encode(last);
-            batch.put(self.expires.id, &layout::count_key(db), &record);
-        }
-        batch
-    }
-
-    /// The batch is written: the store shows it now.
-    fn settle(&self, exec: &mut Exec, generation: u64, counts: AllCounts) {
-        for (db, count) in counts.iter().enumerate() {
-            exec.overlay[db].retain(|_, (of, _)| *of != generation);
-            if exec.cleared[db] == Some(generation) {
-                exec.cleared[db] = None;
-            }
-            if count.expires == 0 && exec.counts[db].expires == 0 {
-                self.may_expire[db].store(false, Ordering::Release);
+    /// Lets go of the lock and does what the machine wishes.
+    pub(crate) fn drive(self: &Arc<Self>, mut machine: MutexGuard<'_, Machine>) {
+        let (mut answers, mut write) = (Vec::new(), None);
+        while let Some(effect) = machine.poll() {
+            match effect {
+                Effect::Write(generation) => write = Some(generation),
+                Effect::Answer { ticket, result } => answers.push((ticket, result)),
+                // The sweep asks by itself.
+                Effect::Sweep { .. } => {}
             }
         }
-        *self.completed.lock() = counts;
-        *self.write_error.lock() = None;
-    }
-
-    /// The batch is not written: nothing that was built on it may stay.
-    fn roll_back(&self, exec: &mut Exec, error: &WriteError) {
-        let why = reason(error);
-        tracing::error!(target: "kv", "writes are refused: {error}");
-        exec.overlay.iter_mut().for_each(Overlay::clear);
-        exec.cleared = [None; DATABASE_COUNT];
-        exec.slots = self.slots();
-        exec.counts = *self.completed.lock();
-        exec.batch = WriteBatch::new();
-        exec.generation += 1;
-        exec.dirty = 0;
-        exec.commands = 0;
-        *self.write_error.lock() = Some(why.clone());
-        std::mem::take(&mut exec.collecting).finish(Err(why));
-    }
-
-    /// Writes what is collected, stops the writing thread and closes the store.
-    pub fn close(&self) -> Result<(), StoreError> {
-        self.lock().closing = true;
-        self.work.notify_one();
-        // It writes what is collected before it ends.
-        if let Some(writer) = self.writer.lock().take() {
-            let _ = writer.join();
+        self.pending_bytes.store(machine.pending_len() as u64, Relaxed);
+        let until = self.sweeper_until.load(Relaxed);
+        if machine.next_deadline().is_some_and(|at| at < until) {
+            self.sweeper_until.store(i64::MIN, Relaxed);
+            self.expiring.notify_one();
         }
+        if !machine.has_pending() {
+            self.idle.notify_all();
+        }
+        drop(machine);
+        answers.into_iter().for_each(|(ticket, result)| ticket.answer(result));
+        let Some(generation) = write else { return };
+        let clears = (0..layout::DATABASE_COUNT as u8).any(|slot| generation.cleared(slot).is_some());
+        if !clears && self.families.has(generation.dirty()) {
+            return self.write(generation);
+        }
+        let engine = self.clone();
+        let id = generation.id();
+        let spawned = std::thread::Builder::new().name("kv-prepare".into()).spawn(move || {
+            match engine.families.make(&engine.db, generation.dirty()) {
+                Ok(()) => engine.write(generation),
+                Err(error) => engine.written(&generation, Err(store_reason(&error))),
+            }
+        });
+        if let Err(error) = spawned {
+            let result = Err(format!("cannot start a thread: {error}").into());
+            let mut machine = self.machine.lock();
+            machine.handle(clock_ms(), Input::Written { id, result });
+            self.drive(machine);
+        }
+    }
+
+    /// Encodes a generation and hands it to the store.
+    fn write(self: &Arc<Self>, generation: Arc<Generation>) {
+        let mut batch = StoreBatch::new(&self.db, &self.families, generation.weight());
+        // Nothing else is written meanwhile: this is the last sequence number that the store has given.
+        let last = self.db.snapshot().sequence().get();
+        layout::encode(&generation, last, &mut batch);
+        if let Some(error) = batch.error {
+            return self.written(&generation, Err(store_reason(&error)));
+        }
+        let (engine, started) = (self.clone(), Instant::now());
+        let done = move |result: Result<_, WriteError>| {
+            engine.stats.commit(generation.commands(), started.elapsed());
+            if let Err(error) = &result {
+                tracing::error!(target: "kv", "writes are refused: {error}");
+            }
+            engine.written(&generation, result.map(|_| ()).map_err(|error| reason(&error)));
+        };
+        self.db.submit(batch.batch, WriteOptions::default(), Box::new(done));
+    }
+
+    /// A generation came to its end.
+    fn written(self: &Arc<Self>, generation: &Generation, result: Result<(), Reason>) {
+        *self.write_error.lock() = result.as_ref().err().cloned();
+        let mut machine = self.machine.lock();
+        machine.handle(clock_ms(), Input::Written { id: generation.id(), result });
+        // The store shows this generation, and the next is not written before this lock is let go.
+        self.published.store(Arc::new(Published { state: *machine.visible(), snapshot: self.db.snapshot() }));
+        self.drive(machine);
+    }
+
+    /// Writes what is collected and closes the store. Nobody is to change anything any more.
+    ///
+    /// # Errors
+    /// The last sync failed.
+    pub fn close(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut machine = self.machine.lock();
+        while machine.has_pending() {
+            self.idle.wait(&mut machine);
+        }
+        drop(machine);
         self.db.close()
     }
-
-    /// What the store holds for a key, expired or not. `at` pins the moment.
-    pub(crate) fn stored(&self, db: u8, key: &[u8], options: &ReadOptions) -> Result<Future, Fault> {
-        let Some(family) = self.family(db) else { return Ok(None) };
-        let Some(value) = self.read(family, key, options)? else { return Ok(None) };
-        Ok(Some((value.into(), self.stored_expiry(db, key, options)?)))
-    }
-
-    /// Whether the store holds a key, expired or not, and its expiry. Filters answer for most keys that are not there; for one that
-    /// is, a block may be read.
-    pub(crate) fn stored_presence(
-        &self,
-        db: u8,
-        key: &[u8],
-        options: &ReadOptions,
-    ) -> Result<Presence, Fault> {
-        let Some(family) = self.family(db) else { return Ok(None) };
-        match self.read(family, key, options)? {
-            None => Ok(None),
-            Some(_) => Ok(Some(self.stored_expiry(db, key, options)?)),
-        }
-    }
-
-    /// The expiry that the store holds for a key.
-    pub(crate) fn stored_expiry(
-        &self,
-        db: u8,
-        key: &[u8],
-        options: &ReadOptions,
-    ) -> Result<Option<i64>, Fault> {
-        if !self.may_expire[usize::from(db)].load(Ordering::Acquire) {
-            return Ok(None);
-        }
-        let bytes = self.read(&self.expires, &layout::expiry_key(db, key), options)?;
-        Ok(bytes.as_deref().and_then(layout::decode_expiry))
-    }
-
-    fn read(&self, family: &Family, key: &[u8], options: &ReadOptions) -> Result<Option<Vec<u8>>, Fault> {
-        self.db.get(family, key, options).map_err(unreadable)
-    }
-}
-
-/// Logs a read error and gives its reply.
-pub(crate) fn unreadable(error: StoreError) -> Fault {
-    tracing::error!(target: "kv", "{error}");
-    Fault::Unreadable
-}
-
-/// The order of the databases as SWAPDB left it.
-fn load_slots(db: &Db, expires: &Family) -> Result<Slots, StoreError> {
-    match db.get(expires, SLOTS_KEY, &ReadOptions::default())? {
-        None => Ok(Slots::PLAIN),
-        Some(bytes) => Slots::decode(&bytes).ok_or_else(|| {
-            StoreError::Invalid("the order of the databases is damaged (key s of family expires)".into())
-        }),
-    }
-}
-
-/// The counts as they were written, or counted anew if someone else wrote to the directory.
-fn load_counts(db: &Db, expires: &Family, families: &[Option<Family>]) -> Result<AllCounts, StoreError> {
-    let mut counts = AllCounts::default();
-    let mut newest = 0;
-    for (of, count) in (0..DATABASES).zip(&mut counts) {
-        let record = db.get(expires, &layout::count_key(of), &ReadOptions::default())?;
-        if let Some((sequence, found)) = record.as_deref().and_then(Counts::decode) {
-            *count = found;
-            newest = newest.max(sequence);
-        }
-    }
-    if newest == db.snapshot().sequence().get() {
-        return Ok(counts);
-    }
-    for (of, (count, family)) in (0..DATABASES).zip(counts.iter_mut().zip(families)) {
-        let keys = family.as_ref().map_or(Ok(0), |family| count_range(db, family, ReadOptions::default()))?;
-        let range = ReadOptions {
-            lower_bound: Some(vec![b'k', of]),
-            upper_bound: Some(vec![b'k', of + 1]),
-            ..ReadOptions::default()
-        };
-        *count = Counts { keys, expires: count_range(db, expires, range)? };
-    }
-    Ok(counts)
-}
-
-fn count_range(db: &Db, family: &Family, range: ReadOptions) -> Result<u64, StoreError> {
-    let mut iter = db.iter(family, range)?;
-    iter.seek_to_first()?;
-    let mut count = 0;
-    while iter.valid() {
-        count += 1;
-        iter.next()?;
-    }
-    Ok(count)
 }

@@ -1,26 +1,37 @@
 //! Redis protocol server over a store.
 //!
-//! Connections are tasks; changes meet under one lock and become durable in groups (`engine`); all decisions about
-//! commands are `dolmen-resp`'s.
+//! Connections are tasks (`server`). What they do to keys is the machine of `dolmen-kv` behind one lock (`engine`), over views of the store
+//! (`views`); all decisions are its and `dolmen-resp`'s. What is here: sockets, buffers, timers, threads, counters.
 #![forbid(unsafe_code)]
 
 mod clients;
 pub mod config;
 mod engine;
-mod info;
-mod layout;
+mod gate;
+mod pool;
 mod server;
 mod service;
 mod stats;
-mod unit;
+mod views;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use dolmen_store::SyncPolicy;
 
 pub use engine::Engine;
 pub use server::serve;
 pub use service::Kv;
+
+/// Stops the process, or whatever holds the server; called once by SHUTDOWN.
+#[derive(Clone)]
+pub struct Shutdown(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shutdown")
+    }
+}
 
 /// How the server is set up.
 #[derive(Clone, Debug)]
@@ -33,7 +44,8 @@ pub struct Settings {
     pub clients_max: u32,
     /// Seconds without a command after which a connection is closed; 0 = never.
     pub idle_timeout_s: u32,
-    /// Bytes of memtables, block cache and receive buffers over which commands that grow are refused; 0 = no limit.
+    /// Bytes of memtables, block cache, receive buffers and changes that are not written yet, over which commands that grow are refused;
+    /// 0 = no limit.
     pub memory_max: u64,
     /// Bytes of a key.
     pub key_len_max: usize,
@@ -41,10 +53,12 @@ pub struct Settings {
     pub value_len_max: usize,
     /// When a write counts as done; as the store was opened.
     pub sync: SyncPolicy,
-    /// The data directory, for CONFIG GET.
+    /// The data directory, for INFO and CONFIG GET.
     pub dir: String,
     /// 40 hexadecimal digits that differ from start to start.
     pub run_id: String,
+    /// What SHUTDOWN does; `None`: it is refused.
+    pub shutdown: Option<Shutdown>,
 }
 
 impl Settings {
@@ -61,6 +75,7 @@ impl Settings {
             sync,
             dir: String::new(),
             run_id: "0".repeat(40),
+            shutdown: None,
         }
     }
 }

@@ -1,32 +1,31 @@
-//! Connections: read all complete requests, run them as one unit, wait once for the batch, reply in order.
+//! Connections: read what has arrived, run it in turns, wait for the engine's answer, reply in order.
 
-use std::io;
-use std::ops::Range;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
-use dolmen_resp::command::{Verb, flag};
-use dolmen_resp::fault::Fault;
-use dolmen_resp::reply::Reply;
-use dolmen_resp::request::Parser;
-use dolmen_resp::session::{Access, After, Session};
-use tokio::io::AsyncWriteExt;
+use dolmen_kv::layout::DATABASE_COUNT;
+use dolmen_kv::limits::SWEEP_KEYS;
+use dolmen_kv::{Connection, Effect, Input, Turned, sweep};
+use dolmen_resp::session::After;
+use dolmen_store::ReadMode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
-use crate::clients::Client;
-use crate::engine::{Engine, Group};
-use crate::stats::Run;
-use crate::unit::Unit;
+use crate::clients::{Call, Client, Mailbox};
+use crate::engine::{Engine, Ticket, clock_ms, clock_us};
+use crate::gate::Turn;
+use crate::pool;
 
-/// Commands of one unit: the lock is held that long at most.
-const UNIT_COMMANDS_MAX: usize = 1024;
-/// Bytes of replies after which a unit ends and waits for its reader.
-const UNIT_OUTPUT_MAX: usize = 1 << 20;
 /// Bytes asked for when a socket is readable.
-const READ_LEN: usize = 16 << 10;
-/// Bytes asked for while a large argument arrives.
+const READ_LEN: usize = pool::BUFFER_LEN;
+/// Bytes asked for while a large argument arrives; never more than have come already.
 const READ_LEN_MAX: usize = 1 << 20;
 /// Half-received requests of all connections together; a connection that goes over it is closed.
 const RECEIVE_BYTES_MAX: u64 = 2 << 30;
@@ -34,14 +33,18 @@ const RECEIVE_BYTES_MAX: u64 = 2 << 30;
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a held command looks whether the pause is over.
 const PAUSE_STEP: Duration = Duration::from_millis(10);
+/// How often connections are looked at for their idle timeout.
+const IDLE_STEP: Duration = Duration::from_secs(1);
 /// What no connection lives to see.
 const FOR_EVER: Duration = Duration::from_secs(1 << 31);
-/// Keys that one sweep deletes before others get the lock.
-const SWEEP_KEYS: usize = 256;
+/// When a sweep that was held back, or could not read, is tried again.
+const RETRY_MS: i64 = 100;
+/// Turns that a request may be run in vain, for parts that lie on disk only, before it waits for them under the lock.
+const WARM_TURNS: u32 = 2;
 
 /// Accepts until `stop` says so, then waits for the connections to end.
 pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-    let sweeper = tokio::spawn(sweep(engine.clone()));
+    let helpers = [tokio::spawn(sweep_always(engine.clone())), tokio::spawn(close_idle(engine.clone()))];
     let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
     loop {
         let accepted = tokio::select! {
@@ -58,147 +61,248 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
                     tokio::spawn(refuse(stream));
                     continue;
                 };
-                let (engine, stop, alive) = (engine.clone(), stop.clone(), alive.clone());
+                let (engine, alive) = (engine.clone(), alive.clone());
                 tokio::spawn(async move {
-                    admit(&engine, stream, &client, stop).await;
+                    admit(&engine, stream, &client).await;
                     drop(alive);
                 });
             }
             // Out of descriptors: room comes when others leave.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => {
+                tracing::warn!(target: "kv", "a connection cannot be taken: {error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
     drop(listener);
     drop(alive);
+    engine.clients.stop();
     let _ = ended.recv().await;
-    sweeper.abort();
-    let _ = sweeper.await;
+    for helper in helpers {
+        helper.abort();
+        let _ = helper.await;
+    }
 }
 
 async fn refuse(mut stream: TcpStream) {
     let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
 }
 
-async fn admit(engine: &Arc<Engine>, stream: TcpStream, client: &Client, stop: watch::Receiver<bool>) {
+async fn admit(engine: &Arc<Engine>, stream: TcpStream, client: &Client) {
     let _ = stream.set_nodelay(true);
-    let session = Session::new(client.id, engine.settings.password.is_none());
-    let parser = Parser::default();
-    let mut connection = Connection { engine, client, stream, parser, session, held: false, received: 0 };
-    let _ = connection.run(stop).await;
-    let received = connection.received;
-    engine.receiving.fetch_sub(received, Relaxed);
-    let mut unit = Unit::new(engine);
-    unit.begin(true, false);
-    connection.session.close(&mut unit);
-    drop(unit);
+    let connection = Connection::new(client.id, engine.settings.password.is_none());
+    let mut peer = Peer { engine, client, stream, connection, received: 0 };
+    let _ = peer.run().await;
+    engine.receiving.fetch_sub(peer.received, Relaxed);
+    if peer.connection.session.monitors {
+        engine.monitors.lock().retain(|id| *id != client.id);
+        engine.monitor_count.fetch_sub(1, Relaxed);
+    }
+    let mut turn = Turn::new(engine, &client.addr, ReadMode::MayBlock);
+    peer.connection.close(&mut turn);
+    drop(turn);
     engine.clients.remove(client.id);
 }
 
-struct Connection<'a> {
+struct Peer<'a> {
     engine: &'a Arc<Engine>,
     client: &'a Client,
     stream: TcpStream,
-    parser: Parser,
-    session: Session,
-    /// Whether the parser's last request waits for the end of a pause.
-    held: bool,
+    connection: Connection,
     /// Bytes of half-received requests that are booked in the engine's sum.
     received: u64,
 }
 
-/// What a unit leaves behind.
-#[derive(Default)]
-struct Done {
-    out: Vec<u8>,
-    /// Replies that must not be believed if the batch fails.
-    uncertain: Vec<Range<usize>>,
-    group: Option<Arc<Group>>,
-    after: Option<After>,
-    /// Whether complete requests may be left.
-    more: bool,
+/// The connection is to be closed.
+fn closed() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
 }
 
-impl Connection<'_> {
-    async fn run(&mut self, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+impl Peer<'_> {
+    async fn run(&mut self) -> io::Result<()> {
         loop {
             while self.turn().await? {}
-            if *stop.borrow() {
-                return Ok(());
+            if let Some(buffer) = self.connection.parser.take_back() {
+                pool::give(buffer);
             }
-            if self.held {
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE_STEP) => continue,
-                    () = self.client.kill.notified() => return Ok(()),
-                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            match self.wait().await? {
+                None => {}
+                Some(Call::Lines) => {
+                    while let Some(line) = self.client.mail.take_line() {
+                        self.send_all(&[&line]).await?;
+                    }
+                    continue;
+                }
+                Some(Call::Killed) => return Ok(()),
+                // What was read before the stop was answered above; what the kernel still holds is read once more.
+                Some(Call::Stopped) => {
+                    if self.receive().await? == Some(0) || self.connection.parser.pending() == 0 {
+                        return Ok(());
+                    }
+                    while self.turn().await? {}
+                    return Ok(());
                 }
             }
-            let idle = match self.engine.idle_timeout_s.load(Relaxed) {
-                0 => FOR_EVER,
-                seconds => Duration::from_secs(seconds),
-            };
-            tokio::select! {
-                ready = self.stream.readable() => ready?,
-                () = self.client.kill.notified() => return Ok(()),
-                () = tokio::time::sleep(idle), if idle < FOR_EVER => return Ok(()),
-                _ = stop.wait_for(|stop| *stop) => {}
-            }
-            if !self.receive()? {
+            if self.receive().await? == Some(0) {
                 return Ok(());
             }
         }
     }
 
-    /// Reads what is there. `false`: the peer is gone, or there is no room for what it sends.
-    fn receive(&mut self) -> io::Result<bool> {
-        let want = self.parser.wanted().clamp(READ_LEN, READ_LEN_MAX);
-        let buffer = self.parser.buffer();
-        buffer.reserve(want);
-        match self.stream.try_read_buf(buffer) {
-            Ok(0) => return Ok(false),
-            Ok(n) => self.engine.stats.bytes_in.fetch_add(n as u64, Relaxed),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(e) => return Err(e),
-        };
-        let held = self.parser.weight() as u64;
-        let sum = self.engine.receiving.fetch_add(held, Relaxed) + held;
-        self.engine.receiving.fetch_sub(self.received, Relaxed);
-        let fits = held < READ_LEN_MAX as u64 || sum - self.received <= RECEIVE_BYTES_MAX;
-        self.received = held;
-        Ok(fits)
+    /// Waits for bytes (`None`) or a call.
+    async fn wait(&mut self) -> io::Result<Option<Call>> {
+        let (mail, stream) = (&self.client.mail, &self.stream);
+        poll_fn(|cx| {
+            if let Poll::Ready(call) = mail.poll_call(cx) {
+                return Poll::Ready(Ok(Some(call)));
+            }
+            stream.poll_read_ready(cx).map(|ready| ready.map(|()| None))
+        })
+        .await
     }
 
-    /// One unit with its wait and its replies; whether more requests may be waiting.
+    /// Reads what is there. `None`: nothing yet; 0: the peer is gone.
+    async fn receive(&mut self) -> io::Result<Option<usize>> {
+        let parser = &mut self.connection.parser;
+        parser.lend(pool::take());
+        let there = parser.pending().max(parser.weight());
+        let want = parser.wanted().min(there).clamp(READ_LEN, READ_LEN_MAX);
+        let buffer = parser.buffer();
+        buffer.reserve(want.min(buffer.capacity().max(READ_LEN)));
+        let mut read = pin!(self.stream.read_buf(buffer));
+        // Once: where nothing is there, the next wait will say when.
+        let read = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+        let Poll::Ready(read) = read else { return Ok(None) };
+        let len = read?;
+        self.engine.stats.bytes_in.fetch_add(len as u64, Relaxed);
+        let held = self.connection.parser.weight() as u64;
+        if held > READ_LEN as u64 || self.received > 0 {
+            let sum = self.engine.receiving.fetch_add(held, Relaxed) + held;
+            self.engine.receiving.fetch_sub(self.received, Relaxed);
+            let over = held > READ_LEN_MAX as u64 && sum - self.received > RECEIVE_BYTES_MAX;
+            self.received = held;
+            if over {
+                tracing::warn!(target: "kv", "closed {}: requests that are half received take too much memory", self.client.addr);
+                return Err(closed());
+            }
+        }
+        Ok(Some(len))
+    }
+
+    /// One turn with its wait and its replies; whether more requests may be waiting.
     async fn turn(&mut self) -> io::Result<bool> {
-        let mut done = self.execute();
-        if let Some(group) = done.group.take()
-            && let Err(reason) = group.wait().await
+        self.connection.out.lend(pool::take());
+        let mut turned = self.execute(ReadMode::CacheOnly);
+        let mut tries = 0;
+        while turned.is_absent && !turned.waits && self.connection.out.is_empty() {
+            self.engine.stats.waited_for_disk.fetch_add(1, Relaxed);
+            tries += 1;
+            turned = where_it_may_wait(|| self.execute_waiting(tries));
+        }
+        turned.more |= turned.is_absent;
+        if turned.waits
+            && let Err(reason) = self.client.mail.answered().await
         {
-            deny(&mut done, &Fault::Unwritable(reason.to_string()));
+            self.connection.answered(Err(&reason));
+        } else if turned.waits {
+            self.connection.answered(Ok(()));
+        } else if turned.is_full {
+            let _ = self.client.mail.answered().await;
         }
-        if let Some(After::WaitSync { replicas, timeout_ms, local }) = done.after {
-            self.wait_sync(replicas, timeout_ms, local, &mut done.out).await;
+        self.finish(turned).await?;
+        if turned.is_paused {
+            if self.client.mail.is_stopped() {
+                return Err(closed());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE_STEP) => {}
+                () = self.client.mail.killed() => return Err(closed()),
+            }
+            return Ok(true);
         }
-        if done.after == Some(After::Drop) {
-            tracing::warn!(target: "kv", "closed {}: it speaks HTTP", self.client.addr);
-        } else if !done.out.is_empty() {
-            self.engine.stats.bytes_out.fetch_add(done.out.len() as u64, Relaxed);
-            let sent = tokio::select! {
-                sent = tokio::time::timeout(SEND_TIMEOUT, self.stream.write_all(&done.out)) => sent,
-                () = self.client.kill.notified() => return Err(io::ErrorKind::ConnectionAborted.into()),
-            };
-            sent.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        if turned.after == Some(After::Again) {
+            tokio::task::yield_now().await;
         }
-        if matches!(done.after, Some(After::Close | After::Drop)) {
-            let _ = self.stream.shutdown().await;
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        Ok(done.more)
+        Ok(turned.more)
     }
 
-    async fn wait_sync(&mut self, replicas: bool, timeout_ms: u64, local: bool, out: &mut Vec<u8>) {
+    /// What comes behind the replies, and their way out.
+    async fn finish(&mut self, turned: Turned) -> io::Result<()> {
+        match turned.after {
+            Some(After::Drop) => {
+                tracing::warn!(target: "kv", "closed {}: it speaks HTTP", self.client.addr);
+                return Err(closed());
+            }
+            Some(After::WaitSync { replicas, timeout_ms, local }) => {
+                self.wait_sync(replicas, timeout_ms, local).await;
+            }
+            Some(After::Save { background }) => self.save(background).await?,
+            Some(After::Monitor) => {
+                self.engine.monitors.lock().push(self.client.id);
+                self.engine.monitor_count.fetch_add(1, Relaxed);
+            }
+            Some(After::Shutdown) => {
+                tracing::info!(target: "kv", "{} asked for SHUTDOWN", self.client.addr);
+                if let Some(shutdown) = &self.engine.settings.shutdown {
+                    (shutdown.0)();
+                }
+            }
+            _ => {}
+        }
+        self.send().await?;
+        if turned.after == Some(After::Close) {
+            let _ = self.stream.shutdown().await;
+            return Err(closed());
+        }
+        Ok(())
+    }
+
+    /// Sends the replies.
+    async fn send(&mut self) -> io::Result<()> {
+        let out = core::mem::take(&mut self.connection.out);
+        let sent = if out.is_empty() {
+            Ok(())
+        } else {
+            self.engine.stats.bytes_out.fetch_add(out.len() as u64, Relaxed);
+            let small = out.len() == out.bytes().len();
+            let written = if small { self.stream.try_write(out.bytes()) } else { Ok(0) };
+            match written {
+                Ok(len) if len == out.len() => Ok(()),
+                Ok(len) if small => self.send_all(&[&out.bytes()[len..]]).await,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+                _ => self.send_all(&out.parts().collect::<Vec<_>>()).await,
+            }
+        };
+        self.connection.out = out;
+        self.connection.out.clear();
+        if let Some(buffer) = self.connection.out.take_back() {
+            pool::give(buffer);
+        }
+        sent
+    }
+
+    /// Sends parts in order; the peer is dropped if it takes nothing for too long.
+    async fn send_all(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut left = slices.as_mut_slice();
+        while !left.is_empty() {
+            let sent = tokio::select! {
+                sent = tokio::time::timeout(SEND_TIMEOUT, self.stream.write_vectored(left)) => sent,
+                () = self.client.mail.killed() => return Err(closed()),
+            };
+            match sent.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                len => IoSlice::advance_slices(&mut left, len),
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_sync(&mut self, replicas: bool, timeout_ms: u64, local: bool) {
         let timeout =
             if timeout_ms == 0 { FOR_EVER } else { Duration::from_millis(timeout_ms).min(FOR_EVER) };
         let until = tokio::time::Instant::now() + timeout;
+        let mail = &self.client.mail;
         let mut synced = false;
         if local {
             let engine = self.engine.clone();
@@ -206,131 +310,161 @@ impl Connection<'_> {
             tokio::select! {
                 done = sync => synced = matches!(done, Ok(Ok(()))),
                 () = tokio::time::sleep_until(until) => {}
-                () = self.client.kill.notified() => self.client.kill.notify_one(),
+                () = mail.killed() => {}
             }
         }
         if replicas {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = self.client.kill.notified() => self.client.kill.notify_one(),
+                () = mail.killed() => {}
             }
         }
-        self.session.waited(local, synced, out);
+        let connection = &mut self.connection;
+        connection.session.waited(local, synced, &mut connection.out);
     }
 
-    /// Runs the requests that are complete. Never waits.
-    fn execute(&mut self) -> Done {
-        let mut done = Done::default();
-        let mut unit = Unit::new(self.engine);
-        let mut ran = Run::default();
-        let mut count = 0;
-        let mut at = Instant::now();
-        loop {
-            if count == UNIT_COMMANDS_MAX || done.out.len() >= UNIT_OUTPUT_MAX {
-                done.more = true;
-                break;
+    /// SAVE and BGSAVE: everything into tables.
+    async fn save(&mut self, background: bool) -> io::Result<()> {
+        let engine = self.engine.clone();
+        engine.saving.fetch_add(1, Relaxed);
+        let saved = tokio::task::spawn_blocking(move || {
+            let flushed = engine.db.flush();
+            engine.saving.fetch_sub(1, Relaxed);
+            match &flushed {
+                Ok(()) => engine.last_save.store(clock_us() / 1_000_000, Relaxed),
+                Err(error) => tracing::error!(target: "kv", "SAVE failed: {error}"),
             }
-            let held = std::mem::take(&mut self.held);
-            match if held { Ok(true) } else { self.parser.parse(self.session.authenticated) } {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    let fault = Fault::Text(error.to_string());
-                    Reply { out: &mut done.out, proto: self.session.proto }.error(&fault);
-                    done.after = Some(After::Close);
-                    break;
-                }
-            }
-            let words = self.parser.words();
-            if self.engine.paused().is_some_and(|what| self.session.waits_for(&words, what)) {
-                self.held = true;
-                break;
-            }
-            count += 1;
-            let write = self.session.access(&words) == Access::Write;
-            unit.begin(write, words.len() > 2 || self.session.queued() >= 0);
-            let start = done.out.len();
-            let before = std::mem::take(&mut unit.wrote);
-            let handled = self.session.handle(&words, &mut unit, &mut done.out);
-            unit.count();
-            unit.wrote |= before;
-            let touches = |spec: &dolmen_resp::command::CommandSpec| {
-                spec.has(flag::WRITE | flag::READONLY) || spec.verb == Verb::Exec
+            flushed.map_err(|error| error.to_string())
+        });
+        let mut result = Ok(());
+        if !background {
+            result = tokio::select! {
+                saved = saved => saved.unwrap_or_else(|_| Err("the thread that saves has ended".into())),
+                () = self.client.mail.killed() => return Err(closed()),
             };
-            if unit.wrote && handled.spec.is_some_and(touches) {
-                done.uncertain.push(start..done.out.len());
+        }
+        let connection = &mut self.connection;
+        connection.session.saved(background, result, &mut connection.out);
+        Ok(())
+    }
+
+    /// Runs the requests that are complete. With [`ReadMode::CacheOnly`] it never waits for the disk.
+    fn execute(&mut self, mode: ReadMode) -> Turned {
+        let mut turn = Turn::new(self.engine, &self.client.addr, mode);
+        let turned = self.connection.turn(&mut turn);
+        let ticket = || self.client.mail.clone();
+        if let Some(mut machine) = turn.into_lock() {
+            let input = match turned {
+                Turned { waits: true, .. } => Some(Input::Finish(ticket())),
+                Turned { is_full: true, .. } => Some(Input::AwaitRoom(ticket())),
+                _ => None,
+            };
+            if let Some(input) = input {
+                machine.handle(clock_ms(), input);
             }
-            let now = Instant::now();
-            ran.command(&handled, now - at, &self.engine.stats);
-            at = now;
-            if handled.after != After::Continue {
-                done.after = Some(handled.after);
-                done.more = matches!(handled.after, After::WaitSync { .. });
-                break;
-            }
+            self.engine.drive(machine);
         }
-        done.group = unit.finish();
-        self.engine.stats.add(&mut ran);
-        if !self.held {
-            self.parser.compact();
+        if turned.ran > 0 {
+            self.client.update(&self.connection.session, self.engine.clients.now_ms());
+            self.engine.stats.lookups(core::mem::take(&mut self.connection.lookups));
         }
-        if count > 0 {
-            self.client.update(&self.session);
+        turned
+    }
+
+    /// The same on a thread that may wait: first without the lock, so that what is needed comes into memory while others go on.
+    fn execute_waiting(&mut self, tries: u32) -> Turned {
+        if tries > WARM_TURNS {
+            return self.execute(ReadMode::MayBlock);
         }
-        done
+        let turn = Turn::new(self.engine, &self.client.addr, ReadMode::MayBlock);
+        self.connection.warm(turn.state(), turn.then());
+        let reads_only = !self.connection.takes_lock();
+        drop(turn);
+        self.execute(if reads_only { ReadMode::MayBlock } else { ReadMode::CacheOnly })
     }
 }
 
-/// Replaces replies that rest on a batch which was not written.
-fn deny(done: &mut Done, fault: &Fault) {
-    let mut out = Vec::new();
-    let mut kept = 0;
-    for range in &done.uncertain {
-        out.extend_from_slice(&done.out[kept..range.start]);
-        if !range.is_empty() {
-            Reply { out: &mut out, proto: dolmen_resp::reply::Proto::Resp2 }.error(fault);
-        }
-        kept = range.end;
+/// Runs `work`, which may wait for the disk, while another thread takes over this one's tasks.
+fn where_it_may_wait<R>(work: impl FnOnce() -> R) -> R {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
-    out.extend_from_slice(&done.out[kept..]);
-    done.out = out;
 }
 
-/// Deletes keys whose time is over, ten times a second while any key expires, and sleeps otherwise.
-async fn sweep(engine: Arc<Engine>) {
+/// Closes connections that have been silent for longer than the idle timeout.
+async fn close_idle(engine: Arc<Engine>) {
     loop {
-        let any = engine.may_expire.iter().any(|e| e.load(Relaxed));
-        if !any {
-            engine.expiring.notified().await;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if engine.paused().is_some() {
-            continue;
-        }
-        for db in 0..dolmen_resp::limits::DATABASES {
-            while sweep_some(&engine, db).await == SWEEP_KEYS {}
+        tokio::time::sleep(IDLE_STEP).await;
+        let timeout_s = engine.idle_timeout_s.load(Relaxed);
+        if timeout_s > 0 {
+            engine.clients.kill_idle(timeout_s * 1000);
         }
     }
+}
+
+/// Deletes keys whose time is over when the machine says so, and sleeps otherwise.
+async fn sweep_always(engine: Arc<Engine>) {
+    let mail: Ticket = Arc::new(Mailbox::default());
+    loop {
+        let deadline = next_sweep(&engine);
+        let wait = deadline.saturating_sub(clock_ms()).max(0).unsigned_abs();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait).min(FOR_EVER)) => {}
+            () = engine.expiring.notified() => continue,
+        }
+        let slots = slots_to_sweep(&engine);
+        // Nothing is swept while commands are held back.
+        let slots = if engine.paused().is_some() { 0 } else { slots };
+        for slot in (0..DATABASE_COUNT as u8).filter(|slot| slots >> slot & 1 == 1) {
+            while sweep_some(&engine, &mail, slot).await == SWEEP_KEYS {}
+        }
+        swept(&engine);
+    }
+}
+
+/// Tells the machine when to sweep again.
+fn swept(engine: &Arc<Engine>) {
+    let later = clock_ms() + RETRY_MS;
+    let next = where_it_may_wait(|| sweep::next(&mut Turn::new(engine, "", ReadMode::MayBlock)));
+    let next = if engine.paused().is_some() { Some(later) } else { next.unwrap_or(Some(later)) };
+    let mut machine = engine.machine.lock();
+    machine.handle(clock_ms(), Input::Swept { next });
+    engine.drive(machine);
+}
+
+/// When the next sweep is due, Unix milliseconds; whoever brings it forward wakes the sweep.
+fn next_sweep(engine: &Engine) -> i64 {
+    let machine = engine.machine.lock();
+    let deadline = machine.next_deadline().unwrap_or(i64::MAX);
+    engine.sweeper_until.store(deadline, Relaxed);
+    deadline
+}
+
+/// Bit per slot that the machine wishes to be swept now.
+fn slots_to_sweep(engine: &Arc<Engine>) -> u16 {
+    let mut machine = engine.machine.lock();
+    machine.handle(clock_ms(), Input::Tick);
+    let sweep = machine.poll_sweep();
+    engine.drive(machine);
+    if let Some(Effect::Sweep { slots }) = sweep { slots } else { 0 }
 }
 
 /// Sweeps one batch of keys; how many were found.
-async fn sweep_some(engine: &Engine, db: u8) -> usize {
-    let (found, group) = {
-        let mut unit = Unit::new(engine);
-        let keys = unit.overdue(db, SWEEP_KEYS).unwrap_or_default();
+async fn sweep_some(engine: &Arc<Engine>, mail: &Ticket, slot: u8) -> usize {
+    let found = where_it_may_wait(|| {
+        let mut turn = Turn::new(engine, "", ReadMode::MayBlock);
+        let now = clock_ms();
+        let keys = sweep::find(&mut turn, slot, now).unwrap_or_default();
         if keys.is_empty() {
             return 0;
         }
-        unit.begin(true, false);
-        for key in &keys {
-            if unit.sweep(db, key).unwrap_or(false) {
-                engine.stats.expired.fetch_add(1, Relaxed);
-            }
-        }
-        (keys.len(), unit.finish())
-    };
-    match group {
-        Some(group) if group.wait().await.is_err() => 0,
-        _ => found,
-    }
+        let swept = sweep::delete(&mut turn, slot, now, &keys);
+        engine.stats.expired.fetch_add(swept as u64, Relaxed);
+        let Some(mut machine) = turn.into_lock() else { return 0 };
+        machine.handle(now, Input::Finish(mail.clone()));
+        engine.drive(machine);
+        keys.len()
+    });
+    if found > 0 && mail.answered().await.is_err() { 0 } else { found }
 }

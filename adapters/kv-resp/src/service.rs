@@ -9,10 +9,10 @@ use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
 use dolmen_resp::command::COMMANDS;
 use dolmen_store::{Db, Options, SyncPolicy};
 
-use crate::Settings;
 use crate::config::{Config, SETTINGS};
 use crate::engine::Engine;
 use crate::stats::FAMILIES;
+use crate::{Settings, Shutdown};
 
 /// The service `kv`: a Redis server over a database of its own.
 pub struct Kv {
@@ -37,7 +37,9 @@ impl Service for Kv {
         let hint = hint(listen, &password, &context.show_password());
         let sync = config.sync;
         let db = Db::open(&context.dir(), Options { sync, ..Options::default() })?;
+        let stop = context.stop();
         let settings = Settings {
+            shutdown: Some(Shutdown(Arc::new(move || stop.ask()))),
             password: password.get().map(str::to_owned),
             clients_max: config.clients_max,
             idle_timeout_s: u32::try_from(config.idle_timeout.as_secs()).unwrap_or(u32::MAX),
@@ -129,7 +131,7 @@ fn run_id() -> String {
 impl Engine {
     /// Keys of all databases, those that expire included.
     fn key_count(&self) -> u64 {
-        self.completed.lock().iter().map(|counts| counts.keys).sum()
+        self.published.load().state.counts.iter().map(|counts| counts.keys).sum()
     }
 }
 
@@ -143,6 +145,10 @@ impl Engine {
             for (outcome, count) in outcomes.into_iter().filter(|(_, count)| *count > 0) {
                 out.sample(&[("command", spec.name), ("outcome", outcome)], count);
             }
+        }
+        let unknown = self.stats.unknown.load(Relaxed);
+        if unknown > 0 {
+            out.sample(&[("command", "unknown"), ("outcome", "rejected")], unknown);
         }
         out.histogram(
             "dolmen_resp_command_duration_seconds",
@@ -175,14 +181,19 @@ impl Engine {
             ("dolmen_resp_keyspace_hits_total", "Look-ups that found a key.", &stats.hits),
             ("dolmen_resp_keyspace_misses_total", "Look-ups that found none.", &stats.misses),
             ("dolmen_resp_expired_keys_total", "Keys deleted because their time was over.", &stats.expired),
+            (
+                "dolmen_resp_waits_for_disk_total",
+                "Requests that were run again where they may wait, because what they read was not in memory.",
+                &stats.waited_for_disk,
+            ),
         ];
         for (name, help, value) in counters {
             out.counter(name, help).sample(&[], value.load(Relaxed));
         }
-        let (counts, slots) = (*self.completed.lock(), self.slots());
+        let state = self.published.load().state;
         out.gauge("dolmen_resp_keys", "Keys of a database, those that expire included.");
         for db in 0..dolmen_resp::limits::DATABASES {
-            let keys = counts[usize::from(slots.of(db))].keys;
+            let keys = state.of(db).keys;
             if keys > 0 {
                 out.sample(&[("db", &db.to_string())], keys);
             }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use dolmen_host::metrics::Histogram;
+use dolmen_kv::env::Run;
+use dolmen_kv::unit::Lookups;
 use dolmen_resp::command::{COMMANDS, CommandSpec, flag};
-use dolmen_resp::session::Handled;
 
 /// Families of commands whose durations are counted apart.
 pub(crate) const FAMILIES: [&str; 5] = ["read", "write", "transaction", "connection", "server"];
@@ -19,7 +20,7 @@ fn family(spec: &CommandSpec) -> usize {
 #[derive(Default)]
 pub(crate) struct CommandStats {
     pub calls: AtomicU64,
-    pub usec: AtomicU64,
+    pub nanos: AtomicU64,
     pub rejected: AtomicU64,
     pub failed: AtomicU64,
 }
@@ -27,6 +28,8 @@ pub(crate) struct CommandStats {
 /// All counters; they only rise, but for CONFIG RESETSTAT.
 pub(crate) struct Stats {
     pub commands: Vec<CommandStats>,
+    /// Requests for commands that do not exist.
+    pub unknown: AtomicU64,
     /// By family.
     pub durations: [Histogram; FAMILIES.len()],
     pub commit_durations: Histogram,
@@ -41,6 +44,8 @@ pub(crate) struct Stats {
     pub bytes_out: AtomicU64,
     pub commits: AtomicU64,
     pub committed_commands: AtomicU64,
+    /// Turns that had to be run again where they may wait for the disk.
+    pub waited_for_disk: AtomicU64,
 }
 
 impl Default for Stats {
@@ -48,6 +53,7 @@ impl Default for Stats {
         let zero = AtomicU64::default;
         Stats {
             commands: COMMANDS.iter().map(|_| CommandStats::default()).collect(),
+            unknown: zero(),
             durations: std::array::from_fn(|_| Histogram::of_durations()),
             commit_durations: Histogram::of_durations(),
             group_sizes: Histogram::of_counts(),
@@ -61,13 +67,19 @@ impl Default for Stats {
             bytes_out: zero(),
             commits: zero(),
             committed_commands: zero(),
+            waited_for_disk: zero(),
         }
     }
 }
 
 impl Stats {
-    pub fn lookup(&self, found: bool) {
-        if found { &self.hits } else { &self.misses }.fetch_add(1, Relaxed);
+    pub fn lookups(&self, lookups: Lookups) {
+        if lookups.hits > 0 {
+            self.hits.fetch_add(lookups.hits, Relaxed);
+        }
+        if lookups.misses > 0 {
+            self.misses.fetch_add(lookups.misses, Relaxed);
+        }
     }
 
     pub fn commit(&self, commands: u64, took: Duration) {
@@ -77,27 +89,38 @@ impl Stats {
         self.committed_commands.fetch_add(commands, Relaxed);
     }
 
-    /// Adds `run`, and leaves it empty.
-    pub fn add(&self, run: &mut Run) {
-        let Run { spec, calls, rejected, failed, took } = std::mem::take(run);
+    /// Commands of one name in a row on one connection: they enter with their mean duration.
+    pub fn ran(&self, run: &Run, took_ns: u64) {
+        let Run { spec, calls, rejected, failed } = *run;
+        if calls + rejected == 0 {
+            return;
+        }
         self.processed.fetch_add(calls + rejected, Relaxed);
-        let Some((spec, at)) = spec.and_then(|s| Some((s, index(s)?))) else { return };
-        let stats = &self.commands[at];
-        stats.rejected.fetch_add(rejected, Relaxed);
+        let Some(spec) = spec else {
+            self.unknown.fetch_add(rejected, Relaxed);
+            return;
+        };
+        let stats = &self.commands[usize::from(spec.index)];
+        if rejected > 0 {
+            stats.rejected.fetch_add(rejected, Relaxed);
+        }
         if calls > 0 {
             stats.calls.fetch_add(calls, Relaxed);
-            stats.usec.fetch_add(took.as_micros() as u64, Relaxed);
-            stats.failed.fetch_add(failed, Relaxed);
-            self.durations[family(spec)].add((took / calls as u32).as_micros() as u64, calls);
+            stats.nanos.fetch_add(took_ns, Relaxed);
+            if failed > 0 {
+                stats.failed.fetch_add(failed, Relaxed);
+            }
+            self.durations[family(spec)].add(took_ns / calls / 1000, calls);
         }
     }
 
     pub fn reset(&self) {
         for c in &self.commands {
-            [&c.calls, &c.usec, &c.rejected, &c.failed].into_iter().for_each(|n| n.store(0, Relaxed));
+            [&c.calls, &c.nanos, &c.rejected, &c.failed].into_iter().for_each(|n| n.store(0, Relaxed));
         }
         let all = [
             &self.processed,
+            &self.unknown,
             &self.connections,
             &self.refused_connections,
             &self.expired,
@@ -105,37 +128,5 @@ impl Stats {
             &self.misses,
         ];
         all.into_iter().for_each(|n| n.store(0, Relaxed));
-    }
-}
-
-fn index(spec: &CommandSpec) -> Option<usize> {
-    COMMANDS.binary_search_by(|c| c.name.cmp(spec.name)).ok()
-}
-
-/// Commands of one name in a row on one connection: they enter the shared counters together, with their mean duration.
-#[derive(Default)]
-pub(crate) struct Run {
-    spec: Option<&'static CommandSpec>,
-    calls: u64,
-    rejected: u64,
-    failed: u64,
-    took: Duration,
-}
-
-impl Run {
-    /// Adds a command; what ran before enters `stats` if it was another one.
-    pub fn command(&mut self, handled: &Handled, took: Duration, stats: &Stats) {
-        let name = |spec: Option<&'static CommandSpec>| spec.map(|s| s.name);
-        if name(self.spec) != name(handled.spec) {
-            stats.add(self);
-            self.spec = handled.spec;
-        }
-        if handled.rejected {
-            self.rejected += 1;
-        } else {
-            self.calls += 1;
-            self.failed += u64::from(handled.failed);
-            self.took += took;
-        }
     }
 }

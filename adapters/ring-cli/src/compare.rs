@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use dolmen_cli::Out;
+use dolmen_cli::{Out, Progress};
 use dolmen_ring::analysis::{Balance, Movement, balance_of_keys, movement};
 use dolmen_ring::{Kind, Members, Node, Placement, Settings};
 
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     seeds: u32,
     /// Only these algorithms
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = super::algorithms())]
     algorithms: Vec<Kind>,
     /// Keys from a file, one a line, instead of made-up ones
     #[arg(long)]
@@ -56,6 +56,22 @@ const HEADER: [&str; 12] = [
     "bytes/node",
 ];
 
+/// Names of the columns in JSON.
+const KEYS: [&str; 12] = [
+    "algorithm",
+    "node_count",
+    "peak_over_average",
+    "peak_confidence_95",
+    "p99_over_average",
+    "least_over_average",
+    "chi_square_per_degree",
+    "moved_percent",
+    "ideal_percent",
+    "lookup_ns",
+    "build_ms",
+    "bytes_per_node",
+];
+
 /// Runs `compare`.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let keys = match &args.key_file {
@@ -86,16 +102,21 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     ];
     let kinds = if args.algorithms.is_empty() { all.to_vec() } else { args.algorithms.clone() };
     let mut rows = Vec::new();
+    let steps = kinds.len() * args.nodes.len() * args.seeds as usize;
+    let mut progress = out.progress("comparing", steps as u64);
     for kind in kinds {
         for &nodes in &args.nodes {
-            rows.push(
-                measure(kind, nodes as usize, &keys, args.seeds)
-                    .with_context(|| format!("{kind}, {nodes} nodes"))?,
-            );
+            progress.say(&format!("{kind}, {nodes} nodes"));
+            let row = measure(kind, nodes as usize, &keys, args.seeds, &mut progress);
+            rows.push(row.with_context(|| format!("{kind}, {nodes} nodes"))?);
         }
     }
+    drop(progress);
+    if out.is_json() {
+        return Ok(print_table(out, &HEADER, &KEYS, &rows)?);
+    }
     match args.format {
-        Format::Table => print_table(out, &HEADER, &rows)?,
+        Format::Table => print_table(out, &HEADER, &KEYS, &rows)?,
         Format::Csv => lines(out, &rows, "", ",", "")?,
         Format::Markdown => {
             writeln!(out, "| {} |", HEADER.join(" | "))?;
@@ -109,7 +130,13 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(kind: Kind, nodes: usize, keys: &[Vec<u8>], seeds: u32) -> anyhow::Result<Vec<String>> {
+fn measure(
+    kind: Kind,
+    nodes: usize,
+    keys: &[Vec<u8>],
+    seeds: u32,
+    progress: &mut Progress,
+) -> anyhow::Result<Vec<String>> {
     let mut reports: Vec<(Balance, Movement)> = Vec::new();
     let (mut build, mut lookup, mut bytes) = (Vec::new(), Vec::new(), 0);
     for seed in 0..seeds {
@@ -122,6 +149,7 @@ fn measure(kind: Kind, nodes: usize, keys: &[Vec<u8>], seeds: u32) -> anyhow::Re
         lookup.push(time_lookups(&placement, keys)?);
         bytes = placement.algorithm().heap_bytes();
         reports.push((balance(&placement, keys)?, grow(&placement, keys)?));
+        progress.add(1);
     }
     let mean = |f: fn(&(Balance, Movement)) -> f64| reports.iter().map(f).sum::<f64>() / f64::from(seeds);
     let peak = mean(|r| r.0.peak);
@@ -194,23 +222,12 @@ fn lines(
     Ok(())
 }
 
-/// An array of objects; names of algorithms hold nothing that JSON would escape.
+/// An array of objects.
 fn json(out: &mut Out, rows: &[Vec<String>]) -> anyhow::Result<()> {
     writeln!(out, "[")?;
     for (i, row) in rows.iter().enumerate() {
-        let fields: Vec<String> = HEADER
-            .iter()
-            .zip(row)
-            .map(|(name, value)| {
-                if *name == "algorithm" {
-                    format!("\"{name}\":\"{value}\"")
-                } else {
-                    format!("\"{name}\":{value}")
-                }
-            })
-            .collect();
         let comma = if i + 1 < rows.len() { "," } else { "" };
-        writeln!(out, "{{{}}}{comma}", fields.join(","))?;
+        writeln!(out, "{}{comma}", serde_json::to_string(&super::object(&KEYS, row))?)?;
     }
     writeln!(out, "]")?;
     Ok(())

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use dolmen_cli::Out;
+use dolmen_cli::{Out, Status};
 use dolmen_ring::analysis::{Movement, movement};
 use dolmen_ring::wire::{encode, fingerprint};
 use dolmen_ring::{Node, NodeId, Placement, RingError, Weight};
@@ -40,29 +40,33 @@ save FILE | load FILE             the serialised form
 help | quit";
 
 /// Runs `interactive`.
-pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Status> {
     let placement = args.algorithm.place(read_members(&args.nodes)?)?;
     let mut lab = Lab::new(placement, args.keys as usize);
     let prompt = io::stdin().is_terminal();
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();
+    // Of a script, the exit code says whether all of it was done; a person has seen it.
+    let mut status = Status::Success;
     loop {
         if prompt {
             write!(out, "ring> ")?;
         }
-        line.clear();
         out.flush()?;
+        line.clear();
         if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
+            return Ok(status);
         }
         let text = String::from_utf8_lossy(&line);
         match lab.command(text.trim(), out) {
-            Ok(true) => out.flush()?,
-            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Ok(false) => return Ok(status),
             Err(error) if out.is_closed() => return Err(error),
             Err(error) => {
                 writeln!(out, "{error:#}")?;
-                out.flush()?;
+                if !prompt {
+                    status = Status::Failure;
+                }
             }
         }
     }

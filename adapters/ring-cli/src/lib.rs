@@ -13,13 +13,24 @@ mod tui;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dolmen_cli::{Out, Status};
 use dolmen_ring::config::read_node_list;
 use dolmen_ring::{HashFunction, Kind, Members, Placement, Settings};
+use serde_json::{Map, Value};
 
 /// Arguments of `dolmen ring`.
 #[derive(clap::Args)]
+#[command(
+    subcommand_help_heading = "Verbs",
+    after_help = "Examples:
+  dolmen ring demo --nodes 8
+  dolmen ring owner --nodes a,b=2,c@eu --replicas 2 user:1 user:2
+  dolmen ring compare --nodes 10,100
+
+Exits with 1 if something cannot be built, read or does not agree."
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -55,6 +66,9 @@ enum Verb {
     #[command(after_help = "Example: dolmen ring viz --nodes a,b,c --after a,b,c,d --out ring.svg")]
     Viz(picture::Args),
     /// A ring on the terminal: add and remove nodes, watch the load
+    #[command(
+        after_help = "Needs a terminal; keys are listed below the picture. Example: dolmen ring tui --nodes a,b,c --vnodes 16"
+    )]
     Tui(tui::Args),
     /// Write a placement's serialised form
     #[command(after_help = "Example: dolmen ring save --algorithm anchor --nodes a,b,c --out cluster.ring")]
@@ -74,7 +88,7 @@ pub use tour::tour;
 pub fn run(args: Args, out: &mut Out) -> anyhow::Result<Status> {
     match args.verb {
         Verb::Demo(args) => demo::demo(&args, out),
-        Verb::Interactive(args) => interactive::run(&args, out),
+        Verb::Interactive(args) => return interactive::run(&args, out),
         Verb::Benchmark(args) => demo::benchmark(&args, out),
         Verb::Owner(args) => route::owner(&args, out),
         Verb::Hash(args) => route::hash(&args, out),
@@ -91,13 +105,11 @@ pub fn run(args: Args, out: &mut Out) -> anyhow::Result<Status> {
 /// Which algorithm with which numbers, the same for all verbs that build one.
 #[derive(clap::Args, Clone)]
 struct AlgorithmArgs {
-    /// modulo, ring, ketama, jump, rendezvous, weighted-rendezvous, maglev, multi-probe, anchor, dx, bounded, jump-back,
-    /// flip, libketama, twemproxy, spymemcached, maglev-envoy, redis-slots or token-allocator
-    #[arg(long, default_value = "ring")]
+    /// How keys are placed
+    #[arg(long, default_value = "ring", value_parser = algorithms())]
     algorithm: Kind,
-    /// Hash of keys (and of points on a ring): xxh3, xxh64, murmur3, cassandra-token, redis-slot, md5-ketama, fnv1a32,
-    /// fnv1a64, crc16, crc32, sip, sha256, or decimal for keys that are numbers
-    #[arg(long)]
+    /// Hash of keys, and of points on a ring; `decimal`: keys are numbers
+    #[arg(long, value_parser = hashes())]
     hash: Option<HashFunction>,
     /// Points of a node of weight 1 on a ring; tokens for token-allocator
     #[arg(long, visible_alias = "virtual-nodes")]
@@ -116,7 +128,39 @@ struct AlgorithmArgs {
     load_factor: Option<f64>,
 }
 
+/// The algorithms' names, for help, completions and "did you mean".
+fn algorithms() -> impl TypedValueParser<Value = Kind> {
+    let name = |name: String| name.parse::<Kind>().expect("only its names pass");
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name)).map(name)
+}
+
+/// The hash functions' names.
+fn hashes() -> impl TypedValueParser<Value = HashFunction> {
+    let name = |name: String| name.parse::<HashFunction>().expect("only its names pass");
+    PossibleValuesParser::new(HashFunction::ALL.map(HashFunction::name)).map(name)
+}
+
 impl AlgorithmArgs {
+    /// A number that the algorithm does not have would be taken for one that counts.
+    fn refuse_ignored(&self) -> anyhow::Result<()> {
+        let kind = self.algorithm;
+        let rings = [Kind::Ring, Kind::Bounded, Kind::TokenAllocator];
+        let numbers: [(&str, bool, &[Kind]); 5] = [
+            ("--vnodes", self.vnodes.is_some(), &rings),
+            ("--probes", self.probes.is_some(), &[Kind::MultiProbe]),
+            ("--table-size", self.table_size.is_some(), &[Kind::Maglev, Kind::MaglevEnvoy]),
+            ("--capacity", self.capacity.is_some(), &[Kind::Anchor, Kind::Dx]),
+            ("--load-factor", self.load_factor.is_some(), &[Kind::Bounded]),
+        ];
+        for (name, is_given, kinds) in numbers {
+            if is_given && !kinds.contains(&kind) {
+                let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+                bail!("{name} means nothing to {kind}; it is a number of {}", names.join(", "));
+            }
+        }
+        Ok(())
+    }
+
     fn settings(&self) -> Settings {
         let usual = Settings::new(self.algorithm);
         Settings {
@@ -131,6 +175,7 @@ impl AlgorithmArgs {
     }
 
     fn place(&self, members: Members) -> anyhow::Result<Placement> {
+        self.refuse_ignored()?;
         Placement::new(members, self.settings()).with_context(|| format!("cannot build {}", self.algorithm))
     }
 }
@@ -161,10 +206,15 @@ fn hashed(placement: &Placement, keys: &[Vec<u8>]) -> anyhow::Result<Vec<u64>> {
     Ok(keys.iter().map(|k| placement.key(k)).collect::<Result<_, _>>()?)
 }
 
-/// Rows of cells under a header, columns padded to their widest cell, numbers to the right.
-fn print_table(out: &mut impl Write, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let width =
-        |c: usize| rows.iter().map(|r| r[c].chars().count()).chain([header[c].len()]).max().unwrap_or(0);
+/// Rows of cells under a header, columns padded to their widest cell, numbers to the right; as JSON an object for each row, with
+/// `keys` and with numbers as numbers.
+fn print_table(out: &mut Out, header: &[&str], keys: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    if out.is_json() {
+        return rows.iter().try_for_each(|row| out.object(&object(keys, row)));
+    }
+    let width = |c: usize| {
+        rows.iter().map(|r| r[c].chars().count()).chain([header[c].chars().count()]).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let header: Vec<String> = header.iter().map(|h| (*h).to_string()).collect();
     for row in std::iter::once(&header).chain(rows) {
@@ -176,4 +226,27 @@ fn print_table(out: &mut impl Write, header: &[&str], rows: &[Vec<String>]) -> i
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// A row as an object; `-` is null, a percent sign goes, bars and other pictures have no key (`""`).
+fn object(keys: &[&str], row: &[String]) -> Map<String, Value> {
+    let cell = |text: &String| {
+        let text = text.trim();
+        let number = text.trim_end_matches('%').trim();
+        match (number.parse::<u64>(), number.parse::<f64>()) {
+            _ if text == "-" => Value::Null,
+            (Ok(whole), _) => whole.into(),
+            (_, Ok(number)) => number.into(),
+            _ => text.into(),
+        }
+    };
+    let named = keys.iter().zip(row).filter(|(key, _)| !key.is_empty());
+    named
+        .map(|(key, text)| {
+            (
+                (*key).to_owned(),
+                if *key == "node" || *key == "event" { text.as_str().into() } else { cell(text) },
+            )
+        })
+        .collect()
 }

@@ -35,6 +35,10 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
         _ => bail!("--out {} must end in .svg or .html", args.out.display()),
     };
     write_file(&args.out, picture.as_bytes())?;
-    writeln!(out, "{}: {} bytes", args.out.display(), picture.len())?;
+    if out.is_json() {
+        out.object(&serde_json::json!({"file": args.out.display().to_string(), "bytes": picture.len()}))?;
+    } else {
+        writeln!(out, "{}: {} bytes", args.out.display(), picture.len())?;
+    }
     Ok(())
 }

@@ -8,6 +8,7 @@ use dolmen_cli::{Out, Status};
 use dolmen_ring::config::Config;
 use dolmen_ring::wire::{decode, encode, fingerprint};
 use dolmen_ring::{HashFunction, NodeId, Placement, Spread};
+use serde_json::json;
 
 use super::{AlgorithmArgs, read_members, read_text, write_file};
 
@@ -40,7 +41,7 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
         let config = Config::read(&read_text(path)?).with_context(|| path.display().to_string())?;
         for_each_key(&args.keys, |key| {
             let owner = config.owner(key)?;
-            print(out, key, owner)
+            print(out, key, "owner", owner)
         })?;
         return Ok(());
     }
@@ -58,9 +59,9 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
         let owners = match &mut loads {
             Some(loads) => vec![loads.assign(hash)?],
             None if args.replicas == 1 => vec![placement.owner(key)?],
-            None => placement.replicas(key, args.replicas, spread)?,
+            None => placement.replicas(key, args.replicas, spread)?.to_vec(),
         };
-        print(out, key, &owners.into_iter().map(name).collect::<Vec<_>>().join(","))
+        print(out, key, "owners", &owners.into_iter().map(name).collect::<Vec<_>>().join(","))
     })?;
     Ok(())
 }
@@ -68,8 +69,8 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
 /// Arguments of `hash`.
 #[derive(clap::Args)]
 pub struct HashArgs {
-    /// xxh3, xxh64, murmur3, cassandra-token, redis-slot, md5-ketama, fnv1a32, fnv1a64, crc16, crc32, sip, sha256
-    #[arg(long)]
+    /// The hash function
+    #[arg(long = "hash", visible_alias = "function", value_parser = super::hashes())]
     function: HashFunction,
     /// Keys, or - for one a line from standard input
     #[arg(required = true)]
@@ -84,7 +85,7 @@ pub fn hash(args: &HashArgs, out: &mut Out) -> anyhow::Result<()> {
             HashFunction::CassandraToken => (value as i64).to_string(),
             _ => value.to_string(),
         };
-        print(out, key, &text)
+        print(out, key, "hash", &text)
     })?;
     Ok(())
 }
@@ -132,18 +133,35 @@ pub struct VerifyArgs {
 pub fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Status> {
     let placement = load(&args.file)?;
     let settings = placement.settings();
-    writeln!(out, "algorithm    {} by {}", settings.kind, settings.hash)?;
-    writeln!(out, "nodes        {}", placement.members().len())?;
-    for (_, node) in placement.members().iter() {
-        writeln!(out, "             {node}")?;
+    let print = fingerprint(&placement);
+    if !out.is_json() {
+        writeln!(out, "algorithm    {} by {}", settings.kind, settings.hash)?;
+        writeln!(out, "nodes        {}", placement.members().len())?;
+        for (_, node) in placement.members().iter() {
+            writeln!(out, "             {node}")?;
+        }
+        writeln!(out, "fingerprint  {print:016x}")?;
     }
-    writeln!(out, "fingerprint  {:016x}", fingerprint(&placement))?;
-    let Some(nodes) = &args.nodes else { return Ok(Status::Success) };
-    let other = Placement::new(read_members(nodes)?, *settings)?;
-    if fingerprint(&other) != fingerprint(&placement) {
-        bail!("the nodes given have fingerprint {:016x}: they do not agree", fingerprint(&other));
+    let other = args
+        .nodes
+        .as_deref()
+        .map(|nodes| Ok::<_, anyhow::Error>(fingerprint(&Placement::new(read_members(nodes)?, *settings)?)));
+    let other = other.transpose()?;
+    let agrees = other.map(|other| other == print);
+    if out.is_json() {
+        let nodes: Vec<String> = placement.members().iter().map(|(_, node)| node.to_string()).collect();
+        out.object(&json!({
+            "algorithm": settings.kind.name(), "hash": settings.hash.name(), "nodes": nodes, "fingerprint": format!("{print:016x}"),
+            "agrees": agrees,
+        }))?;
     }
-    writeln!(out, "agrees with the nodes given")?;
+    match other {
+        Some(other) if other != print => {
+            bail!("the nodes given have fingerprint {other:016x}: they do not agree")
+        }
+        Some(_) if !out.is_json() => writeln!(out, "agrees with the nodes given")?,
+        _ => {}
+    }
     Ok(Status::Success)
 }
 
@@ -171,7 +189,10 @@ fn for_each_key(keys: &[String], mut each: impl FnMut(&[u8]) -> anyhow::Result<(
     Ok(())
 }
 
-fn print(out: &mut Out, key: &[u8], value: &str) -> anyhow::Result<()> {
+fn print(out: &mut Out, key: &[u8], name: &str, value: &str) -> anyhow::Result<()> {
+    if out.is_json() {
+        return Ok(out.object(&json!({"key": String::from_utf8_lossy(key), name: value}))?);
+    }
     out.write_all(key)?;
     writeln!(out, "\t{value}")?;
     Ok(())

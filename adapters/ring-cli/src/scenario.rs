@@ -113,7 +113,21 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
         "peak/avg",
         "overflow %",
     ];
-    print_table(out, &header, &rows)?;
+    let keys = [
+        "event",
+        "node_count",
+        "moved_percent",
+        "ideal_percent",
+        "over_moved_key_count",
+        "copies_moved_percent",
+        "quorum_lost_percent",
+        "peak_over_average",
+        "overflow_percent",
+    ];
+    print_table(out, &header, &keys, &rows)?;
+    if out.is_json() {
+        return Ok(());
+    }
     writeln!(
         out,
         "copies: of all replicas ({} a key); quorum lost: at most half of a key's old replicas are left; \
@@ -124,11 +138,15 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<()> {
 }
 
 fn settings(scenario: &Scenario) -> anyhow::Result<Settings> {
-    let kind: Kind =
-        scenario.algorithm.parse().with_context(|| format!("algorithm '{}'", scenario.algorithm))?;
+    let kind: Kind = scenario
+        .algorithm
+        .parse()
+        .with_context(|| known("algorithm", &scenario.algorithm, Kind::ALL.map(Kind::name)))?;
     let usual = Settings::new(kind);
     let hash = match &scenario.hash {
-        Some(name) => name.parse::<HashFunction>().with_context(|| format!("hash '{name}'"))?,
+        Some(name) => name
+            .parse::<HashFunction>()
+            .with_context(|| known("hash", name, HashFunction::ALL.map(HashFunction::name)))?,
         None => usual.hash,
     };
     Ok(Settings {
@@ -137,6 +155,10 @@ fn settings(scenario: &Scenario) -> anyhow::Result<Settings> {
         load_factor: scenario.load_factor.unwrap_or(usual.load_factor),
         ..usual
     })
+}
+
+fn known<const N: usize>(what: &str, name: &str, names: [&str; N]) -> String {
+    format!("{what} '{name}' (there are {})", names.join(", "))
 }
 
 /// Uniform: every key once. Zipf: key number k gets 1/k of the first one's requests. A file: its lines counted.

@@ -1,5 +1,7 @@
 //! `tui`: a ring in braille, the nodes' loads as bars, changes by keys. Fits 80 × 24.
 
+use std::io::IsTerminal;
+
 use anyhow::bail;
 use dolmen_ring::analysis::{CIRCLE, arc_shares, balance_of_arcs};
 use dolmen_ring::{Node, Placement};
@@ -32,6 +34,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let mut screen =
         Screen { lab: Lab::new(placement, KEYS), selected: 0, added: 0, message: "ready".into(), moved: 0 };
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        bail!("the picture needs a terminal; without one try `dolmen ring interactive` or `dolmen ring viz`");
+    }
     let mut terminal = ratatui::try_init()?;
     let result = loop {
         if let Err(error) = terminal.draw(|frame| screen.draw(frame)) {

@@ -33,6 +33,61 @@ pub(super) struct SsTable {
 /// Name, version, id and files of an SSTable.
 type Group = (String, Version, String, Vec<(Component, PathBuf)>);
 
+/// Most folders that a walk looks into.
+const FOLDERS_MAX: usize = 100_000;
+
+/// As [`find`]; of a folder without SSTables the tables in the folders below it, as in a keyspace or a data directory. With each the name
+/// to print.
+pub(super) fn find_below(path: &Path) -> Result<Vec<(String, SsTable)>> {
+    let direct = find(path);
+    let is_folder = path.is_dir();
+    let error = match direct {
+        Ok(found) => return Ok(found.into_iter().map(|sstable| (sstable.name.clone(), sstable)).collect()),
+        Err(error) if !is_folder || holds_components(path) => return Err(error),
+        Err(error) => error,
+    };
+    let (mut open, mut found, mut seen) = (vec![path.to_owned()], Vec::new(), 0);
+    while let Some(folder) = open.pop() {
+        seen += 1;
+        ensure!(seen <= FOLDERS_MAX, "{} has more than {FOLDERS_MAX} folders", path.display());
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries.flatten() {
+            let below = entry.path();
+            // A snapshot or an index's own folder is not the table's data.
+            if !below.is_dir()
+                || below.is_symlink()
+                || entry.file_name() == "snapshots"
+                || entry.file_name() == "backups"
+            {
+                continue;
+            }
+            if holds_components(&below) {
+                let name = below.strip_prefix(path).unwrap_or(&below).display().to_string();
+                found.extend(
+                    find(&below)?.into_iter().map(|sstable| (format!("{name}/{}", sstable.name), sstable)),
+                );
+            } else {
+                open.push(below);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(error);
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+/// Whether a folder has files that are named as components are.
+fn holds_components(folder: &Path) -> bool {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| {
+        // A version that is not known is a component too: it gets its own error.
+        Descriptor::parse(&name)
+            .map_or(true, |parsed| parsed.is_some_and(|(_, component)| component.is_some()))
+    })
+}
+
 /// The SSTables of a folder, older first, or the one that a file is a component of.
 pub(super) fn find(path: &Path) -> Result<Vec<SsTable>> {
     let is_folder = path.is_dir();

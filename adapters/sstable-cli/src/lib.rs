@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::{Subcommand, ValueEnum};
 use dolmen_base::block::ReadMode;
 use dolmen_bti::component::Component;
@@ -23,20 +23,25 @@ use dolmen_bti::dump::{Cassandra, Context, Lines};
 use dolmen_bti::merge::{Merge, merged_header};
 use dolmen_bti::slice::{Bound, Slice};
 use dolmen_bti::table::Table;
+use dolmen_bti::types::CqlType;
 use dolmen_bti::verify::verify;
 use dolmen_bti::{key, literal, metadata};
-use dolmen_cli::{Out, Status};
+use dolmen_cli::{Out, Status, counted};
 use dolmen_text::json::Writer;
+use serde_json::json;
 
 use files::{Libraries, SsTable};
 
 /// Arguments of `dolmen sstable`.
 #[derive(clap::Args)]
 #[command(
+    subcommand_help_heading = "Verbs",
     after_help = "Examples:\n  dolmen sstable dump data/shop/orders-5a1c395e3b8c11ee84d2ab3b6ba9cd2f --cql\n  \
                   dolmen sstable get da-1-bti-Data.db 42 --from 10 --to 20 --reverse\n  \
                   dolmen sstable verify data/shop/orders-5a1c395e3b8c11ee84d2ab3b6ba9cd2f\n  \
-                  dolmen sstable inspect da-1-bti-Partitions.db"
+                  dolmen sstable inspect da-1-bti-Partitions.db\n\n\
+                  A data directory or a keyspace's folder works with verify, metadata and stats: all its tables.\n\
+                  Exits with 1 if something is damaged, missing or not there."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -143,32 +148,32 @@ pub use tour::tour;
 ///
 /// A sentence for the user: what is damaged, missing or asked for wrongly.
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
-    run_to(args.verb, out)?;
-    Ok(Status::Success)
+    run_to(args.verb, out)
 }
 
-fn run_to(verb: Verb, out: &mut Out) -> Result<()> {
+fn run_to(verb: Verb, out: &mut Out) -> Result<Status> {
+    let done = |()| Status::Success;
     match verb {
-        Verb::Dump { path, style } => dump(&path, &style, out),
+        Verb::Dump { path, style } => dump(&path, &style, out).map(done),
         Verb::Get { path, key, key_hex, clustering, from, to, reverse, style } => {
             let wanted = Wanted { key, key_hex, clustering, from, to, reverse };
-            get(&path, &wanted, &style, out)
+            get(&path, &wanted, &style, out).map(done)
         }
-        Verb::Scan { path, schema } => scan(&path, schema.as_deref(), out),
+        Verb::Scan { path, schema } => scan(&path, schema.as_deref(), out).map(done),
         Verb::Verify { path } => verify_all(&path, out),
         Verb::Metadata { path } => {
-            for sstable in files::find(&path)? {
+            for (name, sstable) in files::find_below(&path)? {
                 let table = sstable.open(None)?;
                 if out.is_json() {
-                    writeln!(out, "{}", metadata::json(&table, &sstable.name))?;
+                    writeln!(out, "{}", metadata::json(&table, &name))?;
                 } else {
-                    out.write_all(metadata::text(&table, &sstable.name).as_bytes())?;
+                    out.write_all(metadata::text(&table, &name).as_bytes())?;
                 }
             }
-            Ok(())
+            Ok(Status::Success)
         }
-        Verb::Stats { path, top } => stats(&path, top, out),
-        Verb::Inspect { file, svg } => inspect::inspect(&file, svg, out),
+        Verb::Stats { path, top } => stats(&path, top, out).map(done),
+        Verb::Inspect { file, svg } => inspect::inspect(&file, svg, out).map(done),
     }
 }
 
@@ -264,16 +269,24 @@ impl Wanted {
         }
         let text = self.key.as_deref().unwrap_or_default();
         let key_type = &table.header().key_type;
-        let parts = match key_type {
-            dolmen_bti::types::CqlType::Composite(components) => {
-                components.iter().zip(literal::split_values(text)).collect()
+        let parts: Vec<(&CqlType, &str)> = match key_type {
+            CqlType::Composite(components) => {
+                let texts = literal::split_values(text);
+                let types: Vec<String> = components.iter().map(ToString::to_string).collect();
+                ensure!(
+                    texts.len() == components.len(),
+                    "the key has {} columns ({}), given {}: {text:?}",
+                    components.len(),
+                    types.join(", "),
+                    if texts.len() == 1 { "was 1".to_owned() } else { format!("were {}", texts.len()) }
+                );
+                components.iter().zip(texts).collect()
             }
             one => vec![(one, text)],
         };
         let mut values = Vec::new();
         for (of, text) in parts {
-            let value = literal::parse_value(of, text).map_err(|e| anyhow!("{text:?} as {of}: {e}"))?;
-            values.push(value.context("a partition key has no nulls")?);
+            values.push(parse(of, text)?.context("a partition key has no nulls")?);
         }
         key::join(key_type, &values).map_err(|e| anyhow!("the key {text:?}: {e}"))
     }
@@ -291,7 +304,7 @@ impl Wanted {
             );
             let mut values = Vec::new();
             for (of, text) in types.iter().zip(texts) {
-                values.push(literal::parse_value(of, text).map_err(|e| anyhow!("{text:?} as {of}: {e}"))?);
+                values.push(parse(of, text)?);
             }
             let values: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
             Ok(Some(Bound::new(table, &values, kind)?))
@@ -310,12 +323,31 @@ impl Wanted {
     }
 }
 
+/// The bytes of a value that was given as text.
+fn parse(of: &CqlType, text: &str) -> Result<Option<Vec<u8>>> {
+    let example = match of.to_string().as_str() {
+        "blob" => "; write 0x03",
+        "timestamp" => "; write 2024-01-31 or milliseconds since 1970",
+        "uuid" | "timeuuid" => "; write 5a1c395e-3b8c-11ee-84d2-ab3b6ba9cd2f",
+        "boolean" => "; write true or false",
+        "inet" => "; write 127.0.0.1",
+        _ => "",
+    };
+    literal::parse_value(of, text).map_err(|_| anyhow!("{text:?} as {of}: that is no {of}{example}"))
+}
+
 fn get(path: &Path, wanted: &Wanted, style: &Style, out: &mut dyn Write) -> Result<()> {
     let opened = Opened::new(path, style.schema.as_deref())?;
     let key = wanted.key(&opened.tables[0])?;
     let mut readers: Vec<Box<dyn Events>> = Vec::new();
     for (table, sstable) in opened.pairs() {
         let slice = wanted.slice(table)?;
+        ensure!(
+            !slice.is_empty(),
+            "the slice from {} to {} is empty: the table orders --from behind --to",
+            wanted.from.as_deref().unwrap_or_default(),
+            wanted.to.as_deref().unwrap_or_default()
+        );
         let found = table.find(&sstable.source, &Libraries, ReadMode::MayBlock, &key)?;
         if let Some(found) = found {
             let reader = table.read(&sstable.source, &Libraries, ReadMode::MayBlock, found, slice);
@@ -364,7 +396,7 @@ impl Counts {
     }
 }
 
-fn scan(path: &Path, schema: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+fn scan(path: &Path, schema: Option<&Path>, out: &mut Out) -> Result<()> {
     let opened = Opened::new(path, schema)?;
     let start = Instant::now();
     let walks = opened.pairs().map(|(table, sstable)| {
@@ -379,19 +411,30 @@ fn scan(path: &Path, schema: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     })?;
     let seconds = start.elapsed().as_secs_f64();
     let bytes: u64 = opened.tables.iter().map(|table| table.data().len()).sum();
+    let rate = bytes as f64 / 1e6 / seconds.max(1e-9);
+    if out.is_json() {
+        out.object(&json!({
+            "partition_count": counts.partitions, "static_row_count": counts.static_rows, "row_count": counts.rows,
+            "marker_count": counts.markers, "cell_count": counts.cells, "value_bytes": counts.value_bytes, "data_bytes": bytes,
+            "seconds": seconds,
+        }))?;
+        return Ok(());
+    }
     writeln!(
         out,
         "{} partitions, {} static rows, {} rows, {} markers, {} cells, {} bytes of values",
         counts.partitions, counts.static_rows, counts.rows, counts.markers, counts.cells, counts.value_bytes
     )?;
-    let rate = bytes as f64 / 1e6 / seconds.max(1e-9);
     writeln!(out, "{bytes} bytes of data in {:.3} ms, {rate:.0} MB/s", seconds * 1e3)?;
     Ok(())
 }
 
-fn verify_all(path: &Path, out: &mut dyn Write) -> Result<()> {
-    let mut findings = 0;
-    for sstable in files::find(path)? {
+fn verify_all(path: &Path, out: &mut Out) -> Result<Status> {
+    let mut finding_count = 0;
+    let sstables = files::find_below(path)?;
+    let mut progress = out.progress("verifying", sstables.len() as u64);
+    for (name, sstable) in sstables {
+        progress.say(&format!("verifying {name}"));
         let digest = sstable.read(Component::Digest)?;
         let toc = sstable.read(Component::Toc)?;
         let report = verify(
@@ -402,27 +445,42 @@ fn verify_all(path: &Path, out: &mut dyn Write) -> Result<()> {
             &sstable.source,
             &Libraries,
         );
-        for finding in &report.findings {
-            writeln!(out, "{}: {finding}", sstable.name)?;
-        }
         let verdict = if report.findings.is_empty() { "sound" } else { "damaged" };
+        finding_count += report.findings.len() as u64;
+        progress.add(1);
+        if out.is_json() {
+            let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            out.object(&json!({
+                "sstable": name, "verdict": verdict, "findings": findings, "partition_count": report.partitions,
+                "row_count": report.rows, "marker_count": report.markers, "chunk_count": report.chunks,
+            }))?;
+            continue;
+        }
+        for finding in &report.findings {
+            writeln!(out, "{name}: {finding}")?;
+        }
         writeln!(
             out,
-            "{}: {verdict}: {} partitions, {} rows, {} markers, {} chunks",
-            sstable.name, report.partitions, report.rows, report.markers, report.chunks
+            "{name}: {verdict}: {}, {}, {}, {}",
+            counted(report.partitions, "partition"),
+            counted(report.rows, "row"),
+            counted(report.markers, "marker"),
+            counted(report.chunks, "chunk")
         )?;
-        findings += report.findings.len();
     }
-    out.flush()?;
-    if findings > 0 {
-        bail!("{findings} findings in {}", path.display());
+    drop(progress);
+    if finding_count == 0 {
+        return Ok(Status::Success);
     }
-    Ok(())
+    out.warn(format_args!("{} in {}", counted(finding_count, "finding"), path.display()));
+    Ok(Status::Failure)
 }
 
-fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
-    let opened = Opened::new(path, None)?;
-    for (table, sstable) in opened.pairs() {
+fn stats(path: &Path, top: usize, out: &mut Out) -> Result<()> {
+    let sstables = files::find_below(path)?;
+    let mut progress = out.progress("reading", None);
+    for (name, sstable) in &sstables {
+        let table = &sstable.open(None)?;
         let mut largest: BinaryHeap<Reverse<(u64, u64, Vec<u8>)>> = BinaryHeap::new();
         let mut walk = table.walk(&sstable.source, &Libraries, ReadMode::Bypass, 0);
         let mut counts = Counts::default();
@@ -436,6 +494,7 @@ fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
                     key.extend_from_slice(head.key);
                 }
                 Event::End(end) => {
+                    progress.add(1);
                     largest.push(Reverse((end - start, counts.rows - rows_before, key.clone())));
                     if largest.len() > top {
                         largest.pop();
@@ -444,16 +503,25 @@ fn stats(path: &Path, top: usize, out: &mut dyn Write) -> Result<()> {
                 _ => {}
             }
         }
-        let stored = table.data().file_len();
+        let (stored, len) = (table.data().file_len(), table.data().len());
+        if out.is_json() {
+            let largest: Vec<_> = largest
+                .into_sorted_vec()
+                .into_iter()
+                .map(|Reverse((bytes, rows, key))| {
+                    json!({"key": metadata::key_text(&table.header().key_type, &key), "bytes": bytes, "row_count": rows})
+                })
+                .collect();
+            out.object(&json!({
+                "sstable": name, "partition_count": counts.partitions, "row_count": counts.rows, "cell_count": counts.cells,
+                "marker_count": counts.markers, "data_bytes": len, "stored_bytes": stored, "largest": largest,
+            }))?;
+            continue;
+        }
         writeln!(
             out,
-            "{}: {} partitions, {} rows, {} cells, {} markers; {} bytes stored as {stored}",
-            sstable.name,
-            counts.partitions,
-            counts.rows,
-            counts.cells,
-            counts.markers,
-            table.data().len()
+            "{name}: {} partitions, {} rows, {} cells, {} markers; {len} bytes stored as {stored}",
+            counts.partitions, counts.rows, counts.cells, counts.markers
         )?;
         writeln!(out, "bytes\trows\tkey")?;
         for Reverse((bytes, rows, key)) in largest.into_sorted_vec() {

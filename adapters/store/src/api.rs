@@ -11,6 +11,7 @@ use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
 use dolmen_lsm::merge::MergeOperator;
 use dolmen_lsm::picker::CompactionOptions;
+use dolmen_lsm::recovery::{Loss, RecoveryError};
 use dolmen_wal::{RecoveryMode, WalError};
 
 use crate::background::guarded;
@@ -383,6 +384,8 @@ pub enum StoreError {
     Invalid(String),
     /// A write that the operation needed failed.
     Write(WriteError),
+    /// What the MANIFEST and the logs say does not fit together.
+    Recovery(RecoveryError),
     /// The family was dropped, or is one of another database.
     NoSuchFamily(String),
     /// A file would have to be read, and [`ReadMode::CacheOnly`] was asked for.
@@ -406,6 +409,7 @@ impl fmt::Display for StoreError {
             ),
             StoreError::Invalid(text) => f.write_str(text),
             StoreError::Write(error) => error.fmt(f),
+            StoreError::Recovery(error) => error.fmt(f),
             StoreError::NoSuchFamily(name) => write!(f, "there is no column family {name}; it was dropped"),
             StoreError::WouldBlock => {
                 f.write_str("the answer is not in memory; ask again on a thread that may read files")
@@ -453,6 +457,12 @@ pub struct Stats {
     pub cache_bytes: u64,
     /// Files and bytes per level and family: (family, level, files, bytes).
     pub levels: Vec<(String, u32, u64, u64)>,
+    /// What of the logs did not count when the database was opened.
+    pub losses: Vec<Loss>,
+    /// Files in which what was left out, now or at an earlier open, is kept: delete them when they are of no more use.
+    pub lost_files: Vec<String>,
+    /// Files of tables that are open now.
+    pub open_table_files: u64,
     /// The last error of the log, if writing is refused now.
     pub write_error: Option<WriteError>,
 }
@@ -483,6 +493,8 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// Something in a log did not count when the database was opened.
+    Lost(&'a Loss),
     /// A flush or compaction failed. It is tried again, unless a table is damaged.
     BackgroundError(&'a StoreError),
     /// Writers to a family wait, because flushes or compactions fall behind.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use dolmen_base::Time;
 use dolmen_base::block::ReadMode;
-use dolmen_base::io::{Directory, FileNumber, OpenMode};
+use dolmen_base::io::{Directory, FileNumber, IoError, OpenMode};
 use dolmen_fs::{Dir, Driver};
 use dolmen_lsm::batch::WriteBatch;
 use dolmen_lsm::codecs::Codecs;
@@ -20,6 +20,7 @@ use dolmen_lsm::error::{Damage, Part, ReadError};
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
+use dolmen_lsm::recovery::Report;
 use parking_lot::{Condvar, Mutex};
 
 use crate::api::{Completion, Family, Options, ReadOptions, Stats, StoreError, WriteError, WriteOptions};
@@ -91,6 +92,9 @@ pub(crate) struct Inner {
     pub(crate) opening: AtomicBool,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) counters: Counters,
+    /// What the logs held.
+    pub(crate) report: Report,
+    pub(crate) lost_files: Vec<String>,
     pub(crate) start: Instant,
     pub(crate) read_only: bool,
     /// Held until the database is closed.
@@ -411,18 +415,40 @@ impl Db {
     /// A target that holds something, a flush or a file system that fails.
     pub fn checkpoint(&self, target: &Path) -> Result<(), StoreError> {
         let io = |file: String| move |error| StoreError::Io { file, error };
-        let to = Dir::create(target).map_err(io(target.display().to_string()))?;
-        if !to.list().map_err(io(to.display()))?.is_empty() {
+        let at = |error| StoreError::Io { file: target.display().to_string(), error };
+        if let Ok(there) = Dir::open(target)
+            && !there.list().map_err(at)?.is_empty()
+        {
             return Err(StoreError::Invalid(format!("{} is not empty", target.display())));
         }
         self.flush()?;
+        // Under another name until it is whole: a crash or an error leaves nothing that looks like a database.
+        let mut staging = target.as_os_str().to_owned();
+        staging.push(".partial");
+        let staging = Path::new(&staging);
+        match Dir::remove(staging) {
+            Ok(()) | Err(IoError::NotFound) => {}
+            Err(error) => return Err(io(staging.display().to_string())(error)),
+        }
+        let to = Dir::create(staging).map_err(at)?;
+        let made = self.link_all(&to).and_then(|()| to.rename_to(target).map(drop).map_err(at));
+        if made.is_err() {
+            // What cannot be deleted now is deleted by the next try.
+            let _ = Dir::remove(staging);
+        }
+        made
+    }
+
+    /// Links every file of the database, and makes a CURRENT of its own.
+    fn link_all(&self, to: &Dir) -> Result<(), StoreError> {
+        let io = |file: String| move |error| StoreError::Io { file, error };
         let inner = &self.0.inner;
         // While this lock is held, view and MANIFEST say the same.
         let manifest = inner.manifest.lock();
         let view = inner.view.load_full();
         for number in view.families.values().flat_map(|f| f.tables.keys()) {
             let names = [FileName::Table(*number), FileName::LevelDbTable(*number)].map(|n| n.to_string());
-            let link = |name: &String| inner.dir.link_into(name, &to, name);
+            let link = |name: &String| inner.dir.link_into(name, to, name);
             link(&names[0])
                 .or_else(|first| link(&names[1]).map_err(|_| first))
                 .map_err(io(names[0].clone()))?;
@@ -460,6 +486,11 @@ impl Db {
             }
         }
         Ok(count)
+    }
+
+    /// What the logs held when the database was opened, and what of it did not count.
+    pub fn recovery(&self) -> &Report {
+        &self.0.inner.report
     }
 
     /// Numbers.
@@ -505,6 +536,9 @@ impl Db {
             cache_misses,
             cache_bytes,
             levels,
+            losses: inner.report.losses.clone(),
+            lost_files: inner.lost_files.clone(),
+            open_table_files: inner.source.open_files() as u64,
             write_error,
         }
     }

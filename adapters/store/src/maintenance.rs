@@ -6,14 +6,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dolmen_base::io::{EffectId, File, FileEffect, FileNumber, FileOp, IoError};
+use dolmen_base::io::{File, FileNumber, IoError};
 use dolmen_lsm::edit::VersionEdit;
 use dolmen_lsm::engine::{Effect, Failure, Input, Job, RequestId};
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::key::FamilyId;
 use dolmen_lsm::manifest;
 use dolmen_lsm::version::Version;
-use dolmen_wal::LogName;
 use parking_lot::{Condvar, Mutex};
 
 use crate::api::{Event, Family, StoreError, WriteError};
@@ -229,11 +228,7 @@ impl Inner {
             self.background.lock().forget(*number);
             self.source.retire(*number);
         }
-        for &number in logs {
-            // A log that stays is replayed over tables that hold it already, which changes nothing; the next open deletes it.
-            let op = FileOp::Delete { name: LogName::live(number) };
-            self.driver.run(&FileEffect { id: EffectId::new(0), op }, &[]);
-        }
+        logs.iter().for_each(|&number| self.give_up_log(number));
     }
 
     fn created(&self, request: RequestId, id: FamilyId) {
@@ -270,7 +265,8 @@ impl Inner {
         if let Some(job) = self.with_engine(dolmen_lsm::engine::Engine::poll_flush) {
             self.do_job(job);
         }
-        match self.engine.lock().failed() {
+        let failed = self.engine.lock().failed();
+        match failed {
             Some(failure) => Err(self.store_error(failure)),
             None => Ok(()),
         }

@@ -29,10 +29,16 @@ impl Weighter<(u64, u64), Block> for BlockWeight {
     }
 }
 
+/// An open file, and the tick of its last use.
+type HeldFile = (Arc<dyn File>, AtomicU64);
+
 /// The files of the open tables, and their blocks in memory.
 pub(crate) struct Source {
     dir: Arc<dyn Directory>,
-    files: RwLock<BTreeMap<u64, Arc<dyn File>>>,
+    /// By table.
+    files: RwLock<BTreeMap<u64, HeldFile>>,
+    files_max: usize,
+    tick: AtomicU64,
     cache: Cache<(u64, u64), Block, BlockWeight>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -41,12 +47,14 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(dir: Arc<dyn Directory>, cache_bytes: usize) -> Self {
+    pub(crate) fn new(dir: Arc<dyn Directory>, cache_bytes: usize, files_max: usize) -> Self {
         let bytes = cache_bytes as u64;
         let cache = Cache::with_weighter(cache_bytes / 4096 + 16, bytes, BlockWeight);
         Source {
             dir,
             files: RwLock::default(),
+            files_max,
+            tick: AtomicU64::new(0),
             cache,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -60,15 +68,29 @@ impl Source {
     }
 
     fn file(&self, number: FileNumber) -> Result<Arc<dyn File>, ReadError> {
-        if let Some(file) = self.files.read().get(&number.get()) {
+        let tick = self.tick.fetch_add(1, Ordering::Relaxed);
+        if let Some((file, used)) = self.files.read().get(&number.get()) {
+            used.store(tick, Ordering::Relaxed);
             return Ok(file.clone());
         }
         let failed = |error| ReadError::Io { file: number, at: 0, error };
         let names = [FileName::Table(number), FileName::LevelDbTable(number)];
         let open = |name: FileName| self.dir.open(&name.to_string(), OpenMode::Read);
         let file = open(names[0]).or_else(|first| open(names[1]).map_err(|_| first)).map_err(failed)?;
-        self.files.write().insert(number.get(), file.clone());
+        let mut files = self.files.write();
+        while files.len() >= self.files_max {
+            // The least recently used; whoever reads it now holds it open until the read is done.
+            let oldest = files.iter().min_by_key(|(_, (_, used))| used.load(Ordering::Relaxed));
+            let Some((&oldest, _)) = oldest else { break };
+            files.remove(&oldest);
+        }
+        files.insert(number.get(), (file.clone(), AtomicU64::new(tick)));
         Ok(file)
+    }
+
+    /// Files of tables that are open now.
+    pub(crate) fn open_files(&self) -> usize {
+        self.files.read().len()
     }
 
     /// Opens a table that a version names; its length must be the one that the MANIFEST says.

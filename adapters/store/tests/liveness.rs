@@ -416,3 +416,62 @@ fn space_under_a_released_snapshot_comes_back() {
     assert_eq!(tables(&db), 0, "{:?}", db.stats().levels);
     assert!(common::all(&db).is_empty());
 }
+
+/// A key that was overwritten very often costs a step backwards, or a reader of the past, a seek and no walk over all of its entries.
+#[test]
+fn a_hot_key_is_passed_by_a_seek() {
+    const OVERWRITES: u32 = 100_000;
+    let options = Options { write_buffer_bytes: 256 << 20, ..small() };
+    let db = Db::open_in(Arc::new(Disk::new()), options).unwrap();
+    let family = db.default_family();
+    put(&db, b"a", b"1").unwrap();
+    put(&db, b"hot", b"first").unwrap();
+    let snapshot = Arc::new(db.snapshot());
+    put(&db, b"z", b"1").unwrap();
+    for i in 0..OVERWRITES {
+        put(&db, b"hot", &i.to_le_bytes()).unwrap();
+    }
+    let last = (OVERWRITES - 1).to_le_bytes();
+    let walk = |read: &ReadOptions, value: &[u8], count: usize| {
+        let mut iter = db.iter(&family, read.clone()).unwrap();
+        let began = std::time::Instant::now();
+        for _ in 0..200 {
+            let (mut forward, mut backward) = (Vec::new(), Vec::new());
+            iter.seek_to_first().unwrap();
+            while iter.valid() {
+                forward.push((iter.key().to_vec(), iter.value().to_vec()));
+                iter.next().unwrap();
+            }
+            iter.seek_to_last().unwrap();
+            while iter.valid() {
+                backward.push((iter.key().to_vec(), iter.value().to_vec()));
+                iter.prev().unwrap();
+            }
+            backward.reverse();
+            assert_eq!(forward, backward);
+            assert_eq!((forward.len(), &*forward[1].1), (count, value));
+        }
+        // 200 walks over 100,000 entries would take minutes; by seeks they take milliseconds.
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    };
+    walk(&ReadOptions::default(), &last, 3);
+    walk(&ReadOptions::at(&snapshot), b"first", 2);
+}
+
+/// A checkpoint is there whole or not at all, and a try that failed is no obstacle.
+#[test]
+fn a_checkpoint_is_whole_or_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("db"), small()).unwrap();
+    put(&db, b"k", b"v").unwrap();
+    let target = dir.path().join("deep/er/copy");
+    std::fs::create_dir_all(dir.path().join("deep/er/copy.partial")).unwrap();
+    std::fs::write(dir.path().join("deep/er/copy.partial/left"), b"over").unwrap();
+    db.checkpoint(&target).unwrap();
+    assert!(!dir.path().join("deep/er/copy.partial").exists());
+    let copy = Db::open(&target, small()).unwrap();
+    assert_eq!(copy.get(&copy.default_family(), b"k", &ReadOptions::default()).unwrap().unwrap(), b"v");
+    let error = db.checkpoint(&target).unwrap_err().to_string();
+    assert!(error.contains("is not empty"), "{error}");
+    assert!(db.checkpoint(Path::new("/proc/nowhere/copy")).is_err());
+}

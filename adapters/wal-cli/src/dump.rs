@@ -1,31 +1,76 @@
 //! A log as annotated bytes, with what each record says.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use dolmen_cli::Out;
 use dolmen_lsm::batch::{BatchView, Record};
 use dolmen_lsm::edit::VersionEdit;
 use dolmen_lsm::view;
 use dolmen_text::dump::Dump;
 use dolmen_wal::entry::{Body, Entry};
+use dolmen_wal::{RecoveryMode, recover};
+use serde_json::json;
 
 /// Largest log that is read into memory; its text is several times as long.
 const DUMP_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a key or value that are shown.
 const SHOWN_MAX: usize = 64;
 
-/// Prints a log of this program, of RocksDB or LevelDB, or a MANIFEST.
-pub fn dump(file: &Path, out: &mut dyn Write) -> Result<()> {
+/// Prints a log of this program, of RocksDB or LevelDB, or a MANIFEST. What the file is is decided once: a record of one kind may
+/// look like one of another.
+pub fn dump(file: &Path, out: &mut Out) -> Result<()> {
     let name = file.display();
-    let len = fs::metadata(file).with_context(|| name.to_string())?.len();
+    let meta = fs::metadata(file).with_context(|| name.to_string())?;
+    ensure!(!meta.is_dir(), "{name} is a directory; name a file in it, NNNNNN.log or MANIFEST-NNNNNN");
+    let len = meta.len();
     ensure!(len <= DUMP_BYTES_MAX, "{name}: {len} bytes are more than the {DUMP_BYTES_MAX} that are read");
     let bytes = fs::read(file).with_context(|| name.to_string())?;
+    ensure!(!view::is_table(&bytes), "{name} is a table, not a log: use `dolmen kv inspect {name}`");
     let manifest = file.file_name().is_some_and(|n| n.to_string_lossy().starts_with("MANIFEST-"));
-    let describe = if manifest { edit } else { entry_or_batch };
-    out.write_all(dolmen_wal::view::dump_with(&bytes, &mut { describe }).as_str().as_bytes())?;
+    let describe = match (manifest, is_ours(&bytes)) {
+        (true, _) => edit,
+        (false, true) => entry,
+        (false, false) => batch,
+    };
+    if out.is_json() {
+        print_objects(&bytes, describe, out)?;
+    } else {
+        out.bytes(dolmen_wal::view::dump_with(&bytes, &mut { describe }).as_str().as_bytes())?;
+    }
+    // A torn tail is what a crash leaves; anything else is damage.
+    recover(&bytes, None, RecoveryMode::TornTail, &mut |_, _| {}).with_context(|| name.to_string())?;
     Ok(())
+}
+
+/// One object for each whole record: where it begins, how long it is, and what it says.
+fn print_objects(bytes: &[u8], describe: fn(&[u8], &mut Dump), out: &mut Out) -> Result<()> {
+    let mut printed = Ok(());
+    let _ = recover(bytes, None, RecoveryMode::SkipAnyCorrupted, &mut |at, payload| {
+        if printed.is_ok() {
+            let mut text = Dump::new(0);
+            describe(payload, &mut text);
+            let says: Vec<&str> =
+                text.as_str().lines().map(|line| line.trim_start_matches("= ").trim()).collect();
+            printed = out.object(&json!({"offset": at, "payload_bytes": payload.len(), "says": says}));
+        }
+    });
+    Ok(printed?)
+}
+
+/// Whether a log is one of this program's: it begins with a segment entry. If that one is damaged, every record must be an entry and
+/// none a batch.
+fn is_ours(bytes: &[u8]) -> bool {
+    let (mut first, mut entries, mut batches, mut records) = (None, 0u64, 0u64, 0u64);
+    let _ = recover(bytes, None, RecoveryMode::SkipAnyCorrupted, &mut |_, payload| {
+        let entry = Entry::parse(payload);
+        first.get_or_insert(entry.is_ok_and(|entry| matches!(entry.body, Body::Segment { .. })));
+        records += 1;
+        entries += u64::from(entry.is_ok());
+        batches += u64::from(BatchView::parse(payload).is_ok());
+    });
+    first == Some(true) || (records > 0 && entries == records && batches == 0)
 }
 
 fn edit(payload: &[u8], out: &mut Dump) {
@@ -42,21 +87,37 @@ fn edit(payload: &[u8], out: &mut Dump) {
     }
 }
 
-fn entry_or_batch(payload: &[u8], out: &mut Dump) {
-    if let Ok(entry) = Entry::parse(payload) {
-        let synced = entry.synced_len;
-        out.section(format_args!(
-            "= LSN {}: {} (synced up to {synced} when written)",
-            entry.lsn,
-            said(entry.body)
-        ));
-    } else if let Ok(batch) = BatchView::parse(payload) {
-        out.section(format_args!("= write batch, sequence {}, {} records", batch.sequence(), batch.count()));
-        for one in batch.records() {
-            out.section(format_args!("  {}", record(one)));
+fn entry(payload: &[u8], out: &mut Dump) {
+    match Entry::parse(payload) {
+        Ok(entry) => {
+            let synced = entry.synced_len;
+            out.section(format_args!(
+                "= LSN {}: {} (synced up to {synced} when written)",
+                entry.lsn,
+                said(entry.body)
+            ));
         }
-    } else {
-        out.section("= neither an entry of a log of this program nor a write batch");
+        Err(error) => {
+            out.section(format_args!("= no entry of a log of this program: {error}"));
+        }
+    }
+}
+
+fn batch(payload: &[u8], out: &mut Dump) {
+    match BatchView::parse(payload) {
+        Ok(batch) => {
+            out.section(format_args!(
+                "= write batch, sequence {}, {} records",
+                batch.sequence(),
+                batch.count()
+            ));
+            for one in batch.records() {
+                out.section(format_args!("  {}", record(one)));
+            }
+        }
+        Err(error) => {
+            out.section(format_args!("= no write batch: {error}"));
+        }
     }
 }
 

@@ -122,8 +122,10 @@ pub enum IoError {
     AlreadyExists,
     /// The file is locked by another process.
     Locked,
-    /// Not allowed (EACCES, EPERM, EROFS).
+    /// Not allowed (EACCES, EPERM).
     Denied,
+    /// The file system is mounted for reading only, or has become so after an error (EROFS).
+    ReadOnly,
     /// The file ended before the bytes that were asked for.
     UnexpectedEnd {
         /// Bytes asked for.
@@ -143,10 +145,15 @@ impl fmt::Display for IoError {
             IoError::AlreadyExists => f.write_str("File exists"),
             IoError::Locked => f.write_str("locked by another process"),
             IoError::Denied => f.write_str("Permission denied"),
+            IoError::ReadOnly => f.write_str("Read-only file system"),
             IoError::UnexpectedEnd { wanted, got } => {
                 write!(f, "the file ends after {got} of the {wanted} bytes that were expected")
             }
             IoError::Os(5) => f.write_str("Input/output error"),
+            IoError::Os(20) => f.write_str("Not a directory"),
+            IoError::Os(21) => f.write_str("Is a directory"),
+            IoError::Os(24) => f.write_str("Too many open files; raise the limit with `ulimit -n`"),
+            IoError::Os(30) => f.write_str("Read-only file system"),
             IoError::Os(code) => write!(f, "operating system error {code}"),
         }
     }

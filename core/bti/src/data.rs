@@ -27,7 +27,7 @@ pub use cells::{Cell, Cells, Columns, Part};
 pub use chunks::Data;
 pub use prefix::{BoundKind, Prefix, PrefixValue, PrefixValues, put_prefix};
 pub use row::{Liveness, Marker, PartitionHead, Row};
-pub use walk::{Event, Events, Walk};
+pub use walk::{Event, Events, Stand, Walk};
 
 use alloc::vec::Vec;
 use core::ops::Range;

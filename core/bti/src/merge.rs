@@ -29,15 +29,15 @@ pub use crate::naive::merge::merge_rows;
 pub(crate) use cells::{path_type, put_path, wins};
 pub use columns::merged_header;
 
-use crate::comparable::{ClusteringKind, LT_BOUND, TERMINATOR, put_clustering, put_partition_key};
+use crate::comparable::{ClusteringKind, TERMINATOR, put_clustering, put_partition_key};
 use crate::component::Component;
-use crate::data::{BoundKind, Event, Events, Marker, PartitionHead, Prefix, RowBuilder};
+use crate::data::{BoundKind, Event, Events, Marker, PartitionHead, Prefix, Row, RowBuilder, Stand};
 use crate::deletion::DeletionTime;
 use crate::error::{Damage, ReadError};
-use crate::partitioner::Partitioner;
+use crate::partitioner::{KeyHash, Partitioner};
 use crate::statistics::Header;
 use crate::types::CqlType;
-use cells::{Scratch, Version, merge_versions};
+use cells::{Heads, Scratch, Version, merge_versions};
 use columns::ColumnMaps;
 
 /// Tables that may have a row of one clustering before the cursors over their cells are allocated.
@@ -64,8 +64,11 @@ struct Source<E> {
     is_in: bool,
     /// Whether what it stands at was taken, so that it has to move on first.
     is_taken: bool,
-    /// The byte-comparable form of the waiting partition's key, or of the row or marker.
+    /// What the waiting partition is ordered by first: its token under the Murmur3 partitioner, else 0.
+    token: i64,
+    /// The byte-comparable form of the waiting partition's key, or of the row or marker, if it was needed.
     form: Vec<u8>,
+    has_form: bool,
     open: Option<DeletionTime>,
 }
 
@@ -103,6 +106,7 @@ pub struct Merge<E> {
     types: Vec<CqlType>,
     partitioner: Partitioner,
     is_reversed: bool,
+    has_counters: bool,
     sources: Vec<Source<E>>,
     stage: Stage,
     shown: Shown,
@@ -130,11 +134,14 @@ impl<E: Events> Merge<E> {
         is_reversed: bool,
     ) -> Result<Merge<E>, ReadError> {
         let types = header.clustering.iter().map(|column| column.cql_type.clone()).collect();
+        let has_counters =
+            header.statics.iter().chain(&header.regulars).any(|column| column.cql_type.is_counter());
         let mut merge = Merge {
             header,
             types,
             partitioner,
             is_reversed,
+            has_counters,
             sources: Vec::new(),
             stage: Stage::Partition,
             shown: Shown::Nothing,
@@ -154,10 +161,12 @@ impl<E: Events> Merge<E> {
                 at: At::End,
                 is_in: false,
                 is_taken: false,
+                token: 0,
                 form: Vec::new(),
+                has_form: false,
                 open: None,
             };
-            source.next_head(&merge.header.key_type, partitioner)?;
+            source.next_head(partitioner)?;
             merge.sources.push(source);
         }
         Ok(merge)
@@ -247,9 +256,9 @@ impl<E: Events> Merge<E> {
                 Stage::Static => {
                     self.stage = Stage::Rows;
                     for source in self.sources.iter_mut().filter(|source| source.is_in) {
-                        source.next_item(&self.types)?;
+                        source.next_item()?;
                     }
-                    self.find_least(|at| at == At::Static);
+                    self.find_least(|at| at == At::Static)?;
                     self.take_least();
                     if !self.header.statics.is_empty() {
                         return self.statics();
@@ -257,9 +266,9 @@ impl<E: Events> Merge<E> {
                 }
                 Stage::Rows => {
                     for source in self.sources.iter_mut().filter(|source| source.is_in && source.is_taken) {
-                        source.next_item(&self.types)?;
+                        source.next_item()?;
                     }
-                    self.find_least(|at| matches!(at, At::Row | At::Marker));
+                    self.find_least(|at| matches!(at, At::Row | At::Marker))?;
                     let Some(&first) = self.least.first() else {
                         self.stage = Stage::Partition;
                         return Ok(Shown::End);
@@ -275,27 +284,55 @@ impl<E: Events> Merge<E> {
         }
     }
 
-    /// Notes the sources that stand at the least form of those that stand at what is wanted.
+    /// Notes the sources that stand at the least place of those that stand at what is wanted.
     #[inline]
-    fn find_least(&mut self, is_wanted: impl Fn(At) -> bool) {
+    fn find_least(&mut self, is_wanted: impl Fn(At) -> bool) -> Result<(), ReadError> {
         self.least.clear();
-        for (i, source) in self.sources.iter().enumerate() {
-            if !is_wanted(source.at) {
+        for i in 0..self.sources.len() {
+            if !is_wanted(self.sources[i].at) {
                 continue;
             }
-            let order = self.least.first().map(|&first| {
-                let order = source.form.cmp(&self.sources[first].form);
-                if self.is_reversed && source.at != At::Head { order.reverse() } else { order }
-            });
-            match order {
-                None | Some(Ordering::Equal) => self.least.push(i),
-                Some(Ordering::Less) => {
-                    self.least.clear();
-                    self.least.push(i);
-                }
-                Some(Ordering::Greater) => {}
+            match self.least.first() {
+                None => self.least.push(i),
+                Some(&first) => match self.order(i, first)? {
+                    Ordering::Equal => self.least.push(i),
+                    Ordering::Less => {
+                        self.least.clear();
+                        self.least.push(i);
+                    }
+                    Ordering::Greater => {}
+                },
             }
         }
+        Ok(())
+    }
+
+    /// The order of what two sources stand at. Forms are made only of what differs and is not told apart by less.
+    #[inline]
+    fn order(&mut self, i: usize, first: usize) -> Result<Ordering, ReadError> {
+        let (a, b) = (&self.sources[i], &self.sources[first]);
+        let is_reversed = match (a.events.stand(), b.events.stand()) {
+            (Stand::Head(left), Stand::Head(right)) => {
+                if left.key == right.key {
+                    return Ok(Ordering::Equal);
+                }
+                if self.partitioner == Partitioner::Murmur3 {
+                    return Ok((a.token, left.key).cmp(&(b.token, right.key)));
+                }
+                false
+            }
+            (Stand::Item(kind, left), Stand::Item(other, right)) => {
+                if kind == other && left.encoded() == right.encoded() && left.len() == right.len() {
+                    return Ok(Ordering::Equal);
+                }
+                self.is_reversed
+            }
+            _ => return Ok(Ordering::Equal),
+        };
+        self.sources[i].make_form(&self.header.key_type, &self.types, self.partitioner)?;
+        self.sources[first].make_form(&self.header.key_type, &self.types, self.partitioner)?;
+        let order = self.sources[i].form.cmp(&self.sources[first].form);
+        Ok(if is_reversed { order.reverse() } else { order })
     }
 
     fn take_least(&mut self) {
@@ -308,10 +345,10 @@ impl<E: Events> Merge<E> {
     fn begin(&mut self) -> Result<Option<u64>, ReadError> {
         for source in self.sources.iter_mut().filter(|source| source.is_in) {
             source.is_in = false;
-            source.next_head(&self.header.key_type, self.partitioner)?;
+            source.next_head(self.partitioner)?;
         }
         (self.deletion, self.open) = (DeletionTime::LIVE, None);
-        self.find_least(|at| at == At::Head);
+        self.find_least(|at| at == At::Head)?;
         let mut position = None;
         for &i in &self.least {
             let source = &mut self.sources[i];
@@ -353,11 +390,28 @@ impl<E: Events> Merge<E> {
         Ok(says.then_some(Shown::Built))
     }
 
-    /// A row that one table alone has and nothing covers needs no merging (as `Row.Merger` does it), if its columns stand as in the merged header.
+    /// A row that one table alone has and nothing covers needs no merging (as `Row.Merger` does it), if its columns stand as in the merged header. Nor do
+    /// versions that say the same, as of tables that were copied or repaired; but counters add up.
     fn through(&self, active: DeletionTime, is_static: bool) -> Option<Shown> {
-        let &[only] = &self.least[..] else { return None };
-        let map = self.sources[only].maps.of(is_static);
-        (active.is_live() && map.is_whole()).then_some(Shown::Through(only))
+        let (&first, others) = self.least.split_first()?;
+        let map = self.sources[first].maps.of(is_static);
+        if !active.is_live() || !map.is_whole() {
+            return None;
+        }
+        if others.is_empty() {
+            return Some(Shown::Through(first));
+        }
+        let row = |i: usize| match self.sources[i].events.current() {
+            Some(Event::Row(row) | Event::Static(row)) => Some(row),
+            _ => None,
+        };
+        let held = row(first)?;
+        let is_same = |&i: &usize| {
+            let (map, row) = (self.sources[i].maps.of(is_static), row(i));
+            let has_minima = |row: &Row<'_>| row.header().has_minima_of(held.header());
+            map.is_whole() && row.is_some_and(|row| row.is_plainly(&held) && has_minima(&row))
+        };
+        (!self.has_counters && others.iter().all(is_same)).then_some(Shown::Through(first))
     }
 
     /// Where a range opens or closes.
@@ -368,7 +422,7 @@ impl<E: Events> Merge<E> {
             let source = &mut self.sources[i];
             let Some(Event::Marker(marker)) = source.events.current() else { continue };
             source.open = if self.is_reversed { marker.closes() } else { marker.opens() };
-            is_low = source.form.last() == Some(&LT_BOUND);
+            is_low = !marker.kind.is_after();
             count = marker.clustering.len();
             self.bound.clear();
             self.bound.extend_from_slice(marker.clustering.encoded());
@@ -405,65 +459,83 @@ fn build<E: Events>(
     builder: &mut RowBuilder,
     scratch: &mut Scratch,
 ) -> Result<bool, ReadError> {
-    let rows = least.iter().filter_map(|&i| {
+    let mut heads = Heads::default();
+    let mut on_stack = heapless::Vec::<Version<'_>, ON_STACK>::new();
+    let mut on_heap = Vec::new();
+    for &i in least {
         let source = &sources[i];
-        match source.events.current() {
-            Some(Event::Row(row) | Event::Static(row)) => Some((row, source.maps.of(is_static))),
-            _ => None,
+        let Some(Event::Row(row) | Event::Static(row)) = source.events.current() else { continue };
+        heads.add(&row);
+        let version = Version::new(&row, source.maps.of(is_static));
+        if least.len() > ON_STACK {
+            on_heap.push(version);
+        } else if on_stack.push(version).is_err() {
+            break;
         }
-    });
-    let versions = rows.map(|(row, map)| Version::new(row, map));
-    if least.len() > ON_STACK {
-        let mut on_heap = versions.collect::<Result<Vec<Version<'_>>, ReadError>>()?;
-        return merge_versions(&mut on_heap, active, header, is_static, builder, scratch);
     }
-    let mut on_stack = versions.collect::<Result<heapless::Vec<Version<'_>, ON_STACK>, ReadError>>()?;
-    merge_versions(&mut on_stack, active, header, is_static, builder, scratch)
+    let versions = if least.len() > ON_STACK { &mut on_heap[..] } else { &mut on_stack[..] };
+    merge_versions(&heads, versions, active, header, is_static, builder, scratch)
 }
 
 impl<E: Events> Source<E> {
     /// Goes to the next partition.
-    fn next_head(&mut self, key_type: &CqlType, partitioner: Partitioner) -> Result<(), ReadError> {
-        (self.at, self.is_taken) = (At::End, false);
-        // What is left of a partition that a reader showed no end of is passed over.
+    fn next_head(&mut self, partitioner: Partitioner) -> Result<(), ReadError> {
+        (self.at, self.is_taken, self.has_form) = (At::End, false, false);
         if !self.events.advance()? {
             return Ok(());
         }
-        let Some(Event::Partition(head)) = self.events.current() else { return Ok(()) };
-        self.form.clear();
-        put_partition_key(partitioner, key_type, head.key, TERMINATOR, &mut self.form)
-            .map_err(|_| ReadError::corrupt(Component::Data, head.position, Damage::Text))?;
+        let Stand::Head(head) = self.events.stand() else { return Ok(()) };
+        if partitioner == Partitioner::Murmur3 {
+            self.token = KeyHash::of(head.key).token(head.key);
+        }
         self.at = At::Head;
         Ok(())
     }
 
     /// Goes to the next row or marker of the partition.
     #[inline]
-    fn next_item(&mut self, types: &[CqlType]) -> Result<(), ReadError> {
-        (self.at, self.is_taken) = (At::End, false);
-        if !self.events.advance()? {
+    fn next_item(&mut self) -> Result<(), ReadError> {
+        (self.at, self.is_taken, self.has_form) = (At::End, false, false);
+        if self.events.advance()? {
+            self.at = match self.events.stand() {
+                Stand::Static => At::Static,
+                Stand::Item(ClusteringKind::Row, _) => At::Row,
+                Stand::Item(..) => At::Marker,
+                _ => At::End,
+            };
+        }
+        Ok(())
+    }
+
+    /// Makes the byte-comparable form of what it stands at.
+    fn make_form(
+        &mut self,
+        key_type: &CqlType,
+        types: &[CqlType],
+        partitioner: Partitioner,
+    ) -> Result<(), ReadError> {
+        if self.has_form {
             return Ok(());
         }
-        let (prefix, kind, position) = match self.events.current() {
-            Some(Event::Static(_)) => {
-                self.at = At::Static;
-                self.form.clear();
-                return Ok(());
-            }
-            Some(Event::Row(row)) => {
-                self.at = At::Row;
-                (row.clustering, ClusteringKind::Row, row.position)
-            }
-            Some(Event::Marker(marker)) => {
-                self.at = At::Marker;
-                (marker.clustering, marker.kind.clustering_kind(), marker.position)
-            }
-            _ => return Ok(()),
-        };
         self.form.clear();
-        let values = prefix.values().map(|value| value.bytes());
-        put_clustering(types, values, kind, &mut self.form)
-            .map_err(|_| ReadError::corrupt(Component::Data, position, Damage::Text))
+        let made = match self.events.stand() {
+            Stand::Head(head) => {
+                put_partition_key(partitioner, key_type, head.key, TERMINATOR, &mut self.form)
+            }
+            Stand::Item(kind, prefix) => {
+                let values = prefix.values().map(|value| value.bytes());
+                put_clustering(types, values, kind, &mut self.form)
+            }
+            _ => Ok(()),
+        };
+        self.has_form = true;
+        let position = match self.events.current() {
+            Some(Event::Row(row)) => row.position,
+            Some(Event::Marker(marker)) => marker.position,
+            Some(Event::Partition(head)) => head.position,
+            _ => 0,
+        };
+        made.map_err(|_| ReadError::corrupt(Component::Data, position, Damage::Text))
     }
 }
 

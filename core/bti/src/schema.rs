@@ -128,14 +128,14 @@ impl TableSchema {
         let pairs = [(&self.statics, &mut header.statics), (&self.regulars, &mut header.regulars)];
         for (ours, theirs) in pairs {
             for column in theirs {
-                let now = ours.iter().find(|ours| ours.name == column.name).map(|ours| &ours.cql_type);
+                let now = ours.iter().find(|ours| *ours.name == *column.name).map(|ours| &ours.cql_type);
                 // A column that was dropped and added again may have another type: then the file's counts.
                 if let Some(now) = now.filter(|now| {
                     now.fixed_len() == column.fixed_len && now.is_multi_cell() == column.is_multi_cell
                 }) {
                     column.cql_type = now.clone();
                 }
-                let dropped = self.dropped.iter().filter(|dropped| dropped.name == column.name);
+                let dropped = self.dropped.iter().filter(|dropped| *dropped.name == *column.name);
                 column.dropped_at = dropped.map(|dropped| dropped.dropped_at).max();
             }
         }

@@ -243,7 +243,7 @@ impl Table {
         }
         let (partitions, rows_len) = match &self.index {
             Index::Bti { partitions, rows_len } => (partitions, *rows_len),
-            Index::Big(index) => return index.find(source, mode, self, key),
+            Index::Big(index) => return index.find(source, mode, self, key, hash),
         };
         let mut pages = Pages::new(source, Component::Partitions, partitions.file_len, mode, NoTrace);
         let key_type = &self.statistics.header.key_type;

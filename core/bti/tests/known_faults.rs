@@ -97,7 +97,7 @@ fn deletions_are_no_columns() {
                     .cells()
                     .filter(|part| !matches!(part, Ok(Part::Cell { cell, .. }) if cell.path.is_some()));
                 let columns =
-                    columns.map(|part| part.unwrap().column().name.clone()).collect::<Vec<String>>();
+                    columns.map(|part| part.unwrap().column().name.to_string()).collect::<Vec<String>>();
                 assert!(columns.len() <= count, "{columns:?}");
             }
         }

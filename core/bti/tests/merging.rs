@@ -203,8 +203,7 @@ const COLUMNS: [(&str, &str); 7] = [
 fn layout(has: &[bool]) -> Header {
     let of = |class: &str| CqlType::parse(class).unwrap();
     let some = COLUMNS.iter().zip(has).filter(|(_, has)| **has);
-    let columns: Vec<Column> =
-        some.map(|((name, class), _)| Column::new((*name).into(), of(class))).collect();
+    let columns: Vec<Column> = some.map(|((name, class), _)| Column::new(*name, of(class))).collect();
     let int = of("Int32Type");
     Header {
         version: Version::Da,
@@ -523,7 +522,7 @@ fn draw_generation(rng: &mut Rng) -> Generation {
 fn model(generations: &[Generation]) -> Found {
     let header = merged_header(generations.iter().map(|generation| &generation.header)).unwrap();
     let moved = |row: &OwnedRow, of: &Header| {
-        let place = |name: &str| header.regulars.iter().position(|column| column.name == name).unwrap();
+        let place = |name: &str| header.regulars.iter().position(|column| &*column.name == name).unwrap();
         let columns = row.columns.iter().map(|(i, data)| (place(&of.regulars[*i].name), data.clone()));
         OwnedRow { columns: columns.collect(), ..row.clone() }
     };
@@ -600,7 +599,7 @@ fn columns_that_do_not_fit_are_refused() {
     let what = Err(ReadError::corrupt(Component::Statistics, 0, Damage::Columns));
     assert_eq!(refused(&simple, &other), what, "another order");
     other.regulars.swap(1, 2);
-    simple.regulars[2] = Column::new("text".into(), CqlType::parse("SetType(Int32Type)").unwrap());
+    simple.regulars[2] = Column::new("text", CqlType::parse("SetType(Int32Type)").unwrap());
     assert_eq!(refused(&simple, &other), what, "a set in one, a text in the other");
     simple.regulars.clear();
     let text = CqlType::parse("UTF8Type").unwrap();

@@ -31,6 +31,7 @@ pub mod picker;
 pub mod properties;
 pub mod range_del;
 pub mod read;
+pub mod recovery;
 pub mod table;
 pub mod version;
 pub mod view;

@@ -37,7 +37,12 @@ pub struct Manifest {
 /// Reads a MANIFEST. Offsets in errors count from the start of the file.
 pub fn read(bytes: &[u8], file: FileNumber) -> Result<Manifest, ReadError> {
     let (mut edits, mut failed) = (Vec::new(), None);
-    let report = dolmen_wal::recover(bytes, None, RecoveryMode::TornTail, &mut |at, record| {
+    // Edits of one group are written together: of them a crash can keep a later one and lose an earlier one.
+    let proves = |_, fragment: &[u8]| {
+        VersionEdit::decode(fragment).map_or(true, |edit| edit.atomic_group_remaining.is_none())
+    };
+    let mode = RecoveryMode::TornTail;
+    let report = dolmen_wal::recover_with(bytes, None, mode, &proves, &mut |at, record| {
         match VersionEdit::decode(record) {
             // What stands behind an edit that cannot be read belongs to another database.
             _ if failed.is_some() => {}

@@ -125,6 +125,8 @@ pub struct DbIter<I> {
     key: Vec<u8>,
     value: Vec<u8>,
     seek_key: Vec<u8>,
+    /// The key whose newer entries are passed over.
+    hidden_key: Vec<u8>,
     operands: Vec<u8>,
     operand_ranges: Vec<Range<usize>>,
 }
@@ -148,6 +150,7 @@ impl<I: InternalIterator> DbIter<I> {
             key: Vec::new(),
             value: Vec::new(),
             seek_key: Vec::new(),
+            hidden_key: Vec::new(),
             operands: Vec::new(),
             operand_ranges: Vec::new(),
         }
@@ -285,7 +288,7 @@ impl<I: InternalIterator> DbIter<I> {
 
     /// From the walk's place to the first key that shows; with `passing`, entries of the present `key` are passed over.
     fn find_forward(&mut self, mut passing: bool) -> Result<(), ReadError> {
-        let mut passed = 0;
+        let (mut passed, mut hidden) = (0, 0);
         while self.iter.valid() {
             let entry = InternalKey::parse(self.iter.key())?;
             if self.options.upper.as_deref().is_some_and(|upper| upper <= entry.user_key) {
@@ -307,6 +310,21 @@ impl<I: InternalIterator> DbIter<I> {
                     Covered::No if value_type == ValueType::Merge => return self.merge_forward(),
                     Covered::No => {}
                 }
+            } else if !same {
+                // Newer than what the reader sees.
+                if hidden == 0 || entry.user_key != self.hidden_key {
+                    hidden = 0;
+                    self.hidden_key.clear();
+                    self.hidden_key.extend_from_slice(entry.user_key);
+                }
+                hidden += 1;
+                if hidden > SKIPS_BEFORE_SEEK {
+                    hidden = 0;
+                    self.seek_key.clear();
+                    key::put_seek_key(&mut self.seek_key, &self.hidden_key, self.options.sequence);
+                    self.seek_walk()?;
+                    continue;
+                }
             }
             passed += u32::from(same);
             if passed > SKIPS_BEFORE_SEEK {
@@ -324,6 +342,14 @@ impl<I: InternalIterator> DbIter<I> {
 
     /// Collects the operands of `key` from its newest visible entry downwards and merges them.
     fn merge_forward(&mut self) -> Result<(), ReadError> {
+        let base = self.collect_forward()?;
+        self.merge_operands(base)?;
+        self.state = State::Merged;
+        Ok(())
+    }
+
+    /// Collects the operands of `key` from the walk's place downwards, oldest first, and the value below them; whether there is one.
+    fn collect_forward(&mut self) -> Result<bool, ReadError> {
         self.clear_operands();
         let mut base = false;
         let mut last = None;
@@ -352,9 +378,7 @@ impl<I: InternalIterator> DbIter<I> {
             self.iter.next()?;
         }
         self.operand_ranges.reverse();
-        self.merge_operands(base)?;
-        self.state = State::Merged;
-        Ok(())
+        Ok(base)
     }
 
     /// From the walk's place to the last key that shows.
@@ -383,10 +407,15 @@ impl<I: InternalIterator> DbIter<I> {
         self.clear_operands();
         let mut base = false;
         let mut last = None;
+        let mut passed = 0;
         while self.iter.valid() {
             let entry = InternalKey::parse(self.iter.key())?;
             if entry.user_key != self.key {
                 break;
+            }
+            passed += 1;
+            if passed > SKIPS_BEFORE_SEEK {
+                return self.fold_by_seek();
             }
             let repeated = last.replace(entry.sequence) == Some(entry.sequence);
             if entry.sequence <= self.options.sequence && !repeated {
@@ -409,6 +438,23 @@ impl<I: InternalIterator> DbIter<I> {
             self.iter.prev()?;
         }
         Ok(base)
+    }
+
+    /// The same for a key with many entries: from its newest visible one downwards, and then before all of them.
+    fn fold_by_seek(&mut self) -> Result<bool, ReadError> {
+        self.seek_key.clear();
+        key::put_seek_key(&mut self.seek_key, &self.key, self.options.sequence);
+        self.seek_walk()?;
+        let base = if self.iter.valid() && user_key(self.iter.key()) == self.key {
+            self.collect_forward()?
+        } else {
+            self.clear_operands();
+            false
+        };
+        let key = core::mem::take(&mut self.key);
+        let result = self.walk_before(&key);
+        self.key = key;
+        result.map(|()| base)
     }
 
     fn clear_operands(&mut self) {

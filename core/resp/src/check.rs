@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::naive::Memory;
+use crate::reply::{Out, Reply};
 use crate::request::Parser;
 use crate::session::{After, Session};
 
@@ -15,7 +16,7 @@ pub fn check_resp(data: &[u8]) {
 /// The replies to `data` arriving in pieces of `step` bytes, and whether the connection was closed.
 pub fn converse(data: &[u8], step: usize) -> (Vec<u8>, bool) {
     let (mut parser, mut session, mut host) = (Parser::default(), Session::new(1, true), Memory::default());
-    let mut out = Vec::new();
+    let mut out = Out::default();
     for piece in data.chunks(step) {
         parser.buffer().extend_from_slice(piece);
         loop {
@@ -23,19 +24,24 @@ pub fn converse(data: &[u8], step: usize) -> (Vec<u8>, bool) {
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(error) => {
-                    crate::reply::Reply { out: &mut out, proto: session.proto }
+                    Reply { out: &mut out, proto: session.proto }
                         .error(&crate::fault::Fault::Text(alloc::string::ToString::to_string(&error)));
-                    return (out, true);
+                    return (out.to_vec(), true);
                 }
             }
             let handled = session.handle(&parser.words(), &mut host, &mut out);
-            match handled.after {
-                After::Continue => {}
-                After::Close | After::Drop => return (out, true),
+            let mut after = handled.after;
+            while after == After::Again {
+                after = session.go_on(&mut host, &mut out).after;
+            }
+            match after {
+                After::Continue | After::Again | After::Monitor | After::Shutdown => {}
+                After::Save { background } => session.saved(background, Ok(()), &mut out),
+                After::Close | After::Drop => return (out.to_vec(), true),
                 After::WaitSync { local, .. } => session.waited(local, true, &mut out),
             }
         }
         parser.compact();
     }
-    (out, false)
+    (out.to_vec(), false)
 }

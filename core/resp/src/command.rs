@@ -9,8 +9,10 @@ use crate::request::Words;
 #[allow(missing_docs, reason = "each is the command of its name")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
+    Acl,
     Append,
     Auth,
+    BgSave,
     Client,
     Command,
     Config,
@@ -41,11 +43,13 @@ pub enum Verb {
     IncrByFloat,
     Info,
     Keys,
+    LastSave,
     Latency,
     MGet,
     MSet,
     MSetNx,
     Memory,
+    Monitor,
     Move,
     Multi,
     Object,
@@ -61,12 +65,15 @@ pub enum Verb {
     Rename,
     RenameNx,
     Reset,
+    Role,
+    Save,
     Scan,
     Select,
     Set,
     SetEx,
     SetNx,
     SetRange,
+    Shutdown,
     SlowLog,
     StrLen,
     SwapDb,
@@ -116,6 +123,8 @@ use flag::*;
 pub struct CommandSpec {
     /// Lower case.
     pub name: &'static str,
+    /// Its place in [`COMMANDS`].
+    pub index: u16,
     /// Its body.
     pub verb: Verb,
     /// Words with the name; negative: at least.
@@ -130,6 +139,8 @@ pub struct CommandSpec {
 type Sub = (Verb, &'static str, i16);
 
 const SUBCOMMANDS: &[Sub] = &[
+    (Verb::Acl, "help", 2),
+    (Verb::Acl, "whoami", 2),
     (Verb::Client, "caching", 3),
     (Verb::Client, "getname", 2),
     (Verb::Client, "getredir", 2),
@@ -159,14 +170,19 @@ const SUBCOMMANDS: &[Sub] = &[
     (Verb::Config, "resetstat", 2),
     (Verb::Config, "set", -4),
     (Verb::Function, "flush", -2),
+    (Verb::Function, "help", 2),
+    (Verb::Latency, "help", 2),
     (Verb::Latency, "latest", 2),
     (Verb::Latency, "reset", -2),
+    (Verb::Memory, "help", 2),
     (Verb::Memory, "usage", -3),
     (Verb::Object, "encoding", 3),
     (Verb::Object, "freq", 3),
+    (Verb::Object, "help", 2),
     (Verb::Object, "idletime", 3),
     (Verb::Object, "refcount", 3),
     (Verb::SlowLog, "get", -2),
+    (Verb::SlowLog, "help", 2),
     (Verb::SlowLog, "len", 2),
     (Verb::SlowLog, "reset", 2),
 ];
@@ -180,15 +196,53 @@ const TWO: (i16, i16, i16) = (1, 2, 1);
 macro_rules! commands {
     ($($name:literal $verb:ident $arity:literal $keys:ident $($flag:ident)|+;)*) => {
         /// All commands, by name.
-        pub static COMMANDS: &[CommandSpec] = &[$(CommandSpec {
-            name: $name, verb: Verb::$verb, arity: $arity, flags: 0 $(| $flag)+, keys: $keys,
-        }),*];
+        pub static COMMANDS: &[CommandSpec] = &numbered([$(CommandSpec {
+            name: $name, index: 0, verb: Verb::$verb, arity: $arity, flags: 0 $(| $flag)+, keys: $keys,
+        }),*]);
     };
 }
 
+const fn numbered<const N: usize>(mut specs: [CommandSpec; N]) -> [CommandSpec; N] {
+    let mut i = 0;
+    while i < N {
+        specs[i].index = i as u16;
+        i += 1;
+    }
+    specs
+}
+
+/// Places in [`TABLE`]: about three for each command.
+const TABLE_LEN: usize = 256;
+/// In a free place of it.
+const FREE: u8 = u8::MAX;
+
+/// Index of the command whose name hashes to a place, or to one of those before it that are taken.
+static TABLE: [u8; TABLE_LEN] = {
+    let mut table = [FREE; TABLE_LEN];
+    let mut i = 0;
+    while i < COMMANDS.len() {
+        let mut place = hash(COMMANDS[i].name.as_bytes());
+        while table[place] != FREE {
+            place = (place + 1) % TABLE_LEN;
+        }
+        table[place] = i as u8;
+        i += 1;
+    }
+    table
+};
+
+/// From length, first, middle and last byte, each in lower case; `name` is not empty.
+const fn hash(name: &[u8]) -> usize {
+    let len = name.len();
+    let (first, middle, last) = (name[0] | 0x20, name[len / 2] | 0x20, name[len - 1] | 0x20);
+    (len * 53 + first as usize * 7 + middle as usize * 31 + last as usize * 13) % TABLE_LEN
+}
+
 commands! {
+    "acl" Acl -2 NONE CONTAINER | ADMIN;
     "append" Append 3 ONE WRITE | DENYOOM | FAST | STRING;
     "auth" Auth -2 NONE NO_AUTH | FAST | CONNECTION;
+    "bgsave" BgSave -1 NONE ADMIN | DANGEROUS;
     "client" Client -2 NONE CONTAINER | CONNECTION;
     "command" Command -1 NONE CONTAINER | CONNECTION;
     "config" Config -2 NONE CONTAINER | ADMIN | DANGEROUS;
@@ -219,9 +273,11 @@ commands! {
     "incrbyfloat" IncrByFloat 3 ONE WRITE | DENYOOM | FAST | STRING;
     "info" Info -1 NONE DANGEROUS;
     "keys" Keys 2 NONE READONLY | KEYSPACE | DANGEROUS;
+    "lastsave" LastSave 1 NONE ADMIN | DANGEROUS | FAST;
     "latency" Latency -2 NONE CONTAINER | ADMIN;
     "memory" Memory -2 NONE CONTAINER | READONLY;
     "mget" MGet -2 ALL READONLY | FAST | STRING;
+    "monitor" Monitor 1 NONE ADMIN | DANGEROUS;
     "move" Move 3 ONE WRITE | FAST | KEYSPACE;
     "mset" MSet -3 PAIRS WRITE | DENYOOM | STRING;
     "msetnx" MSetNx -3 PAIRS WRITE | DENYOOM | STRING;
@@ -240,12 +296,15 @@ commands! {
     "rename" Rename 3 TWO WRITE | KEYSPACE;
     "renamenx" RenameNx 3 TWO WRITE | FAST | KEYSPACE;
     "reset" Reset 1 NONE NO_AUTH | FAST | CONNECTION;
+    "role" Role 1 NONE ADMIN | DANGEROUS | FAST;
+    "save" Save 1 NONE ADMIN | DANGEROUS;
     "scan" Scan -2 NONE READONLY | KEYSPACE;
     "select" Select 2 NONE FAST | CONNECTION;
     "set" Set -3 ONE WRITE | DENYOOM | STRING;
     "setex" SetEx 4 ONE WRITE | DENYOOM | STRING;
     "setnx" SetNx 3 ONE WRITE | DENYOOM | FAST | STRING;
     "setrange" SetRange 4 ONE WRITE | DENYOOM | STRING;
+    "shutdown" Shutdown -1 NONE ADMIN | DANGEROUS;
     "slowlog" SlowLog -2 NONE CONTAINER | ADMIN;
     "strlen" StrLen 2 ONE READONLY | FAST | STRING;
     "substr" GetRange 4 ONE READONLY | STRING;
@@ -324,12 +383,18 @@ impl CommandSpec {
 
 /// The command of that name, in any case.
 pub fn find(name: &[u8]) -> Option<&'static CommandSpec> {
-    let mut lower = [0u8; 16];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let at = COMMANDS.binary_search_by(|c| c.name.as_bytes().cmp(lower)).ok()?;
-    Some(&COMMANDS[at])
+    if name.is_empty() {
+        return None;
+    }
+    let mut place = hash(name);
+    while TABLE[place] != FREE {
+        let spec = &COMMANDS[usize::from(TABLE[place])];
+        if name.eq_ignore_ascii_case(spec.name.as_bytes()) {
+            return Some(spec);
+        }
+        place = (place + 1) % TABLE_LEN;
+    }
+    None
 }
 
 /// A request whose command exists and whose word count fits.
@@ -342,9 +407,19 @@ pub struct Checked {
 }
 
 /// Looks a request up and checks its word count.
+///
+/// # Errors
+/// An unknown command or subcommand, or too few or too many words.
 pub fn check(words: &Words<'_>) -> Result<Checked, Fault> {
-    let name = words.get(0).unwrap_or(&[]);
-    let spec = find(name).ok_or_else(|| unknown(words))?;
+    let spec = find(words.get(0).unwrap_or(&[])).ok_or_else(|| unknown(words))?;
+    check_words(spec, words)
+}
+
+/// Checks the word count of a request whose command was found.
+///
+/// # Errors
+/// An unknown subcommand, or too few or too many words.
+pub fn check_words(spec: &'static CommandSpec, words: &Words<'_>) -> Result<Checked, Fault> {
     let fits = |arity: i16| match usize::from(arity.unsigned_abs()) {
         wanted if arity > 0 => words.len() == wanted,
         least => words.len() >= least,
@@ -368,7 +443,8 @@ pub fn check(words: &Words<'_>) -> Result<Checked, Fault> {
     Ok(Checked { spec, sub })
 }
 
-fn unknown(words: &Words<'_>) -> Fault {
+/// The error of a request whose command does not exist.
+pub fn unknown(words: &Words<'_>) -> Fault {
     use crate::limits::UNKNOWN_TEXT_MAX as MAX;
     let name = fault::quote(words.get(0).unwrap_or(&[]), MAX);
     let mut text = alloc::format!("ERR unknown command '{name}', with args beginning with: ");

@@ -3,8 +3,10 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::client::Row;
 use crate::command::{Checked, Verb};
 use crate::fault::{self, Fault};
+use crate::help;
 use crate::int::parse_i64;
 use crate::keys;
 use crate::keyspace::{Host, KillFilter, Pause};
@@ -152,7 +154,7 @@ fn client(
         }
         "info" => {
             let rows = host.clients(session);
-            let line = rows.into_iter().find(|r| r.id == session.id).map_or_else(String::new, |r| r.line);
+            let line = rows.iter().find(|r| r.id == session.id).map_or_else(String::new, line);
             reply.verbatim(&line);
         }
         "list" => return list(session, words, host, reply),
@@ -186,11 +188,7 @@ fn client(
             parse_i64(&words[2]).ok_or(fault::NOT_INTEGER)?;
             reply.int(0);
         }
-        _ => {
-            reply.array(2);
-            reply.simple("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-            reply.simple("ID INFO LIST KILL GETNAME SETNAME SETINFO REPLY NO-EVICT NO-TOUCH PAUSE UNPAUSE");
-        }
+        _ => help::write(Verb::Client, reply),
     }
     Ok(())
 }
@@ -207,8 +205,12 @@ fn pause(words: &Words<'_>, host: &mut impl Host) -> Result<(), Fault> {
     }
     let timeout = parse_i64(&words[2]).ok_or(fault::TIMEOUT_NOT_INTEGER)?;
     let timeout = u32::try_from(timeout.min(i64::from(u32::MAX))).map_err(|_| fault::TIMEOUT_NEGATIVE)?;
-    host.pause(host.now() + i64::from(timeout), what);
+    host.pause(timeout.into(), what);
     Ok(())
+}
+
+fn line(row: &Row) -> String {
+    alloc::format!("{row}\n")
 }
 
 fn on_off(word: &[u8]) -> Result<bool, Fault> {
@@ -292,7 +294,7 @@ fn list(
     }
     let rows = host.clients(session);
     let wanted = rows.iter().filter(|r| ids.as_ref().is_none_or(|ids| ids.contains(&r.id)));
-    reply.verbatim(&wanted.map(|r| r.line.as_str()).collect::<String>());
+    reply.verbatim(&wanted.map(line).collect::<String>());
     Ok(())
 }
 

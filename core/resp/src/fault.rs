@@ -12,6 +12,9 @@ pub enum Fault {
     Text(String),
     /// The store could not be read.
     Unreadable,
+    /// A part of the store that is needed lies on disk only, and the caller asked not to wait: no reply, the request is run again where
+    /// it may wait.
+    Absent,
     /// Writes are refused; the reason.
     Unwritable(String),
 }
@@ -21,6 +24,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Fixed(text) => f.write_str(text),
             Fault::Text(text) => f.write_str(text),
+            Fault::Absent => f.write_str("ERR the answer waits for the disk"),
             Fault::Unreadable => f.write_str("ERR the database cannot be read; see the server's log"),
             Fault::Unwritable(reason) => write!(f, "MISCONF Errors writing to the AOF file: {reason}"),
         }
@@ -94,6 +98,16 @@ texts! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     /// A timeout that is no number.
     TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// A pattern over its limit.
+    PATTERN_TOO_LONG = "ERR the pattern is longer than this server allows (131072 bytes)";
+    /// A command that cannot be queued.
+    NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
+    /// MONITOR inside EXEC.
+    MONITOR_IN_MULTI = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+    /// SHUTDOWN where nobody can stop the process.
+    NO_SHUTDOWN = "ERR Errors trying to SHUTDOWN. This server is stopped by the program that holds it";
+    /// SHUTDOWN ABORT.
+    NO_SHUTDOWN_IN_PROGRESS = "ERR No shutdown in progress";
     /// A timeout below 0.
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
 }
@@ -106,6 +120,11 @@ pub fn arity(name: &str) -> Fault {
 /// The error of an expiry time that cannot be.
 pub fn invalid_expire(name: &str) -> Fault {
     Fault::Text(alloc::format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// The error of a key or value over the server's own limit.
+pub fn too_long(what: &str, max: usize) -> Fault {
+    Fault::Text(alloc::format!("ERR the {what} is longer than this server allows ({max} bytes)"))
 }
 
 /// Bytes of a request as they may stand in an error: `max` at most, up to a NUL; line ends become blanks in the writer.

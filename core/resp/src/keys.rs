@@ -1,25 +1,28 @@
 //! Commands on keys of any type, and on whole databases.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::command::{CommandSpec, Verb};
 use crate::fault::{self, Fault};
+use crate::glob::Pattern;
 use crate::int::{parse_i64, put_u64};
 use crate::keyspace::{Host, Keyspace};
 use crate::limits::DATABASES;
 use crate::options::{self, Clock};
 use crate::reply::Reply;
 use crate::request::Words;
-use crate::scan;
+use crate::scan::{self, Page};
+use crate::value::NewValue;
 
 /// Databases up to this size are walked by RANDOMKEY, so that each key is as likely as any other.
 const RANDOM_WALK_MAX: u64 = 128;
 
-/// Runs one of them in database `db`.
+/// Runs one of them in database `db`, for connection `owner`.
 pub(crate) fn run(
     spec: &CommandSpec,
     words: &Words<'_>,
-    db: u8,
+    (db, owner): (u8, u64),
     host: &mut impl Host,
     reply: &mut Reply<'_>,
 ) -> Result<(), Fault> {
@@ -57,19 +60,21 @@ pub(crate) fn run(
         Verb::Rename | Verb::RenameNx => return rename(spec, words, db, host, reply),
         Verb::Copy | Verb::Move => return transfer(spec, words, db, host, reply),
         Verb::Keys => {
-            let page = scan::page(host, db, None, Some(&words[1]), u64::MAX)?;
-            reply.array(page.keys.len());
-            page.keys.iter().for_each(|key| reply.bulk(key));
+            let pattern = Pattern::bounded(&words[1])?;
+            let mut page = Page::default();
+            page.go_on(host, db, Some(&pattern), u64::MAX)?;
+            reply.array(page.count);
+            reply.raw(&page.bulks);
         }
         Verb::Scan => {
             let options = options::scan(words.from(1))?;
-            let (cursor, keys) = scan::scan(host, db, &options)?;
+            let (cursor, page) = scan::scan(owner, host, db, &options)?;
             let mut text = Vec::new();
             put_u64(&mut text, cursor);
             reply.array(2);
             reply.bulk(&text);
-            reply.array(keys.len());
-            keys.iter().for_each(|key| reply.bulk(key));
+            reply.array(page.count);
+            reply.raw(&page.bulks);
         }
         Verb::RandomKey => return random_key(db, host, reply),
         Verb::SwapDb => {
@@ -126,10 +131,11 @@ fn rename(
 ) -> Result<(), Fault> {
     let (from, to) = (&words[1], &words[2]);
     let entry = keys.get(db, from)?.ok_or(fault::NO_SUCH_KEY)?;
+    keys.lengths().key(to)?;
     let only_new = spec.verb == Verb::RenameNx;
     let done = from != to && !(only_new && keys.expiry(db, to)?.is_some());
     if done {
-        keys.put(db, to, &entry.value, entry.expires_at)?;
+        keys.put(db, to, held(entry.value), entry.expires_at)?;
         keys.delete(db, from)?;
     }
     if only_new {
@@ -138,6 +144,11 @@ fn rename(
         reply.simple("OK")
     }
     Ok(())
+}
+
+/// A value that moves to another key.
+fn held<V: AsRef<[u8]> + Send + Sync + 'static>(value: V) -> NewValue<'static> {
+    NewValue::Hold(Arc::new(value))
 }
 
 /// The database in `word`.
@@ -182,11 +193,12 @@ fn transfer(
     if from == to && db == to_db {
         return Err(fault::SAME_OBJECT);
     }
+    keys.lengths().key(to)?;
     let entry = keys.get(db, from)?;
     let free = replace || keys.expiry(to_db, to)?.is_none();
     let done = match entry {
         Some(entry) if free => {
-            keys.put(to_db, to, &entry.value, entry.expires_at)?;
+            keys.put(to_db, to, held(entry.value), entry.expires_at)?;
             if moves {
                 keys.delete(db, from)?;
             }
@@ -213,7 +225,10 @@ fn random_key(db: u8, host: &mut impl Host, reply: &mut Reply<'_>) -> Result<(),
 /// The key `skip` places behind the first one from `from` on; the last one if there are fewer.
 fn walk_to(db: u8, from: &[u8], mut skip: u64, host: &mut impl Host) -> Result<Option<Vec<u8>>, Fault> {
     let mut found = None;
-    host.walk(db, from, false, &mut |key| {
+    host.walk(db, from, false, &mut |key, live| {
+        if !live {
+            return true;
+        }
         found = Some(key.to_vec());
         let more = skip > 0;
         skip = skip.saturating_sub(1);

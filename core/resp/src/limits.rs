@@ -18,9 +18,17 @@ pub const FLOAT_CHARS_MAX: usize = 5 * 1024 - 1;
 pub const UNKNOWN_TEXT_MAX: usize = 128;
 /// SCAN cursors that are remembered.
 pub const CURSORS_MAX: usize = 16_384;
+/// SCAN cursors that are remembered for one connection: a client that walks without end forgets its own places first.
+pub const CURSORS_PER_CLIENT_MAX: usize = 256;
+/// Bytes of keys that all remembered cursors may hold.
+pub const CURSOR_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a pattern: one that was read takes up to forty times as many.
+pub const PATTERN_LEN_MAX: usize = 128 << 10;
 /// Cursors stay below 2^53, because JavaScript clients round larger ones.
 pub const CURSOR_MAX: u64 = (1 << 53) - 1;
 /// Bytes of arguments that one transaction may queue.
 pub const QUEUED_BYTES_MAX: usize = 512 << 20;
 /// Keys that one SCAN call visits at most, whatever COUNT says, so that other clients get their turn.
-pub const SCAN_VISITS_MAX: u64 = 100_000;
+pub const SCAN_VISITS_MAX: u64 = 8_192;
+/// Keys that KEYS visits before other clients get their turn.
+pub const KEYS_VISITS_MAX: u64 = 8_192;

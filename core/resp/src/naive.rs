@@ -4,21 +4,25 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::client::{Row, State};
 use crate::fault::Fault;
-use crate::keyspace::{ClientRow, Entry, Host, Keyspace, KillFilter, Pause};
+use crate::keyspace::{Entry, Host, Keyspace, KillFilter, Lengths, Pause};
 use crate::scan::Cursors;
 use crate::session::Session;
+use crate::value::NewValue;
 
 /// Keys in memory and a clock that the caller sets.
 pub struct Memory {
     /// All keys, live or not.
-    pub keys: BTreeMap<(u8, Vec<u8>), Entry>,
+    pub keys: BTreeMap<(u8, Vec<u8>), Entry<Vec<u8>>>,
     /// The time.
     pub now: i64,
     /// The password, if there is one.
     pub password: Option<Vec<u8>>,
     /// Whether memory has run out.
     pub full: bool,
+    /// The bounds of what is set.
+    pub lengths: Lengths,
     /// What `random` gives next.
     pub seed: u64,
     versions: BTreeMap<(u8, Vec<u8>), u64>,
@@ -32,6 +36,7 @@ impl Default for Memory {
             now: 1_700_000_000_000,
             password: None,
             full: false,
+            lengths: Lengths::default(),
             seed: 4,
             versions: BTreeMap::new(),
             cursors: Cursors::new(1),
@@ -40,7 +45,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    fn live(&self, db: u8, key: &[u8]) -> Option<&Entry> {
+    fn live(&self, db: u8, key: &[u8]) -> Option<&Entry<Vec<u8>>> {
         self.keys.get(&(db, key.to_vec())).filter(|e| e.expires_at.is_none_or(|at| self.now <= at))
     }
 
@@ -50,11 +55,17 @@ impl Memory {
 }
 
 impl Keyspace for Memory {
+    type Value = Vec<u8>;
+
+    fn lengths(&self) -> Lengths {
+        self.lengths
+    }
+
     fn now(&self) -> i64 {
         self.now
     }
 
-    fn get(&mut self, db: u8, key: &[u8]) -> Result<Option<Entry>, Fault> {
+    fn get(&mut self, db: u8, key: &[u8]) -> Result<Option<Entry<Vec<u8>>>, Fault> {
         Ok(self.live(db, key).cloned())
     }
 
@@ -62,9 +73,10 @@ impl Keyspace for Memory {
         Ok(self.live(db, key).map(|e| e.expires_at))
     }
 
-    fn put(&mut self, db: u8, key: &[u8], value: &[u8], expires_at: Option<i64>) -> Result<(), Fault> {
+    fn put(&mut self, db: u8, key: &[u8], value: NewValue<'_>, expires_at: Option<i64>) -> Result<(), Fault> {
+        self.lengths.pair(key, value.bytes().len())?;
         self.touch(db, key);
-        self.keys.insert((db, key.to_vec()), Entry { value: value.to_vec(), expires_at });
+        self.keys.insert((db, key.to_vec()), Entry { value: value.bytes().to_vec(), expires_at });
         Ok(())
     }
 
@@ -115,7 +127,7 @@ impl Keyspace for Memory {
     }
 
     fn len(&mut self, db: u8) -> Result<u64, Fault> {
-        Ok(self.keys.keys().filter(|(of, key)| *of == db && self.live(db, key).is_some()).count() as u64)
+        Ok(self.keys.keys().filter(|(of, _)| *of == db).count() as u64)
     }
 
     fn walk(
@@ -123,11 +135,11 @@ impl Keyspace for Memory {
         db: u8,
         from: &[u8],
         after: bool,
-        visit: &mut dyn FnMut(&[u8]) -> bool,
+        visit: &mut dyn FnMut(&[u8], bool) -> bool,
     ) -> Result<(), Fault> {
         for (of, key) in self.keys.keys() {
             let ahead = if after { key.as_slice() > from } else { key.as_slice() >= from };
-            if *of == db && ahead && self.live(db, key).is_some() && !visit(key) {
+            if *of == db && ahead && !visit(key, self.live(db, key).is_some()) {
                 break;
             }
         }
@@ -141,7 +153,7 @@ impl Keyspace for Memory {
     }
 
     fn watch(&mut self, db: u8, key: &[u8]) -> u64 {
-        self.version(db, key)
+        *self.versions.entry((db, key.to_vec())).or_default()
     }
 
     fn version(&self, db: u8, key: &[u8]) -> u64 {
@@ -179,15 +191,15 @@ impl Host for Memory {
 
     fn reset_stats(&mut self) {}
 
-    fn clients(&mut self, asking: &Session) -> Vec<ClientRow> {
-        alloc::vec![ClientRow { id: asking.id, addr: String::new(), line: String::from("id=1\n") }]
+    fn clients(&mut self, asking: &Session) -> Vec<Row> {
+        alloc::vec![Row { id: asking.id, state: State::of(asking), ..Row::default() }]
     }
 
     fn kill(&mut self, _filter: &KillFilter) -> usize {
         0
     }
 
-    fn pause(&mut self, _until_ms: i64, _what: Pause) {}
+    fn pause(&mut self, _duration_ms: u64, _what: Pause) {}
 
     fn unpause(&mut self) {}
 
@@ -205,8 +217,16 @@ impl Host for Memory {
         true
     }
 
-    fn cursors(&mut self) -> &mut Cursors {
-        &mut self.cursors
+    fn last_save(&self) -> u64 {
+        self.now as u64 / 1000
+    }
+
+    fn can_shut_down(&self) -> bool {
+        true
+    }
+
+    fn with_cursors<R>(&mut self, with: impl FnOnce(&mut Cursors) -> R) -> R {
+        with(&mut self.cursors)
     }
 }
 
@@ -223,6 +243,37 @@ pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
             hit && glob(&pattern[1 + used..], &text[1..])
         }
         (Some(p), Some(t)) => p == t && glob(&pattern[1..], &text[1..]),
+    }
+}
+
+/// The same by two pointers: the latest star is all that is ever gone back to. Steps are at most `pattern × text`.
+pub fn glob_in_order(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t, mut retry) = (0, 0, None);
+    loop {
+        if pattern.get(p) == Some(&b'*') {
+            p += 1;
+            retry = Some((p, t));
+            continue;
+        }
+        let used = match (pattern.get(p), text.get(t)) {
+            (None, None) => return true,
+            (_, None) => return false,
+            (Some(b'?'), _) => Some(1),
+            (Some(b'\\'), Some(byte)) if p + 1 < pattern.len() => (pattern[p + 1] == *byte).then_some(2),
+            (Some(b'['), Some(byte)) => {
+                let (hit, used) = class(&pattern[p + 1..], *byte);
+                hit.then_some(used + 1)
+            }
+            (c, byte) => (c == byte).then_some(1),
+        };
+        match (used, retry) {
+            (Some(used), _) => (p, t) = (p + used, t + 1),
+            (None, Some((star, from))) => {
+                retry = Some((star, from + 1));
+                (p, t) = (star, from + 1);
+            }
+            (None, None) => return false,
+        }
     }
 }
 

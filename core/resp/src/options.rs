@@ -1,8 +1,7 @@
 //! Option words of SET, GETEX, EXPIRE and SCAN, and the arithmetic of expiry times.
 
-use alloc::vec::Vec;
-
 use crate::fault::{self, Fault};
+use crate::glob::Pattern;
 use crate::int::{parse_cursor, parse_i64};
 use crate::request::Words;
 
@@ -55,7 +54,10 @@ pub enum Expiry<'a> {
 }
 
 impl Expiry<'_> {
-    /// The absolute time in milliseconds, if one was given. Zero and below is an error.
+    /// The absolute time in milliseconds, if one was given.
+    ///
+    /// # Errors
+    /// Not an integer; zero and below; one that leaves 64 bits.
     pub fn absolute(&self, now: i64, command: &str) -> Result<Option<i64>, Fault> {
         let Expiry::At(clock, text) = *self else { return Ok(None) };
         let amount = parse_i64(text).ok_or(fault::NOT_INTEGER)?;
@@ -80,6 +82,9 @@ pub struct SetOptions<'a> {
 }
 
 /// Reads the words behind `SET key value`. The same option twice is allowed, the last number counts.
+///
+/// # Errors
+/// A syntax error for words that are unknown or do not fit together.
 pub fn set<'a>(words: Words<'a>) -> Result<SetOptions<'a>, Fault> {
     let mut options = SetOptions { nx: false, xx: false, get: false, expiry: Expiry::Unsaid };
     let mut words = words.iter();
@@ -101,6 +106,9 @@ pub fn set<'a>(words: Words<'a>) -> Result<SetOptions<'a>, Fault> {
 }
 
 /// Reads the words behind `GETEX key`.
+///
+/// # Errors
+/// A syntax error for words that are unknown or do not fit together.
 pub fn getex<'a>(words: Words<'a>) -> Result<Expiry<'a>, Fault> {
     let mut expiry = Expiry::Unsaid;
     let mut words = words.iter();
@@ -153,6 +161,9 @@ impl ExpireCondition {
 }
 
 /// Reads the words behind `EXPIRE key time`.
+///
+/// # Errors
+/// The word that is unknown, or the conditions that exclude each other.
 pub fn expire(words: Words<'_>) -> Result<ExpireCondition, Fault> {
     let mut condition = ExpireCondition::default();
     for word in words.iter() {
@@ -183,7 +194,7 @@ pub struct ScanOptions {
     /// Where to go on; 0 = the start.
     pub cursor: u64,
     /// The pattern, if any.
-    pub pattern: Option<Vec<u8>>,
+    pub pattern: Option<Pattern>,
     /// Keys to visit.
     pub count: u64,
     /// Whether strings are wanted.
@@ -191,6 +202,9 @@ pub struct ScanOptions {
 }
 
 /// Reads the words behind `SCAN`: the cursor first, then the options from left to right.
+///
+/// # Errors
+/// A cursor or count that is no number, an unknown word, a pattern over its limit.
 pub fn scan(words: Words<'_>) -> Result<ScanOptions, Fault> {
     let mut words = words.iter();
     let cursor = parse_cursor(words.next().unwrap_or(&[])).ok_or(fault::INVALID_CURSOR)?;
@@ -201,7 +215,7 @@ pub fn scan(words: Words<'_>) -> Result<ScanOptions, Fault> {
             let count = parse_i64(value).ok_or(fault::NOT_INTEGER)?;
             options.count = u64::try_from(count).ok().filter(|&n| n > 0).ok_or(fault::SYNTAX)?;
         } else if word.eq_ignore_ascii_case(b"MATCH") {
-            options.pattern = Some(value.to_vec());
+            options.pattern = Some(Pattern::bounded(value)?);
         } else if word.eq_ignore_ascii_case(b"TYPE") {
             options.strings = value.eq_ignore_ascii_case(b"string");
         } else {

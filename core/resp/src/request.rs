@@ -5,10 +5,12 @@
 //! ```
 //!
 //! The parser owns one buffer. Bytes are appended to it, complete requests come out as [`Words`] that point into it,
-//! and what was used is dropped by [`Parser::compact`]. An announced count or length is never allocated: memory follows
+//! and what was used is dropped by [`Parser::compact`]. An argument of [`LARGE_LEN`] bytes and more is received into a buffer of its own,
+//! which a command may keep ([`Words::value`]) instead of copying it. An announced count or length is never allocated: memory follows
 //! the bytes that arrived. Source: Redis 7.0 `networking.c` (`processInlineBuffer`, `processMultibulkBuffer`), as
 //! measured from outside.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -17,6 +19,7 @@ use crate::int::parse_i64;
 use crate::limits::{
     BULK_LEN_MAX, BULK_LEN_UNAUTHENTICATED, LINE_LEN_MAX, MULTIBULK_LEN_MAX, MULTIBULK_LEN_UNAUTHENTICATED,
 };
+use crate::value::{LARGE_LEN, NewValue};
 
 /// Why a connection must be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +64,24 @@ impl fmt::Display for ProtocolError {
 
 impl core::error::Error for ProtocolError {}
 
+/// Where a word lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    /// In the common buffer; of a large argument: its number among them.
+    start: usize,
+    /// `LARGE` for a large argument.
+    end: usize,
+}
+
+/// The end of a span that stands for a large argument.
+const LARGE: usize = usize::MAX;
+
 /// The words of one request, or of a part of one.
 #[derive(Clone, Copy)]
 pub struct Words<'a> {
     bytes: &'a [u8],
-    spans: &'a [Range<usize>],
+    spans: &'a [Span],
+    large: &'a [Arc<Vec<u8>>],
 }
 
 impl<'a> Words<'a> {
@@ -79,20 +95,36 @@ impl<'a> Words<'a> {
         self.spans.is_empty()
     }
 
+    fn word(&self, span: Span) -> &'a [u8] {
+        match span.end {
+            LARGE => &self.large[span.start],
+            end => &self.bytes[span.start..end],
+        }
+    }
+
     /// The word at `index`, if there are that many.
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|span| &self.bytes[span.clone()])
+        self.spans.get(index).map(|span| self.word(*span))
+    }
+
+    /// The word at `index` as a value: a large one can be held. `index` is one of the request's.
+    pub fn value(&self, index: usize) -> NewValue<'a> {
+        let span = self.spans[index];
+        match span.end {
+            LARGE => NewValue::Hold(self.large[span.start].clone()),
+            _ => NewValue::Copy(self.word(span)),
+        }
     }
 
     /// The words in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
-        let bytes = self.bytes;
-        self.spans.iter().map(move |span| &bytes[span.clone()])
+        let words = *self;
+        self.spans.iter().map(move |span| words.word(*span))
     }
 
     /// The words from `index` on.
     pub fn from(&self, index: usize) -> Words<'a> {
-        Words { bytes: self.bytes, spans: self.spans.get(index..).unwrap_or(&[]) }
+        Words { spans: self.spans.get(index..).unwrap_or(&[]), ..*self }
     }
 }
 
@@ -100,7 +132,7 @@ impl core::ops::Index<usize> for Words<'_> {
     type Output = [u8];
 
     fn index(&self, index: usize) -> &[u8] {
-        &self.bytes[self.spans[index].clone()]
+        self.word(self.spans[index])
     }
 }
 
@@ -108,29 +140,47 @@ impl core::ops::Index<usize> for Words<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     bytes: Vec<u8>,
-    spans: Vec<Range<usize>>,
+    spans: Vec<Span>,
+    large: Vec<Arc<Vec<u8>>>,
 }
 
 impl Request {
     /// A request of these words.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Request {
         let mut request = Request::default();
-        for word in words {
-            let start = request.bytes.len();
-            request.bytes.extend_from_slice(word);
-            request.spans.push(start..request.bytes.len());
+        words.into_iter().for_each(|word| request.push(word));
+        request
+    }
+
+    /// A request of these words; large ones are held.
+    pub fn of(words: &Words<'_>) -> Request {
+        let mut request = Request::default();
+        for span in words.spans {
+            if span.end == LARGE {
+                request.spans.push(Span { start: request.large.len(), end: LARGE });
+                request.large.push(words.large[span.start].clone());
+            } else {
+                request.push(words.word(*span));
+            }
         }
         request
     }
 
-    /// Its words.
-    pub fn words(&self) -> Words<'_> {
-        Words { bytes: &self.bytes, spans: &self.spans }
+    fn push(&mut self, word: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(word);
+        self.spans.push(Span { start, end: self.bytes.len() });
     }
 
-    /// Bytes that it holds.
+    /// Its words.
+    pub fn words(&self) -> Words<'_> {
+        Words { bytes: &self.bytes, spans: &self.spans, large: &self.large }
+    }
+
+    /// Bytes that it holds, its own record included.
     pub fn weight(&self) -> usize {
-        self.bytes.len() + self.spans.len() * size_of::<Range<usize>>()
+        let large: usize = self.large.iter().map(|l| l.capacity()).sum();
+        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>() + large + 2 * size_of::<Request>()
     }
 }
 
@@ -143,16 +193,38 @@ pub struct Parser {
     /// No line end lies in `at..searched`.
     searched: usize,
     /// Arguments of the array that is being read, or of the last request.
-    spans: Vec<Range<usize>>,
+    spans: Vec<Span>,
+    /// Large ones of them.
+    large: Vec<Arc<Vec<u8>>>,
     /// Arguments of it that are still missing; the length of the next one, once its header was read.
     missing: u64,
     bulk_len: Option<usize>,
+    /// The large argument that is being received.
+    filling: Vec<u8>,
 }
 
 impl Parser {
-    /// Where arriving bytes are appended.
+    /// Where arriving bytes are appended. Nothing but appending is allowed.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
+        if self.is_filling() { &mut self.filling } else { &mut self.buffer }
+    }
+
+    /// Whether bytes go into a large argument's own buffer.
+    fn is_filling(&self) -> bool {
+        self.bulk_len.is_some_and(|len| len >= LARGE_LEN)
+    }
+
+    /// Gives an empty parser a buffer to use; one that is in use keeps its own.
+    pub fn lend(&mut self, buffer: Vec<u8>) {
+        if self.buffer.capacity() == 0 && buffer.is_empty() {
+            self.buffer = buffer;
+        }
+    }
+
+    /// Takes the buffer from a parser that has nothing left in it.
+    pub fn take_back(&mut self) -> Option<Vec<u8>> {
+        let idle = self.buffer.is_empty() && self.spans.is_empty() && self.missing == 0;
+        idle.then(|| core::mem::take(&mut self.buffer))
     }
 
     /// Bytes that arrived and belong to no complete request yet.
@@ -160,50 +232,53 @@ impl Parser {
         self.buffer.len() - self.at
     }
 
-    /// Memory held.
+    /// Bytes that are held for requests which are not complete.
     pub fn weight(&self) -> usize {
-        self.buffer.capacity() + self.spans.capacity() * size_of::<Range<usize>>()
+        let large: usize = self.large.iter().map(|l| l.len()).sum();
+        self.buffer.len() + self.filling.len() + large + self.spans.len() * size_of::<Span>()
     }
 
     /// Bytes that the argument being received still needs; 0 if unknown. Never more than was announced within the limits.
     pub fn wanted(&self) -> usize {
-        self.bulk_len.map_or(0, |len| (len + 2).saturating_sub(self.pending()))
+        let there = if self.is_filling() { self.filling.len() } else { self.pending() };
+        self.bulk_len.map_or(0, |len| (len + 2).saturating_sub(there))
     }
 
     /// The words of the last request that [`Parser::parse`] found.
     pub fn words(&self) -> Words<'_> {
-        Words { bytes: &self.buffer, spans: &self.spans }
+        Words { bytes: &self.buffer, spans: &self.spans, large: &self.large }
     }
 
     /// Drops the bytes of requests that are done. [`Parser::words`] is empty afterwards unless a request is half read.
     pub fn compact(&mut self) {
-        let keep_from =
-            if self.missing > 0 { self.spans.first().map_or(self.at, |s| s.start) } else { self.at };
         if self.missing == 0 {
             self.spans.clear();
+            self.large.clear();
         }
+        let first = self.spans.iter().find(|s| s.end != LARGE);
+        let keep_from = first.map_or(self.at, |s| s.start);
         if keep_from == 0 {
             return;
         }
         self.buffer.drain(..keep_from);
         self.at -= keep_from;
         self.searched = self.searched.saturating_sub(keep_from);
-        for span in &mut self.spans {
-            *span = span.start - keep_from..span.end - keep_from;
-        }
-        if self.buffer.is_empty() && self.missing == 0 {
-            self.buffer = Vec::new();
-            self.spans = Vec::new();
+        for span in self.spans.iter_mut().filter(|s| s.end != LARGE) {
+            *span = Span { start: span.start - keep_from, end: span.end - keep_from };
         }
     }
 
     /// Reads on. `true`: one more request is complete, its words are in [`Parser::words`]; `false`: more bytes are needed.
+    ///
+    /// # Errors
+    /// The connection must be closed: what comes behind cannot be told from what was meant.
     pub fn parse(&mut self, authenticated: bool) -> Result<bool, ProtocolError> {
         loop {
             if self.missing > 0 {
                 return self.parse_arguments(authenticated);
             }
             self.spans.clear();
+            self.large.clear();
             match self.buffer.get(self.at) {
                 None => return Ok(false),
                 Some(b'*') => {
@@ -261,16 +336,42 @@ impl Parser {
                 }
             };
             // The two bytes behind the payload are skipped unseen, as in Redis.
-            if self.pending() < len + 2 {
+            if len >= LARGE_LEN {
+                if !self.fill(len) {
+                    return Ok(false);
+                }
+            } else if self.pending() < len + 2 {
                 return Ok(false);
+            } else {
+                self.spans.push(Span { start: self.at, end: self.at + len });
+                self.at += len + 2;
             }
-            self.spans.push(self.at..self.at + len);
-            self.at += len + 2;
             self.searched = self.at;
             self.bulk_len = None;
             self.missing -= 1;
         }
         Ok(true)
+    }
+
+    /// Brings a large argument forward; whether it is complete.
+    fn fill(&mut self, len: usize) -> bool {
+        if self.filling.len() < len + 2 {
+            let there = self.pending().min(len + 2 - self.filling.len());
+            self.filling.extend_from_slice(&self.buffer[self.at..self.at + there]);
+            self.at += there;
+        }
+        if self.filling.len() < len + 2 {
+            return false;
+        }
+        // A read may have gone over the end: then nothing of what follows stands in the common buffer yet.
+        let mut argument = core::mem::take(&mut self.filling);
+        if argument.len() > len + 2 {
+            self.buffer.extend_from_slice(&argument[len + 2..]);
+        }
+        argument.truncate(len);
+        self.spans.push(Span { start: self.large.len(), end: LARGE });
+        self.large.push(Arc::new(argument));
+        true
     }
 
     /// `Some(false)`: an empty line. Words are unquoted in place, for they never grow.
@@ -305,7 +406,7 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c)
 }
 
-fn split_inline(line: &mut [u8], mut at: usize, spans: &mut Vec<Range<usize>>) -> Result<(), ProtocolError> {
+fn split_inline(line: &mut [u8], mut at: usize, spans: &mut Vec<Span>) -> Result<(), ProtocolError> {
     loop {
         while line.get(at).is_some_and(|&b| is_blank(b)) {
             at += 1;
@@ -332,7 +433,7 @@ fn split_inline(line: &mut [u8], mut at: usize, spans: &mut Vec<Range<usize>>) -
                 }
             }
         }
-        spans.push(start..write);
+        spans.push(Span { start, end: write });
     }
 }
 

@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 use crate::command::{self, COMMANDS, Checked, CommandSpec, Verb, flag};
 use crate::docs;
 use crate::fault::{self, Fault};
-use crate::glob;
+use crate::glob::Pattern;
+use crate::help;
 use crate::int::{parse_i64, put_u64};
 use crate::keyspace::Host;
+use crate::limits;
 use crate::reply::Reply;
 use crate::request::{Request, Words};
 use crate::session::{After, Session};
@@ -36,11 +38,20 @@ pub(crate) fn run(
                 reply.bulk(&text);
             }
         }
+        (verb, "help") => help::write(verb, reply),
+        (Verb::Acl, _) => reply.bulk(b"default"),
+        (Verb::Role, _) => {
+            reply.array(3);
+            reply.bulk(b"master");
+            reply.int(0);
+            reply.array(0);
+        }
+        (Verb::LastSave, _) => reply.int(host.last_save() as i64),
         (Verb::Config, sub) => return config(sub, words, host, reply),
         (Verb::Command, sub) => return describe(sub, words, reply),
         (Verb::Object, sub) => return object(sub, words, session.db, host, reply),
         (Verb::Memory, _) => match host.get(session.db, &words[2])? {
-            Some(entry) => reply.count(words[2].len() + entry.value.len()),
+            Some(entry) => reply.count(words[2].len() + entry.value.as_ref().len()),
             None => reply.null(),
         },
         (Verb::SlowLog | Verb::Latency, "get" | "latest") => reply.array(0),
@@ -64,8 +75,8 @@ fn object(
         return Ok(());
     };
     match sub {
-        "encoding" if parse_i64(&entry.value).is_some() => reply.bulk(b"int"),
-        "encoding" if entry.value.len() <= 44 => reply.bulk(b"embstr"),
+        "encoding" if parse_i64(entry.value.as_ref()).is_some() => reply.bulk(b"int"),
+        "encoding" if entry.value.as_ref().len() <= 44 => reply.bulk(b"embstr"),
         "encoding" => reply.bulk(b"raw"),
         "refcount" => reply.int(1),
         "idletime" => reply.int(0),
@@ -82,10 +93,12 @@ fn config(sub: &str, words: &Words<'_>, host: &mut impl Host, reply: &mut Reply<
     match sub {
         "get" => {
             let patterns: Vec<&[u8]> = words.from(2).iter().collect();
+            let short = patterns.iter().filter(|p| p.len() <= limits::PATTERN_LEN_MAX);
+            let read: Vec<Pattern> = short.map(|p| Pattern::ignoring_case(p)).collect();
             // An exact name comes back as it was spelled.
             let shown = |name: &str| -> Option<Vec<u8>> {
                 let exact = patterns.iter().find(|p| p.eq_ignore_ascii_case(name.as_bytes()));
-                let hit = || patterns.iter().any(|p| glob::matches_ignore_case(p, name.as_bytes()));
+                let hit = || read.iter().any(|p| p.matches(name.as_bytes()));
                 exact.map(|p| p.to_vec()).or_else(|| hit().then(|| name.as_bytes().to_vec()))
             };
             let settings = host.config();
@@ -100,14 +113,9 @@ fn config(sub: &str, words: &Words<'_>, host: &mut impl Host, reply: &mut Reply<
             config_set(words, host)?;
             reply.simple("OK");
         }
-        "resetstat" => {
+        _ => {
             host.reset_stats();
             reply.simple("OK");
-        }
-        _ => {
-            reply.array(2);
-            reply.simple("CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-            reply.simple("GET RESETSTAT SET");
         }
     }
     Ok(())
@@ -191,11 +199,6 @@ fn describe(sub: &str, words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), F
         }
         "list" => return list(words, reply),
         "getkeys" => return get_keys(words, reply),
-        "help" => {
-            reply.array(2);
-            reply.simple("COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-            reply.simple("COUNT DOCS GETKEYS INFO LIST");
-        }
         _ => {
             reply.array(public().count());
             public().for_each(|spec| entry(spec, reply));
@@ -311,7 +314,9 @@ fn list(words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
             .filter(|c| c.categories().iter().any(|n| words[4].eq_ignore_ascii_case(&n.as_bytes()[1..])))
             .collect(),
         5 if is(2, "FILTERBY") && is(3, "PATTERN") => {
-            public().filter(|c| glob::matches_ignore_case(&words[4], c.name.as_bytes())).collect()
+            Pattern::bounded(&words[4])?;
+            let pattern = Pattern::ignoring_case(&words[4]);
+            public().filter(|c| pattern.matches(c.name.as_bytes())).collect()
         }
         _ => return Err(fault::SYNTAX),
     };
@@ -321,7 +326,7 @@ fn list(words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
 }
 
 fn get_keys(words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let inner = Request::new(words.from(2).iter());
+    let inner = Request::of(&words.from(2));
     let spec = command::find(&words[2]).ok_or(Fault::Fixed("ERR Invalid command specified"))?;
     if command::check(&inner.words()).is_err() {
         return Err(Fault::Fixed("ERR Invalid number of arguments specified for command"));
@@ -333,6 +338,32 @@ fn get_keys(words: &Words<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     reply.array(keys.len());
     keys.iter().for_each(|key| reply.bulk(key));
     Ok(())
+}
+
+/// What BGSAVE asks for.
+pub(crate) fn bgsave(words: &Words<'_>) -> Result<After, Fault> {
+    match words.get(1) {
+        None => Ok(After::Save { background: true }),
+        Some(word) if words.len() == 2 && word.eq_ignore_ascii_case(b"SCHEDULE") => {
+            Ok(After::Save { background: true })
+        }
+        Some(_) => Err(fault::SYNTAX),
+    }
+}
+
+/// What SHUTDOWN asks for: everything that was acknowledged is on disk or will be when the server has stopped, whatever the words.
+pub(crate) fn shutdown(words: &Words<'_>, host: &impl Host) -> Result<After, Fault> {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let options = words.from(1);
+    let known = |word: &[u8]| ["NOSAVE", "SAVE", "NOW", "FORCE", "ABORT"].iter().any(|name| is(word, name));
+    let has = |name: &str| options.iter().any(|word| is(word, name));
+    if !options.iter().all(known) || has("SAVE") && has("NOSAVE") || has("ABORT") && options.len() > 1 {
+        return Err(fault::SYNTAX);
+    }
+    if has("ABORT") {
+        return Err(fault::NO_SHUTDOWN_IN_PROGRESS);
+    }
+    if host.can_shut_down() { Ok(After::Shutdown) } else { Err(fault::NO_SHUTDOWN) }
 }
 
 /// What WAIT and WAITAOF ask for.

@@ -6,11 +6,12 @@ use crate::command::{CommandSpec, Verb};
 use crate::fault::{self, Fault};
 use crate::float80::Float80;
 use crate::int::{parse_i64, put_i64};
-use crate::keyspace::{Entry, Keyspace};
+use crate::keyspace::Keyspace;
 use crate::limits::BULK_LEN_MAX;
 use crate::options::{self, Clock, Expiry};
 use crate::reply::Reply;
 use crate::request::Words;
+use crate::value::NewValue;
 
 /// Runs one of them in database `db`.
 pub(crate) fn run(
@@ -22,39 +23,41 @@ pub(crate) fn run(
 ) -> Result<(), Fault> {
     let key = &words[1];
     match spec.verb {
-        Verb::Get => reply.bulk_or_null(keys.get(db, key)?.as_ref().map(|e| &*e.value)),
+        Verb::Get => reply.value_or_null(keys.get(db, key)?.map(|e| e.value)),
         Verb::Set => return set(words, db, keys, reply),
         Verb::SetNx => {
+            keys.lengths().pair(key, words[2].len())?;
             let missing = keys.expiry(db, key)?.is_none();
             if missing {
-                keys.put(db, key, &words[2], None)?;
+                keys.put(db, key, words.value(2), None)?;
             }
             reply.int(i64::from(missing));
         }
         Verb::SetEx => return setex(spec, Clock::Seconds, words, db, keys, reply),
         Verb::PSetEx => return setex(spec, Clock::Millis, words, db, keys, reply),
         Verb::GetSet => {
+            keys.lengths().pair(key, words[2].len())?;
             let old = keys.get(db, key)?;
-            keys.put(db, key, &words[2], None)?;
-            reply.bulk_or_null(old.as_ref().map(|e| &*e.value));
+            keys.put(db, key, words.value(2), None)?;
+            reply.value_or_null(old.map(|e| e.value));
         }
         Verb::GetDel => {
             let old = keys.get(db, key)?;
             if old.is_some() {
                 keys.delete(db, key)?;
             }
-            reply.bulk_or_null(old.as_ref().map(|e| &*e.value));
+            reply.value_or_null(old.map(|e| e.value));
         }
         Verb::GetEx => return getex(words, db, keys, reply),
         Verb::MGet => {
             reply.array(words.len() - 1);
             for key in words.from(1).iter() {
-                reply.bulk_or_null(keys.get(db, key)?.as_ref().map(|e| &*e.value));
+                reply.value_or_null(keys.get(db, key)?.map(|e| e.value));
             }
         }
         Verb::MSet | Verb::MSetNx => return mset(spec, words, db, keys, reply),
         Verb::Append => return append(words, db, keys, reply),
-        Verb::StrLen => reply.count(keys.get(db, key)?.map_or(0, |e| e.value.len())),
+        Verb::StrLen => reply.count(keys.get(db, key)?.map_or(0, |e| e.value.as_ref().len())),
         Verb::GetRange => return getrange(words, db, keys, reply),
         Verb::SetRange => return setrange(words, db, keys, reply),
         Verb::Incr => return add(1, words, db, keys, reply),
@@ -74,7 +77,13 @@ fn integer(text: &[u8]) -> Result<i64, Fault> {
 }
 
 /// Stores a value with an absolute expiry; one in the past leaves nothing.
-fn store(keys: &mut impl Keyspace, db: u8, key: &[u8], value: &[u8], at: Option<i64>) -> Result<(), Fault> {
+fn store(
+    keys: &mut impl Keyspace,
+    db: u8,
+    key: &[u8],
+    value: NewValue<'_>,
+    at: Option<i64>,
+) -> Result<(), Fault> {
     keys.put(db, key, value, at)?;
     if at.is_some_and(|at| at <= keys.now()) {
         keys.delete(db, key)?;
@@ -84,22 +93,23 @@ fn store(keys: &mut impl Keyspace, db: u8, key: &[u8], value: &[u8], at: Option<
 
 fn set(words: &Words<'_>, db: u8, keys: &mut impl Keyspace, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let options = options::set(words.from(3))?;
-    let (key, value) = (&words[1], &words[2]);
+    let key = &words[1];
     let mut at = options.expiry.absolute(keys.now(), "set")?;
-    let old: Option<Entry> = if options.get { keys.get(db, key)? } else { None };
+    keys.lengths().pair(key, words[2].len())?;
+    let old = if options.get { keys.get(db, key)?.map(|e| e.value) } else { None };
     if options.nx || options.xx || options.expiry == Expiry::Keep {
         let present = keys.expiry(db, key)?;
         if options.nx && present.is_some() || options.xx && present.is_none() {
-            reply.bulk_or_null(old.as_ref().map(|e| &*e.value));
+            reply.value_or_null(old);
             return Ok(());
         }
         if options.expiry == Expiry::Keep {
             at = present.flatten();
         }
     }
-    store(keys, db, key, value, at)?;
+    store(keys, db, key, words.value(2), at)?;
     if options.get {
-        reply.bulk_or_null(old.as_ref().map(|e| &*e.value));
+        reply.value_or_null(old);
     } else {
         reply.simple("OK");
     }
@@ -115,7 +125,8 @@ fn setex(
     reply: &mut Reply<'_>,
 ) -> Result<(), Fault> {
     let at = Expiry::At(clock, &words[2]).absolute(keys.now(), spec.name)?;
-    store(keys, db, &words[1], &words[3], at)?;
+    keys.lengths().pair(&words[1], words[3].len())?;
+    store(keys, db, &words[1], words.value(3), at)?;
     reply.simple("OK");
     Ok(())
 }
@@ -136,7 +147,7 @@ fn getex(words: &Words<'_>, db: u8, keys: &mut impl Keyspace, reply: &mut Reply<
         None if expiry == Expiry::Persist && entry.expires_at.is_some() => keys.set_expiry(db, key, None)?,
         None => {}
     }
-    reply.bulk(&entry.value);
+    reply.value(entry.value);
     Ok(())
 }
 
@@ -150,6 +161,10 @@ fn mset(
     if words.len().is_multiple_of(2) {
         return Err(fault::arity(spec.name));
     }
+    // All pairs before the first change.
+    for i in (1..words.len()).step_by(2) {
+        keys.lengths().pair(&words[i], words[i + 1].len())?;
+    }
     let only_new = spec.verb == Verb::MSetNx;
     if only_new {
         for key in spec.keys_of(words) {
@@ -160,7 +175,7 @@ fn mset(
         }
     }
     for i in (1..words.len()).step_by(2) {
-        keys.put(db, &words[i], &words[i + 1], None)?;
+        keys.put(db, &words[i], words.value(i + 1), None)?;
     }
     if only_new {
         reply.int(1)
@@ -175,12 +190,19 @@ fn check_len(len: u64) -> Result<(), Fault> {
 }
 
 fn append(words: &Words<'_>, db: u8, keys: &mut impl Keyspace, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let (mut value, at) = keys.get(db, &words[1])?.map_or((Vec::new(), None), |e| (e.value, e.expires_at));
-    check_len(value.len() as u64 + words[2].len() as u64)?;
-    value.extend_from_slice(&words[2]);
-    keys.put(db, &words[1], &value, at)?;
+    let (key, tail) = (&words[1], &words[2]);
+    let entry = keys.get(db, key)?;
+    let (head, at) = entry.as_ref().map_or((&[][..], None), |e| (e.value.as_ref(), e.expires_at));
+    check_len(head.len() as u64 + tail.len() as u64)?;
+    keys.lengths().pair(key, head.len() + tail.len())?;
+    let value = [head, tail].concat();
     reply.count(value.len());
-    Ok(())
+    keys.put(db, key, computed(value), at)
+}
+
+/// A value that was put together here.
+fn computed(value: Vec<u8>) -> NewValue<'static> {
+    NewValue::owned(value)
 }
 
 /// The part of `len` bytes that GETRANGE means; negative ends count from the end.
@@ -196,27 +218,32 @@ fn range(len: usize, start: i64, end: i64) -> core::ops::Range<usize> {
 
 fn getrange(words: &Words<'_>, db: u8, keys: &mut impl Keyspace, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (start, end) = (integer(&words[2])?, integer(&words[3])?);
-    let value = keys.get(db, &words[1])?.map_or_else(Vec::new, |e| e.value);
+    let entry = keys.get(db, &words[1])?;
+    let value = entry.as_ref().map_or(&[][..], |e| e.value.as_ref());
     reply.bulk(&value[range(value.len(), start, end)]);
     Ok(())
 }
 
 fn setrange(words: &Words<'_>, db: u8, keys: &mut impl Keyspace, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let offset = u64::try_from(integer(&words[2])?).map_err(|_| fault::OFFSET_RANGE)?;
-    let part = &words[3];
-    let (mut value, at) = keys.get(db, &words[1])?.map_or((Vec::new(), None), |e| (e.value, e.expires_at));
-    if !part.is_empty() {
-        let end = offset.saturating_add(part.len() as u64);
-        check_len(end)?;
-        let (start, end) = (offset as usize, end as usize);
-        if value.len() < end {
-            value.resize(end, 0);
-        }
-        value[start..end].copy_from_slice(part);
-        keys.put(db, &words[1], &value, at)?;
+    let (key, part) = (&words[1], &words[3]);
+    let entry = keys.get(db, key)?;
+    let (old, at) = entry.as_ref().map_or((&[][..], None), |e| (e.value.as_ref(), e.expires_at));
+    if part.is_empty() {
+        reply.count(old.len());
+        return Ok(());
     }
-    reply.count(value.len());
-    Ok(())
+    let end = offset.saturating_add(part.len() as u64);
+    check_len(end)?;
+    let (start, end) = (offset as usize, end as usize);
+    let len = old.len().max(end);
+    keys.lengths().pair(key, len)?;
+    let mut value = Vec::with_capacity(len);
+    value.extend_from_slice(old);
+    value.resize(len, 0);
+    value[start..end].copy_from_slice(part);
+    reply.count(len);
+    keys.put(db, key, computed(value), at)
 }
 
 fn add(
@@ -227,13 +254,13 @@ fn add(
     reply: &mut Reply<'_>,
 ) -> Result<(), Fault> {
     let (present, at) = match keys.get(db, &words[1])? {
-        Some(entry) => (integer(&entry.value)?, entry.expires_at),
+        Some(entry) => (integer(entry.value.as_ref())?, entry.expires_at),
         None => (0, None),
     };
     let sum = present.checked_add(amount).ok_or(fault::OVERFLOW)?;
     let mut text = Vec::with_capacity(20);
     put_i64(&mut text, sum);
-    keys.put(db, &words[1], &text, at)?;
+    keys.put(db, &words[1], NewValue::Copy(&text), at)?;
     reply.int(sum);
     Ok(())
 }
@@ -245,11 +272,12 @@ fn add_float(
     reply: &mut Reply<'_>,
 ) -> Result<(), Fault> {
     let entry = keys.get(db, &words[1])?;
-    let present = entry.as_ref().map_or(&b"0"[..], |e| &e.value);
+    let present = entry.as_ref().map_or(&b"0"[..], |e| e.value.as_ref());
     let present = Float80::parse(present).ok_or(fault::NOT_FLOAT)?;
     let amount = Float80::parse(&words[2]).ok_or(fault::NOT_FLOAT)?;
     let text = present.checked_add(amount).ok_or(fault::NAN_OR_INFINITY)?.print();
-    keys.put(db, &words[1], text.as_bytes(), entry.and_then(|e| e.expires_at))?;
+    let value = NewValue::Copy(text.as_bytes());
+    keys.put(db, &words[1], value, entry.and_then(|e| e.expires_at))?;
     reply.bulk(text.as_bytes());
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use dolmen_base::rng::Rng;
 use dolmen_resp::check::{check_resp, converse};
-use dolmen_resp::{command, float80::Float80, glob, naive};
+use dolmen_resp::reply::{Out, Proto, Reply};
+use dolmen_resp::value::{LARGE_LEN, NewValue};
+use dolmen_resp::{command, fault, float80::Float80, glob, naive};
 
 fn answer(request: &str) -> String {
     let (out, closed) = converse(request.as_bytes(), request.len().max(1));
@@ -50,16 +52,16 @@ fn known_fault_redis_04_the_scan_is_complete() {
     use dolmen_resp::keyspace::Keyspace;
     let mut host = naive::Memory::default();
     for i in 0..5000 {
-        host.put(0, format!("key:{i}").as_bytes(), b"v", None).unwrap();
+        host.put(0, format!("key:{i}").as_bytes(), NewValue::Copy(b"v"), None).unwrap();
     }
     let mut session = dolmen_resp::session::Session::new(1, true);
     let (mut cursor, mut found, mut turn) = (String::from("0"), std::collections::BTreeSet::new(), 0);
     loop {
         let words = ["SCAN", &cursor, "MATCH", "*7*", "COUNT", "10"].map(str::as_bytes);
         let request = dolmen_resp::request::Request::new(words);
-        let mut out = Vec::new();
+        let mut out = Out::default();
         session.handle(&request.words(), &mut host, &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let text = String::from_utf8(out.to_vec()).unwrap();
         let lines: Vec<&str> = text.split("\r\n").collect();
         found.extend(lines[5..].iter().filter(|l| l.starts_with("key:")).map(ToString::to_string));
         cursor = lines[2].to_string();
@@ -67,7 +69,7 @@ fn known_fault_redis_04_the_scan_is_complete() {
             break;
         }
         turn += 1;
-        host.put(0, format!("new:{turn}").as_bytes(), b"v", None).unwrap();
+        host.put(0, format!("new:{turn}").as_bytes(), NewValue::Copy(b"v"), None).unwrap();
         host.delete(0, format!("new:{}", turn - 1).as_bytes()).unwrap();
     }
     let wanted = (0..5000).filter(|i| i.to_string().contains('7')).map(|i| format!("key:{i}"));
@@ -133,10 +135,173 @@ fn glob_equals_its_twin() {
         let (pattern, text) = (pick(b"ab*?[]^-\\", 8), pick(b"ab]-", 6));
         assert_eq!(glob::matches(&pattern, &text), naive::glob(&pattern, &text), "{pattern:?} {text:?}");
         if glob::matches(&pattern, &text) {
-            assert!(text.starts_with(glob::literal_prefix(&pattern)));
+            assert!(text.starts_with(glob::Pattern::new(&pattern).prefix()));
         }
     }
     assert!(!glob::matches(b"*a*a*a*a*a*b", &vec![b'a'; 100_000]));
+}
+
+/// Segments that are long enough for the failure table and the bits, made of pieces of the text so that they often fit.
+#[test]
+fn long_globs_equal_their_twin() {
+    let mut rng = Rng::new(4);
+    let (mut hits, mut misses) = (0, 0);
+    for _ in 0..2_000 {
+        let text: Vec<u8> = (0..rng.range(100, 400)).map(|_| b"aab"[rng.below(3) as usize]).collect();
+        let (mut pattern, mut at) = (Vec::new(), 0);
+        while at < text.len() && rng.below(4) > 0 {
+            let len = (rng.range(1, 150) as usize).min(text.len() - at);
+            let classes = rng.one_in(2);
+            for &byte in &text[at..at + len] {
+                match rng.below(if classes { 8 } else { 1 }) {
+                    1 => pattern.push(b'?'),
+                    2 => pattern.extend_from_slice(b"[a-b]"),
+                    _ => pattern.push(byte),
+                }
+            }
+            at += len;
+            if rng.one_in(2) {
+                pattern.push(b'*');
+                at += rng.below(40) as usize;
+            }
+        }
+        if rng.one_in(3) && !pattern.is_empty() {
+            let at = rng.below(pattern.len() as u64) as usize;
+            pattern[at] = b"abc*"[rng.below(4) as usize];
+        }
+        let found = glob::matches(&pattern, &text);
+        assert_eq!(found, naive::glob_in_order(&pattern, &text), "{:?}", String::from_utf8_lossy(&pattern));
+        *(if found { &mut hits } else { &mut misses }) += 1;
+    }
+    assert!(hits > 200 && misses > 200, "{hits} {misses}");
+}
+
+/// A class of 40,000 bytes against a key of 60,000, and worse: each was read again for every byte of the key (11 s). Steps are what
+/// counts, so the text is matched a hundred times: with a step for each pair of pattern and text this would not end.
+#[test]
+fn case_3_long_patterns_cost_pattern_plus_text() {
+    let key = vec![b'a'; 60_000];
+    let class = [&b"*["[..], &vec![b'z'; 40_000], b"]"].concat();
+    let literal = [&b"*"[..], &vec![b'a'; 30_000], b"b*"].concat();
+    let any = [&b"*"[..], &vec![b'?'; 400], b"b*"].concat();
+    for pattern in [class, literal, any] {
+        let pattern = glob::Pattern::new(&pattern);
+        assert!((0..100).all(|_| !pattern.matches(&key)));
+    }
+    let too_long = format!("KEYS {}\r\n", "x".repeat(60_000));
+    assert_eq!(answer(&too_long), "*0|");
+    assert!(glob::Pattern::bounded(&vec![b'x'; (128 << 10) + 1]).is_err());
+}
+
+#[test]
+fn large_arguments_are_held_and_large_values_are_sent_from_where_they_lie() {
+    let value = "v".repeat(LARGE_LEN);
+    let request =
+        format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\nGET k\r\nSTRLEN k\r\n", value.len());
+    let wanted = format!("+OK|${0}|{value}|:{0}|", value.len());
+    assert_eq!(answer(&request), wanted);
+    for step in [1, 1000, LARGE_LEN - 1, LARGE_LEN + 40, LARGE_LEN + 50] {
+        let (out, closed) = converse(request.as_bytes(), step);
+        assert!(
+            !closed && String::from_utf8_lossy(&out).replace("\r\n", "|") == wanted,
+            "in pieces of {step}"
+        );
+    }
+    let queued = answer(&format!("MULTI\r\n{request}EXEC\r\n"));
+    assert!(queued.starts_with("+OK|+QUEUED|+QUEUED|+QUEUED|*3|+OK|$65536|vvv"));
+}
+
+#[test]
+fn refused_replies_are_replaced_and_their_values_let_go() {
+    let mut out = Out::default();
+    let mut ranges = Vec::new();
+    for i in 0..6 {
+        let start = out.mark();
+        let mut reply = Reply { out: &mut out, proto: Proto::Resp2 };
+        match i {
+            0 | 5 => reply.simple("keep"),
+            1 => reply.int(1),
+            _ => reply.value(vec![b'0' + i; LARGE_LEN]),
+        }
+        if matches!(i, 1 | 3 | 4) {
+            ranges.push(start..out.mark());
+        }
+    }
+    let (len, kept) = (out.len(), "2".repeat(LARGE_LEN));
+    out.replace(&ranges, &fault::SYNTAX);
+    let wanted = format!("+keep|-ERR syntax error|$65536|{kept}|-ERR syntax error|-ERR syntax error|+keep|");
+    assert_eq!(String::from_utf8(out.to_vec()).unwrap().replace("\r\n", "|"), wanted);
+    assert!(out.len() < len && out.len() == out.to_vec().len());
+    out.clear();
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_pair_over_its_limit_leaves_nothing_of_the_command() {
+    let mut host = naive::Memory::default();
+    (host.lengths.key_max, host.lengths.value_max) = (4, 6);
+    let mut session = dolmen_resp::session::Session::new(1, true);
+    for line in ["MSET a 1 longer 2", "MSETNX a 1 b 1234567", "MSET a 1 b 1234567", "SETNX longer 1"] {
+        let request = dolmen_resp::request::Request::new(line.split(' ').map(str::as_bytes));
+        let mut out = Out::default();
+        session.handle(&request.words(), &mut host, &mut out);
+        assert!(out.bytes().starts_with(b"-ERR the "), "{line}");
+        assert!(host.keys.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn one_client_that_walks_without_end_forgets_its_own_cursors_only() {
+    let mut cursors = dolmen_resp::scan::Cursors::new(1);
+    let mine = cursors.add(1, 0, b"mine");
+    assert_eq!(cursors.add(1, 0, b"mine"), mine, "the same place has one number");
+    let first = cursors.add(2, 0, b"0");
+    for i in 1..100_000 {
+        cursors.add(2, 0, format!("{i}").as_bytes());
+    }
+    assert_eq!(cursors.find(0, mine), Some(&b"mine"[..]));
+    assert_eq!((cursors.find(1, mine), cursors.find(0, first)), (None, None));
+    for owner in 3..3000 {
+        for i in 0..9 {
+            cursors.add(owner, 0, &vec![i; 60_000]);
+        }
+    }
+    assert!(cursors.weight() <= 16 << 20);
+}
+
+#[test]
+fn helps_and_small_admin_commands() {
+    for (name, word) in [
+        ("ACL", "WHOAMI"),
+        ("CLIENT", "KILL"),
+        ("COMMAND", "DOCS"),
+        ("CONFIG", "RESETSTAT"),
+        ("FUNCTION", "FLUSH"),
+        ("LATENCY", "LATEST"),
+        ("MEMORY", "USAGE"),
+        ("OBJECT", "ENCODING"),
+        ("SLOWLOG", "LEN"),
+    ] {
+        let text = answer(&format!("{name} HELP\r\n"));
+        assert!(text.contains(&format!("|+{word}")), "{text}");
+        let count: usize = text[1..text.find('|').unwrap()].parse().unwrap();
+        assert_eq!(text.matches("|+").count(), count, "{text}");
+        assert!(answer(&format!("{name} NOSUCH\r\n")).ends_with(&format!("Try {name} HELP.|")));
+    }
+    assert_eq!(answer("ACL WHOAMI\r\nROLE\r\n"), "$7|default|*3|$6|master|:0|*0|");
+    assert_eq!(
+        answer("SAVE\r\nBGSAVE\r\nBGSAVE SCHEDULE\r\nBGSAVE x\r\n"),
+        "+OK|+Background saving started|+Background saving started|-ERR syntax error|"
+    );
+    assert_eq!(
+        answer("SHUTDOWN BAD\r\nSHUTDOWN SAVE NOSAVE\r\nSHUTDOWN ABORT\r\n"),
+        "-ERR syntax error|-ERR syntax error|-ERR No shutdown in progress|"
+    );
+    assert_eq!(
+        answer("MULTI\r\nSAVE\r\nEXEC\r\n"),
+        "+OK|-ERR Command not allowed inside a transaction|-EXECABORT Transaction discarded because of previous errors.|"
+    );
+    assert_eq!(answer("LASTSAVE\r\nMONITOR\r\n"), ":1700000000|+OK|");
 }
 
 #[test]
@@ -179,15 +344,15 @@ fn random_key_reaches_every_key_of_a_large_database() {
     }
     left.extend(["", "k", "key:", "key:000", "\u{1}", "zebra"].map(String::from));
     for key in &left {
-        host.put(0, key.as_bytes(), b"v", None).unwrap();
+        host.put(0, key.as_bytes(), NewValue::Copy(b"v"), None).unwrap();
     }
-    host.put(0, b"zzz", b"v", Some(1)).unwrap();
+    host.put(0, b"zzz", NewValue::Copy(b"v"), Some(1)).unwrap();
     let (all, mut session) = (left.clone(), dolmen_resp::session::Session::new(1, true));
     let request = dolmen_resp::request::Request::new([&b"RANDOMKEY"[..]]);
     for _ in 0..60_000 {
-        let mut out = Vec::new();
+        let mut out = Out::default();
         session.handle(&request.words(), &mut host, &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let text = String::from_utf8(out.to_vec()).unwrap();
         let key = text.split("\r\n").nth(1).unwrap();
         assert!(all.contains(key), "{text:?}");
         left.remove(key);
@@ -199,16 +364,17 @@ fn random_key_reaches_every_key_of_a_large_database() {
 fn pauses_hold_back_what_they_say() {
     use dolmen_resp::keyspace::Pause;
     let mut session = dolmen_resp::session::Session::new(1, true);
-    let (mut host, mut out) = (naive::Memory::default(), Vec::new());
+    let (mut host, mut out) = (naive::Memory::default(), Out::default());
     let mut waits = |line: &str, what, run: bool| {
         let request = dolmen_resp::request::Request::new(line.split(' ').map(str::as_bytes));
-        let waits = session.waits_for(&request.words(), what);
+        let waits = session.waits_for(&session.look_up(&request.words()), &request.words(), what);
         if run {
             session.handle(&request.words(), &mut host, &mut out);
         }
         waits
     };
-    for line in ["GET a", "PING", "CLIENT UNPAUSE", "EXEC", "SET a 1", "NOSUCH"] {
+    assert!(!waits("CLIENT UNPAUSE", Pause::All, false));
+    for line in ["GET a", "PING", "CLIENT LIST", "EXEC", "SET a 1", "NOSUCH"] {
         assert!(waits(line, Pause::All, false));
         assert_eq!(waits(line, Pause::Write, false), line.starts_with("SET"), "{line}");
     }

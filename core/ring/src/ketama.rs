@@ -11,8 +11,13 @@
 //! | spymemcached | `/host:port-k` | as libmemcached weighted |
 //! | twemproxy | the server's name, else as libmemcached | as libmemcached weighted, the sum in 64 bits |
 //!
-//! A label's MD5 gives four points, its four little-endian words. Equal points: all these programs sort by point only and
-//! leave ties to `qsort`; here they go to the server that is listed first.
+//! A label's MD5 gives four points, its four little-endian words.
+//!
+//! Equal points (two of 160 a server among 2^32 meet in about one ring of 600 servers): all these programs sort by point only, with a `qsort` that
+//! need not be stable, so that who owns such a point is not defined by them and may change with the order of their list. Here it goes to the server
+//! whose name comes first, byte by byte, in every flavour: whatever the order of the list and whatever was added or removed before.
+//!
+//! A lookup goes through an index of the points' top bits, as that of [`Ring`](crate::ring::Ring).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -116,6 +121,9 @@ impl Hash32 {
 pub struct Ketama {
     points: Vec<u32>,
     owners: Vec<NodeId>,
+    /// For each value of the points' top bits the first point that has it; one more entry is the count of points.
+    index: Vec<u32>,
+    shift: u32,
 }
 
 impl Ketama {
@@ -139,15 +147,26 @@ impl Ketama {
                 push_points(flavour, label.with(k), id, &mut points);
             }
         }
-        points.sort_by_key(|&(point, _)| point);
-        let (points, owners) = points.into_iter().unzip();
-        Ok(Ketama { points, owners })
+        points.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| members.name(a.1).cmp(members.name(b.1))));
+        let (points, owners): (Vec<u32>, Vec<NodeId>) = points.into_iter().unzip();
+        let (index, shift) = index_of(&points);
+        Ok(Ketama { points, owners, index, shift })
     }
 
     /// Index of the first point at or after `hash`, wrapping to 0.
+    #[inline]
     pub fn successor(&self, hash: u32) -> usize {
-        let at = self.points.partition_point(|&p| p < hash);
-        if at == self.points.len() { 0 } else { at }
+        let bucket = (hash >> self.shift) as usize;
+        let (start, end) = (self.index[bucket] as usize, self.index[bucket + 1] as usize);
+        let points = &self.points[start..end];
+        // A bucket has one or two points; only a weak hash fills one.
+        let below = if points.len() <= WINDOW {
+            points.iter().fold(0, |count, &point| count + usize::from(point < hash))
+        } else {
+            points.partition_point(|&point| point < hash)
+        };
+        let at = start + below;
+        at * usize::from(at < self.points.len())
     }
 
     /// The same as Perl's Algorithm::ConsistentHash::Ketama finds it by default: its search underflows for the hash 0 and
@@ -179,6 +198,7 @@ impl Ketama {
 
 /// The lower 32 bits of a key's number are its hash.
 impl Algorithm for Ketama {
+    #[inline]
     fn owner(&self, key: u64) -> Option<NodeId> {
         if self.is_empty() { None } else { Some(self.owners[self.successor(key as u32)]) }
     }
@@ -196,8 +216,24 @@ impl Algorithm for Ketama {
     }
 
     fn heap_bytes(&self) -> usize {
-        (self.points.capacity() + self.owners.capacity()) * 4
+        (self.points.capacity() + self.owners.capacity() + self.index.capacity()) * 4
     }
+}
+
+/// The index of ascending points, and by how much a hash is shifted to find its bucket: at most as many buckets as points, at least 2.
+fn index_of(points: &[u32]) -> (Vec<u32>, u32) {
+    let bits = points.len().max(2).ilog2();
+    let shift = u32::BITS - bits;
+    let mut index = alloc::vec![0u32; (1 << bits) + 1];
+    for &point in points {
+        index[(point >> shift) as usize + 1] += 1;
+    }
+    let mut sum = 0;
+    for start in &mut index {
+        sum += *start;
+        *start = sum;
+    }
+    (index, shift)
 }
 
 fn push_points(flavour: Flavour, label: &[u8], id: NodeId, points: &mut Vec<(u32, NodeId)>) {
@@ -251,3 +287,5 @@ fn split_port(name: &str) -> (&str, u16) {
 
 /// memcached's port, which libmemcached leaves out of the label.
 const DEFAULT_PORT: u16 = 11211;
+/// Points that are counted rather than searched.
+const WINDOW: usize = 8;

@@ -7,7 +7,7 @@
 //! | [`hash`] | hash functions under stable names |
 //! | [`members`] | nodes: names, weights, zones, racks |
 //! | [`algorithm`] | the one trait: owner, walk, batch, bytes |
-//! | [`ring`], [`ketama`], [`positional`], [`rendezvous`], [`maglev`], [`multi_probe`], [`anchor`], [`dx`] | the algorithms |
+//! | [`ring`], [`lines`], [`ketama`], [`positional`], [`rendezvous`], [`maglev`], [`multi_probe`], [`anchor`], [`dx`] | the algorithms |
 //! | [`bounded`], [`haproxy`] | bounded loads, of the paper and of HAProxy |
 //! | [`slots`], [`cassandra`] | Redis Cluster slots; Cassandra's tokens, replicas and allocators |
 //! | [`replicas`] | distinct nodes over zones and racks |
@@ -16,8 +16,7 @@
 //! | [`analysis`], [`plan`] | arcs, balance, movement, disruption; the rebalance plan |
 //! | [`config`] | readers of other systems' configurations |
 //! | [`viz`] | SVG and HTML |
-//! | [`naive`], [`check`] | the plain twins; the fuzz bodies |
-#![no_std]
+//! #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
@@ -29,6 +28,7 @@ pub mod analysis;
 pub mod anchor;
 pub mod bounded;
 pub mod cassandra;
+#[doc(hidden)]
 pub mod check;
 pub mod config;
 pub mod dx;
@@ -38,9 +38,11 @@ pub mod hash;
 pub mod ketama;
 mod label;
 pub mod limits;
+pub mod lines;
 pub mod maglev;
 pub mod members;
 pub mod multi_probe;
+#[doc(hidden)]
 pub mod naive;
 pub mod placement;
 pub mod plan;
@@ -57,4 +59,4 @@ pub use error::RingError;
 pub use hash::HashFunction;
 pub use members::{Members, Node, NodeId, Weight};
 pub use placement::{Kind, Placement, Settings};
-pub use replicas::Spread;
+pub use replicas::{Replicas, Spread};

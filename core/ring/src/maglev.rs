@@ -23,7 +23,7 @@ use crate::members::{Members, NodeId};
 pub enum TurnOrder {
     /// By name, so that the order of the list does not matter. The default.
     Name,
-    /// As listed: Envoy's and the paper's.
+    /// As listed: the paper's. Envoy does so too, with a list that it has sorted by key.
     List,
 }
 

@@ -14,12 +14,13 @@ use crate::dx::Dx;
 use crate::error::RingError;
 use crate::hash::HashFunction;
 use crate::ketama::{Flavour, Ketama};
+use crate::limits::NODES_MAX;
 use crate::maglev::{Maglev, TurnOrder, prime_at_least};
 use crate::members::{Members, Node, NodeId, Weight};
 use crate::multi_probe::MultiProbe;
 use crate::positional::{Choice, Positional};
 use crate::rendezvous::{Rendezvous, WeightedRendezvous};
-use crate::replicas::{Spread, replicas};
+use crate::replicas::{Replicas, Spread, replicas};
 use crate::ring::Ring;
 use crate::slots::SlotMap;
 
@@ -303,7 +304,7 @@ impl Placement {
     ///
     /// # Errors
     /// As [`Placement::key`] and [`replicas()`].
-    pub fn replicas(&self, key: &[u8], count: usize, spread: Spread) -> Result<Vec<NodeId>, RingError> {
+    pub fn replicas(&self, key: &[u8], count: usize, spread: Spread) -> Result<Replicas, RingError> {
         replicas(self.algorithm(), &self.members, self.key(key)?, count, spread)
     }
 
@@ -472,10 +473,12 @@ fn build(members: &Members, settings: &Settings) -> Result<Table, RingError> {
         Kind::Flip => Table::Positional(Positional::new(Choice::Flip, members)?),
         Kind::Rendezvous => Table::Rendezvous(Rendezvous::new(members)?),
         Kind::WeightedRendezvous => Table::Weighted(WeightedRendezvous::new(members)),
-        Kind::Maglev => Table::Maglev(Maglev::new(members, settings.table_size, TurnOrder::Name)?),
-        Kind::MaglevEnvoy => Table::Maglev(Maglev::new(members, settings.table_size, TurnOrder::List)?),
+        // Envoy sorts its hosts by key before it fills a table, so that a list has one table in every order.
+        Kind::Maglev | Kind::MaglevEnvoy => {
+            Table::Maglev(Maglev::new(members, settings.table_size, TurnOrder::Name)?)
+        }
         Kind::MultiProbe => Table::MultiProbe(MultiProbe::new(members, settings.probes)?),
-        Kind::Anchor => Table::Anchor(Anchor::new(members, spare(owning + owning / 10 + 16))?),
+        Kind::Anchor => Table::Anchor(Anchor::new(members, spare(anchor_capacity(owning)))?),
         Kind::Dx => Table::Dx(Dx::new(members, spare(owning + owning / 10 + 16))?),
         Kind::RedisSlots => Table::Slots(SlotMap::even(members)?),
         Kind::TokenAllocator => {
@@ -487,6 +490,15 @@ fn build(members: &Members, settings: &Settings) -> Result<Table, RingError> {
         }
     })
 }
+
+/// Seats for so many nodes where none were asked for: a power of two, twice the nodes at least. It grows in steps, so that one node more finds the seats
+/// of before and takes keys from the others alone. A draw that hits an empty seat is repeated: 1 + ln(seats / nodes) draws in the mean, at most 2.4.
+fn anchor_capacity(owning: usize) -> usize {
+    (2 * owning).next_power_of_two().clamp(ANCHOR_CAPACITY_MIN, NODES_MAX.max(owning))
+}
+
+/// Least seats of an AnchorHash.
+const ANCHOR_CAPACITY_MIN: usize = 64;
 
 /// One replication factor for every ring: balance of first owners is what the lab shows.
 fn allocation(vnodes: u32) -> Allocation {

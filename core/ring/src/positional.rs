@@ -3,6 +3,7 @@
 //! everybody behind it, and the movement report shows what that costs.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::ops::ControlFlow;
 
 use crate::algorithm::{Algorithm, salted_walk};
@@ -24,14 +25,14 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The place of `key` among `count` places, which must be above 0.
+    /// The place of `key` among `count` places.
     #[inline]
-    pub fn place(self, key: u64, count: u32) -> u32 {
+    pub fn place(self, key: u64, count: NonZeroU32) -> u32 {
         match self {
-            Choice::Modulo => (key % u64::from(count)) as u32,
+            Choice::Modulo => (key % u64::from(count.get())) as u32,
             Choice::Jump => jump(key, count),
             Choice::JumpBack => jump_back(key, count),
-            Choice::Flip => flip(key, u64::from(count) - 1) as u32,
+            Choice::Flip => flip(key, u64::from(count.get()) - 1) as u32,
         }
     }
 }
@@ -62,10 +63,8 @@ impl Positional {
 impl Algorithm for Positional {
     #[inline]
     fn owner(&self, key: u64) -> Option<NodeId> {
-        if self.live.is_empty() {
-            return None;
-        }
-        Some(self.live[self.choice.place(key, self.live.len() as u32) as usize])
+        let count = NonZeroU32::new(self.live.len() as u32)?;
+        Some(self.live[self.choice.place(key, count) as usize])
     }
 
     fn walk(&self, key: u64, visit: &mut dyn FnMut(NodeId) -> ControlFlow<()>) {
@@ -77,12 +76,12 @@ impl Algorithm for Positional {
     }
 }
 
-/// Jump consistent hash: the last of the places that a random walk over growing bucket counts jumps to. `buckets` must be
-/// above 0.
+/// Jump consistent hash: the last of the places that a random walk over growing bucket counts jumps to. There is a place only
+/// where there are buckets, which the type says.
 #[inline]
-pub fn jump(mut key: u64, buckets: u32) -> u32 {
+pub fn jump(mut key: u64, buckets: NonZeroU32) -> u32 {
     let (mut b, mut j) = (0i64, 0i64);
-    while j < i64::from(buckets) {
+    while j < i64::from(buckets.get()) {
         b = j;
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
         j = ((b + 1) as f64 * ((1u64 << 31) as f64 / ((key >> 33) + 1) as f64)) as i64;
@@ -91,8 +90,9 @@ pub fn jump(mut key: u64, buckets: u32) -> u32 {
 }
 
 /// JumpBackHash over the SplitMix64 sequence that starts at the key: constant expected time, no floating point. `buckets`
-/// must be above 0 and fit 31 bits.
-pub fn jump_back(key: u64, buckets: u32) -> u32 {
+/// must fit 31 bits.
+pub fn jump_back(key: u64, buckets: NonZeroU32) -> u32 {
+    let buckets = buckets.get();
     if buckets <= 1 {
         return 0;
     }

@@ -1,6 +1,5 @@
 //! Replica lists: distinct nodes, spread over zones and racks as far as there are any.
 
-use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use crate::algorithm::Algorithm;
@@ -18,6 +17,9 @@ pub enum Spread {
     DemandZones,
 }
 
+/// A replica list: it lies where its caller keeps it, nothing is allocated.
+pub type Replicas = heapless::Vec<NodeId, REPLICAS_MAX>;
+
 /// The `count` replicas of a key, the owner first, in the order of preference.
 ///
 /// Each next replica is the first node of the key's walk whose zone holds none yet; when all zones hold one, the first whose
@@ -32,7 +34,7 @@ pub fn replicas(
     key: u64,
     count: usize,
     spread: Spread,
-) -> Result<Vec<NodeId>, RingError> {
+) -> Result<Replicas, RingError> {
     if !(1..=REPLICAS_MAX).contains(&count) {
         return Err(RingError::Option {
             name: "replicas",
@@ -41,76 +43,80 @@ pub fn replicas(
             max: REPLICAS_MAX as u64,
         });
     }
-    let owning = members.owning().count();
+    let owning = members.owning().take(count).count();
     if owning == 0 {
         return Err(RingError::EmptyRing);
     }
     if count > owning {
         return Err(RingError::TooManyReplicas { wanted: count, nodes: owning });
     }
-    let zones = distinct(members, |id| members.get(id).map(|n| (n.zone(), "")));
+    let zones = distinct(count, members.owning().map(|(_, node)| node.zone()));
     if spread == Spread::DemandZones && count > zones {
         return Err(RingError::TooManyReplicasForZones { wanted: count, zones });
     }
-    let racks = distinct(members, |id| members.get(id).map(|n| (n.zone(), n.rack())));
-    let order = preference(
-        algorithm,
-        members,
-        key,
-        Enough { nodes: count, zones: zones.min(count), racks: racks.min(count) },
-    );
-    Ok(pick(members, &order, count))
-}
-
-/// When a walk has met enough: so many nodes, in so many zones, in so many racks.
-struct Enough {
-    nodes: usize,
-    zones: usize,
-    racks: usize,
-}
-
-/// The nodes of the walk at their first visit, until enough of them are met.
-fn preference(algorithm: &dyn Algorithm, members: &Members, key: u64, enough: Enough) -> Vec<NodeId> {
-    let mut order: Vec<NodeId> = Vec::new();
-    let (mut zones, mut racks) = (Vec::new(), Vec::new());
+    let racks = distinct(count, members.owning().map(|(_, node)| (node.zone(), node.rack())));
+    let mut met = Met::default();
     algorithm.walk(key, &mut |id| {
-        let Some(node) = members.get(id) else { return ControlFlow::Continue(()) };
-        if order.contains(&id) {
-            return ControlFlow::Continue(());
+        if let Some(node) = members.get(id) {
+            met.add(id, (node.zone(), node.rack()), count);
         }
-        order.push(id);
-        note(&mut zones, node.zone());
-        note(&mut racks, (node.zone(), node.rack()));
-        let met = order.len() >= enough.nodes && zones.len() >= enough.zones && racks.len() >= enough.racks;
-        if met { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if met.is_enough(count, zones, racks) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    order
+    Ok(met.pick(count))
 }
 
-fn pick(members: &Members, order: &[NodeId], count: usize) -> Vec<NodeId> {
-    let place = |id: NodeId| members.get(id).map_or(("", ""), |n| (n.zone(), n.rack()));
-    let mut chosen: Vec<NodeId> = Vec::with_capacity(count);
-    while chosen.len() < count {
-        let left = || order.iter().copied().filter(|id| !chosen.contains(id));
-        let new_zone = left().find(|&id| !chosen.iter().any(|&c| place(c).0 == place(id).0));
-        let new_rack = || left().find(|&id| !chosen.iter().any(|&c| place(c) == place(id)));
-        match new_zone.or_else(new_rack).or_else(|| left().next()) {
-            Some(id) => chosen.push(id),
-            None => break,
+/// The nodes of a walk at their first visit, as far as they can become replicas.
+#[derive(Default)]
+struct Met<'m> {
+    /// Those that opened a zone, with zone and rack.
+    of_zones: heapless::Vec<(NodeId, (&'m str, &'m str)), REPLICAS_MAX>,
+    /// Those that opened a rack in a zone that was met before.
+    of_racks: heapless::Vec<(NodeId, (&'m str, &'m str)), REPLICAS_MAX>,
+    others: Replicas,
+}
+
+impl<'m> Met<'m> {
+    /// More than `count` of a kind are never picked.
+    fn add(&mut self, id: NodeId, place: (&'m str, &'m str), count: usize) {
+        let mut held = self.of_zones.iter().chain(&self.of_racks);
+        if held.any(|(node, _)| *node == id) || self.others.contains(&id) {
+            return;
+        }
+        let mut held = self.of_zones.iter().chain(&self.of_racks);
+        let has_rack = held.any(|(_, met)| *met == place);
+        // Each push finds room: a list holds no more than `count`, which is within the limit.
+        if !self.of_zones.iter().any(|(_, met)| met.0 == place.0) {
+            if self.of_zones.len() < count {
+                let _ = self.of_zones.push((id, place));
+            }
+        } else if !has_rack {
+            if self.of_racks.len() < count {
+                let _ = self.of_racks.push((id, place));
+            }
+        } else if self.others.len() < count {
+            let _ = self.others.push(id);
         }
     }
-    chosen
-}
 
-fn distinct<'a>(members: &'a Members, key: impl Fn(NodeId) -> Option<(&'a str, &'a str)>) -> usize {
-    let mut seen: Vec<_> = members.owning().filter_map(|(id, _)| key(id)).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    seen.len()
-}
-
-fn note<T: PartialEq>(seen: &mut Vec<T>, item: T) {
-    if !seen.contains(&item) {
-        seen.push(item);
+    /// Whether no further node can change the choice.
+    fn is_enough(&self, count: usize, zones: usize, racks: usize) -> bool {
+        let (of_zones, of_racks) = (self.of_zones.len(), self.of_racks.len());
+        of_zones >= zones && of_zones + of_racks >= racks && of_zones + of_racks + self.others.len() >= count
     }
+
+    fn pick(&self, count: usize) -> Replicas {
+        let placed = self.of_zones.iter().chain(&self.of_racks).map(|(id, _)| *id);
+        placed.chain(self.others.iter().copied()).take(count).collect()
+    }
+}
+
+/// How many different items there are, counted up to `enough`, which is at most [`REPLICAS_MAX`].
+fn distinct<T: PartialEq>(enough: usize, items: impl Iterator<Item = T>) -> usize {
+    let mut seen = heapless::Vec::<T, REPLICAS_MAX>::new();
+    for item in items {
+        if !seen.contains(&item) && (seen.push(item).is_err() || seen.len() >= enough) {
+            break;
+        }
+    }
+    seen.len()
 }

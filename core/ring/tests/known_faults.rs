@@ -1,6 +1,10 @@
 //! Faults that other implementations had, one test each.
 
+use std::num::NonZeroU32;
+
+use dolmen_base::Rng;
 use dolmen_ring::ketama::{Flavour, Ketama};
+use dolmen_ring::lines::LinedRing;
 use dolmen_ring::maglev::{Maglev, TurnOrder};
 use dolmen_ring::positional::jump;
 use dolmen_ring::ring::Ring;
@@ -8,6 +12,10 @@ use dolmen_ring::slots::{hash_tag, key_slot};
 use dolmen_ring::{
     Algorithm, HashFunction, Kind, Members, Node, NodeId, Placement, RingError, Settings, Weight,
 };
+
+fn places(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).unwrap()
+}
 
 fn ids(list: &[u32]) -> Vec<Option<NodeId>> {
     list.iter().map(|&i| Some(NodeId::new(i))).collect()
@@ -35,13 +43,13 @@ fn jump_hash_vectors() {
         (987_654_321_987_654_321, 20, 18),
     ];
     for (key, buckets, want) in rows {
-        assert_eq!(jump(key, buckets), want);
+        assert_eq!(jump(key, places(buckets)), want);
     }
     let mut moved = 0;
     for k in 0..100_000u64 {
         let key = k.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        if jump(key, 10) != jump(key, 11) {
-            assert_eq!(jump(key, 11), 10);
+        if jump(key, places(10)) != jump(key, places(11)) {
+            assert_eq!(jump(key, places(11)), 10);
             moved += 1;
         }
     }
@@ -196,4 +204,100 @@ fn a_maglev_table_does_not_move_everything_when_it_grows() {
     after.add(Node::new("one-more").unwrap()).unwrap();
     let moved = (0..20_000u64).filter(|&k| before.algorithm().owner(k) != after.algorithm().owner(k)).count();
     assert!(moved < 2000, "{moved} of 20000");
+}
+
+fn owners_of(kind: Kind, names: &[String], keys: u64) -> Vec<String> {
+    let mut members = Members::new();
+    for name in names {
+        members.insert(Node::new(name).unwrap()).unwrap();
+    }
+    let settings = Settings { table_size: 251, ..Settings::new(kind) };
+    let placement = Placement::new(members, settings).unwrap();
+    (0..keys)
+        .map(|k| {
+            let id = placement.owner(format!("k{k}").as_bytes()).unwrap();
+            placement.members().name(id).to_owned()
+        })
+        .collect()
+}
+
+/// Envoy sorts its hosts by key before it fills a table: a list has one table in every order.
+#[test]
+fn envoys_table_does_not_depend_on_the_order_of_the_list() {
+    let names: Vec<String> = ["b", "c", "a", "host-10", "host-9"].map(String::from).to_vec();
+    let mut sorted = names.clone();
+    sorted.sort();
+    assert_eq!(owners_of(Kind::MaglevEnvoy, &names, 500), owners_of(Kind::MaglevEnvoy, &sorted, 500));
+}
+
+/// cache-590 and cache-712 have a point in common: it is the smaller name's, whatever the order of the list and what was added and removed.
+#[test]
+fn equal_ketama_points_go_to_the_smaller_name() {
+    let names = ["cache-590".to_owned(), "cache-712".to_owned()];
+    let swapped = [names[1].clone(), names[0].clone()];
+    for kind in [Kind::Libketama, Kind::Twemproxy, Kind::Ketama, Kind::Spymemcached] {
+        assert_eq!(owners_of(kind, &names, 2000), owners_of(kind, &swapped, 2000), "{kind}");
+    }
+    let of = |list: &str| Ketama::new(&Members::parse(list).unwrap(), Flavour::Libketama).unwrap();
+    let ring = of("cache-712,cache-590");
+    let shared: Vec<(u32, NodeId)> = ring.points().collect();
+    let equal: Vec<_> = shared.windows(2).filter(|pair| pair[0].0 == pair[1].0).collect();
+    assert_eq!(equal.len(), 1, "one point in common");
+    // The list has cache-712 first; the point is cache-590's.
+    assert_eq!(equal[0][0].1, NodeId::new(1));
+    assert_eq!(ring.owner(u64::from(equal[0][0].0)), Some(NodeId::new(1)));
+    let mut placement =
+        Placement::new(Members::parse("cache-590,cache-712").unwrap(), Settings::new(Kind::Libketama))
+            .unwrap();
+    let before: Vec<String> = owners_of(Kind::Libketama, &names, 2000);
+    let id = placement.members().find("cache-590").unwrap();
+    placement.remove(id).unwrap();
+    placement.add(Node::new("cache-590").unwrap()).unwrap();
+    for (k, before) in before.iter().enumerate() {
+        let id = placement.owner(format!("k{k}").as_bytes()).unwrap();
+        assert_eq!(placement.members().name(id), before, "added after it was removed");
+    }
+}
+
+/// One node more moves keys to itself alone, although nobody said how many seats there are to be.
+#[test]
+fn one_node_more_moves_only_to_it() {
+    for count in [2, 33, 36, 100] {
+        let names: Vec<String> = (0..=count).map(|i| format!("node-{i}")).collect();
+        for kind in [Kind::Anchor, Kind::Dx] {
+            let before = owners_of(kind, &names[..count], 3000);
+            let after = owners_of(kind, &names, 3000);
+            let moved = before.iter().zip(&after).filter(|(before, after)| before != after);
+            let elsewhere = moved.clone().filter(|(_, after)| **after != names[count]).count();
+            assert_eq!(elsewhere, 0, "{kind}: {count} nodes and one more");
+            assert!(moved.count() <= 2 * 3000 / count, "{kind}: {count} nodes and one more");
+        }
+    }
+}
+
+/// A ring with lines has the ring's owners: of random keys, of every point and its neighbours, with few points, many, and all in one bucket.
+#[test]
+fn lines_agree_with_their_ring() {
+    let mut rng = Rng::new(3);
+    let mut rings: Vec<Ring> = [(0, 1), (1, 1), (1, 3), (2, 160), (10, 160), (300, 160)]
+        .map(|(nodes, vnodes)| Ring::new(&Members::numbered(nodes), HashFunction::Xxh3, vnodes).unwrap())
+        .to_vec();
+    // Weak hashes: everything in few buckets, suffixes that are equal, the ends of the circle.
+    let point = |at: u64| (at, NodeId::new((at % 7) as u32));
+    rings.push(Ring::from_points((0..200).map(|i| point(i * 3)).collect()));
+    rings.push(Ring::from_points((0..200).map(|i| point((5 << 58) + i)).collect()));
+    rings.push(Ring::from_points((0..64).flat_map(|i| [point(i << 58), point((i << 58) + 1)]).collect()));
+    rings.push(Ring::from_points([0, 1, u64::MAX - 1, u64::MAX].map(point).to_vec()));
+    for ring in rings {
+        let lined = LinedRing::new(ring.clone());
+        let near = ring.points().flat_map(|(at, _)| [at.wrapping_sub(1), at, at.wrapping_add(1)]);
+        let mut keys: Vec<u64> = near.chain([0, u64::MAX]).collect();
+        keys.extend((0..20_000).map(|_| rng.next_u64()));
+        let mut batch = Vec::new();
+        lined.owners(&keys, &mut batch);
+        for (key, batched) in keys.iter().zip(batch) {
+            assert_eq!(lined.owner(*key), ring.owner(*key), "{key:#x} of {} points", ring.len());
+            assert_eq!(batched, ring.owner(*key), "{key:#x} of {} points", ring.len());
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Published vectors, all of them facts of the projects that each test names.
 
+use std::num::NonZeroU32;
+
 use dolmen_ring::cassandra::{Allocation, TokenRing};
 use dolmen_ring::hash::{cassandra_token, crc16, md5, md5_ketama, mix64, murmur3_x64_128, siphash24};
 use dolmen_ring::ketama::{Flavour, Hash32, Ketama};
@@ -8,6 +10,10 @@ use dolmen_ring::multi_probe::MultiProbe;
 use dolmen_ring::positional::{flip, jump, jump_back};
 use dolmen_ring::slots::key_slot;
 use dolmen_ring::{Algorithm, HashFunction, Members, Node, NodeId, RingError, Weight};
+
+fn places(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).unwrap()
+}
 
 fn servers(list: &[(&str, f64)]) -> Members {
     let node =
@@ -129,12 +135,12 @@ fn jump_rows() {
     ];
     for (key, buckets) in rows {
         for (n, &want) in (1..).zip(buckets) {
-            assert_eq!(jump(key, n), want, "{key:#x} {n}");
+            assert_eq!(jump(key, places(n)), want, "{key:#x} {n}");
         }
     }
     let golden = [0, 55, 62, 8, 45, 59, 86, 97, 82, 59, 73, 37, 17, 56, 86, 21, 90, 37, 38, 83];
     for (key, want) in (0..).zip(golden) {
-        assert_eq!(jump(key, 100), want);
+        assert_eq!(jump(key, places(100)), want);
     }
     let guava = [
         (10_863_919_174_838_991, 11, 6),
@@ -145,7 +151,7 @@ fn jump_rows() {
         (2202, 100_001, 15_018),
     ];
     for (key, n, want) in guava {
-        assert_eq!(jump(key, n), want);
+        assert_eq!(jump(key, places(n)), want);
     }
 }
 
@@ -168,7 +174,7 @@ fn jump_back_stays_in_range_and_moves_only_to_new_places() {
         let key = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut before = 0;
         for buckets in 1..1500 {
-            let place = jump_back(key, buckets);
+            let place = jump_back(key, places(buckets));
             assert!(place == before || place == buckets - 1, "{key} {buckets}");
             before = place;
         }

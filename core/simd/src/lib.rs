@@ -24,6 +24,7 @@ pub mod rotate;
 pub mod row64;
 pub mod rows;
 pub mod transpose;
+pub mod utf8;
 pub mod vector;
 mod wide;
 pub mod xxh3;

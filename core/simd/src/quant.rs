@@ -171,17 +171,14 @@ fn scale_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-/// The eight scales and eight minima of six bits in Q4_K's and Q5_K's twelve bytes: the first four of each have their six bits in bytes
+/// The eight scales and eight minima of six bits, one a byte, in Q4_K's and Q5_K's twelve bytes: the first four of each have their six bits in bytes
 /// 0..4 and 4..8; of the other four the low four bits are the nibbles of bytes 8..12, the upper two the top bits of the first.
 #[inline(always)]
-fn scales_and_minima(bytes: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
+fn scales_and_minima(bytes: &[u8; 12]) -> (u64, u64) {
     let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let (first, second, third) = (word(0), word(4), word(8));
     let top = |word: u32| (word >> 6 & 0x0303_0303) << 4;
-    let join = |low: u32, high: u32| {
-        let (low, high) = (low.to_le_bytes(), high.to_le_bytes());
-        [low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]]
-    };
+    let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     let scales = join(first & 0x3f3f_3f3f, third & 0x0f0f_0f0f | top(first));
     let minima = join(second & 0x3f3f_3f3f, third >> 4 & 0x0f0f_0f0f | top(second));
     (scales, minima)

@@ -20,6 +20,7 @@ pub(crate) mod neon;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) mod sse4;
 
+use crate::half;
 use crate::level::{Kind, Level};
 
 /// Floats of one value.
@@ -186,6 +187,20 @@ pub(crate) trait Wide: Copy {
     fn load_bf16(self, x: &[u16; LANES]) -> Self::F;
     /// Sixteen i8 as floats.
     fn load_i8(self, x: &[i8; LANES]) -> Self::F;
+
+    /// Sixteen i8, the first in the lowest bits, as floats.
+    #[inline(always)]
+    fn bytes_to_f32(self, low: u64, high: u64) -> Self::F {
+        let both = u128::from(low) | u128::from(high) << 64;
+        self.load_i8(&both.to_le_bytes().map(|byte| byte as i8))
+    }
+    /// Sixteen i16, little-endian, as floats.
+    fn load_i16(self, x: &[u8; 32]) -> Self::F;
+    /// The half floats of the lower and of the upper sixteen bits.
+    #[inline(always)]
+    fn two_f16(self, bits: u32) -> [f32; 2] {
+        [half::f16_to_f32(bits as u16), half::f16_to_f32((bits >> 16) as u16)]
+    }
 
     // Integers.
     fn zero(self) -> Self::I;

@@ -80,6 +80,17 @@ impl Aligned {
         bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
         Aligned { words, len: bytes.len() }
     }
+
+    /// So many zeros, for whoever reads a file into them.
+    pub fn zeroed(len: usize) -> Aligned {
+        Aligned { words: vec![0u64; len.div_ceil(8)], len }
+    }
+}
+
+impl AsMut<[u8]> for Aligned {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
+    }
 }
 
 impl AsRef<[u8]> for Aligned {

@@ -82,7 +82,8 @@ impl fmt::Display for WalError {
             WalError::Corrupt { at, damage, valid_behind: Some(next) } => write!(
                 f,
                 "the record at offset {at} is damaged ({damage}) and a valid record follows at offset {next}, so this is no torn \
-                 tail; recover from a backup, or open with point-in-time recovery to keep what stands before the damage"
+                 tail; recover from a backup, or go on without what is lost: --recovery point-in-time keeps what stands before it, \
+                 --recovery skip-damaged everything that can be read"
             ),
             WalError::Corrupt { at, damage, valid_behind: None } => {
                 write!(f, "the record at offset {at} is damaged: {damage}")

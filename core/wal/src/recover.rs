@@ -37,6 +37,27 @@ pub enum RecoveryMode {
     SkipAnyCorrupted,
 }
 
+impl RecoveryMode {
+    /// All of them, with the names that a command line uses.
+    pub const NAMES: [(&'static str, RecoveryMode); 5] = [
+        ("torn-tail", RecoveryMode::TornTail),
+        ("tolerate-corrupted-tail", RecoveryMode::TolerateCorruptedTail),
+        ("absolute", RecoveryMode::Absolute),
+        ("point-in-time", RecoveryMode::PointInTime),
+        ("skip-damaged", RecoveryMode::SkipAnyCorrupted),
+    ];
+
+    /// The mode of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| *name)
+    }
+}
+
 /// How a log ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {

@@ -59,6 +59,11 @@ pub fn listed(tree: &Tree) -> Findings {
                 "fuzz/fuzz_targets/{target}.rs: belongs to {owners} systems of {FILE}, must be 1"
             ));
         }
+        if systems::body(tree, target).is_none() {
+            findings.push(format!(
+                "fuzz/fuzz_targets/{target}.rs: must be `|data: &[u8]| dolmen_x::check::check_y(data)`, so that its seeds replay in tests"
+            ));
+        }
         let seeds = format!("fuzz/corpus/{target}/");
         if !tree.has_folder(&seeds) {
             findings.push(format!("{seeds}: has no seeds"));
@@ -134,7 +139,7 @@ mod tests {
         let tree = Tree::of(&[
             ("core/ghost/Cargo.toml", ""),
             ("fuzz/fuzz_targets/ghost.rs", ""),
-            ("fuzz/fuzz_targets/log.rs", ""),
+            ("fuzz/fuzz_targets/log.rs", "|data: &[u8]| dolmen_wal::check::check_log(data)"),
             ("fuzz/corpus/log/a", ""),
             ("benches/ghost.rs", ""),
             ("core/wal/README.md", ""),
@@ -142,7 +147,7 @@ mod tests {
             ("COMPAT.md", "## Write-ahead log, beside RocksDB\n"),
         ]);
         let found = listed(&tree);
-        assert_eq!(found.len(), 5, "{found:?}");
+        assert_eq!(found.len(), 6, "{found:?}");
         let bad = Tree::of(&[("core/wal/README.md", ""), ("COMPAT.md", "## Write-behind\n")]);
         assert_eq!(listed(&bad).len(), 1);
     }

@@ -127,6 +127,18 @@ impl<'b> Columns<'b> {
         Columns { columns, indices, next: 0 }
     }
 
+    /// Whether these are the same columns of one header.
+    #[inline]
+    pub(super) fn are(&self, other: &Columns<'_>) -> bool {
+        let indices = match (&self.indices, &other.indices) {
+            (Indices::Missing(a), Indices::Missing(b)) => a == b,
+            (Indices::Present(a), Indices::Present(b)) => a.rest() == b.rest(),
+            (Indices::Absent(a, first), Indices::Absent(b, other)) => first == other && a.rest() == b.rest(),
+            _ => false,
+        };
+        indices && self.next == other.next
+    }
+
     /// The next column and its index in the header.
     #[inline]
     fn next_indexed(&mut self) -> Option<(usize, &'b Column)> {
@@ -223,7 +235,7 @@ impl<'b> Part<'b> {
     }
 
     /// What is left of it if its column was dropped.
-    #[inline]
+    #[inline(always)]
     fn without_dropped(self) -> Option<Self> {
         match self {
             Part::Cell { column, cell } => {
@@ -266,7 +278,7 @@ impl<'b> Cells<'b> {
         Cells { cursor, base, header, liveness, columns, has_complex_deletion, complex: None, is_done: false }
     }
 
-    #[inline]
+    #[inline(always)]
     fn part(&mut self) -> Result<Option<(usize, Part<'b>)>, Fail> {
         if let Some((index, column, left)) = self.complex.take() {
             let cell = self.cell(column, true)?;
@@ -298,7 +310,7 @@ impl<'b> Cells<'b> {
         Ok(Some((index, Part::Complex { column, deletion, cell_count })))
     }
 
-    #[inline]
+    #[inline(always)]
     fn cell(&mut self, column: &Column, has_path: bool) -> Result<Cell<'b>, Fail> {
         let (header, at) = (self.header, self.cursor.position());
         let cursor = &mut self.cursor;

@@ -182,14 +182,16 @@ impl HeadParts {
 }
 
 impl RowParts {
+    /// The clustering alone.
+    #[inline]
+    pub fn prefix<'b>(&self, bytes: &'b [u8], header: &'b Header) -> Prefix<'b> {
+        Prefix::of(&header.clustering, self.clustering.in_bytes(bytes))
+    }
+
     #[inline]
     pub fn view<'b>(&self, bytes: &'b [u8], position: u64, header: &'b Header) -> Row<'b> {
         let columns = if self.is_static { &header.statics } else { &header.regulars };
-        let clustering = if self.is_static {
-            Prefix::EMPTY
-        } else {
-            Prefix::of(&header.clustering, self.clustering.in_bytes(bytes))
-        };
+        let clustering = if self.is_static { Prefix::EMPTY } else { self.prefix(bytes, header) };
         Row {
             header,
             is_static: self.is_static,
@@ -272,6 +274,17 @@ impl<'b> Row<'b> {
     /// The layout that it was read with.
     pub const fn header(&self) -> &'b Header {
         self.header
+    }
+
+    /// Whether both say the same of the same columns, as far as that is plain from their bytes.
+    #[inline]
+    pub(crate) fn is_plainly(&self, other: &Row<'_>) -> bool {
+        self.cells == other.cells
+            && self.liveness == other.liveness
+            && self.deletion == other.deletion
+            && self.is_shadowable == other.is_shadowable
+            && self.has_complex_deletion == other.has_complex_deletion
+            && self.columns.are(&other.columns)
     }
 }
 

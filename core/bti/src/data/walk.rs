@@ -12,7 +12,9 @@ use dolmen_codec::compress::Codecs;
 
 use super::Fail;
 use super::chunks::Data;
+use super::prefix::Prefix;
 use super::row::{self, HeadParts, Marker, PartitionHead, Parts, Row};
+use crate::comparable::ClusteringKind;
 use crate::component::Component;
 use crate::error::{Damage, ReadError};
 use crate::limits::ROW_LEN_MAX;
@@ -49,6 +51,18 @@ pub trait Events {
     /// The event that it went to; `None` before the first, behind the last and after an error.
     fn current(&self) -> Option<Event<'_>>;
 
+    /// Where the event that it went to stands: less than [`Events::current`] says, and sooner.
+    fn stand(&self) -> Stand<'_> {
+        match self.current() {
+            None => Stand::Nowhere,
+            Some(Event::Partition(head)) => Stand::Head(head),
+            Some(Event::Static(_)) => Stand::Static,
+            Some(Event::Row(row)) => Stand::Item(ClusteringKind::Row, row.clustering),
+            Some(Event::Marker(marker)) => Stand::Item(marker.kind.clustering_kind(), marker.clustering),
+            Some(Event::End(_)) => Stand::End,
+        }
+    }
+
     /// The layout of its rows.
     fn header(&self) -> &Header;
 
@@ -61,7 +75,26 @@ pub trait Events {
     }
 }
 
+/// Where an event stands among others.
+#[derive(Clone, Copy, Debug)]
+pub enum Stand<'b> {
+    /// There is none.
+    Nowhere,
+    /// At the head of a partition.
+    Head(PartitionHead<'b>),
+    /// At a partition's static row.
+    Static,
+    /// At a row or a bound, at or beside this clustering.
+    Item(ClusteringKind, Prefix<'b>),
+    /// At a partition's end.
+    End,
+}
+
 impl<E: Events + ?Sized> Events for Box<E> {
+    fn stand(&self) -> Stand<'_> {
+        (**self).stand()
+    }
+
     fn advance(&mut self) -> Result<bool, ReadError> {
         (**self).advance()
     }
@@ -223,9 +256,8 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
     /// The event that it went to.
     #[inline]
     pub fn current(&self) -> Option<Event<'_>> {
-        let met = self.met.as_ref()?;
-        let held = if met.is_stitched { &self.stitch[..] } else { &self.chunk.as_ref()?.block[..] };
-        let (bytes, position) = (held.get(met.start..)?, met.position);
+        let (met, bytes) = self.met()?;
+        let position = met.position;
         Some(match &met.parts {
             Parts::Head(head) => Event::Partition(head.view(bytes, position)),
             Parts::Row(row) if row.is_static => Event::Static(row.view(bytes, position, self.header)),
@@ -233,6 +265,14 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
             Parts::Marker(marker) => Event::Marker(marker.view(bytes, position, self.header)),
             Parts::End => Event::End(self.position),
         })
+    }
+
+    /// The record that was met and the bytes that begin with it.
+    #[inline]
+    fn met(&self) -> Option<(&Met, &[u8])> {
+        let met = self.met.as_ref()?;
+        let held = if met.is_stitched { &self.stitch[..] } else { &self.chunk.as_ref()?.block[..] };
+        Some((met, held.get(met.start..)?))
     }
 
     /// The next event; `None` at the end of the data.
@@ -352,12 +392,29 @@ impl<'t, S: BlockSource<ReadError>, C: Codecs> Walk<'t, S, C> {
 }
 
 impl<S: BlockSource<ReadError>, C: Codecs> Events for Walk<'_, S, C> {
+    #[inline]
     fn advance(&mut self) -> Result<bool, ReadError> {
         self.advance()
     }
 
+    #[inline]
     fn current(&self) -> Option<Event<'_>> {
         self.current()
+    }
+
+    #[inline]
+    fn stand(&self) -> Stand<'_> {
+        let Some((met, bytes)) = self.met() else { return Stand::Nowhere };
+        match &met.parts {
+            Parts::Head(head) => Stand::Head(head.view(bytes, met.position)),
+            Parts::Row(row) if row.is_static => Stand::Static,
+            Parts::Row(row) => Stand::Item(ClusteringKind::Row, row.prefix(bytes, self.header)),
+            Parts::Marker(marker) => {
+                let marker = marker.view(bytes, met.position, self.header);
+                Stand::Item(marker.kind.clustering_kind(), marker.clustering)
+            }
+            Parts::End => Stand::End,
+        }
     }
 
     fn header(&self) -> &Header {

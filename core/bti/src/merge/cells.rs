@@ -17,7 +17,6 @@ use crate::types::{CqlType, Native};
 /// A table's version of a row: a cursor over its cells.
 #[derive(Debug)]
 pub(super) struct Version<'v> {
-    row: Row<'v>,
     map: &'v ColumnMap,
     cells: Cells<'v>,
     /// What the cursor is at, with the column's index in the merged layout.
@@ -25,10 +24,9 @@ pub(super) struct Version<'v> {
 }
 
 impl<'v> Version<'v> {
-    pub fn new(row: Row<'v>, map: &'v ColumnMap) -> Result<Version<'v>, ReadError> {
-        let mut version = Version { row, map, cells: row.cells(), next: None };
-        version.pull()?;
-        Ok(version)
+    #[inline]
+    pub fn new(row: &Row<'v>, map: &'v ColumnMap) -> Version<'v> {
+        Version { map, cells: row.cells(), next: None }
     }
 
     #[inline]
@@ -65,8 +63,33 @@ pub(super) struct Scratch {
     forms: [Vec<u8>; 2],
 }
 
+/// What stands before the cells, of all versions of a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heads<'v> {
+    liveness: Option<Liveness>,
+    deletion: DeletionTime,
+    is_shadowable: bool,
+    clustering: &'v [u8],
+}
+
+impl<'v> Heads<'v> {
+    #[inline]
+    pub fn add(&mut self, row: &Row<'v>) {
+        if let Some(new) = row.liveness
+            && self.liveness.is_none_or(|held| new.supersedes(&held))
+        {
+            self.liveness = Some(new);
+        }
+        if supersedes(row.deletion, self.deletion) {
+            (self.deletion, self.is_shadowable) = (row.deletion, row.is_shadowable);
+        }
+        self.clustering = row.clustering.encoded();
+    }
+}
+
 /// Merges versions of one row into the builder. `active` is the newest deletion that covers them from outside. `false`: nothing is left.
 pub(super) fn merge_versions(
+    heads: &Heads<'_>,
     versions: &mut [Version<'_>],
     active: DeletionTime,
     header: &Header,
@@ -74,19 +97,7 @@ pub(super) fn merge_versions(
     builder: &mut RowBuilder,
     scratch: &mut Scratch,
 ) -> Result<bool, ReadError> {
-    let mut liveness: Option<Liveness> = None;
-    let (mut deletion, mut is_shadowable) = (DeletionTime::LIVE, false);
-    for version in versions.iter() {
-        let row = &version.row;
-        if let Some(new) = row.liveness
-            && liveness.is_none_or(|held| new.supersedes(&held))
-        {
-            liveness = Some(new);
-        }
-        if supersedes(row.deletion, deletion) {
-            (deletion, is_shadowable) = (row.deletion, row.is_shadowable);
-        }
-    }
+    let Heads { liveness, mut deletion, mut is_shadowable, clustering } = *heads;
     let is_shadowed = is_shadowable && liveness.is_some_and(|l| l.timestamp > deletion.marked_at);
     if is_shadowed || !supersedes(deletion, active) {
         (deletion, is_shadowable) = (DeletionTime::LIVE, false);
@@ -95,6 +106,9 @@ pub(super) fn merge_versions(
     builder.clear(liveness.filter(|liveness| !active.deletes(liveness.timestamp)));
     let columns = if is_static { &header.statics } else { &header.regulars };
     let is_kept = builder.has_liveness() || !deletion.is_live();
+    for version in &mut *versions {
+        version.pull()?;
+    }
     while let Some(index) =
         versions.iter().filter_map(|version| version.next.as_ref().map(|next| next.0)).min()
     {
@@ -108,8 +122,7 @@ pub(super) fn merge_versions(
     if !is_kept && builder.has_no_columns() && !is_static {
         return Ok(false);
     }
-    let clustering = versions.last().map(|version| version.row.clustering.encoded());
-    builder.finish(clustering.filter(|_| !is_static), deletion, is_shadowable, header);
+    builder.finish((!is_static).then_some(clustering), deletion, is_shadowable, header);
     Ok(true)
 }
 
@@ -123,18 +136,27 @@ fn simple(
     builder: &mut RowBuilder,
     scratch: &mut Scratch,
 ) -> Result<(), ReadError> {
-    let mut held = Held::default();
-    for version in versions.iter_mut() {
-        while let Some(cell) = version.cell_of(index) {
+    if column.cql_type.is_counter() {
+        let mut held = Held::default();
+        for cell in versions.iter().filter_map(|version| version.cell_of(index)) {
             if !active.deletes(cell.timestamp) {
-                held.add(*cell, column.cql_type.is_counter(), scratch);
+                held.add(*cell, true, scratch);
             }
-            version.pull()?;
+        }
+        if let Some(cell) = held.cell(scratch) {
+            builder.column(index, column, DeletionTime::LIVE);
+            builder.cell(column, &cell, header);
+        }
+    } else {
+        let cells = versions.iter().filter_map(|version| version.cell_of(index));
+        let cells = cells.filter(|cell| !active.deletes(cell.timestamp));
+        if let Some(cell) = cells.reduce(|held, new| if wins(new, held, false) { new } else { held }) {
+            builder.column(index, column, DeletionTime::LIVE);
+            builder.cell(column, cell, header);
         }
     }
-    if let Some(cell) = held.cell(scratch) {
-        builder.column(index, column, DeletionTime::LIVE);
-        builder.cell(column, &cell, header);
+    for version in versions.iter_mut().filter(|version| version.cell_of(index).is_some()) {
+        version.pull()?;
     }
     Ok(())
 }

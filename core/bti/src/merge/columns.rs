@@ -24,6 +24,9 @@ pub fn merged_header<'h>(headers: impl IntoIterator<Item = &'h Header>) -> Optio
 }
 
 fn merge_columns(ours: &mut Vec<Column>, theirs: &[Column]) {
+    if are_written_alike(ours, theirs) {
+        return;
+    }
     let known: BTreeMap<&str, usize> = ours.iter().enumerate().map(|(i, c)| (&c.name[..], i)).collect();
     let places: Vec<Option<usize>> = theirs.iter().map(|c| known.get(&c.name[..]).copied()).collect();
     for (column, place) in theirs.iter().zip(places) {
@@ -35,6 +38,14 @@ fn merge_columns(ours: &mut Vec<Column>, theirs: &[Column]) {
         }
     }
     ours.sort_by(|a, b| column_order(a).cmp(&column_order(b)));
+}
+
+/// Whether rows of both layouts are written alike: the usual case, as tables of one flush after another are.
+fn are_written_alike(a: &[Column], b: &[Column]) -> bool {
+    let alike = |(a, b): (&Column, &Column)| {
+        a.name == b.name && a.fixed_len == b.fixed_len && a.is_multi_cell == b.is_multi_cell
+    };
+    a.len() == b.len() && a.iter().zip(b).all(alike)
 }
 
 /// The order of columns in headers (`ColumnIdentifier.prefixComparison`): simple ones first, then by the first eight bytes of the name as one
@@ -50,18 +61,22 @@ fn column_order(column: &Column) -> (bool, i64, &[u8]) {
 /// Where a table's columns of one kind are in the merged layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ColumnMap {
-    /// By index in the table's header, ascending; `None`: the layout leaves it out.
-    indices: Vec<Option<u32>>,
+    /// By index in the table's header, ascending; `None`: the layout leaves it out. Without a list columns stand where they stand.
+    indices: Option<Vec<Option<u32>>>,
+    /// Whether rows can be handed on: they are written as in the layout, and no column is dropped.
     is_whole: bool,
 }
 
 impl ColumnMap {
     fn new(theirs: &[Column], merged: &[Column]) -> Result<ColumnMap, ReadError> {
+        let has_dropped = theirs.iter().any(|column| column.dropped_at.is_some());
+        if are_written_alike(theirs, merged) {
+            return Ok(ColumnMap { indices: None, is_whole: !has_dropped });
+        }
         let places: BTreeMap<&str, usize> =
             merged.iter().enumerate().map(|(i, column)| (&column.name[..], i)).collect();
         let mut indices = Vec::with_capacity(theirs.len());
         let mut least = 0;
-        let mut is_whole = theirs.len() == merged.len();
         for column in theirs {
             let place = places.get(&column.name[..]).copied();
             if let Some(place) = place {
@@ -70,21 +85,22 @@ impl ColumnMap {
                     return Err(misfit());
                 }
                 least = place + 1;
-                is_whole &= merged[place].fixed_len == column.fixed_len && column.dropped_at.is_none();
             }
-            is_whole &= place == Some(indices.len());
             indices.push(place.map(|place| place as u32));
         }
-        Ok(ColumnMap { indices, is_whole })
+        Ok(ColumnMap { indices: Some(indices), is_whole: false })
     }
 
     /// Where the merged layout has the table's column.
     #[inline]
     pub fn get(&self, index: usize) -> Option<usize> {
-        self.indices.get(index).copied().flatten().map(|place| place as usize)
+        match &self.indices {
+            None => Some(index),
+            Some(indices) => indices.get(index).copied().flatten().map(|place| place as usize),
+        }
     }
 
-    /// Whether the table's columns are all those of the layout, written as there, and none is dropped.
+    /// Whether a row can be handed on as it is.
     pub const fn is_whole(&self) -> bool {
         self.is_whole
     }

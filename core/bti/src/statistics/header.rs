@@ -7,7 +7,7 @@
 //! ```
 //! The minima are what deltas count from; they may be smaller than those of STATS, never larger than a stored value.
 
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::PartCursor;
@@ -32,8 +32,8 @@ pub struct ClusteringColumn {
 /// A static or regular column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
-    pub name: String,
+    /// Its name. Layouts are merged from others, so that names are shared.
+    pub name: Arc<str>,
     /// Its type.
     pub cql_type: CqlType,
     /// Bytes of every value, if they are written without a length.
@@ -67,13 +67,22 @@ pub struct Header {
 
 impl Column {
     /// A column of a type.
-    pub fn new(name: String, cql_type: CqlType) -> Column {
+    pub fn new(name: impl Into<Arc<str>>, cql_type: CqlType) -> Column {
+        let name = name.into();
         let (fixed_len, is_multi_cell) = (cql_type.fixed_len(), cql_type.is_multi_cell());
         Column { name, cql_type, fixed_len, is_multi_cell, dropped_at: None }
     }
 }
 
 impl Header {
+    /// Whether times are written as under another header: the same bytes say the same.
+    pub(crate) fn has_minima_of(&self, other: &Header) -> bool {
+        self.min_timestamp == other.min_timestamp
+            && self.min_local_deletion_time == other.min_local_deletion_time
+            && self.min_ttl == other.min_ttl
+            && self.version.has_unsigned_deletion_time() == other.version.has_unsigned_deletion_time()
+    }
+
     pub(super) fn parse(mut part: PartCursor<'_>, version: Version) -> Result<Header, ReadError> {
         let min_timestamp = EPOCH_US.wrapping_add(part.read(get_uvint)? as i64);
         let min_local_deletion_time = EPOCH_S.wrapping_add(part.read(get_uvint)? as u32);
@@ -103,7 +112,7 @@ impl Header {
 fn columns(part: &mut PartCursor<'_>) -> Result<Vec<Column>, ReadError> {
     let mut out = Vec::new();
     for _ in 0..part.vint_count(2)? {
-        let name = part.text()?.into();
+        let name = part.text()?;
         out.push(Column::new(name, part.cql_type()?));
     }
     Ok(out)

@@ -4,7 +4,8 @@
 //! formats of 32    two blocks fill 64 bytes: lanes 0..8 are the first's sums of four products, lanes 8..16 the second's
 //!                  sum[lane] += (d · d') · products[lane]
 //! formats of 256   four times 64 bytes a block; part[lane] += scale · products[lane], all whole numbers below 2²⁴
-//!                  sum[lane] += (d · d') · part[lane];   minima: less += (dmin · d') · Σ minimum · sum of 32
+//!                  sum[lane] += (d · d') · part[lane]
+//!                  sum[lane] -= (dmin · d') · minimum[lane / 2] · sum of 16 elements[lane], or Q6_K's 32 · d · d' · scale[lane] · …
 //! the end          lanes 8 apart are added, then 4, 2, 1
 //! ```
 
@@ -201,12 +202,12 @@ fn fewer<F: SmallFormat<N>, const N: usize, W: Wide>(
 
 /// What a block of 256 comes to with 256 values.
 struct Part<T> {
-    /// d.
-    scale: f32,
+    /// d, and what the other lanes are to be multiplied with.
+    scales: [f32; 2],
     /// Σ scale · products of each lane.
     lanes: T,
-    /// What is to be taken off, with its scale: the minima, or the bias of the values.
-    less: (f32, i32),
+    /// What is to be taken off: minima, or the bias of the values, times sums of sixteen.
+    less: T,
 }
 
 /// A format of 256 elements.
@@ -232,15 +233,15 @@ impl Activations<'_> {
         }
     }
 
-    /// The sum of sixteen values.
-    #[inline(always)]
-    fn sum(&self, part: usize) -> i32 {
-        i32::from(i16::from_le_bytes([self.sums[2 * part], self.sums[2 * part + 1]]))
+    /// The sums of sixteen values.
+    fn sums(&self) -> [f32; LANES] {
+        let (sums, _) = self.sums.as_chunks::<2>();
+        core::array::from_fn(|part| f32::from(i16::from_le_bytes(sums[part])))
     }
 
     #[inline(always)]
-    fn quarter(&self, nth: usize) -> &[u8; BYTES] {
-        &self.values.as_chunks::<BYTES>().0[nth]
+    fn quarters(&self) -> &[[u8; BYTES]] {
+        self.values.as_chunks::<BYTES>().0
     }
 }
 
@@ -261,129 +262,113 @@ struct Q5K;
 #[derive(Clone, Copy)]
 struct Q6K;
 
-/// d, scales, and the minima of Q4_K and Q5_K.
-#[inline(always)]
-fn head(block: &[u8], x: &Activations<'_>) -> (f32, [u8; 8], (f32, i32)) {
+/// Of Q4_K and Q5_K.
+fn scalar_with_minima(block: &[u8], values: &[u8; 256], x: &Activations<'_>) -> Part<[f32; LANES]> {
     let (scales, minima) = scales_and_minima(behind::<4, 12>(block));
-    let mut sum = 0;
-    for (part, &min) in minima.iter().enumerate() {
-        sum += i32::from(min) * (x.sum(2 * part) + x.sum(2 * part + 1));
+    let mut less = x.sums();
+    for (lane, less) in less.iter_mut().enumerate() {
+        *less *= f32::from(minima.to_le_bytes()[lane / 2]);
     }
-    (f16_to_f32(scale_at(block, 0)), scales, (f16_to_f32(scale_at(block, 2)), sum))
+    let lanes = scalar_lanes::<2>(values, x, &scales.to_le_bytes().map(|scale| scale as i8));
+    Part { scales: [f16_to_f32(scale_at(block, 0)), f16_to_f32(scale_at(block, 2))], lanes, less }
 }
 
-/// Two scales for each quarter of a block, eight lanes each.
+/// The scales and minima of Q4_K and Q5_K as sixteen floats, and what is to be taken off.
+#[inline(always)]
+fn with_minima<W: Wide>(w: W, block: &[u8], x: &Activations<'_>) -> ([f32; 2], W::F, W::F) {
+    let (scales, minima) = scales_and_minima(behind::<4, 12>(block));
+    let both = w.bytes_to_f32(scales, minima);
+    let less = w.mul(w.permute(both, &MINIMA), w.load_i16(x.sums));
+    (w.two_f16(u32::from_le_bytes(*behind::<0, 4>(block))), both, less)
+}
+
+/// The products of a quarter of a block, times the scales of its parts.
 #[inline(always)]
 fn add_quarter<W: Wide>(
     w: W,
     sum: W::F,
-    lanes: W::I,
+    values: W::I,
+    x: &[u8; BYTES],
     scales: W::F,
-    quarter: usize,
-    parts: &[[i32; LANES]; 4],
+    parts: &[i32; LANES],
 ) -> W::F {
-    w.fma(w.i32_to_f32(lanes), w.permute(scales, &parts[quarter]), sum)
-}
-
-#[inline(always)]
-fn as_floats<W: Wide>(w: W, scales: &[u8; 8]) -> W::F {
-    let mut bytes = [0i8; LANES];
-    for (byte, &scale) in bytes.iter_mut().zip(scales) {
-        *byte = scale as i8;
-    }
-    w.load_i8(&bytes)
+    let lanes = w.dot_u7_i8(w.zero(), values, w.load_bytes(x));
+    w.fma(w.i32_to_f32(lanes), w.permute(scales, parts), sum)
 }
 
 impl LargeFormat<Q4_K_BYTES> for Q4K {
     fn scalar(block: &[u8; Q4_K_BYTES], x: &Activations<'_>) -> Part<[f32; LANES]> {
-        let (scale, scales, less) = head(block, x);
-        let values = values_of_4_5_k(behind::<16, 128>(block), &[0; 32]);
-        Part { scale, lanes: scalar_lanes::<2>(&values, x, &scales.map(|s| s as i8)), less }
+        scalar_with_minima(block, &values_of_4_5_k(behind::<16, 128>(block), &[0; 32]), x)
     }
 
     #[inline(always)]
     fn wide<W: Wide>(w: W, block: &[u8; Q4_K_BYTES], x: &Activations<'_>) -> Part<W::F> {
-        let (scale, scales, less) = head(block, x);
-        let scales = as_floats(w, &scales);
-        let (nibbles, _) = behind::<16, 128>(block).as_chunks::<32>();
-        let mut sum = w.splat(0.0);
-        for quarter in 0..4 {
-            let values = w.nibbles_32(&nibbles[quarter]);
-            let lanes = w.dot_u7_i8(w.zero(), values, w.load_bytes(x.quarter(quarter)));
-            sum = add_quarter(w, sum, lanes, scales, quarter, &HALVES);
+        let (d, scales, less) = with_minima(w, block, x);
+        let nibbles = behind::<16, 128>(block).as_chunks::<32>().0;
+        let mut lanes = w.splat(0.0);
+        for ((nibbles, x), parts) in nibbles.iter().zip(x.quarters()).zip(&HALVES) {
+            lanes = add_quarter(w, lanes, w.nibbles_32(nibbles), x, scales, parts);
         }
-        Part { scale, lanes: sum, less }
+        Part { scales: d, lanes, less }
     }
 }
 
 impl LargeFormat<Q5_K_BYTES> for Q5K {
     fn scalar(block: &[u8; Q5_K_BYTES], x: &Activations<'_>) -> Part<[f32; LANES]> {
-        let (scale, scales, less) = head(block, x);
         let values = values_of_4_5_k(behind::<48, 128>(block), behind::<16, 32>(block));
-        Part { scale, lanes: scalar_lanes::<2>(&values, x, &scales.map(|s| s as i8)), less }
+        scalar_with_minima(block, &values, x)
     }
 
     #[inline(always)]
     fn wide<W: Wide>(w: W, block: &[u8; Q5_K_BYTES], x: &Activations<'_>) -> Part<W::F> {
-        let (scale, scales, less) = head(block, x);
-        let scales = as_floats(w, &scales);
-        let (nibbles, _) = behind::<48, 128>(block).as_chunks::<32>();
+        let (d, scales, less) = with_minima(w, block, x);
+        let nibbles = behind::<48, 128>(block).as_chunks::<32>().0;
         let mut fifths = w.join(behind::<16, 32>(block), behind::<16, 32>(block));
         let (low, high) = (w.load_bytes(&mask(0x10, true)), w.load_bytes(&mask(0x10, false)));
-        let mut sum = w.splat(0.0);
-        for quarter in 0..4 {
+        let mut lanes = w.splat(0.0);
+        for ((nibbles, x), parts) in nibbles.iter().zip(x.quarters()).zip(&HALVES) {
             // Bits 0 and 1 of what is left, for the two parts of 32.
             let bits = w.or(w.and(w.shl_u16::<4>(fifths), low), w.and(w.shl_u16::<3>(fifths), high));
             fifths = w.shr_u16::<2>(fifths);
-            let values = w.or(w.nibbles_32(&nibbles[quarter]), bits);
-            let lanes = w.dot_u7_i8(w.zero(), values, w.load_bytes(x.quarter(quarter)));
-            sum = add_quarter(w, sum, lanes, scales, quarter, &HALVES);
+            lanes = add_quarter(w, lanes, w.or(w.nibbles_32(nibbles), bits), x, scales, parts);
         }
-        Part { scale, lanes: sum, less }
+        Part { scales: d, lanes, less }
     }
-}
-
-/// The scales of Q6_K, and its bias: Σ scale · 32 · sum of 16.
-#[inline(always)]
-fn head_6(block: &[u8; Q6_K_BYTES], x: &Activations<'_>) -> (f32, [i8; 16], (f32, i32)) {
-    let scales = behind::<192, 16>(block).map(|s| s as i8);
-    let mut sum = 0;
-    for (part, &scale) in scales.iter().enumerate() {
-        sum += i32::from(scale) * x.sum(part);
-    }
-    let scale = f16_to_f32(scale_at(block, 208));
-    (scale, scales, (scale, sum.wrapping_mul(32)))
 }
 
 impl LargeFormat<Q6_K_BYTES> for Q6K {
     fn scalar(block: &[u8; Q6_K_BYTES], x: &Activations<'_>) -> Part<[f32; LANES]> {
-        let (scale, scales, less) = head_6(block, x);
-        Part { scale, lanes: scalar_lanes::<1>(&values_of_6_k(block), x, &scales), less }
+        let scales = behind::<192, 16>(block).map(|scale| scale as i8);
+        let mut less = x.sums();
+        for (less, &scale) in less.iter_mut().zip(&scales) {
+            *less *= f32::from(scale);
+        }
+        let d = f16_to_f32(scale_at(block, 208));
+        Part { scales: [d, 32.0 * d], lanes: scalar_lanes::<1>(&values_of_6_k(block), x, &scales), less }
     }
 
     #[inline(always)]
     fn wide<W: Wide>(w: W, block: &[u8; Q6_K_BYTES], x: &Activations<'_>) -> Part<W::F> {
-        let (scale, scales, less) = head_6(block, x);
-        let scales = w.load_i8(&scales);
+        let scales = w.load_i8(&behind::<192, 16>(block).map(|scale| scale as i8));
+        let less = w.mul(scales, w.load_i16(x.sums));
         let nibble = w.splat_u8(15);
         let (low, high) = (w.load_bytes(&mask(0x30, true)), w.load_bytes(&mask(0x30, false)));
-        let (halves, uppers) = (behind::<0, 128>(block).as_chunks::<64>().0, behind::<128, 64>(block));
-        let (uppers, _) = uppers.as_chunks::<32>();
-        let mut sum = w.splat(0.0);
-        for half in 0..2 {
-            let nibbles = w.load_bytes(&halves[half]);
-            let upper = w.join(&uppers[half], &uppers[half]);
+        let halves = behind::<0, 128>(block).as_chunks::<64>().0;
+        let uppers = behind::<128, 64>(block).as_chunks::<32>().0;
+        let x = x.quarters();
+        let mut lanes = w.splat(0.0);
+        for (half, (nibbles, upper)) in halves.iter().zip(uppers).enumerate() {
+            let (nibbles, upper) = (w.load_bytes(nibbles), w.join(upper, upper));
             // Bits 0, 1 and 2, 3 for the first 64 elements, bits 4, 5 and 6, 7 for the others.
             let bits = w.or(w.and(w.shl_u16::<4>(upper), low), w.and(w.shl_u16::<2>(upper), high));
             let values = w.or(w.and(nibbles, nibble), bits);
-            let lanes = w.dot_u7_i8(w.zero(), values, w.load_bytes(x.quarter(2 * half)));
-            sum = add_quarter(w, sum, lanes, scales, 2 * half, &QUARTERS);
+            lanes = add_quarter(w, lanes, values, &x[2 * half], scales, &QUARTERS[2 * half]);
             let bits = w.or(w.and(upper, low), w.and(w.shr_u16::<2>(upper), high));
             let values = w.or(w.and(w.shr_u16::<4>(nibbles), nibble), bits);
-            let lanes = w.dot_u7_i8(w.zero(), values, w.load_bytes(x.quarter(2 * half + 1)));
-            sum = add_quarter(w, sum, lanes, scales, 2 * half + 1, &QUARTERS);
+            lanes = add_quarter(w, lanes, values, &x[2 * half + 1], scales, &QUARTERS[2 * half + 1]);
         }
-        Part { scale, lanes: sum, less }
+        let [d, _] = w.two_f16(u32::from(scale_at(block, 208)));
+        Part { scales: [d, 32.0 * d], lanes, less }
     }
 }
 
@@ -401,31 +386,30 @@ impl<F: LargeFormat<N>, const N: usize> Kernel for Large<'_, F, N> {
     fn scalar(self) {
         let _ = self.format;
         for (row, out) in self.rows.chunks_exact(self.row_bytes).zip(self.out) {
-            let (mut sums, mut less) = ([0.0; LANES], 0.0);
+            let mut sums = [0.0; LANES];
             for (block, x) in row.as_chunks::<N>().0.iter().zip(self.x.as_chunks::<Q8_K_BYTES>().0) {
                 let x = Activations::new(x);
                 let part = F::scalar(block, &x);
-                let scale = part.scale * x.scale;
-                for (sum, lane) in sums.iter_mut().zip(part.lanes) {
-                    *sum += scale * lane;
+                let scales = part.scales.map(|scale| scale * x.scale);
+                for ((sum, lane), less) in sums.iter_mut().zip(part.lanes).zip(part.less) {
+                    *sum = (*sum + scales[0] * lane) - scales[1] * less;
                 }
-                less += (part.less.0 * x.scale) * part.less.1 as f32;
             }
-            *out = sum_lanes(sums) - less;
+            *out = sum_lanes(sums);
         }
     }
 
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) {
         for (row, out) in self.rows.chunks_exact(self.row_bytes).zip(self.out) {
-            let (mut sum, mut less) = (w.splat(0.0), 0.0);
+            let mut sum = w.splat(0.0);
             for (block, x) in row.as_chunks::<N>().0.iter().zip(self.x.as_chunks::<Q8_K_BYTES>().0) {
                 let x = Activations::new(x);
                 let part = F::wide(w, block, &x);
-                sum = w.add(sum, w.mul(w.splat(part.scale * x.scale), part.lanes));
-                less += (part.less.0 * x.scale) * part.less.1 as f32;
+                sum = w.add(sum, w.mul(w.splat(part.scales[0] * x.scale), part.lanes));
+                sum = w.sub(sum, w.mul(w.splat(part.scales[1] * x.scale), part.less));
             }
-            *out = w.sum(sum) - less;
+            *out = w.sum(sum);
         }
     }
 }
@@ -455,3 +439,5 @@ const fn parts(lanes: usize) -> [[i32; LANES]; 4] {
 
 static HALVES: [[i32; LANES]; 4] = parts(8);
 static QUARTERS: [[i32; LANES]; 4] = parts(4);
+/// Minima stand behind the eight scales, each for two sums of sixteen.
+static MINIMA: [i32; LANES] = [8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15];

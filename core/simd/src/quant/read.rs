@@ -79,6 +79,7 @@ fn with_minima(head: &[u8], values: &[u8; 256], out: &mut [f32; 256]) {
     let (d, d_min) = (f16_to_f32(scale_at(head, 0)), f16_to_f32(scale_at(head, 2)));
     let Some(packed) = head[4..].first_chunk() else { return };
     let (scales, minima) = scales_and_minima(packed);
+    let (scales, minima) = (scales.to_le_bytes(), minima.to_le_bytes());
     for (part, (out, values)) in
         out.as_chunks_mut::<32>().0.iter_mut().zip(values.as_chunks::<32>().0).enumerate()
     {

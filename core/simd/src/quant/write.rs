@@ -201,6 +201,7 @@ fn parts_with_minima(x: &[f32; 256], search: &Search, head: &mut [u8]) -> [u8; 2
     let mut copy = [0; 12];
     copy.copy_from_slice(packed);
     let (scales, minima) = scales_and_minima(&copy);
+    let (scales, minima) = (scales.to_le_bytes(), minima.to_le_bytes());
     put_f16(scale_max / 63.0, &mut head[0..]);
     put_f16(min_max / 63.0, &mut head[2..]);
     let stored = |most: f32| f16_to_f32(f32_to_f16(most / 63.0));

@@ -222,6 +222,28 @@ impl Wide for Avx2 {
     }
 
     #[inline(always)]
+    fn bytes_to_f32(self, low: u64, high: u64) -> Self::F {
+        self.i32_to_f32(on!([
+            _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(low as i64)),
+            _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(high as i64)),
+        ]))
+    }
+    #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> Self::F {
+        self.i32_to_f32(on!([
+            _mm256_cvtepi16_epi32(_mm_loadu_si128(x.as_ptr().cast())),
+            _mm256_cvtepi16_epi32(_mm_loadu_si128(x.as_ptr().add(16).cast())),
+        ]))
+    }
+    #[inline(always)]
+    fn two_f16(self, bits: u32) -> [f32; 2] {
+        on!({
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(bits as i32));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        })
+    }
+
+    #[inline(always)]
     fn zero(self) -> Self::I {
         [on!(_mm256_setzero_si256()); 2]
     }

@@ -214,6 +214,22 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
     }
 
     #[inline(always)]
+    fn bytes_to_f32(self, low: u64, high: u64) -> __m512 {
+        on!(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_set_epi64x(high as i64, low as i64))))
+    }
+    #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> __m512 {
+        on!(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256(x.as_ptr().cast()))))
+    }
+    #[inline(always)]
+    fn two_f16(self, bits: u32) -> [f32; 2] {
+        on!({
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(bits as i32));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        })
+    }
+
+    #[inline(always)]
     fn zero(self) -> __m512i {
         on!(_mm512_setzero_si512())
     }

@@ -242,6 +242,20 @@ impl Wide for Neon {
     }
 
     #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> Self::F {
+        on!({
+            let low = vreinterpretq_s16_u8(vld1q_u8(x.as_ptr()));
+            let high = vreinterpretq_s16_u8(vld1q_u8(x.as_ptr().add(16)));
+            [
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+                vcvtq_f32_s32(vmovl_high_s16(low)),
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+                vcvtq_f32_s32(vmovl_high_s16(high)),
+            ]
+        })
+    }
+
+    #[inline(always)]
     fn zero(self) -> Self::I {
         self.splat_i32(0)
     }

@@ -206,6 +206,21 @@ impl Wide for Sse4 {
     }
 
     #[inline(always)]
+    fn load_i16(self, x: &[u8; 32]) -> Self::F {
+        let wide = on!({
+            let (low, high) =
+                (_mm_loadu_si128(x.as_ptr().cast()), _mm_loadu_si128(x.as_ptr().add(16).cast()));
+            [
+                _mm_cvtepi16_epi32(low),
+                _mm_cvtepi16_epi32(_mm_srli_si128::<8>(low)),
+                _mm_cvtepi16_epi32(high),
+                _mm_cvtepi16_epi32(_mm_srli_si128::<8>(high)),
+            ]
+        });
+        self.i32_to_f32(wide)
+    }
+
+    #[inline(always)]
     fn zero(self) -> Self::I {
         [on!(_mm_setzero_si128()); 4]
     }

@@ -11,4 +11,5 @@ mod quant;
 mod rotate;
 mod rows;
 mod support;
+mod utf8;
 mod vector;

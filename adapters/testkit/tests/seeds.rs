@@ -1,0 +1,47 @@
+//! The committed seeds of every fuzz target through the body that the target runs, on the stable toolchain. Written from the targets by
+//! `cargo xtask systems`.
+
+/// Each target with its body.
+const TARGETS: &[(&str, fn(&[u8]))] = &[
+    // written by `cargo xtask systems`: targets
+    ("batch", dolmen_lsm::check::check_batch),
+    ("block", dolmen_lsm::check::check_block),
+    ("bti_bloom", dolmen_bti::check::check_bloom),
+    ("bti_comparable", dolmen_bti::check::check_comparable),
+    ("bti_compression", dolmen_bti::check::check_compression),
+    ("bti_rows", dolmen_bti::check::check_rows),
+    ("bti_schema", dolmen_bti::check::check_schema),
+    ("bti_statistics", dolmen_bti::check::check_statistics),
+    ("bti_trie", dolmen_bti::check::check_trie),
+    ("bti_type", dolmen_bti::check::check_type),
+    ("filter", dolmen_lsm::check::check_filter),
+    ("footer", dolmen_lsm::check::check_footer),
+    ("index", dolmen_lsm::check::check_index),
+    ("json", dolmen_text::check::check_json),
+    ("log", dolmen_wal::check::check_log),
+    ("manifest", dolmen_lsm::check::check_manifest),
+    ("properties", dolmen_lsm::check::check_properties),
+    ("range_deletions", dolmen_lsm::check::check_range_deletions),
+    ("resp", dolmen_resp::check::check_resp),
+    ("ring_config", dolmen_ring::check::check_config),
+    ("ring_wire", dolmen_ring::check::check_wire_body),
+    ("table", dolmen_lsm::check::check_table),
+    ("tokenizer_gguf", dolmen_tokenizer::check::check_gguf),
+    ("tokenizer_json", dolmen_tokenizer::check::check_json),
+    ("tokenizer_prebuilt", dolmen_tokenizer::check::check_prebuilt),
+    ("tokenizer_scanners", dolmen_tokenizer::check::check_scanners),
+    ("tokenizer_sentencepiece", dolmen_tokenizer::check::check_sentencepiece),
+    ("tokenizer_tiktoken", dolmen_tokenizer::check::check_tiktoken),
+    ("version_edit", dolmen_lsm::check::check_version_edit),
+    // end of targets
+];
+
+#[test]
+fn every_seed_of_every_target_replays() {
+    let mut seeds = 0;
+    for (target, body) in TARGETS {
+        seeds += dolmen_testkit::replay(target, body);
+    }
+    println!("{seeds} seeds of {} targets", TARGETS.len());
+    assert!(seeds >= TARGETS.len());
+}
