@@ -46,7 +46,9 @@ impl Edit {
         let (first, end) = (self.blame.0.min(last), self.blame.1.min(last + 1));
         let start = tokens.range(first).start;
         let stop = tokens.range(end.max(first + 1) - 1).end;
-        let range = start..stop.max(start).min(source.len());
+        // At the end of a statement, the byte behind it stands for what is missing.
+        let stop = if stop <= start { start + usize::from(source.is_char_boundary(start + 1)) } else { stop };
+        let range = start..stop.min(source.len()).max(start);
         Finding { range, message: self.message.clone(), hint: self.hint.clone(), lost: false }
     }
 }
@@ -259,7 +261,7 @@ impl Finder<'_> {
         let Some(comma) = (limit..self.at).find(|&index| self.kind(index) == Kind::COMMA) else { return };
         let (skip, count) = (self.text(limit + 1).to_string(), self.text(comma + 1).to_string());
         let hint = format!("LIMIT {count} OFFSET {skip}");
-        self.add((comma, self.at), &[], (limit, self.at), "LIMIT takes one number", hint);
+        self.add((comma, self.at), &[], (limit + 1, self.at), "LIMIT takes one number", hint);
     }
 
     /// A clause that stands behind one that it must precede: left out.
@@ -309,11 +311,9 @@ impl Finder<'_> {
     fn missing(&mut self) {
         let at = self.at;
         let previous = self.text(at.wrapping_sub(1)).to_string();
-        let open = self.open_parenthesis();
-        if let Some(open) = open {
+        if self.open_parenthesis().is_some() {
             let hint = format!("close the parenthesis after {previous}");
             self.add((at, at), &[Kind::RPAREN], (at, at + 1), "a parenthesis is not closed", hint);
-            let _ = open;
         }
         let hint = format!("add a comma after {previous}");
         self.add((at, at), &[Kind::COMMA], (at, at + 1), "a comma is missing before this", hint);

@@ -1,5 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "tests read fixtures")]
-
 //! Common mistakes: each fault once, in its place, with a hint; and a file of many.
 
 use std::fmt::Write;
