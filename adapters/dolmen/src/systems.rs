@@ -45,6 +45,7 @@ pub const SYSTEMS: &[System] = &[
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
     system!("vector", "Vector search", dolmen_vector_cli),
+    system!("sql", "PostgreSQL's SQL: parse, format, fingerprint", dolmen_sql_cli),
     system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
 ];
@@ -59,6 +60,7 @@ pub const TOUR: &[(&str, Step)] = &[
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
     ("vector", dolmen_vector_cli::tour),
+    ("sql", dolmen_sql_cli::tour),
     ("llm", dolmen_llm_cli::tour),
     // end of tour
 ];
