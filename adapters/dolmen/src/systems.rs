@@ -46,6 +46,7 @@ pub const SYSTEMS: &[System] = &[
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
     system!("simd", "SIMD kernels of this machine", dolmen_simd_cli),
     system!("vector", "Vector search", dolmen_vector_cli),
+    system!("sql", "PostgreSQL's SQL: parse, format, fingerprint", dolmen_sql_cli),
     system!("kafka", "Kafka: logs, topics, transactions", dolmen_kafka_cli),
     system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
@@ -62,6 +63,7 @@ pub const TOUR: &[(&str, Step)] = &[
     ("ring", dolmen_ring_cli::tour),
     ("simd", dolmen_simd_cli::tour),
     ("vector", dolmen_vector_cli::tour),
+    ("sql", dolmen_sql_cli::tour),
     ("kafka", dolmen_kafka_cli::tour),
     ("llm", dolmen_llm_cli::tour),
     // end of tour
