@@ -7,7 +7,10 @@
 //! | [`flips`], [`cuts`] | every single-bit damage, every torn end |
 //! | [`golden`] | expected text in a file, rewritten with `DOLMEN_REWRITE=1` |
 //! | [`soak`] | tests that run longer on demand |
-#![forbid(unsafe_code)]
+//! | [`counting`] | an allocator that counts |
+#![deny(unsafe_code)]
+
+pub mod counting;
 
 use std::fs;
 use std::path::{Path, PathBuf};
