@@ -16,6 +16,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use dolmen_base::io::{Directory, Entry, File, FileNumber, IoError, OpenMode, read_file};
 use dolmen_base::time::Duration;
+use dolmen_blocks::BlockCache;
 use dolmen_fs::Driver;
 use dolmen_lsm::engine::{self, Engine, Recovered};
 use dolmen_lsm::filename::{FileName, current_text, parse_current};
@@ -45,7 +46,9 @@ pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -
     };
     let files = dir.list().map_err(at_dir)?;
     let mut state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
-    let source = Arc::new(Source::new(dir.clone(), options.block_cache_bytes, options.max_open_files));
+    let own = || BlockCache::new(options.block_cache_bytes as u64);
+    let cache = options.shared.as_ref().map_or_else(own, |shared| shared.cache.clone());
+    let source = Arc::new(Source::new(dir.clone(), &cache, options.max_open_files));
     let view = open_view(&state, &options, &source)?;
     let (logs, report) = replay(&*dir, &files, &mut state, &view, &options)?;
     let begun = match read_only {
