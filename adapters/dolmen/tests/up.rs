@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 fn up(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dolmen"));
-    command.args(["up", "--kv", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
+    command.args(["up", "--only", "kv", "--kv", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
     command.current_dir(data.parent().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -80,7 +80,7 @@ fn a_directory_has_one_process_and_a_start_that_fails_changes_nothing() {
     for (flag, address) in [("--kv", &server.kv), ("--http", &server.http)] {
         let rest = if flag == "--kv" { ["--http", "127.0.0.1:0"] } else { ["--kv", "127.0.0.1:0"] };
         let mut command = Command::new(env!("CARGO_BIN_EXE_dolmen"));
-        command.args(["up", flag, address, "--data"]).arg(&other).args(rest);
+        command.args(["up", "--only", "kv", flag, address, "--data"]).arg(&other).args(rest);
         let said = refusal(command.output().unwrap());
         assert_eq!(said, format!("error: {address} is in use; choose another with {flag} ADDR:PORT\n"));
         assert!(!other.exists());

@@ -336,14 +336,12 @@ fn copy_tail(dir: &dyn Directory, from: &str, at: u64, to: &str) -> Result<(), I
 /// Flushes what was replayed, and deletes what nothing names. Without room for tables the logs stay, the reason is a background error, and the
 /// database is open all the same: for reads, and for deletions that make room.
 fn settle(inner: &Inner, files: &[Entry], state: &State, replayed: bool) -> Result<(), StoreError> {
-    if replayed {
-        match inner.flush_replayed() {
-            Ok(()) | Err(StoreError::Io { error: IoError::NoSpace, .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let is_flushed = match if replayed { inner.flush_replayed() } else { Ok(()) } {
+        Ok(()) => true,
+        Err(StoreError::Io { error: IoError::NoSpace, .. }) => false,
+        Err(error) => return Err(error),
+    };
     let manifest = inner.manifest.lock().number;
-    let is_flushed = inner.engine.lock().failed().is_none();
     let log_needed = if is_flushed { inner.engine.lock().log() } else { state.log_needed() };
     for entry in files {
         let Some(file) = FileName::parse(&entry.name) else { continue };
