@@ -7,10 +7,7 @@
 //! | [`flips`], [`cuts`] | every single-bit damage, every torn end |
 //! | [`golden`] | expected text in a file, rewritten with `DOLMEN_REWRITE=1` |
 //! | [`soak`] | tests that run longer on demand |
-//! | [`counting`] | an allocator that counts |
-#![deny(unsafe_code)]
-
-pub mod counting;
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
