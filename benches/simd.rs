@@ -30,7 +30,8 @@ fn pairs(c: &mut Criterion) {
 fn codes(c: &mut Criterion) {
     let mut group = c.benchmark_group("simd fastscan");
     for dims in [128, 768] {
-        let (packed, table) = (vec![0x5a; fastscan::packed_len(dims)], vec![0x33; fastscan::packed_len(dims)]);
+        let (packed, table) =
+            (vec![0x5a; fastscan::packed_len(dims)], vec![0x33; fastscan::packed_len(dims)]);
         group.throughput(Throughput::Elements(fastscan::BATCH as u64));
         for level in Level::available() {
             group.bench_with_input(BenchmarkId::new(level.name(), dims), &level, |bench, &level| {

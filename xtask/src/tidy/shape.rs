@@ -7,14 +7,8 @@ const FILE_LINES_MAX: usize = 1200;
 /// 99 of 100 functions are no longer than this.
 const FUNCTION_LINES_P99: usize = 80;
 /// Where `unsafe` may stand: kernels, tensors, the skip list, files, and foreign functions.
-const UNSAFE_ROOMS: [&str; 6] = [
-    "core/simd/",
-    "core/tensor/",
-    "core/skiplist/",
-    "adapters/fs/",
-    "benches/peers/",
-    "xtask/probe/",
-];
+const UNSAFE_ROOMS: [&str; 6] =
+    ["core/simd/", "core/tensor/", "core/skiplist/", "adapters/fs/", "benches/peers/", "xtask/probe/"];
 /// The parts of `core/<x>/README.md`, in order.
 const README_PARTS: [&str; 7] =
     ["problem", "picture", "bytes", "algorithm", "invariants", "failures", "try it"];
