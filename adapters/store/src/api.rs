@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::IoError;
+use dolmen_blocks::BlockCache;
 use dolmen_lsm::codecs::{Codecs, CompressionType};
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
@@ -68,6 +69,26 @@ pub struct Options {
     pub codecs: Codecs,
     /// Hears what happens.
     pub listener: Option<Arc<dyn Listener>>,
+    /// What several databases use together; `None`: a block cache of its own, of `block_cache_bytes`.
+    pub shared: Option<Arc<Shared>>,
+}
+
+/// What several databases of one process use together: the block cache.
+#[derive(Debug)]
+pub struct Shared {
+    pub(crate) cache: Arc<BlockCache>,
+}
+
+impl Shared {
+    /// With a block cache of so many bytes.
+    pub fn new(block_cache_bytes: u64) -> Arc<Shared> {
+        Shared::with_cache(BlockCache::new(block_cache_bytes))
+    }
+
+    /// With the block cache of the process.
+    pub fn with_cache(cache: Arc<BlockCache>) -> Arc<Shared> {
+        Arc::new(Shared { cache })
+    }
 }
 
 impl Options {
@@ -190,6 +211,7 @@ impl Default for Options {
             families: Vec::new(),
             codecs: crate::codecs::codecs(),
             listener: None,
+            shared: None,
         }
     }
 }

@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dolmen_base::Time;
@@ -644,8 +644,10 @@ impl Inner {
         }
         let (last, grown) = entry.finish();
         self.visible.store(last, Ordering::Release);
-        self.counters.records.fetch_add(last - sequence, Ordering::Relaxed);
-        self.counters.batches.fetch_add(batches, Ordering::Relaxed);
+        // Only the leader counts, so that a load and a store serve.
+        let add = |to: &AtomicU64, n| to.store(to.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        add(&self.counters.records, last - sequence);
+        add(&self.counters.batches, batches);
         self.grow(grown);
         last
     }

@@ -249,14 +249,14 @@ impl Db {
     /// A batch of one record, made in memory that the thread keeps.
     fn write_one(&self, fill: impl FnOnce(&mut WriteBatch)) -> Result<SequenceNumber, WriteError> {
         thread_local! {
-            static BATCH: RefCell<WriteBatch> = RefCell::new(WriteBatch::new());
+            static BATCH: RefCell<Option<WriteBatch>> = const { RefCell::new(None) };
         }
-        let mut batch = BATCH.take();
+        let mut batch = BATCH.take().unwrap_or_default();
         batch.clear();
         fill(&mut batch);
         let outcome = self.0.inner.write(Batch::Borrowed(&batch), WriteOptions::default());
         if batch.capacity() <= BATCH_KEPT_MAX {
-            BATCH.set(batch);
+            BATCH.set(Some(batch));
         }
         outcome
     }

@@ -16,8 +16,8 @@ mod tables;
 mod view;
 
 pub use api::{
-    Completion, Event, Family, FamilyOptions, Listener, Options, ReadOptions, Stats, StoreError, SyncPolicy,
-    WriteError, WriteOptions,
+    Completion, Event, Family, FamilyOptions, Listener, Options, ReadOptions, Shared, Stats, StoreError,
+    SyncPolicy, WriteError, WriteOptions,
 };
 pub use codecs::codecs;
 pub use db::Db;

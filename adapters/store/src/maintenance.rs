@@ -265,8 +265,12 @@ impl Inner {
         if let Some(job) = self.with_engine(dolmen_lsm::engine::Engine::poll_flush) {
             self.do_job(job);
         }
-        let failed = self.engine.lock().failed();
-        match failed {
+        let (failed, poisoned) = {
+            let engine = self.engine.lock();
+            (engine.failed(), engine.poisoned())
+        };
+        // A table that no MANIFEST names for sure replaces no log.
+        match failed.or(poisoned.map(Failure::Io)) {
             Some(failure) => Err(self.store_error(failure)),
             None => Ok(()),
         }

@@ -16,6 +16,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use dolmen_base::io::{Directory, Entry, File, FileNumber, IoError, OpenMode, read_file};
 use dolmen_base::time::Duration;
+use dolmen_blocks::BlockCache;
 use dolmen_fs::Driver;
 use dolmen_lsm::engine::{self, Engine, Recovered};
 use dolmen_lsm::filename::{FileName, current_text, parse_current};
@@ -45,7 +46,9 @@ pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -
     };
     let files = dir.list().map_err(at_dir)?;
     let mut state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
-    let source = Arc::new(Source::new(dir.clone(), options.block_cache_bytes, options.max_open_files));
+    let own = || BlockCache::new(options.block_cache_bytes as u64);
+    let cache = options.shared.as_ref().map_or_else(own, |shared| shared.cache.clone());
+    let source = Arc::new(Source::new(dir.clone(), &cache, options.max_open_files));
     let view = open_view(&state, &options, &source)?;
     let (logs, report) = replay(&*dir, &files, &mut state, &view, &options)?;
     let begun = match read_only {
@@ -336,14 +339,12 @@ fn copy_tail(dir: &dyn Directory, from: &str, at: u64, to: &str) -> Result<(), I
 /// Flushes what was replayed, and deletes what nothing names. Without room for tables the logs stay, the reason is a background error, and the
 /// database is open all the same: for reads, and for deletions that make room.
 fn settle(inner: &Inner, files: &[Entry], state: &State, replayed: bool) -> Result<(), StoreError> {
-    if replayed {
-        match inner.flush_replayed() {
-            Ok(()) | Err(StoreError::Io { error: IoError::NoSpace, .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let is_flushed = match if replayed { inner.flush_replayed() } else { Ok(()) } {
+        Ok(()) => true,
+        Err(StoreError::Io { error: IoError::NoSpace, .. }) => false,
+        Err(error) => return Err(error),
+    };
     let manifest = inner.manifest.lock().number;
-    let is_flushed = inner.engine.lock().failed().is_none();
     let log_needed = if is_flushed { inner.engine.lock().log() } else { state.log_needed() };
     for entry in files {
         let Some(file) = FileName::parse(&entry.name) else { continue };

@@ -66,7 +66,9 @@ impl Inner {
 
     /// The active memtables have grown.
     pub(crate) fn grow(&self, bytes: u64) {
-        let len = self.active_len.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Only the leader changes it.
+        let len = self.active_len.load(Ordering::Relaxed) + bytes;
+        self.active_len.store(len, Ordering::Relaxed);
         if len >= self.options.write_buffer_bytes as u64 {
             let now = self.now();
             self.with_engine(|engine| engine.handle(now, engine::Input::Grown { len }));

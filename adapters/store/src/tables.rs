@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use dolmen_base::block::{Block, BlockBuf, BlockId, BlockSource, Decode, ReadMode, Stored};
 use dolmen_base::io::{Directory, File, FileNumber, OpenMode};
+use dolmen_blocks::{BlockCache, Share};
 use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::edit::NewFile;
 use dolmen_lsm::error::ReadError;
@@ -14,20 +15,6 @@ use dolmen_lsm::range_del::{Fragments, RangeTombstone};
 use dolmen_lsm::read;
 use dolmen_lsm::table::Table;
 use parking_lot::RwLock;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
-
-/// Bytes that a cached block costs beyond its content.
-const BLOCK_OVERHEAD: u64 = 64;
-
-#[derive(Clone)]
-struct BlockWeight;
-
-impl Weighter<(u64, u64), Block> for BlockWeight {
-    fn weight(&self, _: &(u64, u64), block: &Block) -> u64 {
-        block.memory_len() as u64 + BLOCK_OVERHEAD
-    }
-}
 
 /// An open file, and the tick of its last use.
 type HeldFile = (Arc<dyn File>, AtomicU64);
@@ -39,32 +26,34 @@ pub(crate) struct Source {
     files: RwLock<BTreeMap<u64, HeldFile>>,
     files_max: usize,
     tick: AtomicU64,
-    cache: Cache<(u64, u64), Block, BlockWeight>,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    cache: Share,
     /// Tables that somebody may look at.
     open: RwLock<BTreeMap<u64, Weak<OpenTable>>>,
 }
 
 impl Source {
-    pub(crate) fn new(dir: Arc<dyn Directory>, cache_bytes: usize, files_max: usize) -> Self {
-        let bytes = cache_bytes as u64;
-        let cache = Cache::with_weighter(cache_bytes / 4096 + 16, bytes, BlockWeight);
+    pub(crate) fn new(dir: Arc<dyn Directory>, cache: &Arc<BlockCache>, files_max: usize) -> Self {
         Source {
             dir,
             files: RwLock::default(),
             files_max,
             tick: AtomicU64::new(0),
-            cache,
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            cache: cache.share(),
             open: RwLock::default(),
         }
     }
 
-    /// Hits, misses and bytes held.
+    /// Hits and misses of this database, and the bytes of the whole cache.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed), self.cache.weight())
+        let stats = self.cache.stats();
+        (stats.hits, stats.misses, stats.bytes)
+    }
+
+    fn read_block(&self, id: BlockId, decode: Decode<'_, ReadError>) -> Result<Block, ReadError> {
+        let mut stored = BlockBuf::zeroed(id.len as usize);
+        let failed = |error| ReadError::Io { file: id.file, at: id.offset, error };
+        self.file(id.file)?.read_exact_at(id.offset, &mut stored).map_err(failed)?;
+        decode(Stored::Owned(stored))
     }
 
     fn file(&self, number: FileNumber) -> Result<Arc<dyn File>, ReadError> {
@@ -114,7 +103,9 @@ impl Source {
 
     /// Deletes the file of a table that no version names, as soon as nobody looks at it.
     pub(crate) fn retire(&self, number: FileNumber) {
-        match self.open.read().get(&number.get()).and_then(Weak::upgrade) {
+        // The lock goes first: the last holder of a table takes it for writing, and that may be this call.
+        let open = self.open.read().get(&number.get()).and_then(Weak::upgrade);
+        match open {
             Some(table) => table.is_retired.store(true, Ordering::Release),
             None => self.delete(number),
         }
@@ -138,25 +129,11 @@ impl BlockSource<ReadError> for Source {
         mode: ReadMode,
         decode: Decode<'_, ReadError>,
     ) -> Result<Option<Block>, ReadError> {
-        let at = (id.file.get(), id.offset);
-        if mode != ReadMode::Bypass
-            && let Some(block) = self.cache.get(&at)
-        {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(block));
+        match mode {
+            ReadMode::CacheOnly => Ok(self.cache.get(id)),
+            ReadMode::MayBlock => self.cache.get_or_read(id, || self.read_block(id, decode)).map(Some),
+            ReadMode::Bypass => self.read_block(id, decode).map(Some),
         }
-        if mode == ReadMode::CacheOnly {
-            return Ok(None);
-        }
-        let mut stored = BlockBuf::zeroed(id.len as usize);
-        let failed = |error| ReadError::Io { file: id.file, at: id.offset, error };
-        self.file(id.file)?.read_exact_at(id.offset, &mut stored).map_err(failed)?;
-        let block = decode(Stored::Owned(stored))?;
-        if mode == ReadMode::MayBlock {
-            self.misses.fetch_add(1, Ordering::Relaxed);
-            self.cache.insert(at, block.clone());
-        }
-        Ok(Some(block))
     }
 }
 

@@ -28,6 +28,10 @@ fn run(program: &str, args: &[String]) -> String {
 /// Puts, deletes, single deletes, merges and range deletes in tables and in the log.
 fn write_some(db: &Db, users: &Family) {
     let family = db.default_family();
+    // Values with a block of their own, small ones before and behind.
+    for (key, len) in [("key0003x", 70_000), ("key0050x", 200_000), ("user0007x", 65_536)] {
+        db.put(if key.starts_with('k') { &family } else { users }, key.as_bytes(), &vec![b'L'; len]).unwrap();
+    }
     for i in 0..150u32 {
         let mut batch = WriteBatch::new();
         batch.put(family.id, format!("key{:04}", i * 7 % 120).as_bytes(), format!("value {i}").as_bytes());

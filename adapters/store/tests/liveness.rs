@@ -475,3 +475,36 @@ fn a_checkpoint_is_whole_or_not_there() {
     assert!(error.contains("is not empty"), "{error}");
     assert!(db.checkpoint(Path::new("/proc/nowhere/copy")).is_err());
 }
+
+/// Whether a large value is there is told without its block, overwritten, deleted or not; small neighbours are found as ever.
+#[test]
+fn a_large_value_is_not_read_to_say_that_it_exists() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { background_threads: 0, auto_compaction: false, ..small() };
+    let db = Db::open(dir.path(), Options { write_buffer_bytes: 64 << 20, ..options }).unwrap();
+    let family = db.default_family();
+    let large = vec![7; 4 << 20];
+    for key in [b"b", b"d", b"f"] {
+        put(&db, key, &large).unwrap();
+    }
+    for key in [b"a", b"c", b"e", b"g"] {
+        put(&db, key, b"small").unwrap();
+    }
+    db.flush().unwrap();
+    db.delete(&family, b"d").unwrap();
+    db.flush().unwrap();
+    let cached = ReadOptions { mode: ReadMode::CacheOnly, ..ReadOptions::default() };
+    for (key, there) in [(&b"b"[..], true), (b"f", true)] {
+        assert_eq!(db.contains(&family, key, &cached), Ok(there));
+        assert_eq!(db.get(&family, key, &cached), Err(StoreError::WouldBlock));
+    }
+    let read = ReadOptions::default();
+    for (key, there) in [(&b"a"[..], true), (b"d", false), (b"dx", false), (b"e", true), (b"h", false)] {
+        assert_eq!(db.contains(&family, key, &read), Ok(there));
+        assert_eq!(db.get_pinned(&family, key, &read).unwrap().is_some(), there);
+    }
+    assert_eq!(&*db.get_pinned(&family, b"b", &read).unwrap().unwrap(), &large[..]);
+    db.compact(&family, None, None).unwrap();
+    let keys: Vec<_> = common::all(&db).into_keys().collect();
+    assert_eq!(keys, [b"a", b"b", b"c", b"e", b"f", b"g"]);
+}

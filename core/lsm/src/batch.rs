@@ -168,6 +168,7 @@ impl WriteBatch {
     }
 
     /// Number of records that take a sequence number.
+    #[inline]
     pub fn count(&self) -> u32 {
         let mut count = [0; 4];
         count.copy_from_slice(&self.bytes[8..HEADER_LEN]);
@@ -195,11 +196,13 @@ impl WriteBatch {
     }
 
     /// The wire form.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The records' bytes, without the header.
+    #[inline]
     pub fn body(&self) -> &[u8] {
         &self.bytes[HEADER_LEN..]
     }
@@ -259,6 +262,7 @@ impl WriteBatch {
         self.set_count(self.count() + 1);
     }
 
+    #[inline]
     fn note(&mut self, family: FamilyId, key_len: usize, value_len: usize) {
         self.facts = self.facts.and(Facts {
             families: Families::One(family),
@@ -268,6 +272,7 @@ impl WriteBatch {
         });
     }
 
+    #[inline]
     fn set_count(&mut self, count: u32) {
         self.bytes[8..HEADER_LEN].copy_from_slice(&count.to_le_bytes());
     }

@@ -15,6 +15,8 @@ use crate::index::check_expansion;
 /// Names of properties that are read or written here.
 pub mod name {
     #![allow(missing_docs)]
+    /// Offsets of blocks that hold one large entry alone; of this engine only.
+    pub const LONE_BLOCKS: &str = "dolmen.lone.blocks";
     pub const INDEX_TYPE: &str = "rocksdb.block.based.table.index.type";
     pub const PREFIX_FILTERING: &str = "rocksdb.block.based.table.prefix.filtering";
     pub const WHOLE_KEY_FILTERING: &str = "rocksdb.block.based.table.whole.key.filtering";

@@ -138,7 +138,7 @@ pub fn point<'s, S: BlockSource<ReadError>, K: Take>(
     key::put_seek_key(&mut seek_key, user_key, sequence);
     let mut lookup = Lookup::default();
     lookup.start(sequence);
-    let mut failed = None;
+    let (mut failed, presence) = (None, take.wants_presence_only());
     for memtable in memtables.filter(|m| !m.is_empty()) {
         lookup.delete_before(memtable.covering(user_key, sequence));
         memtable.get(&seek_key, &mut |key, value| match lookup.meet(key, value) {
@@ -172,7 +172,11 @@ pub fn point<'s, S: BlockSource<ReadError>, K: Take>(
                 false
             }
         };
-        if table.get_in_place(source, query.mode, &seek_key, &mut NoTrace, visit)? == Looked::NotCached {
+        let looked = match presence {
+            true => table.probe(source, query.mode, &seek_key, &mut NoTrace, visit)?,
+            false => table.get_in_place(source, query.mode, &seek_key, &mut NoTrace, visit)?,
+        };
+        if looked == Looked::NotCached {
             return Err(ReadError::NotCached);
         }
     }
@@ -180,7 +184,7 @@ pub fn point<'s, S: BlockSource<ReadError>, K: Take>(
         return Err(error);
     }
     if lookup.has_operands() {
-        if take.wants_presence_only() {
+        if presence {
             // A key with operands has a value, whatever the merge makes of them.
             take.merged(&[]);
         } else if let Some(value) = lookup.finish(user_key, query.operator)? {

@@ -13,10 +13,11 @@ use crate::error::ReadError;
 
 mod builder;
 mod iter;
+mod lone;
 mod reader;
 mod walk;
 
-pub use builder::{TableBuilder, TableOptions, TableSummary};
+pub use builder::{LONE_VALUE_LEN_MIN, TableBuilder, TableOptions, TableSummary};
 pub use iter::TableIter;
 pub(crate) use reader::parse_tombstones;
 pub use reader::{Looked, Table, Visit};

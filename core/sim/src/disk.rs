@@ -176,6 +176,11 @@ impl Disk {
         self.state.lock().faults.arm(op, nth, fault);
     }
 
+    /// Lets no fault that waits strike any more.
+    pub fn forget_faults(&self) {
+        self.state.lock().faults.forget();
+    }
+
     /// How many operations of the kind were begun, failed ones included.
     pub fn count(&self, op: Op) -> u64 {
         self.state.lock().faults.count(op)

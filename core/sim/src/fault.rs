@@ -56,6 +56,11 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    /// Forgets what waits.
+    pub(crate) fn forget(&mut self) {
+        self.waiting.clear();
+    }
+
     /// Arms a fault for the `nth` operation from now; 0 never comes.
     pub(crate) fn arm(&mut self, op: Op, nth: u64, fault: Fault) {
         if nth > 0 {

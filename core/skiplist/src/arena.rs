@@ -22,6 +22,7 @@ impl Arena {
     }
 
     /// `len > 0` bytes aligned to 8, not initialised.
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<*mut u8, Error> {
         let len = len.checked_next_multiple_of(ALIGN).ok_or(Error::TooLong)?;
         let at = if len <= self.left {
@@ -38,14 +39,17 @@ impl Arena {
         Ok(at)
     }
 
+    #[inline]
     pub(crate) fn used(&self) -> usize {
         self.used
     }
 
+    #[inline]
     pub(crate) fn reserved(&self) -> usize {
         self.reserved
     }
 
+    #[inline]
     fn bump(&mut self, len: usize) -> *mut u8 {
         let at = self.at;
         // SAFETY: `take` checked that `len` bytes are left in the chunk.
@@ -54,6 +58,7 @@ impl Arena {
         at
     }
 
+    #[cold]
     fn chunk(&mut self, len: usize) -> Result<*mut u8, Error> {
         let layout = Layout::from_size_align(len, ALIGN).map_err(|_| Error::TooLong)?;
         self.chunks.try_reserve(1).map_err(|_| Error::OutOfMemory)?;

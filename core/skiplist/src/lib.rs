@@ -162,6 +162,7 @@ impl<O: Order> Skiplist<O> {
         self.memory_reserved.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn compare(&self, node: Node, prefix: u64, key: &[u8]) -> Cmp {
         // SAFETY: callers pass complete nodes of this list, never the head or null.
         let (at, bytes) = unsafe { (prefix_of(node), key_of(node)) };
@@ -426,6 +427,7 @@ unsafe impl<O: Send + Sync> Send for OwnedIter<O> {}
 // SAFETY: through a shared cursor the list is only read, and its place does not change.
 unsafe impl<O: Send + Sync> Sync for OwnedIter<O> {}
 
+#[inline]
 fn draw_height(random: &mut u64) -> usize {
     // SplitMix64 (Steele, Lea, Flood 2014): two bits a level give a branching of four.
     *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -437,6 +439,7 @@ fn draw_height(random: &mut u64) -> usize {
 }
 
 /// Copies a value behind its length.
+#[inline]
 fn store_value(arena: &mut Arena, value: &[u8]) -> Result<*mut u8, Error> {
     let len = u32::try_from(value.len()).map_err(|_| Error::TooLong)?;
     let at = arena.take(value.len().checked_add(VALUE_AT).ok_or(Error::TooLong)?)?;
@@ -449,6 +452,7 @@ fn store_value(arena: &mut Arena, value: &[u8]) -> Result<*mut u8, Error> {
 }
 
 /// `value` is what [`store_value`] gave, or null for the head.
+#[inline]
 fn make_node(
     arena: &mut Arena,
     height: usize,
@@ -493,6 +497,7 @@ struct Header {
 
 /// # Safety
 /// `node` is complete and has more than `level` links.
+#[inline]
 unsafe fn link<'a>(node: Node, level: usize) -> &'a AtomicPtr<u8> {
     // SAFETY: the link lies in the node, aligned, and was initialised by `make_node`.
     unsafe { &*node.add(LINKS_AT).cast::<AtomicPtr<u8>>().add(level) }
@@ -500,6 +505,7 @@ unsafe fn link<'a>(node: Node, level: usize) -> &'a AtomicPtr<u8> {
 
 /// # Safety
 /// As [`link`].
+#[inline]
 unsafe fn next(node: Node, level: usize) -> Node {
     // SAFETY: the caller's promise.
     unsafe { link(node, level).load(Ordering::Acquire) }
@@ -518,6 +524,7 @@ fn prefetch(node: Node) {
 
 /// # Safety
 /// `node` is complete.
+#[inline]
 unsafe fn prefix_of(node: Node) -> u64 {
     // SAFETY: a complete node begins with its header.
     unsafe {
@@ -529,6 +536,7 @@ unsafe fn prefix_of(node: Node) -> u64 {
 
 /// # Safety
 /// `node` is complete and outlives `'a`.
+#[inline]
 unsafe fn key_of<'a>(node: Node) -> &'a [u8] {
     // SAFETY: the header's lengths are those that `make_node` copied, and the bytes never change.
     unsafe {
@@ -541,6 +549,7 @@ unsafe fn key_of<'a>(node: Node) -> &'a [u8] {
 
 /// # Safety
 /// As [`key_of`], and `node` is not the head.
+#[inline]
 unsafe fn value_of<'a>(node: Node) -> &'a [u8] {
     // SAFETY: a node that is not the head has what `store_value` gave; it never changes and goes with the list, as the node does.
     unsafe {

@@ -12,6 +12,8 @@ use dolmen_bti as _;
 #[cfg(feature = "all")]
 use dolmen_hnsw as _;
 #[cfg(feature = "all")]
+use dolmen_kafka as _;
+#[cfg(feature = "all")]
 use dolmen_kv as _;
 #[cfg(feature = "all")]
 use dolmen_lsm as _;

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use dolmen_base::io::FileNumber;
 
-use super::{BYTEWISE_COMPARATOR, index_type, meta};
+use super::{BYTEWISE_COMPARATOR, index_type, lone, meta};
 use crate::block::BlockBuilder;
 use crate::block::stored::{BlockForm, ChecksumType, TRAILER_LEN};
 use crate::codecs::{Codecs, CompressionType};
@@ -97,6 +97,9 @@ pub struct TableSummary {
     pub tail_len: u64,
 }
 
+/// A value of at least so many bytes gets a block of its own, and the index then knows its key.
+pub const LONE_VALUE_LEN_MIN: usize = 64 << 10;
+
 /// Builds one table.
 #[derive(Debug)]
 pub struct TableBuilder {
@@ -109,6 +112,11 @@ pub struct TableBuilder {
     last_key: Vec<u8>,
     /// The block that was written last and still waits for its separator.
     pending: Option<BlockHandle>,
+    /// Whether it holds one large entry alone.
+    pending_is_lone: bool,
+    data_is_lone: bool,
+    /// Where such blocks are.
+    lone_blocks: Vec<u64>,
     separators: Separators,
     hashes: KeyHashes,
     tombstones: Vec<RangeTombstone>,
@@ -138,6 +146,9 @@ impl TableBuilder {
             data: BlockBuilder::new(options.restart_interval),
             last_key: Vec::new(),
             pending: None,
+            pending_is_lone: false,
+            data_is_lone: false,
+            lone_blocks: Vec::new(),
             separators: Separators {
                 keys: Vec::new(),
                 ends: Vec::new(),
@@ -159,12 +170,14 @@ impl TableBuilder {
         if !self.last_key.is_empty() && key::compare(&self.last_key, key).is_ge() {
             return Err(ReadError::corrupt(Part::DataBlock, self.offset, Damage::Order));
         }
-        if self.block_is_full(key, value) {
+        let is_large = value.len() >= LONE_VALUE_LEN_MIN;
+        if self.block_is_full(key, value) || (is_large && !self.data.is_empty()) {
             self.flush_block(out);
         }
         if let Some(handle) = self.pending.take() {
-            self.separators.push(&self.last_key, Some(key), handle);
+            self.separators.push(&self.last_key, Some(key), handle, self.pending_is_lone);
         }
+        self.data_is_lone = is_large && self.data.is_empty();
         if self.options.bloom_bits_per_key != 0 {
             self.hashes.add(parsed.user_key);
         }
@@ -217,6 +230,10 @@ impl TableBuilder {
             write_block(&self.form, block, self.options.compression, &self.codecs, &mut self.offset, out);
         self.data.clear();
         self.pending = Some(handle);
+        self.pending_is_lone = self.data_is_lone;
+        if self.data_is_lone {
+            self.lone_blocks.push(handle.offset);
+        }
         self.data_block_count += 1;
     }
 
@@ -243,7 +260,7 @@ impl TableBuilder {
             self.flush_block(out);
         }
         if let Some(handle) = self.pending.take() {
-            self.separators.push(&self.last_key, None, handle);
+            self.separators.push(&self.last_key, None, handle, self.pending_is_lone);
         }
         let data_len = self.offset;
         let mut names: Vec<(&[u8], BlockHandle)> = Vec::new();
@@ -362,15 +379,22 @@ impl TableBuilder {
         if filter_len != 0 {
             p.set(name::FILTER_POLICY, b"bloomfilter");
         }
+        if !self.lone_blocks.is_empty() {
+            p.set(name::LONE_BLOCKS, &lone::encode(&self.lone_blocks));
+        }
         p.set(name::INDEX_TYPE, &index_type::BINARY_SEARCH.to_le_bytes());
         p
     }
 }
 
 impl Separators {
-    fn push(&mut self, last: &[u8], next: Option<&[u8]>, handle: BlockHandle) {
-        self.user_keys &= next.is_none_or(|next| key::user_key(last) != key::user_key(next));
-        put_separator(&mut self.keys, last, next);
+    /// The separator behind a lone block is its entry's own key: it tells of the entry without the block.
+    fn push(&mut self, last: &[u8], next: Option<&[u8]>, handle: BlockHandle, is_lone: bool) {
+        self.user_keys &= !is_lone && next.is_none_or(|next| key::user_key(last) != key::user_key(next));
+        match is_lone {
+            true => self.keys.extend_from_slice(last),
+            false => put_separator(&mut self.keys, last, next),
+        }
         self.ends.push(self.keys.len());
         self.handles.push(handle);
     }

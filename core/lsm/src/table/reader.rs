@@ -12,7 +12,7 @@ use dolmen_simd::prefetch;
 
 use super::iter::TableIter;
 use super::walk::{BlockWalk, Miss};
-use super::{BYTEWISE_COMPARATOR, index_type, meta};
+use super::{BYTEWISE_COMPARATOR, index_type, lone, meta};
 use crate::block::{BlockCursor, Bucket, Layout};
 use crate::codecs::Codecs;
 use crate::error::{Damage, Feature, Part, ReadError};
@@ -50,6 +50,8 @@ pub struct Table {
     pub(super) index: Index,
     pub(super) two_level: bool,
     properties: Properties,
+    /// Where blocks are that hold one entry each, whose key is the separator behind them. Ascending.
+    lone_blocks: Vec<u64>,
     filter: TableFilter,
     filter_keys: FilterKeys,
     tombstones: Vec<RangeTombstone>,
@@ -100,6 +102,7 @@ impl Table {
             index: Index::default(),
             two_level: false,
             properties: Properties::default(),
+            lone_blocks: Vec::new(),
             filter: TableFilter::None,
             filter_keys: FilterKeys::Unknown,
             tombstones: Vec::new(),
@@ -176,6 +179,9 @@ impl Table {
             first_keys: kind == index_type::BINARY_SEARCH_WITH_FIRST_KEY,
         };
         self.two_level = kind == index_type::TWO_LEVEL;
+        if let Some(list) = properties.get(name::LONE_BLOCKS).filter(|_| !self.index_form.user_keys) {
+            self.lone_blocks = lone::decode(list).map_err(|e| e.in_file(self.file, 0))?;
+        }
         let marked = |name| properties.get(name).is_none_or(|v| v == b"1");
         self.filter_keys = if marked(name::WHOLE_KEY_FILTERING) {
             FilterKeys::Whole
@@ -249,11 +255,22 @@ impl Table {
         trace: &mut T,
         visit: Visit<'_>,
     ) -> Result<Looked, ReadError> {
-        match self.look(source, mode, key, trace, visit) {
-            Ok(looked) => Ok(looked),
-            Err(Miss::NotCached) => Ok(Looked::NotCached),
-            Err(Miss::Failed(error)) => Err(error),
-        }
+        looked(self.look(source, mode, key, trace, visit, false))
+    }
+
+    /// The same for who wants no values: the entry of a large value is visited without its block, with an empty value.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub fn probe<S: BlockSource<ReadError>, T: Trace>(
+        &self,
+        source: &S,
+        mode: ReadMode,
+        key: &[u8],
+        trace: &mut T,
+        visit: Visit<'_>,
+    ) -> Result<Looked, ReadError> {
+        looked(self.look(source, mode, key, trace, visit, true))
     }
 
     fn look<S: BlockSource<ReadError>, T: Trace>(
@@ -263,6 +280,7 @@ impl Table {
         key: &[u8],
         trace: &mut T,
         visit: Visit<'_>,
+        presence: bool,
     ) -> Result<Looked, Miss> {
         let user_key = key::user_key(key);
         if !self.may_contain(source, mode, user_key, trace)? {
@@ -273,6 +291,20 @@ impl Table {
         let mut looked = Looked::Absent;
         let mut cursor: Option<BlockCursor> = None;
         while let Some(handle) = walk.handle(self) {
+            if self.lone_blocks.binary_search(&handle.offset).is_ok() {
+                let only = walk.separator(self);
+                if key::user_key(only) != user_key {
+                    break;
+                }
+                if presence {
+                    looked = Looked::Visited;
+                    if !visit(&Block::new(Vec::new()), only, &[]) {
+                        break;
+                    }
+                    walk.next(self, source, mode)?;
+                    continue;
+                }
+            }
             let block = self.read_traced(source, mode, handle, trace)?;
             prefetch_block(&block);
             looked = Looked::Visited;
@@ -499,6 +531,14 @@ impl Table {
         };
         let tombstones: usize = self.tombstones.iter().map(|t| t.begin.len() + t.end.len()).sum();
         self.index.memory_len() + filter + 2 * tombstones
+    }
+}
+
+fn looked(result: Result<Looked, Miss>) -> Result<Looked, ReadError> {
+    match result {
+        Ok(looked) => Ok(looked),
+        Err(Miss::NotCached) => Ok(Looked::NotCached),
+        Err(Miss::Failed(error)) => Err(error),
     }
 }
 
