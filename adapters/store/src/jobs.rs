@@ -7,6 +7,7 @@ use std::time::Duration;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::{File, FileNumber, IoError, OpenMode};
 use dolmen_lsm::codecs::CompressionType;
+use dolmen_lsm::compaction;
 use dolmen_lsm::compaction::{JobOptions, Progress};
 use dolmen_lsm::edit::NewFile;
 use dolmen_lsm::engine::{self, Compaction, Failure, Job, JobId};
@@ -18,7 +19,6 @@ use dolmen_lsm::memtable::MemtableIter;
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::range_del::RangeTombstone;
 use dolmen_lsm::table::{TableIter, TableOptions, TableSummary};
-use dolmen_lsm::{compaction, table};
 
 use crate::api::{Event, StoreError};
 use crate::background::{JobKind, tell};
@@ -178,7 +178,7 @@ impl Inner {
             let number = self.with_engine(engine::Engine::take_file);
             let (summary, is_last) = self.write_table(&mut job, number, family, made)?;
             if let Some(summary) = summary {
-                let meta = new_file(number, summary);
+                let meta = summary.into_file(number);
                 let opened = self.source.open_table(Arc::new(meta.clone()), &self.codecs);
                 let opened = opened.map_err(|error| crate::view::read_error(&family.family, error))?;
                 self.fresh.lock().insert(number, opened);
@@ -249,18 +249,5 @@ fn failure(error: &StoreError) -> Failure {
             Failure::Damaged { table }
         }
         _ => Failure::Damaged { table: None },
-    }
-}
-
-fn new_file(number: FileNumber, summary: table::TableSummary) -> NewFile {
-    NewFile {
-        number,
-        len: summary.len,
-        smallest: summary.smallest,
-        largest: summary.largest,
-        smallest_sequence: summary.smallest_sequence,
-        largest_sequence: summary.largest_sequence,
-        tail_len: summary.tail_len,
-        ..NewFile::default()
     }
 }

@@ -543,6 +543,20 @@ impl Replay {
         self.read(number, file, len, state, enter)
     }
 
+    /// The same of a log that is in memory.
+    ///
+    /// # Errors
+    /// As [`Replay::log`].
+    pub fn log_bytes(
+        &mut self,
+        number: FileNumber,
+        bytes: &[u8],
+        state: &State,
+        enter: Enter<'_>,
+    ) -> Result<(), RecoveryError> {
+        self.log(number, &InMemory(bytes.into()), state, enter)
+    }
+
     /// A log behind a loss. That it can have been written at all must not prove that what is lost had been synced.
     fn leave_out(&mut self, number: FileNumber, file: &dyn File, len: u64) -> Result<(), RecoveryError> {
         let (first, proven) = survey(number, file)?;
@@ -700,6 +714,37 @@ fn survey(number: FileNumber, file: &dyn File) -> Result<(Option<SequenceNumber>
         Err(RecoverError::Read(error)) => Err(io(number, error)),
         // What cannot be read proves nothing.
         Ok(_) | Err(RecoverError::Log(_)) => Ok((first, proven)),
+    }
+}
+
+/// A log in memory, to be read only.
+struct InMemory(Vec<u8>);
+
+impl File for InMemory {
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<(), IoError> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let there = self.0.get(start..).unwrap_or_default();
+        let end = IoError::UnexpectedEnd { wanted: out.len() as u64, got: there.len() as u64 };
+        out.copy_from_slice(there.get(..out.len()).ok_or(end)?);
+        Ok(())
+    }
+    fn len(&self) -> Result<u64, IoError> {
+        Ok(self.0.len() as u64)
+    }
+    fn append(&self, _: &[u8]) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn write_all_at(&self, _: u64, _: &[u8]) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn sync(&self) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn truncate(&self, _: u64) -> Result<(), IoError> {
+        Err(IoError::Denied)
+    }
+    fn preallocate(&self, _: u64) -> Result<(), IoError> {
+        Err(IoError::Denied)
     }
 }
 

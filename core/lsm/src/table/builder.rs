@@ -12,6 +12,7 @@ use super::{BYTEWISE_COMPARATOR, index_type, lone, meta};
 use crate::block::BlockBuilder;
 use crate::block::stored::{BlockForm, ChecksumType, TRAILER_LEN};
 use crate::codecs::{Codecs, CompressionType};
+use crate::edit::NewFile;
 use crate::error::{Damage, Part, ReadError};
 use crate::filter::{BloomBuilder, KeyHashes};
 use crate::footer::{BlockHandle, Footer};
@@ -95,6 +96,22 @@ pub struct TableSummary {
     pub raw_value_len: u64,
     /// Bytes behind the data blocks.
     pub tail_len: u64,
+}
+
+impl TableSummary {
+    /// What a version edit says of the table, as file `number`; its level and epoch are the engine's to set.
+    pub fn into_file(self, number: FileNumber) -> NewFile {
+        NewFile {
+            number,
+            len: self.len,
+            smallest: self.smallest,
+            largest: self.largest,
+            smallest_sequence: self.smallest_sequence,
+            largest_sequence: self.largest_sequence,
+            tail_len: self.tail_len,
+            ..NewFile::default()
+        }
+    }
 }
 
 /// A value of at least so many bytes gets a block of its own, and the index then knows its key.
