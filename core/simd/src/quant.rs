@@ -22,6 +22,7 @@
 //! Source: ggml 0.25, `ggml-quants.c` and `ggml-common.h` (MIT), read for the layouts and for the order of operations.
 
 mod dot;
+mod many;
 mod read;
 mod write;
 
@@ -155,6 +156,50 @@ pub fn products(level: Level, format: Format, rows: &[u8], x: &[u8], out: &mut [
         return;
     }
     dot::products(level, format, rows, row_bytes, x, out);
+}
+
+/// The products of rows with several vectors in [`Format::activations`], one after another: `out[row · vectors + vector]`.
+///
+/// Each has the bits that [`products`] gives. A row is unpacked once for eight vectors, or four rows and four vectors share what they
+/// load: for prompts and batches. A caller with several threads gives each some of the rows.
+///
+/// # Panics
+///
+/// As [`products`]; `xs` must be `vectors` vectors of one length, and `out` whole rows of that many.
+pub fn products_of_many(
+    level: Level,
+    format: Format,
+    rows: &[u8],
+    xs: &[u8],
+    vectors: usize,
+    out: &mut [f32],
+) {
+    if vectors == 0 || out.is_empty() {
+        assert!(out.is_empty(), "{} results of no vector", out.len());
+        return;
+    }
+    assert!(
+        xs.len().is_multiple_of(vectors) && out.len().is_multiple_of(vectors),
+        "{} bytes and {} results are not of {vectors} vectors",
+        xs.len(),
+        out.len()
+    );
+    let x_bytes = xs.len() / vectors;
+    let len = format.activations().len_of(x_bytes);
+    let Some(row_bytes) = len.and_then(|len| format.row_bytes(len)) else {
+        panic!("{x_bytes} bytes are no vector of {} for rows of {format}", format.activations());
+    };
+    let count = out.len() / vectors;
+    assert!(
+        row_bytes.checked_mul(count) == Some(rows.len()),
+        "{count} rows of {format} have {row_bytes} bytes each, not {} in all",
+        rows.len()
+    );
+    if row_bytes == 0 {
+        out.fill(0.0);
+        return;
+    }
+    many::products(level, format, many::Shape { rows, row_bytes, xs, x_bytes, vectors }, out);
 }
 
 const Q8_0_BYTES: usize = 34;

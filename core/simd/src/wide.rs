@@ -253,6 +253,12 @@ pub(crate) trait Wide: Copy {
     fn dot_i8_end(self, sum: [Self::I; 2]) -> Self::I;
     /// Adds products of bytes below 128 with signed ones.
     fn dot_u7_i8(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I;
+    /// Signed bytes in the form that [`Wide::dot_ready`] takes.
+    fn ready(self, a: Self::I) -> Self::I;
+    /// The sum that products with these signed bytes begin with.
+    fn ready_sum(self, b: Self::I) -> Self::I;
+    /// Adds products of signed bytes, the first made ready, to a sum that began with the second's.
+    fn dot_ready(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I;
     /// Adds the numbers of set bits to 64-bit lanes.
     fn count_ones(self, sum: Self::I, x: Self::I) -> Self::I;
 }

@@ -37,22 +37,32 @@ pub(super) fn products(
 }
 
 /// A format of 32 elements, whose scale comes first.
-trait SmallFormat<const N: usize>: Copy {
+pub(super) trait SmallFormat<const N: usize>: Copy {
     fn values(block: &[u8; N]) -> [i8; 32];
-    /// The sums of four products of two blocks with 64 values.
-    fn lanes<W: Wide>(w: W, a: &[u8; N], b: &[u8; N], x: W::I) -> W::I;
+    /// The values of two blocks, as [`SmallFormat::add`] takes them.
+    fn unpack<W: Wide>(w: W, a: &[u8; N], b: &[u8; N]) -> W::I;
+    /// What sums of products with 64 values begin with: minus the bias of unpacked values, times x.
+    fn begin<W: Wide>(w: W, x: W::I) -> W::I;
+    /// The sums of four products with 64 values.
+    fn add<W: Wide>(w: W, begin: W::I, values: W::I, x: W::I) -> W::I;
+
+    /// All three.
+    #[inline(always)]
+    fn lanes<W: Wide>(w: W, a: &[u8; N], b: &[u8; N], x: W::I) -> W::I {
+        Self::add(w, Self::begin(w, x), Self::unpack(w, a, b), x)
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Q8_0;
+pub(super) struct Q8_0;
 #[derive(Clone, Copy)]
-struct Q4_0;
+pub(super) struct Q4_0;
 #[derive(Clone, Copy)]
-struct Q5_0;
+pub(super) struct Q5_0;
 
 /// The part of a block behind its scale; its length is known where this is inlined.
 #[inline(always)]
-fn behind<const AT: usize, const N: usize>(block: &[u8]) -> &[u8; N] {
+pub(super) fn behind<const AT: usize, const N: usize>(block: &[u8]) -> &[u8; N] {
     const { assert!(N > 0) };
     block[AT..].first_chunk().expect("a block is longer than its parts")
 }
@@ -63,9 +73,16 @@ impl SmallFormat<Q8_0_BYTES> for Q8_0 {
         behind::<2, 32>(block).map(|q| q as i8)
     }
     #[inline(always)]
-    fn lanes<W: Wide>(w: W, a: &[u8; Q8_0_BYTES], b: &[u8; Q8_0_BYTES], x: W::I) -> W::I {
-        let values = w.join(behind::<2, 32>(a), behind::<2, 32>(b));
-        w.dot_i8_end(w.dot_i8([w.zero(); 2], values, x))
+    fn unpack<W: Wide>(w: W, a: &[u8; Q8_0_BYTES], b: &[u8; Q8_0_BYTES]) -> W::I {
+        w.ready(w.join(behind::<2, 32>(a), behind::<2, 32>(b)))
+    }
+    #[inline(always)]
+    fn begin<W: Wide>(w: W, x: W::I) -> W::I {
+        w.ready_sum(x)
+    }
+    #[inline(always)]
+    fn add<W: Wide>(w: W, begin: W::I, values: W::I, x: W::I) -> W::I {
+        w.dot_ready(begin, values, x)
     }
 }
 
@@ -79,9 +96,16 @@ impl SmallFormat<Q4_0_BYTES> for Q4_0 {
         values
     }
     #[inline(always)]
-    fn lanes<W: Wide>(w: W, a: &[u8; Q4_0_BYTES], b: &[u8; Q4_0_BYTES], x: W::I) -> W::I {
-        let values = w.nibbles_16(behind::<2, 16>(a), behind::<2, 16>(b));
-        less(w, values, 8, x)
+    fn unpack<W: Wide>(w: W, a: &[u8; Q4_0_BYTES], b: &[u8; Q4_0_BYTES]) -> W::I {
+        w.nibbles_16(behind::<2, 16>(a), behind::<2, 16>(b))
+    }
+    #[inline(always)]
+    fn begin<W: Wide>(w: W, x: W::I) -> W::I {
+        less(w, 8, x)
+    }
+    #[inline(always)]
+    fn add<W: Wide>(w: W, begin: W::I, values: W::I, x: W::I) -> W::I {
+        w.dot_u7_i8(begin, values, x)
     }
 }
 
@@ -91,16 +115,23 @@ impl SmallFormat<Q5_0_BYTES> for Q5_0 {
         values_of_5_0(block).map(|q| q as i8 - 16)
     }
     #[inline(always)]
-    fn lanes<W: Wide>(w: W, a: &[u8; Q5_0_BYTES], b: &[u8; Q5_0_BYTES], x: W::I) -> W::I {
-        less(w, w.join(&values_of_5_0(a), &values_of_5_0(b)), 16, x)
+    fn unpack<W: Wide>(w: W, a: &[u8; Q5_0_BYTES], b: &[u8; Q5_0_BYTES]) -> W::I {
+        w.join(&values_of_5_0(a), &values_of_5_0(b))
+    }
+    #[inline(always)]
+    fn begin<W: Wide>(w: W, x: W::I) -> W::I {
+        less(w, 16, x)
+    }
+    #[inline(always)]
+    fn add<W: Wide>(w: W, begin: W::I, values: W::I, x: W::I) -> W::I {
+        w.dot_u7_i8(begin, values, x)
     }
 }
 
-/// Σ (value - bias) · x.
+/// - Σ bias · x.
 #[inline(always)]
-fn less<W: Wide>(w: W, values: W::I, bias: u8, x: W::I) -> W::I {
-    let products = w.dot_u7_i8(w.zero(), values, x);
-    w.sub_i32(products, w.dot_u7_i8(w.zero(), w.splat_u8(bias), x))
+fn less<W: Wide>(w: W, bias: u8, x: W::I) -> W::I {
+    w.sub_i32(w.zero(), w.dot_u7_i8(w.zero(), w.splat_u8(bias), x))
 }
 
 struct Small<'a, F: SmallFormat<N>, const N: usize> {
@@ -151,14 +182,23 @@ impl<F: SmallFormat<N>, const N: usize> Kernel for Small<'_, F, N> {
     }
 }
 
+/// The scales of sixteen blocks, or of fewer and zeros.
+#[inline(always)]
+pub(super) fn scales_of<const N: usize, W: Wide>(w: W, blocks: &[[u8; N]]) -> [f32; LANES] {
+    let (mut halves, mut scales) = ([0; LANES], [0.0; LANES]);
+    for (half, block) in halves.iter_mut().zip(blocks) {
+        *half = scale_at(block, 0);
+    }
+    w.store(w.load_f16(&halves), &mut scales);
+    scales
+}
+
 /// Products of the scales of sixteen blocks, or of fewer and zeros.
 #[inline(always)]
 fn scales<const N: usize, W: Wide>(w: W, blocks: &[[u8; N]], x: &[[u8; Q8_0_BYTES]]) -> [f32; LANES] {
-    let (mut a, mut b, mut scales) = ([0; LANES], [0; LANES], [0.0; LANES]);
-    for ((a, b), (block, x)) in a.iter_mut().zip(&mut b).zip(blocks.iter().zip(x)) {
-        (*a, *b) = (scale_at(block, 0), scale_at(x, 0));
-    }
-    w.store(w.mul(w.load_f16(&a), w.load_f16(&b)), &mut scales);
+    let mut scales = [0.0; LANES];
+    let products = w.mul(w.load(&scales_of(w, blocks)), w.load(&scales_of(w, x)));
+    w.store(products, &mut scales);
     scales
 }
 
@@ -201,7 +241,7 @@ fn fewer<F: SmallFormat<N>, const N: usize, W: Wide>(
 }
 
 /// What a block of 256 comes to with 256 values.
-struct Part<T> {
+pub(super) struct Part<T> {
     /// d, and what the other lanes are to be multiplied with.
     scales: [f32; 2],
     /// Σ scale · products of each lane.
@@ -211,21 +251,45 @@ struct Part<T> {
 }
 
 /// A format of 256 elements.
-trait LargeFormat<const N: usize>: Copy {
+pub(super) trait LargeFormat<const N: usize>: Copy {
     fn scalar(block: &[u8; N], x: &Activations<'_>) -> Part<[f32; LANES]>;
-    fn wide<W: Wide>(w: W, block: &[u8; N], x: &Activations<'_>) -> Part<W::F>;
+    fn open<W: Wide>(w: W, block: &[u8; N]) -> Open<W>;
+}
+
+/// A block made ready for products with several vectors.
+pub(super) struct Open<W: Wide> {
+    /// As in [`Part`].
+    scales: [f32; 2],
+    /// The values of each quarter, below 128.
+    values: [W::I; 4],
+    /// The scale of each lane of each quarter.
+    lanes: [W::F; 4],
+    /// What sums of sixteen elements are to be multiplied with.
+    less: W::F,
+}
+
+impl<W: Wide> Open<W> {
+    #[inline(always)]
+    pub(super) fn part(&self, w: W, x: &Activations<'_>) -> Part<W::F> {
+        let mut lanes = w.splat(0.0);
+        for ((&values, &scales), x) in self.values.iter().zip(&self.lanes).zip(x.quarters()) {
+            let products = w.dot_u7_i8(w.zero(), values, w.load_bytes(x));
+            lanes = w.fma(w.i32_to_f32(products), scales, lanes);
+        }
+        Part { scales: self.scales, lanes, less: w.mul(self.less, w.load_i16(x.sums)) }
+    }
 }
 
 /// A block of Q8_K.
-struct Activations<'a> {
-    scale: f32,
+pub(super) struct Activations<'a> {
+    pub(super) scale: f32,
     values: &'a [u8; 256],
     sums: &'a [u8; 32],
 }
 
 impl Activations<'_> {
     #[inline(always)]
-    fn new(block: &[u8; Q8_K_BYTES]) -> Activations<'_> {
+    pub(super) fn new(block: &[u8; Q8_K_BYTES]) -> Activations<'_> {
         Activations {
             scale: f32::from_le_bytes(*behind::<0, 4>(block)),
             values: behind::<4, 256>(block),
@@ -256,11 +320,11 @@ fn scalar_lanes<const PER: usize>(values: &[u8; 256], x: &Activations<'_>, scale
 }
 
 #[derive(Clone, Copy)]
-struct Q4K;
+pub(super) struct Q4K;
 #[derive(Clone, Copy)]
-struct Q5K;
+pub(super) struct Q5K;
 #[derive(Clone, Copy)]
-struct Q6K;
+pub(super) struct Q6K;
 
 /// Of Q4_K and Q5_K.
 fn scalar_with_minima(block: &[u8], values: &[u8; 256], x: &Activations<'_>) -> Part<[f32; LANES]> {
@@ -273,27 +337,23 @@ fn scalar_with_minima(block: &[u8], values: &[u8; 256], x: &Activations<'_>) -> 
     Part { scales: [f16_to_f32(scale_at(block, 0)), f16_to_f32(scale_at(block, 2))], lanes, less }
 }
 
-/// The scales and minima of Q4_K and Q5_K as sixteen floats, and what is to be taken off.
+/// The head of Q4_K and Q5_K with unpacked values.
 #[inline(always)]
-fn with_minima<W: Wide>(w: W, block: &[u8], x: &Activations<'_>) -> ([f32; 2], W::F, W::F) {
+fn open_with_minima<W: Wide>(w: W, block: &[u8], values: [W::I; 4]) -> Open<W> {
     let (scales, minima) = scales_and_minima(behind::<4, 12>(block));
     let both = w.bytes_to_f32(scales, minima);
-    let less = w.mul(w.permute(both, &MINIMA), w.load_i16(x.sums));
-    (w.two_f16(u32::from_le_bytes(*behind::<0, 4>(block))), both, less)
+    Open {
+        scales: w.two_f16(u32::from_le_bytes(*behind::<0, 4>(block))),
+        values,
+        lanes: spread(w, both, &HALVES),
+        less: w.permute(both, &MINIMA),
+    }
 }
 
-/// The products of a quarter of a block, times the scales of its parts.
 #[inline(always)]
-fn add_quarter<W: Wide>(
-    w: W,
-    sum: W::F,
-    values: W::I,
-    x: &[u8; BYTES],
-    scales: W::F,
-    parts: &[i32; LANES],
-) -> W::F {
-    let lanes = w.dot_u7_i8(w.zero(), values, w.load_bytes(x));
-    w.fma(w.i32_to_f32(lanes), w.permute(scales, parts), sum)
+fn spread<W: Wide>(w: W, scales: W::F, parts: &[[i32; LANES]; 4]) -> [W::F; 4] {
+    let [a, b, c, d] = parts;
+    [w.permute(scales, a), w.permute(scales, b), w.permute(scales, c), w.permute(scales, d)]
 }
 
 impl LargeFormat<Q4_K_BYTES> for Q4K {
@@ -302,14 +362,13 @@ impl LargeFormat<Q4_K_BYTES> for Q4K {
     }
 
     #[inline(always)]
-    fn wide<W: Wide>(w: W, block: &[u8; Q4_K_BYTES], x: &Activations<'_>) -> Part<W::F> {
-        let (d, scales, less) = with_minima(w, block, x);
+    fn open<W: Wide>(w: W, block: &[u8; Q4_K_BYTES]) -> Open<W> {
         let nibbles = behind::<16, 128>(block).as_chunks::<32>().0;
-        let mut lanes = w.splat(0.0);
-        for ((nibbles, x), parts) in nibbles.iter().zip(x.quarters()).zip(&HALVES) {
-            lanes = add_quarter(w, lanes, w.nibbles_32(nibbles), x, scales, parts);
+        let mut values = [w.zero(); 4];
+        for (values, nibbles) in values.iter_mut().zip(nibbles) {
+            *values = w.nibbles_32(nibbles);
         }
-        Part { scales: d, lanes, less }
+        open_with_minima(w, block, values)
     }
 }
 
@@ -320,19 +379,18 @@ impl LargeFormat<Q5_K_BYTES> for Q5K {
     }
 
     #[inline(always)]
-    fn wide<W: Wide>(w: W, block: &[u8; Q5_K_BYTES], x: &Activations<'_>) -> Part<W::F> {
-        let (d, scales, less) = with_minima(w, block, x);
+    fn open<W: Wide>(w: W, block: &[u8; Q5_K_BYTES]) -> Open<W> {
         let nibbles = behind::<48, 128>(block).as_chunks::<32>().0;
         let mut fifths = w.join(behind::<16, 32>(block), behind::<16, 32>(block));
         let (low, high) = (w.load_bytes(&mask(0x10, true)), w.load_bytes(&mask(0x10, false)));
-        let mut lanes = w.splat(0.0);
-        for ((nibbles, x), parts) in nibbles.iter().zip(x.quarters()).zip(&HALVES) {
+        let mut values = [w.zero(); 4];
+        for (values, nibbles) in values.iter_mut().zip(nibbles) {
             // Bits 0 and 1 of what is left, for the two parts of 32.
             let bits = w.or(w.and(w.shl_u16::<4>(fifths), low), w.and(w.shl_u16::<3>(fifths), high));
             fifths = w.shr_u16::<2>(fifths);
-            lanes = add_quarter(w, lanes, w.or(w.nibbles_32(nibbles), bits), x, scales, parts);
+            *values = w.or(w.nibbles_32(nibbles), bits);
         }
-        Part { scales: d, lanes, less }
+        open_with_minima(w, block, values)
     }
 }
 
@@ -348,27 +406,23 @@ impl LargeFormat<Q6_K_BYTES> for Q6K {
     }
 
     #[inline(always)]
-    fn wide<W: Wide>(w: W, block: &[u8; Q6_K_BYTES], x: &Activations<'_>) -> Part<W::F> {
+    fn open<W: Wide>(w: W, block: &[u8; Q6_K_BYTES]) -> Open<W> {
         let scales = w.load_i8(&behind::<192, 16>(block).map(|scale| scale as i8));
-        let less = w.mul(scales, w.load_i16(x.sums));
         let nibble = w.splat_u8(15);
         let (low, high) = (w.load_bytes(&mask(0x30, true)), w.load_bytes(&mask(0x30, false)));
         let halves = behind::<0, 128>(block).as_chunks::<64>().0;
         let uppers = behind::<128, 64>(block).as_chunks::<32>().0;
-        let x = x.quarters();
-        let mut lanes = w.splat(0.0);
-        for (half, (nibbles, upper)) in halves.iter().zip(uppers).enumerate() {
+        let mut values = [w.zero(); 4];
+        for ((values, nibbles), upper) in values.as_chunks_mut::<2>().0.iter_mut().zip(halves).zip(uppers) {
             let (nibbles, upper) = (w.load_bytes(nibbles), w.join(upper, upper));
             // Bits 0, 1 and 2, 3 for the first 64 elements, bits 4, 5 and 6, 7 for the others.
             let bits = w.or(w.and(w.shl_u16::<4>(upper), low), w.and(w.shl_u16::<2>(upper), high));
-            let values = w.or(w.and(nibbles, nibble), bits);
-            lanes = add_quarter(w, lanes, values, &x[2 * half], scales, &QUARTERS[2 * half]);
+            values[0] = w.or(w.and(nibbles, nibble), bits);
             let bits = w.or(w.and(upper, low), w.and(w.shr_u16::<2>(upper), high));
-            let values = w.or(w.and(w.shr_u16::<4>(nibbles), nibble), bits);
-            lanes = add_quarter(w, lanes, values, &x[2 * half + 1], scales, &QUARTERS[2 * half + 1]);
+            values[1] = w.or(w.and(w.shr_u16::<4>(nibbles), nibble), bits);
         }
         let [d, _] = w.two_f16(u32::from(scale_at(block, 208)));
-        Part { scales: [d, 32.0 * d], lanes, less }
+        Open { scales: [d, 32.0 * d], values, lanes: spread(w, scales, &QUARTERS), less: scales }
     }
 }
 
@@ -405,13 +459,17 @@ impl<F: LargeFormat<N>, const N: usize> Kernel for Large<'_, F, N> {
             let mut sum = w.splat(0.0);
             for (block, x) in row.as_chunks::<N>().0.iter().zip(self.x.as_chunks::<Q8_K_BYTES>().0) {
                 let x = Activations::new(x);
-                let part = F::wide(w, block, &x);
-                sum = w.add(sum, w.mul(w.splat(part.scales[0] * x.scale), part.lanes));
-                sum = w.sub(sum, w.mul(w.splat(part.scales[1] * x.scale), part.less));
+                sum = add_part(w, sum, &F::open(w, block).part(w, &x), x.scale);
             }
             *out = w.sum(sum);
         }
     }
+}
+
+#[inline(always)]
+pub(super) fn add_part<W: Wide>(w: W, sum: W::F, part: &Part<W::F>, scale: f32) -> W::F {
+    let sum = w.add(sum, w.mul(w.splat(part.scales[0] * scale), part.lanes));
+    w.sub(sum, w.mul(w.splat(part.scales[1] * scale), part.less))
 }
 
 /// A byte in one half, zeros in the other.

@@ -419,6 +419,30 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         }
     }
     #[inline(always)]
+    fn ready(self, a: __m512i) -> __m512i {
+        // Moved up by 128, as the first operand of a product must be.
+        if INTEGERS { on!(_mm512_xor_si512(a, _mm512_set1_epi8(-128))) } else { a }
+    }
+    #[inline(always)]
+    fn ready_sum(self, b: __m512i) -> __m512i {
+        if INTEGERS {
+            on!({
+                let zero = _mm512_setzero_si512();
+                _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, _mm512_set1_epi8(-128), b))
+            })
+        } else {
+            self.zero()
+        }
+    }
+    #[inline(always)]
+    fn dot_ready(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if INTEGERS {
+            on!(_mm512_dpbusd_epi32(sum, a, b))
+        } else {
+            self.dot_i8_end(self.dot_i8([sum, self.zero()], a, b))
+        }
+    }
+    #[inline(always)]
     fn count_ones(self, sum: __m512i, x: __m512i) -> __m512i {
         if INTEGERS {
             on!(_mm512_add_epi64(sum, _mm512_popcnt_epi64(x)))

@@ -431,6 +431,18 @@ impl Wide for Neon {
         self.add_i32(sum, products)
     }
     #[inline(always)]
+    fn ready(self, a: Self::I) -> Self::I {
+        a
+    }
+    #[inline(always)]
+    fn ready_sum(self, _: Self::I) -> Self::I {
+        self.zero()
+    }
+    #[inline(always)]
+    fn dot_ready(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        self.dot_i8_end(self.dot_i8([sum, self.zero()], a, b))
+    }
+    #[inline(always)]
     fn count_ones(self, sum: Self::I, x: Self::I) -> Self::I {
         let x = self.as_u8(x);
         let counts = [self.counts(x[0]), self.counts(x[1]), self.counts(x[2]), self.counts(x[3])];

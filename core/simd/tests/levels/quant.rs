@@ -157,6 +157,42 @@ fn checked(format: Format, rows: &[u8], x: &[u8], count: usize, level: Level) ->
     out.into_iter().map(f32::to_bits).collect()
 }
 
+#[test]
+fn products_of_many_vectors_have_the_bits_of_each() {
+    let mut rng = Rng::new(106);
+    for format in WEIGHTS {
+        let shapes: &[(usize, usize, usize)] = if cfg!(miri) {
+            &[(1, 2, 2)]
+        } else {
+            &[(1, 1, 1), (3, 4, 4), (2, 9, 11), (17, 5, 8), (16, 4, 17), (33, 6, 3), (1, 0, 3)]
+        };
+        for &(blocks, count, vectors) in shapes {
+            let len = blocks * format.block_len();
+            let mut rows = vec![0; format.row_bytes(len * count).unwrap()];
+            quantise(format, &ordinary(&mut rng, len * count), &mut rows);
+            let x_bytes = format.activations().row_bytes(len).unwrap();
+            let mut xs = vec![0; x_bytes * vectors];
+            quantise(format.activations(), &ordinary(&mut rng, len * vectors), &mut xs);
+            for level in Level::each() {
+                let mut out = vec![9.0; count * vectors];
+                products_of_many(level, format, &rows, &xs, vectors, &mut out);
+                for (vector, x) in xs.chunks(x_bytes).enumerate() {
+                    let mut one = vec![0.0; count];
+                    products(level, format, &rows, x, &mut one);
+                    for (row, one) in one.iter().enumerate() {
+                        let got = out[row * vectors + vector];
+                        assert_eq!(
+                            got.to_bits(),
+                            one.to_bits(),
+                            "{level}, {format}, {blocks}, {row}, {vector}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Any bytes are blocks: scales that are not numbers, values at their ends. Levels agree and nothing panics.
 #[test]
 fn products_of_arbitrary_bytes() {
@@ -184,8 +220,20 @@ fn products_of_arbitrary_bytes() {
     }
 }
 
+macro_rules! seeds {
+    ($($name:literal),*) => {
+        [$(include_bytes!(concat!("../../../../fuzz/corpus/simd_blocks/", $name))),*]
+    };
+}
+
+/// The corpus: a few blocks of each format, and text.
+static SEEDS: [&[u8]; 7] = seeds!("q8_0", "q4_0", "q5_0", "q4_k", "q5_k", "q6_k", "text");
+
 #[test]
 fn the_fuzzed_body_over_seeds() {
+    for seed in SEEDS {
+        dolmen_simd::check::check_blocks(seed);
+    }
     let mut rng = Rng::new(105);
     for _ in 0..if cfg!(miri) { 2 } else { 300 } {
         let len = rng.next_u64() as usize % 6000;
