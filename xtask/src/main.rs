@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod chores;
+mod kafka;
 mod new;
 mod probe;
 mod report;
@@ -39,6 +40,11 @@ const CHORES: &[Chore] = &[
     ),
     ("soak", "the model, crash and mutation tests, FACTOR (100) times longer", chores::soak),
     ("peers", "benches/peers: the engines interleaved on one machine; arguments go to it", chores::peers),
+    (
+        "kafka-messages",
+        "Rust types from Kafka's message schemas into core/kafka/src/messages",
+        kafka::messages,
+    ),
     ("bench-report", "criterion's results as a table in benches/record/", report::run),
 ];
 

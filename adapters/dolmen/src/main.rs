@@ -20,7 +20,12 @@ enum Own {
     #[command(display_order = 2)]
     Tour(tour::Args),
     /// Print a completion script for a shell
-    #[command(display_order = 1000)]
+    #[command(
+        display_order = 1000,
+        after_help = "Examples:\n  dolmen completions bash > ~/.local/share/bash-completion/completions/dolmen\n  \
+                      dolmen completions zsh > ~/.zfunc/_dolmen        with fpath+=~/.zfunc in .zshrc\n  \
+                      dolmen completions fish > ~/.config/fish/completions/dolmen.fish"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

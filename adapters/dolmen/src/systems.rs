@@ -44,7 +44,10 @@ pub const SYSTEMS: &[System] = &[
     system!("kv", "Key-value databases in RocksDB's format", dolmen_kv_cli),
     system!("sstable", "Cassandra's SSTables", dolmen_sstable_cli),
     system!("ring", "Consistent hashing lab", dolmen_ring_cli),
+    system!("simd", "SIMD kernels of this machine", dolmen_simd_cli),
     system!("vector", "Vector search", dolmen_vector_cli),
+    system!("sql", "PostgreSQL's SQL: parse, format, fingerprint", dolmen_sql_cli),
+    system!("kafka", "Kafka: logs, topics, transactions", dolmen_kafka_cli),
     system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
 ];
@@ -58,7 +61,10 @@ pub const TOUR: &[(&str, Step)] = &[
     ("redis", dolmen_kv_cli::tour_server),
     ("sstable", dolmen_sstable_cli::tour),
     ("ring", dolmen_ring_cli::tour),
+    ("simd", dolmen_simd_cli::tour),
     ("vector", dolmen_vector_cli::tour),
+    ("sql", dolmen_sql_cli::tour),
+    ("kafka", dolmen_kafka_cli::tour),
     ("llm", dolmen_llm_cli::tour),
     // end of tour
 ];

@@ -19,7 +19,7 @@ impl Server {
     /// Starts on free ports and waits for the line that names the key-value port.
     fn start(data: &std::path::Path) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dolmen"))
-            .args(["up", "--kv", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+            .args(["up", "--only", "kv", "--kv", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .spawn()

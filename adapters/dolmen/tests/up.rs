@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 fn up(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dolmen"));
-    command.args(["up", "--kv", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
+    command.args(["up", "--only", "kv", "--kv", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
     command.current_dir(data.parent().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -80,7 +80,7 @@ fn a_directory_has_one_process_and_a_start_that_fails_changes_nothing() {
     for (flag, address) in [("--kv", &server.kv), ("--http", &server.http)] {
         let rest = if flag == "--kv" { ["--http", "127.0.0.1:0"] } else { ["--kv", "127.0.0.1:0"] };
         let mut command = Command::new(env!("CARGO_BIN_EXE_dolmen"));
-        command.args(["up", flag, address, "--data"]).arg(&other).args(rest);
+        command.args(["up", "--only", "kv", flag, address, "--data"]).arg(&other).args(rest);
         let said = refusal(command.output().unwrap());
         assert_eq!(said, format!("error: {address} is in use; choose another with {flag} ADDR:PORT\n"));
         assert!(!other.exists());
@@ -181,4 +181,46 @@ fn port_7000_shows_services_probes_and_metrics_to_local_names_only() {
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line} is not in\n{metrics}");
     }
+}
+
+/// Sets keys one after the other, then dies as a power cut would have it; the log that holds them.
+fn killed_with_a_log(data: &Path) -> std::path::PathBuf {
+    let mut server = Server::start(up(data));
+    let commands: String = (0..5).map(|i| format!("SET key{i} value{i}\r\n")).collect();
+    for command in commands.split_inclusive("\r\n") {
+        assert_eq!(Server::ask(&server.kv, &format!("{command}QUIT\r\n")), "+OK\r\n+OK\r\n");
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let logs = std::fs::read_dir(data.join("kv")).unwrap().map(|entry| entry.unwrap().path());
+    let logs = logs.filter(|path| path.extension().is_some_and(|e| e == "log"));
+    logs.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
+}
+
+#[test]
+fn what_recovery_leaves_out_is_told_and_damage_names_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let torn = dir.path().join("torn");
+    let log = killed_with_a_log(&torn);
+    let bytes = std::fs::read(&log).unwrap();
+    std::fs::write(&log, &bytes[..bytes.len() - 3]).unwrap();
+    let server = Server::start(up(&torn));
+    assert!(Server::ask(&server.kv, "GET key0\r\nQUIT\r\n").contains("value0"));
+    let (_, errors, _) = server.stop();
+    assert!(errors.contains(" WARN kv: left out: ") && errors.contains(" INFO kv: "), "{errors}");
+
+    let damaged = dir.path().join("damaged");
+    let log = killed_with_a_log(&damaged);
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.windows(6).position(|w| w == b"value1").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let said = refusal(up(&damaged).output().unwrap());
+    assert!(said.contains("--kv.recovery point-in-time") && said.contains("/damaged/kv"), "{said}");
+    let mut command = up(&damaged);
+    command.args(["--kv.recovery", "point-in-time"]);
+    let server = Server::start(command);
+    assert!(Server::ask(&server.kv, "GET key0\r\nQUIT\r\n").contains("value0"));
+    let (_, errors, _) = server.stop();
+    assert!(errors.contains(" WARN kv: left out: "), "{errors}");
 }

@@ -90,7 +90,7 @@ fn records_have_lsns_and_are_read_from_one() {
     assert_eq!(log.ok(&["read", "--from", "3"]), "3\tthree\n");
     assert_eq!(log.ok(&["read", "--from", "2", "--hex"]), "2\t74776f\n3\t7468726565\n");
     assert!(log.ok(&["info"]).contains("next LSN 4\n"));
-    assert!(log.ok(&["verify"]).starts_with("ok: 3 entries in 1 segments"));
+    assert!(log.ok(&["verify"]).starts_with("ok: 3 entries in 1 segment,"));
     let json = log.ok(&["read", "--from", "3", "--json"]);
     assert_eq!(json.trim(), r#"{"lsn":3,"commit_lsn":3,"text":"three"}"#);
 }
@@ -385,7 +385,7 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
     };
     let before = names();
     assert!(database.refused(&["write", "x"]).contains("holds a database"));
-    assert!(database.refused(&["read"]).contains("no file of this log"));
+    assert!(database.refused(&["read"]).contains("holds a RocksDB database; look with `dolmen kv --path"));
     assert_eq!(names(), before);
 }
 

@@ -49,6 +49,10 @@ impl Driver {
     }
 
     /// Writes `bytes` at `offset` of a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not there or the file system refuses.
     pub fn write_at(&self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), IoError> {
         self.file(name)?.write_all_at(offset, bytes)
     }

@@ -34,6 +34,10 @@ pub struct Dir {
 
 impl Dir {
     /// An existing directory.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, is no directory, or may not be looked at.
     pub fn open(path: &Path) -> Result<Dir, IoError> {
         match fs::metadata(path) {
             Ok(meta) if meta.is_dir() => Ok(Dir { path: path.to_owned() }),

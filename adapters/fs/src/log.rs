@@ -68,6 +68,10 @@ struct State {
 
 impl SharedLog {
     /// Opens the log in `dir`, or begins one. The directory is the caller's to lock.
+    ///
+    /// # Errors
+    ///
+    /// If a segment cannot be read or made, or is damaged in a way that `options.mode` refuses.
     pub fn open(dir: Arc<dyn Directory>, options: Options) -> Result<(SharedLog, Scan), LogError> {
         let (log, found) = Log::open(&*dir, options)?;
         let state = State {
@@ -96,36 +100,64 @@ impl SharedLog {
     }
 
     /// Appends one record and waits until it counts as written; `sync` as in [`Log::submit`].
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Refused`] if the record is too long or the log is closed, [`AppendError::Failed`] if it could not be written or synced.
     pub fn append(&self, bytes: &[u8], sync: Option<bool>) -> Result<Lsn, AppendError> {
         self.record(Record::Data { len: bytes.len() as u64 }, bytes, sync)
     }
 
     /// Begins a transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharedLog::append`]; also [`AppendError::Refused`] if too many transactions are open.
     pub fn begin(&self) -> Result<TransactionId, AppendError> {
         self.record(Record::Begin, &[], None).map(|lsn| TransactionId::new(lsn.get()))
     }
 
     /// Appends a write that counts if the transaction commits. It is durable with the commit, so it does not wait for a sync.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharedLog::append`]; also [`AppendError::Refused`] if no such transaction is open.
     pub fn write(&self, transaction: TransactionId, bytes: &[u8]) -> Result<Lsn, AppendError> {
         self.record(Record::Write { transaction, len: bytes.len() as u64 }, bytes, Some(false))
     }
 
     /// Makes a transaction's writes count.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharedLog::append`]; also [`AppendError::Refused`] if no such transaction is open.
     pub fn commit(&self, transaction: TransactionId) -> Result<Lsn, AppendError> {
         self.record(Record::Commit(transaction), &[], None)
     }
 
     /// Makes none of a transaction's writes count.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharedLog::append`]; also [`AppendError::Refused`] if no such transaction is open.
     pub fn abort(&self, transaction: TransactionId) -> Result<Lsn, AppendError> {
         self.record(Record::Abort(transaction), &[], None)
     }
 
     /// Waits until everything that was appended before is synced.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Failed`] if a write or the sync failed; the log takes nothing more then.
     pub fn sync(&self) -> Result<Lsn, AppendError> {
         self.wait_for(&[], |log, now, buffer| log.sync(now, buffer))
     }
 
     /// Gives up what stands below `lsn`; answers the LSN that it came to.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharedLog::append`].
     pub fn truncate_below(&self, lsn: Lsn) -> Result<Lsn, AppendError> {
         self.wait_for(&[], |log, now, buffer| log.truncate_below(now, buffer, lsn))
     }

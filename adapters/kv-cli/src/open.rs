@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use dolmen_base::io::IoError;
+use dolmen_cli::Out;
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::merge::by_name;
 use dolmen_store::{Db, Family, FamilyOptions, Options, StoreError};
@@ -106,15 +108,22 @@ pub fn explain(path: &Path, error: StoreError) -> anyhow::Error {
             "{shown}/{error}. To open it without what is lost: --recovery point-in-time here, --kv.recovery point-in-time with dolmen up"
         ),
         StoreError::Locked { .. } | StoreError::NoDatabase { .. } => anyhow!(error),
-        StoreError::Read { file, .. } | StoreError::Io { file, .. } => {
+        StoreError::Io { error: IoError::NotFound, .. } if !path.exists() => {
+            anyhow!("{shown} is not there; `dolmen kv --path {shown} set KEY VALUE` makes a database")
+        }
+        StoreError::Read { .. } | StoreError::Io { .. } => {
             let text = error.to_string();
-            if file.is_empty() || text.starts_with(&shown.to_string()) {
-                anyhow!("{shown}: {}", text.trim_start_matches(": "))
-            } else {
-                anyhow!("{shown}/{text}")
-            }
+            let text = text.trim_start_matches(": ");
+            if text.starts_with(&shown.to_string()) { anyhow!("{text}") } else { anyhow!("{shown}/{text}") }
         }
         _ => anyhow!("{shown}: {error}"),
+    }
+}
+
+/// Says what opening left out of the logs.
+pub fn warn_losses(db: &Db, out: &Out) {
+    for loss in &db.recovery().losses {
+        out.warn(loss);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{Args, Text, Verb, hex, open};
 /// Runs one of them.
 pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<Status> {
     let db = open::for_reading(path, open::options(path, args)?)?;
+    open::warn_losses(&db, out);
     let text = Text::of(args, out);
     let explain = |error| open::explain(path, error);
     match &args.verb {

@@ -31,6 +31,7 @@ pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<()> {
         if matches!(args.verb, Verb::Compact { .. }) { 0 } else { options.background_threads };
     let creates = matches!(args.verb, Verb::Set { .. } | Verb::Import { .. });
     let db = open::for_writing(path, Options { background_threads, ..options }, creates)?;
+    open::warn_losses(&db, out);
     write(&db, args, text, out).map_err(|error| match error.downcast() {
         Ok(error) => open::explain(path, error),
         Err(error) => error,

@@ -1,7 +1,7 @@
 //! The settings of the service `kv`.
 
 use dolmen_host::{Kind, Setting, Values};
-use dolmen_store::SyncPolicy;
+use dolmen_store::{RecoveryMode, SyncPolicy};
 use std::time::Duration;
 
 /// Each of them, declared once.
@@ -24,6 +24,18 @@ pub const SETTINGS: &[Setting] = &[
         "When a write counts as done",
     )
     .short("sync"),
+    Setting::new(
+        "kv.recovery",
+        Kind::Choice(&[
+            ("torn-tail", "cut a torn tail, refuse damage"),
+            ("tolerate-tail", "as RocksDB's kTolerateCorruptedTailRecords"),
+            ("absolute", "as RocksDB's kAbsoluteConsistency: refuse a torn tail too"),
+            ("point-in-time", "as RocksDB's kPointInTimeRecovery: keep what stands before the damage"),
+            ("skip-any", "as RocksDB's kSkipAnyCorruptedRecords: keep everything that can be read"),
+        ]),
+        "torn-tail",
+        "What to make of a damaged log",
+    ),
     Setting::new("kv.password", Kind::Text, "", "Password that key-value clients must give")
         .secret()
         .unset("none on loopback, else the data directory's")
@@ -56,6 +68,8 @@ pub const SETTINGS: &[Setting] = &[
 pub struct Config {
     /// When a write counts as done.
     pub sync: SyncPolicy,
+    /// What to make of a damaged log; `None`: as the log itself says.
+    pub recovery: Option<RecoveryMode>,
     /// What AUTH must say, if somebody has said it.
     pub password: Option<String>,
     /// Connections at once.
@@ -78,6 +92,13 @@ impl Config {
                 "interval" => SyncPolicy::Interval(Duration::from_secs(1)),
                 "never" => SyncPolicy::Never,
                 _ => SyncPolicy::Always,
+            },
+            recovery: match values.choice("kv.recovery") {
+                "tolerate-tail" => Some(RecoveryMode::TolerateCorruptedTail),
+                "absolute" => Some(RecoveryMode::Absolute),
+                "point-in-time" => Some(RecoveryMode::PointInTime),
+                "skip-any" => Some(RecoveryMode::SkipAnyCorrupted),
+                _ => None,
             },
             password: values.text("kv.password").map(str::to_owned),
             clients_max: u32::try_from(values.number("kv.max-clients")).unwrap_or(u32::MAX),

@@ -1,7 +1,7 @@
 //! The machine of `dolmen-kv` on a store: one lock, the way of a generation to the disk, answers back.
 //!
-//! 1. A turn that changed something hands the machine its ticket and lets go of the lock. Whoever finds a generation to write encodes it
-//!    and submits it to the store, whose group commit is the only one.
+//! 1. A turn that changed something hands the machine its ticket and lets go of the lock. One task lets what is ready to run come together,
+//!    encodes the generation and submits it to the store, whose group commit is the only one.
 //! 2. The store's completion publishes what readers see, tells the machine, and wakes everyone who waited. Meanwhile the next generation
 //!    collects.
 //! 3. What has to wait for the disk first (a column family to be made, the last key of one that is cleared) is encoded on a thread of its
@@ -30,6 +30,11 @@ use crate::views::{Families, Published, StoreBatch, View};
 pub(crate) type Ticket = Arc<Mailbox>;
 pub(crate) type Machine = dolmen_kv::Engine<Ticket>;
 
+/// Who is to be told what.
+type Answer = (Ticket, Result<(), Reason>);
+
+/// How often what collects may go on growing before it is written.
+const GATHER_ROUNDS_MAX: usize = 8;
 /// How old a look at the memory in use may be.
 const MEMORY_LOOK_MS: u64 = 100;
 
@@ -41,6 +46,11 @@ pub struct Engine {
     pub(crate) published: ArcSwap<Published>,
     /// Nothing is pending any more.
     idle: Condvar,
+    /// Answers that were found outside the runtime, and what wakes whoever gives them.
+    answers: Mutex<Vec<Answer>>,
+    answering: Notify,
+    /// Wakes whoever begins to write.
+    committing: Notify,
     /// Wakes the sweep when a key expires earlier than those before.
     pub(crate) expiring: Notify,
     /// Until when the sweep sleeps, Unix milliseconds.
@@ -57,6 +67,8 @@ pub struct Engine {
     /// What CONFIG SET changes; they begin as the settings say.
     pub(crate) clients_max: AtomicU64,
     pub(crate) idle_timeout_s: AtomicU64,
+    /// Wakes whoever closes idle connections.
+    pub(crate) timeout_set: Notify,
     pub(crate) memory_max: AtomicU64,
     /// Bytes in use when last looked, and when that was, in milliseconds since the start.
     memory_used: AtomicU64,
@@ -126,6 +138,9 @@ impl Engine {
             families,
             db,
             idle: Condvar::new(),
+            answers: Mutex::default(),
+            answering: Notify::new(),
+            committing: Notify::new(),
             expiring: Notify::new(),
             sweeper_until: AtomicI64::new(i64::MIN),
             cursors: Mutex::new(Cursors::new(random() % (1 << 48))),
@@ -136,6 +151,7 @@ impl Engine {
             paused: AtomicU64::new(0),
             clients_max: AtomicU64::new(settings.clients_max.into()),
             idle_timeout_s: AtomicU64::new(settings.idle_timeout_s.into()),
+            timeout_set: Notify::new(),
             memory_max: AtomicU64::new(settings.memory_max),
             memory_used: AtomicU64::new(0),
             memory_seen_ms: AtomicU64::new(0),
@@ -189,29 +205,67 @@ impl Engine {
         self.memory_used.load(Relaxed) + pending > max
     }
 
-    /// Lets go of the lock and does what the machine wishes.
-    pub(crate) fn drive(self: &Arc<Self>, mut machine: MutexGuard<'_, Machine>) {
-        let (mut answers, mut write) = (Vec::new(), None);
-        while let Some(effect) = machine.poll() {
-            match effect {
-                Effect::Write(generation) => write = Some(generation),
-                Effect::Answer { ticket, result } => answers.push((ticket, result)),
-                // The sweep asks by itself.
-                Effect::Sweep { .. } => {}
+    /// Lets go of the lock and does what the machine wishes; what there is to write is left to [`Engine::commit_always`].
+    pub(crate) fn drive(&self, mut machine: MutexGuard<'_, Machine>) {
+        let mut answers = Vec::new();
+        while let Some(effect) = machine.poll_answers() {
+            // The sweep asks by itself.
+            if let Effect::Answer { ticket, result } = effect {
+                answers.push((ticket, result));
             }
         }
+        let write = machine.wants_to_write().is_some();
         self.pending_bytes.store(machine.pending_len() as u64, Relaxed);
         let until = self.sweeper_until.load(Relaxed);
         if machine.next_deadline().is_some_and(|at| at < until) {
             self.sweeper_until.store(i64::MIN, Relaxed);
             self.expiring.notify_one();
         }
-        if !machine.has_pending() {
-            self.idle.notify_all();
-        }
+        // A generation has ended, or there is nothing to wait for.
+        self.idle.notify_all();
         drop(machine);
-        answers.into_iter().for_each(|(ticket, result)| ticket.answer(result));
-        let Some(generation) = write else { return };
+        if write {
+            self.committing.notify_one();
+        }
+        self.tell(answers);
+    }
+
+    /// Begins to write what has come together, whenever there is something, as long as the server runs. Connections that are ready to run
+    /// have their turn first, so that one sync serves them all.
+    pub(crate) async fn commit_always(self: Arc<Self>) {
+        loop {
+            self.committing.notified().await;
+            let mut seen = None;
+            for _ in 0..GATHER_ROUNDS_MAX {
+                tokio::task::yield_now().await;
+                let commands = self.machine.lock().wants_to_write();
+                if commands == seen {
+                    break;
+                }
+                seen = commands;
+            }
+            self.commit();
+        }
+    }
+
+    /// Begins to write what has come together, if nothing is in flight.
+    fn commit(self: &Arc<Self>) {
+        let generation = {
+            let mut machine = self.machine.lock();
+            let mut effects = Vec::new();
+            let mut write = None;
+            while let Some(effect) = machine.poll() {
+                match effect {
+                    Effect::Write(generation) => write = Some(generation),
+                    Effect::Answer { ticket, result } => effects.push((ticket, result)),
+                    Effect::Sweep { .. } => {}
+                }
+            }
+            drop(machine);
+            self.tell(effects);
+            write
+        };
+        let Some(generation) = generation else { return };
         let clears = (0..layout::DATABASE_COUNT as u8).any(|slot| generation.cleared(slot).is_some());
         if !clears && self.families.has(generation.dirty()) {
             return self.write(generation);
@@ -229,6 +283,25 @@ impl Engine {
             let mut machine = self.machine.lock();
             machine.handle(clock_ms(), Input::Written { id, result });
             self.drive(machine);
+        }
+    }
+
+    /// Gives answers. Waking a task from outside the runtime takes a lock and often a system call, so that from there one task is woken,
+    /// which wakes the others.
+    fn tell(&self, mut answers: Vec<Answer>) {
+        if answers.len() < 2 || tokio::runtime::Handle::try_current().is_ok() {
+            return answers.into_iter().for_each(|(ticket, result)| ticket.answer(result));
+        }
+        self.answers.lock().append(&mut answers);
+        self.answering.notify_one();
+    }
+
+    /// Gives the answers that were found outside the runtime, as long as the server runs.
+    pub(crate) async fn tell_always(self: Arc<Self>) {
+        loop {
+            self.answering.notified().await;
+            let answers = std::mem::take(&mut *self.answers.lock());
+            answers.into_iter().for_each(|(ticket, result)| ticket.answer(result));
         }
     }
 
@@ -267,11 +340,17 @@ impl Engine {
     /// # Errors
     /// The last sync failed.
     pub fn close(self: &Arc<Self>) -> Result<(), StoreError> {
-        let mut machine = self.machine.lock();
-        while machine.has_pending() {
-            self.idle.wait(&mut machine);
+        loop {
+            // Nobody else does it any more.
+            self.commit();
+            let mut machine = self.machine.lock();
+            if !machine.has_pending() {
+                break;
+            }
+            if machine.wants_to_write().is_none() {
+                self.idle.wait(&mut machine);
+            }
         }
-        drop(machine);
         self.db.close()
     }
 }

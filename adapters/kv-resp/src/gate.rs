@@ -206,6 +206,7 @@ impl Env for Server<'_> {
             _ => &self.engine.idle_timeout_s,
         };
         place.store(value, Relaxed);
+        self.engine.timeout_set.notify_one();
     }
 
     fn out_of_memory(&self, pending: u64) -> bool {

@@ -7,6 +7,7 @@
 mod clients;
 pub mod config;
 mod engine;
+mod events;
 mod gate;
 mod pool;
 mod server;

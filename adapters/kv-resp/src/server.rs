@@ -44,7 +44,12 @@ const WARM_TURNS: u32 = 2;
 
 /// Accepts until `stop` says so, then waits for the connections to end.
 pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-    let helpers = [tokio::spawn(sweep_always(engine.clone())), tokio::spawn(close_idle(engine.clone()))];
+    let helpers = [
+        tokio::spawn(sweep_always(engine.clone())),
+        tokio::spawn(close_idle(engine.clone())),
+        tokio::spawn(engine.clone().tell_always()),
+        tokio::spawn(engine.clone().commit_always()),
+    ];
     let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
     loop {
         let accepted = tokio::select! {
@@ -395,10 +400,12 @@ fn where_it_may_wait<R>(work: impl FnOnce() -> R) -> R {
 /// Closes connections that have been silent for longer than the idle timeout.
 async fn close_idle(engine: Arc<Engine>) {
     loop {
-        tokio::time::sleep(IDLE_STEP).await;
-        let timeout_s = engine.idle_timeout_s.load(Relaxed);
-        if timeout_s > 0 {
-            engine.clients.kill_idle(timeout_s * 1000);
+        match engine.idle_timeout_s.load(Relaxed) {
+            0 => engine.timeout_set.notified().await,
+            timeout_s => {
+                engine.clients.kill_idle(timeout_s * 1000);
+                tokio::time::sleep(IDLE_STEP).await;
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use dolmen_store::{Db, Options, SyncPolicy};
 
 use crate::config::{Config, SETTINGS};
 use crate::engine::Engine;
+use crate::events::{Events, explain, tell_recovery};
 use crate::stats::FAMILIES;
 use crate::{Settings, Shutdown};
 
@@ -36,7 +37,9 @@ impl Service for Kv {
         let password = context.password(listen, config.password.as_deref())?;
         let hint = hint(listen, &password, &context.show_password());
         let sync = config.sync;
-        let db = Db::open(&context.dir(), Options { sync, ..Options::default() })?;
+        let options =
+            Options { sync, recovery: config.recovery, listener: Events::listener(), ..Options::default() };
+        let db = Db::open(&context.dir(), options).map_err(explain)?;
         let stop = context.stop();
         let settings = Settings {
             shutdown: Some(Shutdown(Arc::new(move || stop.ask()))),
@@ -51,13 +54,7 @@ impl Service for Kv {
             ..Settings::new(listen, sync)
         };
         let engine = Engine::start(db, settings)?;
-        let stats = engine.db.stats();
-        tracing::info!(
-            target: "kv",
-            "{} keys; {} bytes of logs were read into memory",
-            engine.key_count(),
-            stats.memtable_bytes
-        );
+        tell_recovery(&engine.db, engine.key_count());
         Ok(Kv { engine, hint })
     }
 

@@ -19,11 +19,14 @@ struct Server {
 
 impl Server {
     fn start(dir: &Path, sync: SyncPolicy, change: impl FnOnce(&mut Settings)) -> Server {
+        Server::over(Db::open(dir, Options { sync, ..Options::default() }).unwrap(), sync, change)
+    }
+
+    fn over(db: Db, sync: SyncPolicy, change: impl FnOnce(&mut Settings)) -> Server {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
-        let db = Db::open(dir, Options { sync, ..Options::default() }).unwrap();
         let mut settings = Settings::new(addr, sync);
         change(&mut settings);
         let engine = Engine::start(db, settings).unwrap();
@@ -69,6 +72,34 @@ impl Client {
     fn ask(&mut self, lines: &str, wanted: &str) {
         self.send(&format!("{lines}|"));
         self.expect(wanted);
+    }
+
+    /// The next reply, which is a bulk string or null.
+    fn bulk(&mut self) -> Option<String> {
+        let len: i64 = self.line()[1..].parse().unwrap();
+        (len >= 0).then(|| self.line())
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        line.truncate(line.len() - 2);
+        String::from_utf8(line).unwrap()
+    }
+
+    /// Reads until these bytes have come.
+    fn until(&mut self, wanted: &str) {
+        let wanted = wanted.replace('|', "\r\n");
+        let mut got = Vec::new();
+        while !got.ends_with(wanted.as_bytes()) {
+            let mut byte = [0];
+            assert_eq!(self.0.read(&mut byte).unwrap_or(0), 1, "{:?} did not come", wanted);
+            got.push(byte[0]);
+        }
     }
 
     fn silent_for(&mut self, ms: u64) -> bool {
@@ -178,5 +209,157 @@ fn random_keys_are_drawn_through_changes_that_are_not_written() {
     assert!(seen.iter().all(|k| (1150..1300).contains(k) || (2000..2020).contains(k)), "{seen:?}");
     assert!(seen.len() > 100 && seen.iter().any(|k| *k >= 2000));
     a.ask("MULTI|FLUSHDB|RANDOMKEY|EXEC", "+OK|+QUEUED|+QUEUED|*2|+OK|$-1|");
+    server.close();
+}
+
+/// A disk that is full refuses writes, whoever asks and whatever they only looked at; reads go on; room ends it.
+#[test]
+fn a_full_disk_refuses_and_recovers() {
+    let disk = dolmen_sim::Disk::new();
+    disk.set_capacity(3 << 20);
+    let options = || Options { sync: SyncPolicy::Always, ..Options::default() };
+    let db = Db::open_in(Arc::new(disk.clone()), options()).unwrap();
+    let server = Server::over(db, SyncPolicy::Always, |_| {});
+    let mut a = server.connect();
+    let value = "v".repeat(60_000);
+    let mut written = 0;
+    let refused = loop {
+        a.send(&format!("SET k{written} {value}|"));
+        let mut reply = [0; 5];
+        a.0.read_exact(&mut reply).unwrap();
+        match &reply {
+            b"+OK\r\n" => written += 1,
+            other => break other.to_vec(),
+        }
+        assert!(written < 100, "the disk never filled up");
+    };
+    assert_eq!(refused, b"-MISC");
+    a.expect("ONF Errors writing to the AOF file: No space left on device|");
+    assert!(written > 10);
+    // Reads go on; what was refused was never there; small things may still fit.
+    a.ask(&format!("EXISTS k0 k{written}|DBSIZE"), &format!(":1|:{written}|"));
+    disk.set_capacity(64 << 20);
+    a.ask(&format!("SETNX k{written} 1|DBSIZE|STRLEN k0"), &format!(":1|:{}|:60000|", written + 1));
+    server.close();
+    let db = Db::open_in(Arc::new(disk.crash(1)), options()).unwrap();
+    let server = Server::over(db, SyncPolicy::Always, |_| {});
+    server.connect().ask(&format!("DBSIZE|GET k{written}"), &format!(":{}|$1|1|", written + 1));
+    server.close();
+}
+
+/// What lies in tables is not in memory after a restart: the first look waits for the disk, on a thread that may.
+#[test]
+fn cold_keys_are_found_and_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let mut a = server.connect();
+    for i in 0..300 {
+        a.ask(&format!("SET k{i:03} {}", "v".repeat(2000)), "+OK|");
+    }
+    a.ask("PEXPIRE k001 100000|SAVE", ":1|+OK|");
+    server.close();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let (mut a, mut b) = (server.connect(), server.connect());
+    a.send(
+        "STRLEN k000|INCR n|APPEND k002 x|MULTI|STRLEN k100|SETRANGE k200 2100 z|EXEC|DEL k003|PERSIST k001|",
+    );
+    b.ask("DBSIZE|EXISTS k150 nosuch|MSETNX new 1 k250 2", ":300|:1|:0|");
+    a.expect(":2000|:1|:2001|+OK|+QUEUED|+QUEUED|*2|:2000|:2101|:1|:1|");
+    a.send("KEYS k29*|");
+    a.expect(&format!("*10|{}", (290..300).map(|i| format!("$4|k{i}|")).collect::<String>()));
+    server.close();
+}
+
+/// One client sets with an expiry and without in turn, others read: what was gone once never comes back.
+#[test]
+fn an_expired_value_never_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut reader = server.connect();
+    let ended = stop.clone();
+    let reads = std::thread::spawn(move || {
+        let (mut last, mut dead) = (None, std::collections::BTreeSet::new());
+        while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+            reader.send(&"GET k|".repeat(200));
+            for _ in 0..200 {
+                let value = reader.bulk();
+                match (value, &last) {
+                    (None, Some(before)) => drop(dead.insert(String::clone(before))),
+                    (None, None) => {}
+                    (Some(value), _) => {
+                        assert!(!dead.contains(&value), "{value} came back after it had expired");
+                        last = Some(value);
+                    }
+                }
+            }
+        }
+    });
+    let mut writer = server.connect();
+    for i in 0..150 {
+        writer.ask(&format!("SET k A{i} PX 2"), "+OK|");
+        std::thread::sleep(Duration::from_millis(6));
+        writer.ask(&format!("SET k B{i}"), "+OK|");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    reads.join().unwrap();
+    server.close();
+}
+
+#[test]
+fn admin_commands_do_what_they_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let heard = asked.clone();
+    let server = Server::start(dir.path(), SyncPolicy::Always, |s| {
+        let ask = move || {
+            heard.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        };
+        s.shutdown = Some(dolmen_kv_resp::Shutdown(Arc::new(ask)));
+    });
+    let (mut a, mut m) = (server.connect(), server.connect());
+    a.ask(
+        "SET k v|SAVE|BGSAVE|ROLE|ACL WHOAMI",
+        "+OK|+OK|+Background saving started|*3|$6|master|:0|*0|$7|default|",
+    );
+    assert!(
+        std::fs::read_dir(dir.path()).unwrap().any(|e| e
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|x| x == "sst"))
+    );
+    m.ask("MONITOR", "+OK|");
+    a.ask("SELECT 2|GET \"a b\"|AUTH default secret", "+OK|$-1|+OK|");
+    for wanted in [
+        "[0 127.0.0.1:",
+        "\"SELECT\" \"2\"|",
+        "[2 127.0.0.1:",
+        "\"GET\" \"a b\"|",
+        "\"AUTH\" \"(redacted)\" \"(redacted)\"|",
+    ] {
+        m.until(wanted);
+    }
+    a.ask("CLIENT KILL TYPE normal", ":1|");
+    a.ask("SHUTDOWN BAD|SHUTDOWN NOSAVE", "-ERR syntax error|");
+    a.ask("PING", "+PONG|");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 1);
+    server.close();
+}
+
+/// A value larger than any buffer, in pipelines with small ones, to a reader that is in no hurry.
+#[test]
+fn large_values_keep_their_place_among_replies() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let mut a = server.connect();
+    let value = "large".repeat(1 << 20);
+    a.send(&format!(
+        "*3|$3|SET|$1|k|${}|{value}|GET k|PING|EXPIRE k 100|STRLEN k|GETRANGE k 0 4|",
+        value.len()
+    ));
+    std::thread::sleep(Duration::from_millis(100));
+    a.expect(&format!("+OK|${}|{value}|+PONG|:1|:{0}|$5|large|", value.len()));
+    a.ask("RENAME k l|DEL l|EXISTS k l", "+OK|:1|:0|");
     server.close();
 }

@@ -59,7 +59,7 @@ pub fn owner(args: &OwnerArgs, out: &mut Out) -> anyhow::Result<()> {
         let owners = match &mut loads {
             Some(loads) => vec![loads.assign(hash)?],
             None if args.replicas == 1 => vec![placement.owner(key)?],
-            None => placement.replicas(key, args.replicas, spread)?,
+            None => placement.replicas(key, args.replicas, spread)?.to_vec(),
         };
         print(out, key, "owners", &owners.into_iter().map(name).collect::<Vec<_>>().join(","))
     })?;

@@ -11,7 +11,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::canvas::{Canvas, Points};
-use ratatui::widgets::{Block, Paragraph};
+use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::interactive::Lab;
 use super::{AlgorithmArgs, read_members};
@@ -32,8 +32,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if placement.ring().is_none() {
         bail!("{} has no ring to show: choose ring, bounded or token-allocator", args.algorithm.algorithm);
     }
-    let mut screen =
-        Screen { lab: Lab::new(placement, KEYS), selected: 0, added: 0, message: "ready".into(), moved: 0 };
+    let mut screen = Screen {
+        lab: Lab::new(placement, KEYS),
+        selected: 0,
+        added: 0,
+        message: "? for help".into(),
+        moved: 0,
+        typing: None,
+        key: None,
+        help: false,
+    };
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         bail!("the picture needs a terminal; without one try `dolmen ring interactive` or `dolmen ring viz`");
     }
@@ -64,6 +72,17 @@ struct Screen {
     added: u32,
     message: String,
     moved: u64,
+    /// What is being typed, and for what.
+    typing: Option<(Typing, String)>,
+    /// The key that is followed.
+    key: Option<String>,
+    help: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typing {
+    Node,
+    Key,
 }
 
 impl Screen {
@@ -71,8 +90,49 @@ impl Screen {
         self.lab.placement.members().iter().map(|(_, n)| n.name().to_string()).collect()
     }
 
+    /// A key while a line is typed.
+    fn type_on(&mut self, what: Typing, mut line: String, key: KeyCode) {
+        match key {
+            KeyCode::Enter if what == Typing::Node => {
+                let result = self.lab.add(&line);
+                self.tell(result);
+                return;
+            }
+            KeyCode::Enter => {
+                self.key = Some(line).filter(|key| !key.is_empty());
+                return;
+            }
+            KeyCode::Esc => return,
+            KeyCode::Backspace => drop(line.pop()),
+            KeyCode::Char(c) if line.len() < LINE_MAX => line.push(c),
+            _ => {}
+        }
+        self.typing = Some((what, line));
+    }
+
+    fn tell(&mut self, result: anyhow::Result<dolmen_ring::analysis::Movement>) {
+        self.message = match result {
+            Ok(moved) => {
+                self.moved += moved.moved;
+                format!(
+                    "{:.2} % of keys moved, {:.2} % is fair",
+                    moved.moved_share() * 100.0,
+                    moved.ideal * 100.0
+                )
+            }
+            Err(error) => format!("{error:#}"),
+        };
+    }
+
     /// What a key does; `false` means to leave.
     fn press(&mut self, key: KeyCode) -> bool {
+        if let Some((what, line)) = self.typing.take() {
+            self.type_on(what, line, key);
+            return true;
+        }
+        if std::mem::take(&mut self.help) {
+            return true;
+        }
         let names = self.names();
         let name = names.get(self.selected).cloned().unwrap_or_default();
         let weight =
@@ -90,7 +150,16 @@ impl Screen {
             }
             KeyCode::Char('a') => {
                 self.added += 1;
-                self.lab.add(&format!("new-{}", self.added))
+                self.typing = Some((Typing::Node, format!("new-{}", self.added)));
+                return true;
+            }
+            KeyCode::Char('/' | 'k') => {
+                self.typing = Some((Typing::Key, self.key.clone().unwrap_or_default()));
+                return true;
+            }
+            KeyCode::Char('?' | 'h') => {
+                self.help = true;
+                return true;
             }
             KeyCode::Char('r') => self.lab.remove(&name),
             KeyCode::Char('+') => self.reweigh(&name, weight + 0.5),
@@ -101,17 +170,7 @@ impl Screen {
             _ => return true,
         };
         self.selected = self.selected.min(self.names().len().saturating_sub(1));
-        self.message = match result {
-            Ok(moved) => {
-                self.moved += moved.moved;
-                format!(
-                    "{:.2} % of keys moved, {:.2} % is fair",
-                    moved.moved_share() * 100.0,
-                    moved.ideal * 100.0
-                )
-            }
-            Err(error) => format!("{error:#}"),
-        };
+        self.tell(result);
         true
     }
 
@@ -127,10 +186,28 @@ impl Screen {
             Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(main);
         self.draw_ring(frame, ring);
         self.draw_loads(frame, loads);
-        let status_line = format!(" {} | {} keys moved in all", self.message, self.moved);
-        frame.render_widget(Paragraph::new(status_line), status);
-        let keys = " a add  r remove  f fail/restore  +/- weight  u undo  ↑↓ select  q quit";
+        let line = match &self.typing {
+            Some((Typing::Node, line)) => format!(" node (NAME[=WEIGHT][@ZONE]): {line}▏ Enter, Esc"),
+            Some((Typing::Key, line)) => format!(" key to follow: {line}▏ Enter, Esc"),
+            None => format!(" {} | {} keys moved in all{}", self.message, self.moved, self.followed()),
+        };
+        frame.render_widget(Paragraph::new(line), status);
+        let keys = " a add  r remove  f fail  +/- weight  u undo  / follow a key  ? help  q quit";
         frame.render_widget(Paragraph::new(keys).style(Style::new().add_modifier(Modifier::DIM)), help);
+        if self.help {
+            let area = frame.area();
+            frame.render_widget(Clear, area);
+            frame.render_widget(Paragraph::new(HELP).block(Block::bordered().title(" ring tui ")), area);
+        }
+    }
+
+    /// Who owns the key that is followed.
+    fn followed(&self) -> String {
+        let Some(key) = &self.key else { return String::new() };
+        match self.lab.placement.owner(key.as_bytes()) {
+            Ok(owner) => format!(" | {key} → {}", self.lab.placement.members().name(owner)),
+            Err(error) => format!(" | {key}: {error}"),
+        }
     }
 
     /// Samples of the circle, each in its owner's colour; the selected node's stand outside.
@@ -147,6 +224,11 @@ impl Screen {
                 rows[row].push((radius * angle.sin(), radius * angle.cos()));
             }
         }
+        let at = self.key.as_ref().and_then(|key| placement.key(key.as_bytes()).ok());
+        let spot = at.map(|position| {
+            let angle = position as f64 / CIRCLE as f64 * std::f64::consts::TAU;
+            (angle.sin(), angle.cos())
+        });
         let points = placement.ring().map_or(0, |r| r.len());
         let title = format!(" {} nodes, {points} points, {} ", names.len(), placement.settings().kind);
         let canvas = Canvas::default()
@@ -156,6 +238,10 @@ impl Screen {
             .paint(|context| {
                 for (row, coords) in rows.iter().enumerate() {
                     context.draw(&Points { coords, color: colour(row) });
+                }
+                if let Some(spot) = spot {
+                    context.draw(&Points { coords: &[spot], color: Color::White });
+                    context.print(spot.0 * 0.7, spot.1 * 0.7, "◆");
                 }
             });
         frame.render_widget(canvas, area);
@@ -192,22 +278,40 @@ fn balance_title(placement: &Placement) -> String {
     })
 }
 
+/// Okabe and Ito's colours, which the colour-blind can tell apart.
 fn colour(row: usize) -> Color {
-    const COLOURS: [Color; 8] = [
-        Color::Red,
-        Color::Green,
-        Color::Yellow,
-        Color::Blue,
-        Color::Magenta,
-        Color::Cyan,
-        Color::LightRed,
-        Color::LightGreen,
+    const COLOURS: [(u8, u8, u8); 8] = [
+        (230, 159, 0),
+        (86, 180, 233),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+        (153, 153, 153),
     ];
-    COLOURS[row % COLOURS.len()]
+    let (red, green, blue) = COLOURS[row % COLOURS.len()];
+    Color::Rgb(red, green, blue)
 }
 
 /// Keys whose movement is counted.
 const KEYS: usize = 10_000;
+/// Longest line that can be typed.
+const LINE_MAX: usize = 60;
+const HELP: &str = "\
+The circle is the space of hashes; each colour is a node's part of it.
+A key belongs to the first point clockwise from its hash.
+
+a        a node joins: type its name, with =WEIGHT and @ZONE if you like
+r        the selected node leaves
+f        it fails (owns nothing), and is restored
++ and -  it gets more or less weight
+u        takes back the last change
+/        follow a key: its place is marked, its owner named below
+↑ and ↓  select a node; its part of the circle stands out
+q        quit
+
+Any key goes back.";
 /// Dots of the circle.
 const SAMPLES: u32 = 720;
 /// Longest bar.

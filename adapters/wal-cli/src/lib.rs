@@ -45,7 +45,7 @@ const FOLLOW_PAUSE: Duration = Duration::from_millis(50);
   TX=$(dolmen wal --dir log begin); dolmen wal --dir log put $TX city Rennes; dolmen wal --dir log commit $TX
   dolmen wal dump db/000012.log
 
-Only `write` makes a log that is not there. Exits with 1 if something is damaged, missing or held by another process."
+Only `write` and `begin` make a log that is not there. Exits with 1 if something is damaged, missing or held by another process."
 )]
 pub struct Args {
     /// The log's directory
@@ -119,12 +119,10 @@ enum Verb {
         from: u64,
     },
     /// Begin a transaction and print its id
-    #[command(after_help = "Example: TX=$(dolmen wal --dir log begin)")]
-    Begin {
-        /// Make the log if there is none
-        #[arg(long)]
-        create: bool,
-    },
+    #[command(
+        after_help = "Makes the log if there is none, and says so. Example: TX=$(dolmen wal --dir log begin)"
+    )]
+    Begin,
     /// Write a key and a value in a transaction
     #[command(after_help = "Example: dolmen wal --dir log put $TX city Rennes")]
     Put {
@@ -180,7 +178,7 @@ impl Verb {
         const READS: &[&str] = &["--sync", "--segment-bytes"];
         match self {
             Verb::Write { .. } => ("write", &[]),
-            Verb::Begin { .. } => ("begin", &["--hex"]),
+            Verb::Begin => ("begin", &["--hex"]),
             Verb::Put { .. } => ("put", &[]),
             Verb::Commit { .. } => ("commit", &["--hex"]),
             Verb::Abort { .. } => ("abort", &["--hex"]),
@@ -242,7 +240,7 @@ fn refuse_ignored(args: &Args) -> Result<()> {
 
 /// The verbs that write.
 fn write(args: &Args, path: &Path, out: &mut Out) -> Result<()> {
-    let may_create = matches!(args.verb, Verb::Write { .. } | Verb::Begin { create: true });
+    let may_create = matches!(args.verb, Verb::Write { .. } | Verb::Begin);
     let dir = if may_create { Dir::create(path) } else { Dir::open(path) };
     let dir = Arc::new(dir.map_err(|error| match error {
         IoError::NotFound => {
@@ -261,6 +259,9 @@ fn write(args: &Args, path: &Path, out: &mut Out) -> Result<()> {
         "{} holds no log; `dolmen wal --dir DIR write TEXT` makes one",
         path.display()
     );
+    if !files.iter().any(|e| LogName::parse(&e.name).is_some()) {
+        out.note(format_args!("{}: a new log", path.display()));
+    }
     let _lock = dir.lock(LOCK).map_err(|error| locked(&dir, path, error))?;
     let (log, found) = SharedLog::open(dir, options(args)).map_err(|error| at(path, error))?;
     warn(&found, out);
@@ -275,7 +276,7 @@ fn write(args: &Args, path: &Path, out: &mut Out) -> Result<()> {
             // Under `interval` the last records have not waited for a sync; the process that ends must.
             return sync();
         }
-        Verb::Begin { .. } => ("transaction", log.begin().map(|id| Lsn::new(id.get()))),
+        Verb::Begin => ("transaction", log.begin().map(|id| Lsn::new(id.get()))),
         Verb::Put { transaction, key, value } => {
             ("lsn", log.write(id(*transaction), &pair(&text(args.hex, key)?, &text(args.hex, value)?)))
         }

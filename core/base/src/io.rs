@@ -185,22 +185,46 @@ pub enum OpenMode {
 /// One open file. Calls may come from several threads; appends are the caller's to order.
 pub trait File: Send + Sync {
     /// Fills `out` from `offset`, or fails: a short file is [`IoError::UnexpectedEnd`].
+    ///
+    /// # Errors
+    /// The file is shorter ([`IoError::UnexpectedEnd`]), or cannot be read.
     fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<(), IoError>;
     /// Appends all of `bytes` at the end.
+    ///
+    /// # Errors
+    /// No room, or another failure; any prefix may have been appended.
     fn append(&self, bytes: &[u8]) -> Result<(), IoError>;
     /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// No room, or another failure; any part may have been written.
     fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoError>;
     /// Makes data and length durable.
+    ///
+    /// # Errors
+    /// What was written since the last sync may be lost; asking again proves nothing.
     fn sync(&self) -> Result<(), IoError>;
     /// The present length in bytes.
+    ///
+    /// # Errors
+    /// The file system does not say.
     fn len(&self) -> Result<u64, IoError>;
     /// Whether it holds no byte.
+    ///
+    /// # Errors
+    /// As [`File::len`].
     fn is_empty(&self) -> Result<bool, IoError> {
         self.len().map(|n| n == 0)
     }
     /// Cuts or extends with zeros.
+    ///
+    /// # Errors
+    /// No room, or another failure.
     fn truncate(&self, len: u64) -> Result<(), IoError>;
     /// Reserves space; the length stays. A file system that cannot reserve answers `Ok`.
+    ///
+    /// # Errors
+    /// No room, or another failure.
     fn preallocate(&self, len: u64) -> Result<(), IoError>;
 }
 
@@ -208,26 +232,50 @@ pub trait File: Send + Sync {
 #[cfg(feature = "alloc")]
 pub trait Directory: Send + Sync {
     /// Opens a file.
+    ///
+    /// # Errors
+    /// It is missing, exists already, or may not be opened, as `mode` asks.
     fn open(&self, name: &str, mode: OpenMode) -> Result<alloc::sync::Arc<dyn File>, IoError>;
     /// All files, sorted by name; other kinds of entries are left out.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
     fn list(&self) -> Result<alloc::vec::Vec<Entry>, IoError>;
     /// Renames, replacing the target.
+    ///
+    /// # Errors
+    /// `from` is missing, or the file system refuses.
     fn rename(&self, from: &str, to: &str) -> Result<(), IoError>;
     /// Deletes a file.
+    ///
+    /// # Errors
+    /// It is missing, or the file system refuses.
     fn delete(&self, name: &str) -> Result<(), IoError>;
     /// Makes the directory's entries durable.
+    ///
+    /// # Errors
+    /// The entries may be lost.
     fn sync(&self) -> Result<(), IoError>;
     /// Hard-links (or copies, where links are impossible) a file into another directory of the same kind.
+    ///
+    /// # Errors
+    /// The target is a directory of another kind, exists already, or there is no room.
     fn link_into(&self, name: &str, target: &dyn Directory, target_name: &str) -> Result<(), IoError>;
     /// The path, for messages only; empty for a simulated directory.
     fn display(&self) -> alloc::string::String;
     /// Takes the directory's lock file for the life of the returned guard; [`IoError::Locked`] if another holder lives.
+    ///
+    /// # Errors
+    /// [`IoError::Locked`], or the lock file cannot be made.
     fn lock(&self, name: &str) -> Result<alloc::boxed::Box<dyn Send + Sync>, IoError>;
     /// For [`Directory::link_into`] between directories of one implementation.
     fn as_any(&self) -> &dyn core::any::Any;
 }
 
 /// Reads a whole file, at most `limit` bytes ([`IoError::UnexpectedEnd`] with `got` = `limit` beyond it).
+///
+/// # Errors
+/// It is missing, longer than `limit`, or cannot be read.
 #[cfg(feature = "alloc")]
 pub fn read_file(dir: &dyn Directory, name: &str, limit: u64) -> Result<alloc::vec::Vec<u8>, IoError> {
     let file = dir.open(name, OpenMode::Read)?;

@@ -139,6 +139,9 @@ pub struct BloomBuilder {
 
 impl BloomBuilder {
     /// A filter for at most so many keys, which their number must be known for. One of more than `limits::FILTER_LEN_MAX` is refused.
+    ///
+    /// # Errors
+    /// A filter longer than the limit.
     pub fn new(sizing: Sizing, key_count: u64) -> Result<BloomBuilder, ValueError> {
         let words = sizing.words(key_count);
         if words > FILTER_LEN_MAX / 8 {
@@ -186,6 +189,9 @@ impl FilterBits {
     }
 
     /// Whether a filter has exactly these bits.
+    ///
+    /// # Errors
+    /// [`Damage::Order`] or another length: the filter is not that of these keys.
     pub fn check(&self, filter: &Bloom<'_>) -> Result<(), ReadError> {
         let differs = self.bits.iter().zip(filter.bits).position(|(ours, theirs)| ours != theirs);
         let Some(at) = differs else { return Ok(()) };

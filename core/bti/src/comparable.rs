@@ -119,6 +119,9 @@ pub(crate) fn has_empty_value(of: &CqlType) -> bool {
 }
 
 /// Appends the form of a token, without the marker before it. `key_type` counts for the local partitioner alone.
+///
+/// # Errors
+/// A key that its type cannot order, under the local partitioner.
 pub fn put_token(token: Token<'_>, key_type: &CqlType, out: &mut Vec<u8>) -> Result<(), ValueError> {
     match token {
         Token::Murmur3(token) => out.extend_from_slice(&murmur3_token(token)),
@@ -140,6 +143,9 @@ pub(crate) const fn murmur3_token(token: i64) -> [u8; 8] {
 }
 
 /// Appends the form of a partition key, ending in `end`: [`TERMINATOR`], or a bound.
+///
+/// # Errors
+/// As [`put_token`].
 pub fn put_partition_key(
     partitioner: Partitioner,
     key_type: &CqlType,

@@ -51,6 +51,9 @@ impl DeletionTime {
     }
 
     /// Reads the form of `da` and `oa`, 1 or 12 bytes.
+    ///
+    /// # Errors
+    /// Bytes that end early; a timestamp below 0.
     pub fn get(cursor: &mut Cursor<'_>) -> Result<DeletionTime, Damage> {
         let first = cursor.rest().first().copied().unwrap_or(0);
         if first == LIVE_FLAG {
@@ -66,6 +69,9 @@ impl DeletionTime {
     }
 
     /// Appends the form of `da` and `oa`; a timestamp below 0 that is not that of [`DeletionTime::LIVE`] has none.
+    ///
+    /// # Errors
+    /// A timestamp below 0.
     pub fn put(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
         if self.is_live() {
             out.push(LIVE_FLAG);
@@ -80,6 +86,9 @@ impl DeletionTime {
     }
 
     /// Reads the 12 bytes of `nb` and older.
+    ///
+    /// # Errors
+    /// Bytes that end early.
     pub fn get_nb(cursor: &mut Cursor<'_>) -> Result<DeletionTime, Damage> {
         let local = cursor.get_u32_be().map_err(Damage::Decode)? as i32;
         let marked_at = cursor.get_u64_be().map_err(Damage::Decode)? as i64;

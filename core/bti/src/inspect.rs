@@ -19,13 +19,16 @@ use crate::limits::INSPECT_ENTRIES_MAX;
 use crate::metadata::key_text;
 use crate::partitions::{FOOTER_LEN, Place};
 use crate::rows::RowIndex;
-use crate::statistics::spans;
+use crate::statistics::{Part, spans};
 use crate::table::{Index, Table};
 use crate::trie::Edge;
 use crate::value::hex;
 use crate::vint::get_short_bytes;
 
 /// A component with what each of its bytes means. `bytes` are the whole file; of Data.db they may be left out.
+///
+/// # Errors
+/// Damage of the component, or of an index that leads to it.
 pub fn component<S: BlockSource<ReadError>>(
     table: &Table,
     component: Component,
@@ -172,6 +175,10 @@ fn rows<S: BlockSource<ReadError>>(
     dump: &mut Dump,
 ) -> Result<(), ReadError> {
     let Index::Bti { partitions, .. } = &table.index else { return Ok(()) };
+    if bytes.is_empty() {
+        dump.section("empty: no partition is long enough to have an index of its rows");
+        return Ok(());
+    }
     let mut index_pages = table.pages(source, Component::Partitions, ReadMode::MayBlock);
     let mut pages = table.pages(source, Component::Rows, ReadMode::MayBlock);
     let mut entries = partitions.iter(&mut index_pages, Edge::First)?;
@@ -233,12 +240,55 @@ fn statistics(table: &Table, bytes: &[u8], dump: &mut Dump) -> Result<(), ReadEr
     dump.field(&bytes[toc_end..toc_end + 4], "checksum");
     for span in spans {
         let (start, end) = (span.at as usize, (span.at + span.len) as usize);
-        dump.field(&bytes[start..end], span.part.name()).field(&bytes[end..end + 4], "checksum");
+        dump.section(span.part.name());
+        match span.part {
+            Part::Stats => stats_fields(table, &bytes[start..end], dump),
+            part => drop(dump.field(&bytes[start..end], part.name())),
+        }
+        dump.field(&bytes[end..end + 4], "checksum");
     }
     for (name, value) in crate::metadata::fields(table) {
         dump.section(format_args!("{name}: {value}"));
     }
     Ok(())
+}
+
+/// The STATS part, field by field up to where lengths differ from version to version.
+fn stats_fields(table: &Table, bytes: &[u8], dump: &mut Dump) {
+    let mut rest = bytes;
+    let mut field = |len: usize, name: &str| {
+        let (head, tail) = rest.split_at(len.min(rest.len()));
+        if !head.is_empty() {
+            dump.field(head, name);
+        }
+        rest = tail;
+    };
+    let stats = &table.statistics.stats;
+    // An entry has an offset and a count; of the first two entries both have the first offset.
+    let histogram = |of: &crate::statistics::Histogram| 4 + 16 * of.counts.len();
+    field(
+        histogram(&stats.partition_sizes),
+        "histogram of partition sizes: count, then upper end and count of each",
+    );
+    field(histogram(&stats.cells_per_partition), "histogram of cells per partition");
+    field(12, "upper end of the commit log that it holds: segment, position");
+    field(8, "least timestamp");
+    field(8, "greatest timestamp");
+    field(4, "least local deletion time");
+    field(4, "greatest local deletion time");
+    field(4, "least time to live");
+    field(4, "greatest time to live");
+    field(8, "compression ratio, as a double");
+    field(
+        8 + stats.tombstones.bins.len() * 12,
+        "histogram of tombstones: most bins, bins, then time and count of each",
+    );
+    field(4, "level of leveled compaction");
+    field(8, "when it was repaired, in milliseconds");
+    field(
+        usize::MAX,
+        "clustering types, covered slice, totals, intervals of the commit log, repair, host, first and last key",
+    );
 }
 
 fn compression(table: &Table, bytes: &[u8], dump: &mut Dump) {
@@ -268,12 +318,16 @@ fn compression(table: &Table, bytes: &[u8], dump: &mut Dump) {
     }
 }
 
-/// The prefixes of the partition trie, one line each, nested as they share bytes.
+/// The prefixes of the partition trie, one line each, nested as they share bytes; the first 200, and how many more there are.
+///
+/// # Errors
+/// Damage of the index.
 pub fn partitions_svg<S: BlockSource<ReadError>>(table: &Table, source: &S) -> Result<String, ReadError> {
     const LINE: f64 = 18.0;
     const BYTE: f64 = 22.0;
     const SHOWN_MAX: usize = 200;
     let mut prefixes: Vec<(Vec<u8>, Place)> = Vec::new();
+    let mut left = 0;
     let mut pages = table.pages(source, Component::Partitions, ReadMode::MayBlock);
     if let Index::Bti { partitions, .. } = &table.index {
         let mut entries = partitions.iter(&mut pages, Edge::First)?;
@@ -281,10 +335,11 @@ pub fn partitions_svg<S: BlockSource<ReadError>>(table: &Table, source: &S) -> R
             let Some(entry) = entries.next(&mut pages)? else { break };
             prefixes.push((entries.prefix().to_vec(), entry.place));
         }
+        left = partitions.key_count.saturating_sub(prefixes.len() as u64);
     }
     let longest = prefixes.iter().map(|(prefix, _)| prefix.len()).max().unwrap_or(0).min(SHOWN_MAX);
-    let width = 220.0 + BYTE * longest as f64;
-    let height = 24.0 + LINE * prefixes.len() as f64;
+    let width = 260.0 + BYTE * longest as f64;
+    let height = 24.0 + LINE * (prefixes.len() + usize::from(left > 0)) as f64;
     let mut svg = Svg::new(width as u32, height as u32);
     let mut last: &[u8] = &[];
     for (line, (prefix, place)) in prefixes.iter().enumerate() {
@@ -305,6 +360,10 @@ pub fn partitions_svg<S: BlockSource<ReadError>>(table: &Table, source: &S) -> R
         let x = 30.0 + BYTE * prefix.len().min(SHOWN_MAX) as f64;
         svg.text((x, y), text).fill("teal");
         last = prefix;
+    }
+    if left > 0 {
+        let text = format!("… and {left} more of {} keys", left + prefixes.len() as u64);
+        svg.text((10.0, height - 6.0), text).class("more").fill("#d55e00");
     }
     Ok(svg.finish())
 }

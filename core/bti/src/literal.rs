@@ -13,6 +13,9 @@ use crate::value::time;
 use crate::vint::{put_svint, put_vint_bytes};
 
 /// The serialized value of a CQL literal; `None` is null.
+///
+/// # Errors
+/// Text that is no literal of the type, or has more parts than it.
 pub fn parse_value(of: &CqlType, text: &str) -> Result<Option<Vec<u8>>, ValueError> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("null") {

@@ -103,27 +103,101 @@ pub fn text(table: &Table, name: &str) -> String {
     out
 }
 
-/// One JSON object of the same; histograms as pairs of upper end and count.
+/// One JSON object of the same for programs: names in snake case with their units, numbers as numbers, `null` for what is not there; histograms as
+/// pairs of upper end and count.
 pub fn json(table: &Table, name: &str) -> String {
+    let statistics = &table.statistics;
+    let (stats, header) = (&statistics.stats, &statistics.header);
     let mut out = String::new();
     let mut json = Writer::new(&mut out);
-    json.object().key("SSTable").string(name);
-    for (name, value) in fields(table) {
-        json.key(name).string(&value);
+    json.object().key("sstable").string(name).key("version").string(table.version.name());
+    json.key("partitioner").string(&statistics.partitioner);
+    json.key("bloom_filter_fp_chance").f64(statistics.bloom_fp_chance);
+    json.key("min_timestamp_us").i64(stats.min_timestamp).key("max_timestamp_us").i64(stats.max_timestamp);
+    put_local(&mut json, "min_local_deletion_time_s", stats.min_local_deletion_time);
+    put_local(&mut json, "max_local_deletion_time_s", stats.max_local_deletion_time);
+    json.key("min_ttl_s").i64(stats.min_ttl.into()).key("max_ttl_s").i64(stats.max_ttl.into());
+    match &table.data.compression {
+        Some(info) => {
+            json.key("compressor").string(info.compressor.name());
+            json.key("chunk_bytes").u64(info.chunk_len.into());
+            json.key("compression_ratio").f64(stats.compression_ratio);
+        }
+        None => {
+            json.key("compressor").null();
+        }
     }
+    json.key("data_bytes").u64(table.data.len()).key("stored_bytes").u64(table.data.file_len);
+    for (side, key) in [("first", &stats.first_key), ("last", &stats.last_key)] {
+        if let Some(key) = key {
+            json.key(&format!("{side}_key")).string(&key_text(&header.key_type, key));
+            json.key(&format!("{side}_token")).string(&table.token_text(key));
+        }
+    }
+    json.key("covered_clusterings").string(&covered(table));
+    json.key("level").i64(stats.level.into());
+    match stats.repaired_at {
+        0 => json.key("repaired_at_ms").null(),
+        at => json.key("repaired_at_ms").i64(at),
+    };
+    for (name, id) in [("host_id", stats.host_id), ("pending_repair", stats.pending_repair)] {
+        match id {
+            Some(id) => json.key(name).string(&Uuid(id).to_string()),
+            None => json.key(name).null(),
+        };
+    }
+    json.key("is_transient").bool(stats.is_transient);
+    json.key("cells").i64(stats.columns_set).key("rows").i64(stats.rows);
+    json.key("estimated_partitions").u64(statistics.cardinality.estimate());
+    match stats.token_space_coverage.filter(|coverage| coverage.is_finite()) {
+        Some(coverage) => json.key("token_space_coverage").f64(coverage),
+        None => json.key("token_space_coverage").null(),
+    };
+    put_layout(&mut json, table);
+    put_histograms(&mut json, table);
+    json.finish();
+    out
+}
+
+fn put_local(json: &mut Writer<'_>, name: &str, time: u32) {
+    match time {
+        NO_DELETION_TIME => json.key(name).null(),
+        time => json.key(name).u64(time.into()),
+    };
+}
+
+fn put_layout(json: &mut Writer<'_>, table: &Table) {
+    let header = &table.statistics.header;
+    json.key("encoding_min_timestamp_us").i64(header.min_timestamp);
+    put_local(json, "encoding_min_local_deletion_time_s", header.min_local_deletion_time);
+    json.key("encoding_min_ttl_s").u64(header.min_ttl.into());
+    json.key("key_type").string(&header.key_type.cql()).key("clustering_types").array();
+    for column in &header.clustering {
+        json.string(&column.cql_type.cql());
+    }
+    json.end();
+    for (kind, columns) in [("static_columns", &header.statics), ("regular_columns", &header.regulars)] {
+        json.key(kind).array();
+        for column in columns {
+            json.object().key("name").string(&column.name);
+            json.key("type").string(&column.cql_type.cql()).end();
+        }
+        json.end();
+    }
+}
+
+fn put_histograms(json: &mut Writer<'_>, table: &Table) {
     let stats = &table.statistics.stats;
-    let list = |json: &mut Writer<'_>, name, pairs: Vec<(i64, i64)>| {
+    let mut list = |name: &str, pairs: Vec<(i64, i64)>| {
         json.key(name).array();
         for (at, count) in pairs {
             json.array().i64(at).i64(count).end();
         }
         json.end();
     };
-    list(&mut json, "tombstones", stats.tombstones.bins.clone());
-    list(&mut json, "partition_sizes", pairs(&stats.partition_sizes).collect());
-    list(&mut json, "cells_per_partition", pairs(&stats.cells_per_partition).collect());
-    json.finish();
-    out
+    list("tombstone_drop_times_s", stats.tombstones.bins.clone());
+    list("partition_bytes", pairs(&stats.partition_sizes).collect());
+    list("cells_per_partition", pairs(&stats.cells_per_partition).collect());
 }
 
 fn line(out: &mut String, text: core::fmt::Arguments<'_>) {

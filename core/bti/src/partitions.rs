@@ -71,6 +71,9 @@ pub struct Candidate {
 
 impl Candidate {
     /// Decodes a payload.
+    ///
+    /// # Errors
+    /// A payload that ends early.
     pub fn decode(payload: Payload<'_>) -> Result<Candidate, Damage> {
         let crossed = Damage::PageCrossed;
         let (hash, bytes, len) = if payload.flags >= HASHED {
@@ -172,6 +175,9 @@ impl PartitionIndex {
 
     /// Counts all nodes and checks that they fill the file up to the first key, and that as many entries as keys are there, in the order of
     /// their data. What is in bytes of keys and positions only the data can judge: compare, or rebuild the file.
+    ///
+    /// # Errors
+    /// Damage of a node, an order or a count.
     pub fn check_whole<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -214,6 +220,9 @@ impl PartitionIndex {
     }
 
     /// The one partition that can have `key`; `None`: none has. `hash` is the key's.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn find<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -240,6 +249,9 @@ impl PartitionIndex {
     }
 
     /// Iterates in order from the least partition (`Edge::First`), or backwards from the greatest.
+    ///
+    /// # Errors
+    /// Damage of the root; what the source could not read.
     pub fn iter<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -251,6 +263,9 @@ impl PartitionIndex {
 
     /// Iterates from the byte-comparable form of a key or bound on. What is given first may be on the wrong side of it: see
     /// [`Partitions::is_certain`].
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn seek<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -284,6 +299,9 @@ pub struct Partitions {
 
 impl Partitions {
     /// The next entry in the direction.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn next<S: BlockSource<ReadError>, T: Trace>(
         &mut self,
         pages: &mut Pages<S, T>,
@@ -340,6 +358,9 @@ impl PartitionsBuilder {
     }
 
     /// Adds a partition; keys come in the order of the partitioner.
+    ///
+    /// # Errors
+    /// [`ValueError::Order`]: a key that does not come after the one before; a key that its type cannot order.
     pub fn add(
         &mut self,
         partitioner: Partitioner,
@@ -398,6 +419,9 @@ impl PartitionsBuilder {
     }
 
     /// Ends the file: appends what is left of it to `out`.
+    ///
+    /// # Errors
+    /// Keys longer than 65,535 bytes.
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), ValueError> {
         if self.key_count > 0 {
             self.put_waiting(self.before)?;

@@ -45,6 +45,9 @@ pub struct Block {
 
 impl Block {
     /// Decodes a payload.
+    ///
+    /// # Errors
+    /// A payload that ends early, or an offset or deletion that is none.
     pub fn decode(payload: Payload<'_>) -> Result<Block, Damage> {
         let len = usize::from(payload.flags & 7);
         let (offset, rest) = payload.bytes.split_at_checked(len).ok_or(Damage::PageCrossed)?;
@@ -94,6 +97,9 @@ pub struct RowIndex {
 
 impl RowIndex {
     /// Reads the entry at a position that Partitions.db gave, and puts its key into `key`.
+    ///
+    /// # Errors
+    /// Damage of the entry or of its root; what the source could not read.
     pub fn open<S: BlockSource<ReadError>, T: Trace>(
         pages: &mut Pages<S, T>,
         position: u64,
@@ -129,6 +135,9 @@ impl RowIndex {
 
     /// Counts all nodes of the partition's trie, which begins at `start` (the end of the entry before, or 0) and ends where the entry's key is, at
     /// `position`; checks that they fill it, and that offsets ascend and are one more than blocks.
+    ///
+    /// # Errors
+    /// Damage of a node, an order or a count.
     pub fn check_whole<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -171,6 +180,9 @@ impl RowIndex {
     }
 
     /// The block in which a clustering or bound is, if it is anywhere: `form` is byte-comparable. A block whose separator begins it counts as before.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn floor<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -183,6 +195,9 @@ impl RowIndex {
     }
 
     /// The first block that lies wholly after `form`; the end of the rows if no row does.
+    ///
+    /// # Errors
+    /// As [`RowIndex::floor`].
     pub fn after<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -192,6 +207,9 @@ impl RowIndex {
     }
 
     /// Iterates over the blocks and the end of the rows, from the first, or backwards from the end.
+    ///
+    /// # Errors
+    /// Damage of the root; what the source could not read.
     pub fn iter<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -201,6 +219,9 @@ impl RowIndex {
     }
 
     /// Iterates from the first block that begins at or after `form`, or backwards from the block in which `form` is.
+    ///
+    /// # Errors
+    /// As [`RowIndex::floor`].
     pub fn seek<S: BlockSource<ReadError>, T: Trace>(
         &self,
         pages: &mut Pages<S, T>,
@@ -219,6 +240,9 @@ pub struct Blocks {
 
 impl Blocks {
     /// The next block in the direction.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn next<S: BlockSource<ReadError>, T: Trace>(
         &mut self,
         pages: &mut Pages<S, T>,
@@ -254,6 +278,9 @@ impl RowsBuilder {
     }
 
     /// Adds a block of the partition: the byte-comparable forms of its first and last clustering or bound, its offset and what is open there.
+    ///
+    /// # Errors
+    /// [`ValueError::Order`]: a block that does not come after the one before; an offset of 8 bytes; an open deletion with a timestamp below 0.
     pub fn add_block(
         &mut self,
         first: &[u8],
@@ -296,6 +323,9 @@ impl RowsBuilder {
     }
 
     /// Ends a partition of at least two blocks, whose rows end at offset `end`, and gives the position that Partitions.db is to store.
+    ///
+    /// # Errors
+    /// A key longer than the limit, more blocks than 31 bits count, a deletion with a timestamp below 0.
     pub fn finish_partition(
         &mut self,
         key: &[u8],

@@ -96,6 +96,9 @@ impl fmt::Display for SchemaError {
 impl core::error::Error for SchemaError {}
 
 /// The tables that a text creates.
+///
+/// # Errors
+/// Where the text is no schema, and what was expected there; text over the limit.
 pub fn parse(text: &str) -> Result<Vec<TableSchema>, SchemaError> {
     parser::parse(text)
 }

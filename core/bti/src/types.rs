@@ -186,6 +186,9 @@ impl core::error::Error for TypeError {}
 
 impl CqlType {
     /// Parses a Java class string. The whole of it must be one type.
+    ///
+    /// # Errors
+    /// Where the text is no class, an unknown class, or nesting over the limit.
     pub fn parse(class: &str) -> Result<CqlType, TypeError> {
         parse::parse(class)
     }

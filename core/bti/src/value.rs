@@ -72,6 +72,9 @@ pub fn write_value(
 }
 
 /// The CQL literal of a value as `expected.jsonl` has it: `<empty>` for no bytes where a type has a fixed length.
+///
+/// # Errors
+/// Bytes that are no value of the type.
 pub fn cql_text(of: &CqlType, value: &[u8]) -> Result<String, ValueError> {
     if value.is_empty() && of.base().fixed_len().is_some() {
         return Ok("<empty>".into());

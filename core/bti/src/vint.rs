@@ -42,6 +42,9 @@ pub fn put_uvint(out: &mut Vec<u8>, value: u64) {
 }
 
 /// Reads a uvint.
+///
+/// # Errors
+/// [`DecodeError::Truncated`] or [`DecodeError::Varint`]: it is cut off.
 #[inline]
 pub fn get_uvint(cursor: &mut Cursor<'_>) -> Result<u64, DecodeError> {
     let at = cursor.position();
@@ -61,6 +64,9 @@ pub fn put_svint(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Reads an svint.
+///
+/// # Errors
+/// As [`get_uvint`].
 pub fn get_svint(cursor: &mut Cursor<'_>) -> Result<i64, DecodeError> {
     get_uvint(cursor).map(unzigzag)
 }
@@ -71,6 +77,9 @@ pub fn put_uvint32(out: &mut Vec<u8>, value: i32) {
 }
 
 /// Reads a uvint32; a uvint that is no sign-extended 32-bit int is an error.
+///
+/// # Errors
+/// It is cut off, or no sign-extended 32-bit int.
 pub fn get_uvint32(cursor: &mut Cursor<'_>) -> Result<i32, DecodeError> {
     let at = cursor.position();
     i32::try_from(get_uvint(cursor)? as i64).map_err(|_| DecodeError::Varint { at })
@@ -109,6 +118,9 @@ pub fn put_short_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Option<()> {
 }
 
 /// Reads short-bytes.
+///
+/// # Errors
+/// Bytes that end early.
 pub fn get_short_bytes<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], DecodeError> {
     let len = cursor.get_u16_be()?;
     cursor.get_bytes(usize::from(len))
@@ -121,6 +133,9 @@ pub fn put_vint_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Reads vint-bytes.
+///
+/// # Errors
+/// Bytes that end early.
 #[inline]
 pub fn get_vint_bytes<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], DecodeError> {
     let at = cursor.position();

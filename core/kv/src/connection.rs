@@ -215,7 +215,9 @@ impl Connection {
         let mut unit = Unit::writing(engine, store, env, now, lookups);
         let handled = session.run_looked_up(looked, &words, &mut unit, out);
         unit.end();
-        if handled.spec.is_some_and(is_about_keys) && !handled.absent && engine.has_pending() {
+        // What was queued has looked at nothing yet.
+        let ran = !handled.absent && session.queued() < 0;
+        if ran && handled.spec.is_some_and(is_about_keys) && engine.has_pending() {
             self.uncertain.push(start..out.mark());
         }
         handled

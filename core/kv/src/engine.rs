@@ -126,7 +126,7 @@ impl<T> Engine<T> {
             waiting_in_flight: Vec::new(),
             waiting_for_room: Vec::new(),
             effects: VecDeque::new(),
-            next_expiry: Some(0),
+            next_expiry: state.counts.iter().any(|counts| counts.expires > 0).then_some(0),
             last_sweep: 0,
             is_sweeping: false,
             spare: None,
@@ -194,7 +194,7 @@ impl<T> Engine<T> {
         for ticket in self.waiting_in_flight.drain(..).chain(self.waiting_for_room.drain(..)) {
             self.effects.push_back(Effect::Answer { ticket, result: Ok(()) });
         }
-        self.spare = Arc::try_unwrap(generation).ok();
+        self.spare = Arc::try_unwrap(generation).ok().map(|g| g.reset(GenerationId::new(0), self.visible));
     }
 
     fn next_id(&self) -> GenerationId {
@@ -219,14 +219,22 @@ impl<T> Engine<T> {
         self.effects.remove(at)
     }
 
+    /// The next wish but to write: for an owner who lets more come together first, and calls [`Engine::poll`] soon.
+    pub fn poll_answers(&mut self) -> Option<Effect<T>> {
+        self.effects.pop_front()
+    }
+
+    /// Whether the next [`Engine::poll`] begins to write; and how many commands have come together.
+    pub fn wants_to_write(&self) -> Option<u64> {
+        (self.in_flight.is_none() && !self.collecting.is_empty()).then(|| self.collecting.commands())
+    }
+
     /// The next wish, if there is one. Begins to write what has been collected where nothing is in flight.
     pub fn poll(&mut self) -> Option<Effect<T>> {
         if let Some(effect) = self.effects.pop_front() {
             return Some(effect);
         }
-        if self.in_flight.is_some() || self.collecting.is_empty() {
-            return None;
-        }
+        self.wants_to_write()?;
         let (id, state) = (self.next_id(), *self.collecting.state());
         let next = match self.spare.take() {
             Some(spare) => spare.reset(id, state),
@@ -268,6 +276,12 @@ impl<T> Engine<T> {
     /// Bytes of changes that are not written yet.
     pub fn pending_len(&self) -> usize {
         self.collecting.weight() + self.in_flight.as_ref().map_or(0, |generation| generation.weight())
+    }
+
+    /// Bytes of memory that generations hold, in use or not.
+    pub fn kept_len(&self) -> usize {
+        let others = self.in_flight.as_deref().into_iter().chain(&self.spare);
+        core::iter::once(&self.collecting).chain(others).map(Generation::capacity).sum()
     }
 
     /// Bit per slot in which keys expire, written or not.

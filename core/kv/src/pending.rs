@@ -203,6 +203,13 @@ impl Generation {
         self.arena.len() + self.large_len + self.entries.len() * size_of::<Entry>()
     }
 
+    /// Bytes of memory that it holds, in use or not.
+    pub(crate) fn capacity(&self) -> usize {
+        let tables: usize = self.tables.iter().map(|table| table.capacity() * (size_of::<u32>() + 1)).sum();
+        let journal = self.journal.capacity() * size_of::<Undo>();
+        self.arena.capacity() + self.entries.capacity() * size_of::<Entry>() + tables + journal
+    }
+
     /// Commands that changed something.
     pub fn commands(&self) -> u64 {
         self.commands

@@ -194,6 +194,27 @@ fn case_3_long_patterns_cost_pattern_plus_text() {
 }
 
 #[test]
+fn keys_goes_in_steps_and_misses_none() {
+    use dolmen_resp::keyspace::Keyspace;
+    let mut host = naive::Memory::default();
+    for i in 0..20_000 {
+        host.put(0, format!("key:{i:05}").as_bytes(), NewValue::Copy(b"v"), None).unwrap();
+    }
+    let mut session = dolmen_resp::session::Session::new(1, true);
+    let request = dolmen_resp::request::Request::new(["KEYS", "*7"].map(str::as_bytes));
+    let mut out = Out::default();
+    let mut after = session.handle(&request.words(), &mut host, &mut out).after;
+    let mut steps = 0;
+    while after == dolmen_resp::session::After::Again {
+        assert!(out.is_empty() && session.is_walking());
+        after = session.go_on(&mut host, &mut out).after;
+        steps += 1;
+    }
+    assert_eq!(steps, 2);
+    assert_eq!(String::from_utf8(out.to_vec()).unwrap().matches("key:").count(), 2000);
+}
+
+#[test]
 fn large_arguments_are_held_and_large_values_are_sent_from_where_they_lie() {
     let value = "v".repeat(LARGE_LEN);
     let request =

@@ -16,7 +16,7 @@
 //! | [`analysis`], [`plan`] | arcs, balance, movement, disruption; the rebalance plan |
 //! | [`config`] | readers of other systems' configurations |
 //! | [`viz`] | SVG and HTML |
-//! #![no_std]
+#![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;

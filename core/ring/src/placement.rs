@@ -254,6 +254,14 @@ impl Placement {
         }
     }
 
+    /// The continuum, where the algorithm is one of the ketama family.
+    pub fn ketama(&self) -> Option<&Ketama> {
+        match &self.table {
+            Table::Ketama(ketama) => Some(ketama),
+            _ => None,
+        }
+    }
+
     /// The ring of points, where the algorithm is one on the 64-bit circle.
     pub fn ring(&self) -> Option<&Ring> {
         match &self.table {

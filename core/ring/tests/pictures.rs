@@ -1,6 +1,6 @@
 //! Pictures say what happened: the arcs that they highlight are exactly those that moved.
 
-use dolmen_ring::viz::{ring_html, ring_svg};
+use dolmen_ring::viz::{Options, ring_html, ring_svg, svg};
 use dolmen_ring::{Algorithm, Kind, Members, Node, Placement, RingError, Settings, naive};
 
 fn attribute<'a>(line: &'a str, name: &str) -> &'a str {
@@ -93,8 +93,55 @@ fn the_same_input_gives_the_same_bytes_and_loads_nothing() {
     let quoted = Members::from_nodes([Node::new("<b>\"&").unwrap()]).unwrap();
     let svg = ring_svg(&Placement::new(quoted, Settings::new(Kind::Ring)).unwrap(), None).unwrap();
     assert!(svg.contains("&lt;b&gt;&quot;&amp;") && !svg.contains("<b>"));
-    let jump = Placement::new(Members::numbered(3), Settings::new(Kind::Jump)).unwrap();
-    assert_eq!(ring_svg(&jump, None), Err(RingError::Operation { what: "be drawn as a ring" }));
     let empty = Placement::new(Members::new(), Settings::new(Kind::Ring)).unwrap();
     assert_eq!(ring_svg(&empty, None), Err(RingError::EmptyRing));
+}
+
+/// Algorithms without a circle are grids of keys: each cell names the key's owner, and where it came from if it moved.
+#[test]
+fn every_algorithm_is_drawn_and_its_cells_tell_the_truth() {
+    for kind in Kind::ALL {
+        let settings = Settings { table_size: 251, ..Settings::new(kind) };
+        let place = |list: &str| Placement::new(Members::parse(list).unwrap(), settings).unwrap();
+        let (before, after) = (place("a,b,c"), place("a,b,c,d"));
+        let options = Options { key: Some("user:1") };
+        let drawn = svg(&before, Some(&after), options).unwrap();
+        assert!(drawn.contains(">d joined<"), "{kind}");
+        let owner = |p: &Placement, key: &str| p.members().name(p.owner(key.as_bytes()).unwrap()).to_string();
+        let (old, new) = (owner(&before, "user:1"), owner(&after, "user:1"));
+        let says = if old == new { format!("stays with {old}") } else { format!("from {old} to {new}") };
+        assert!(drawn.contains(&says), "{kind}: {says}");
+        let is_circle = before.ring().is_some() || before.ketama().is_some();
+        assert_eq!(drawn.contains("class=\"cell\""), !is_circle, "{kind}");
+        for cell in drawn.lines().filter(|line| line.contains(" class=\"cell\"")) {
+            let key = attribute(cell, "data-key");
+            assert_eq!(attribute(cell, "data-node"), owner(&after, key), "{kind} {key}");
+            let moved = cell.contains(" data-from=\"");
+            assert_eq!(moved, owner(&before, key) != owner(&after, key), "{kind} {key}");
+            assert!(!moved || attribute(cell, "data-from") == owner(&before, key), "{kind} {key}");
+        }
+        let back = svg(&after, Some(&before), Options::default()).unwrap();
+        assert!(back.contains(">d left<"), "{kind}");
+    }
+}
+
+/// The arcs of one owner that touch are one, long names lose their middle and not their share, and every colour of eight nodes is another.
+#[test]
+fn pictures_can_be_read() {
+    let one = Placement::new(Members::parse("alone").unwrap(), Settings::new(Kind::Ring)).unwrap();
+    let drawn = ring_svg(&one, None).unwrap();
+    assert_eq!(drawn.matches("class=\"arc\"").count(), 1);
+    let list = "averyveryveryverylongnodename,b,c,d,e,f,g,h";
+    let settings = Settings { vnodes: 8, ..Settings::new(Kind::Ring) };
+    let eight = Placement::new(Members::parse(list).unwrap(), settings).unwrap();
+    let drawn = ring_svg(&eight, None).unwrap();
+    assert!(drawn.contains("averyve…dename ") && drawn.contains(" %, fair 12.50 %"), "{drawn}");
+    let mut colours: Vec<&str> = drawn
+        .lines()
+        .filter(|line| line.contains("class=\"share\""))
+        .map(|line| attribute(line, "fill"))
+        .collect();
+    colours.sort_unstable();
+    colours.dedup();
+    assert_eq!(colours.len(), 8);
 }

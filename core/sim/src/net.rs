@@ -27,6 +27,10 @@ pub struct Weather {
     pub delay_ns_min: u64,
     /// The longest time under way, in nanoseconds; at least `delay_ns_min`.
     pub delay_ns_max: u64,
+    /// Of a thousand datagrams and messages, how many take up to `stalled_ns_max` longer, as behind a full queue.
+    pub stalled_per_mille: u32,
+    /// The longest stall, in nanoseconds.
+    pub stalled_ns_max: u64,
     /// Of a thousand datagrams, how many never arrive.
     pub lost_per_mille: u32,
     /// Of a thousand datagrams, how many arrive twice.
@@ -40,14 +44,18 @@ impl Weather {
     pub const FAIR: Weather = Weather {
         delay_ns_min: 500_000,
         delay_ns_max: 2_000_000,
+        stalled_per_mille: 0,
+        stalled_ns_max: 0,
         lost_per_mille: 0,
         doubled_per_mille: 0,
         broken_per_mille: 0,
     };
-    /// Everything happens often; up to three seconds under way.
+    /// Everything happens often; a fifth of a second under way, now and then five.
     pub const HOSTILE: Weather = Weather {
         delay_ns_min: 100_000,
-        delay_ns_max: 3_000_000_000,
+        delay_ns_max: 200_000_000,
+        stalled_per_mille: 50,
+        stalled_ns_max: 5_000_000_000,
         lost_per_mille: 100,
         doubled_per_mille: 100,
         broken_per_mille: 20,
@@ -264,7 +272,10 @@ impl<M: Clone> Network<M> {
 
     fn delay(&mut self) -> Duration {
         let low = self.weather.delay_ns_min;
-        Duration::from_nanos(self.rng.range(low, self.weather.delay_ns_max.max(low)))
+        let delay = self.rng.range(low, self.weather.delay_ns_max.max(low));
+        let is_stalled = self.chance(self.weather.stalled_per_mille);
+        let stall = if is_stalled { self.rng.range(0, self.weather.stalled_ns_max) } else { 0 };
+        Duration::from_nanos(delay.saturating_add(stall))
     }
 
     fn number(&mut self) -> u64 {

@@ -64,6 +64,11 @@ impl<T> Scheduler<T> {
         self.at(self.now() + delay, event);
     }
 
+    /// When the next event happens.
+    pub fn next_at(&self) -> Option<Time> {
+        self.events.keys().next().map(|(when, ..)| *when)
+    }
+
     /// Takes the next event and moves the clock to its time; `None` when nothing is left.
     pub fn step(&mut self) -> Option<T> {
         let ((when, _, _), event) = self.events.pop_first()?;

@@ -3,6 +3,8 @@
 
 pub mod arith;
 pub mod bits;
+#[doc(hidden)]
+pub mod check;
 pub mod cpu;
 pub mod crc32;
 pub mod crc32c;

@@ -1,6 +1,7 @@
 //! What is wrong with a text, in the server's words.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -66,8 +67,14 @@ pub struct Problem {
 
 impl Problem {
     /// A fault whose message quotes the text from `offset` to `end`.
-    pub fn near(message: &'static str, token_start: usize, offset: usize, end: usize, meant: Kind) -> Self {
-        Self {
+    pub fn near(
+        message: &'static str,
+        token_start: usize,
+        offset: usize,
+        end: usize,
+        meant: Kind,
+    ) -> Box<Self> {
+        Box::new(Self {
             sqlstate: "42601",
             message: Cow::Borrowed(message),
             offset: Some(offset as u32),
@@ -76,7 +83,7 @@ impl Problem {
             resume: end as u32,
             meant,
             hint: None,
-        }
+        })
     }
 
     /// A fault whose message quotes nothing.
@@ -87,8 +94,8 @@ impl Problem {
         token_start: usize,
         resume: usize,
         meant: Kind,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             sqlstate,
             message,
             offset: offset.map(|o| o as u32),
@@ -97,7 +104,7 @@ impl Problem {
             resume: resume as u32,
             meant,
             hint: None,
-        }
+        })
     }
 
     /// The refusal that the server would give.

@@ -1,7 +1,7 @@
 //! The words of the language: one line per keyword, from PostgreSQL's `kwlist.h` (versions 14 to 18).
 //!
 //! A keyword's [`Kind`] is its place in the alphabetical list, so that a token needs no table to know its word.
-//! Lookup is a perfect-enough hash over length and letters, built while compiling, then one comparison.
+//! Lookup is a hash over length and letters, built while compiling, then one comparison.
 //!
 //! Source: `src/include/parser/kwlist.h` of each release; PostgreSQL documentation, appendix C.
 
@@ -570,57 +570,109 @@ pub const KEYWORD_LEN_MAX: usize = 17;
 const SLOTS: usize = 2048;
 const EMPTY: u16 = u16::MAX;
 
-/// Open addressing over [`hash`], filled while compiling.
+/// Makes ASCII letters small and keeps all other bytes of words apart.
+const SMALL: u64 = 0x2020_2020_2020_2020;
+
+/// A word's length, first eight bytes and last eight bytes, in small letters; a short word is padded with zeros.
+#[derive(Clone, Copy)]
+struct Key {
+    len: usize,
+    head: u64,
+    tail: u64,
+}
+
+/// The keys of all keywords.
+static KEYS: [Key; KEYWORD_COUNT] = keys();
+/// Open addressing over [`slot`], filled while compiling.
 static TABLE: [u16; SLOTS] = build();
+
+const fn keys() -> [Key; KEYWORD_COUNT] {
+    let mut keys = [Key { len: 0, head: 0, tail: 0 }; KEYWORD_COUNT];
+    let mut index = 0;
+    while index < KEYWORD_COUNT {
+        let word = KEYWORDS[index].word.as_bytes();
+        let (mut head, mut tail) = (0, 0);
+        let mut at = 0;
+        while at < 8 && at < word.len() {
+            head |= ((word[at] | 0x20) as u64) << (8 * at);
+            at += 1;
+        }
+        at = 0;
+        while word.len() > 8 && at < 8 {
+            tail |= ((word[word.len() - 8 + at] | 0x20) as u64) << (8 * at);
+            at += 1;
+        }
+        keys[index] = Key { len: word.len(), head, tail };
+        index += 1;
+    }
+    keys
+}
 
 const fn build() -> [u16; SLOTS] {
     let mut table = [EMPTY; SLOTS];
+    let keys = keys();
     let mut index = 0;
     while index < KEYWORD_COUNT {
-        let mut slot = hash(KEYWORDS[index].word.as_bytes());
-        while table[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
+        let mut place = slot(keys[index]);
+        while table[place] != EMPTY {
+            place = (place + 1) % SLOTS;
         }
-        table[slot] = index as u16;
+        table[place] = index as u16;
         index += 1;
     }
     table
 }
 
-/// Mixes the length and the first eight and last four bytes, ASCII letters made small.
-const fn hash(word: &[u8]) -> usize {
-    let mut mixed = word.len() as u64;
-    let mut i = 0;
-    while i < word.len() && i < 8 {
-        mixed = (mixed ^ (word[i] | 0x20) as u64).wrapping_mul(0x0100_0000_01b3);
-        i += 1;
-    }
-    if word.len() > 8 {
-        let mut back = 1;
-        while back <= 4 {
-            mixed = (mixed ^ (word[word.len() - back] | 0x20) as u64).wrapping_mul(0x0100_0000_01b3);
-            back += 1;
+const fn slot(key: Key) -> usize {
+    let mixed = (key.head ^ key.tail.rotate_left(29) ^ key.len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 53) as usize
+}
+
+#[inline]
+fn eight(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => {
+            let mut padded = [0; 8];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(padded)
         }
     }
-    ((mixed ^ (mixed >> 29)) as usize) % SLOTS
+}
+
+/// The keyword that the word `source[start..end]` spells in any case, if it is one.
+#[inline]
+pub fn lookup_at(source: &[u8], start: usize, end: usize) -> Option<Kind> {
+    let len = end - start;
+    if !(2..=KEYWORD_LEN_MAX).contains(&len) {
+        return None;
+    }
+    let head = if len >= 8 {
+        eight(&source[start..]) | SMALL
+    } else {
+        let kept = (1u64 << (8 * len)) - 1;
+        (eight(&source[start..]) | SMALL) & kept
+    };
+    let tail = if len > 8 { eight(&source[end - 8..end]) | SMALL } else { 0 };
+    let mut place = slot(Key { len, head, tail });
+    loop {
+        let index = TABLE[place];
+        if index == EMPTY {
+            return None;
+        }
+        let key = &KEYS[usize::from(index)];
+        if key.head == head && key.tail == tail && key.len == len {
+            // Only the longest word has a byte between its head and its tail.
+            let middle = len <= 16 || source[start + 8] | 0x20 == b't';
+            return middle.then_some(Kind(index));
+        }
+        place = (place + 1) % SLOTS;
+    }
 }
 
 /// The keyword that `word` spells in any case, if it is one.
 pub fn lookup(word: &[u8]) -> Option<Kind> {
-    if word.len() > KEYWORD_LEN_MAX || word.len() < 2 {
-        return None;
-    }
-    let mut slot = hash(word);
-    loop {
-        let index = TABLE[slot];
-        if index == EMPTY {
-            return None;
-        }
-        if KEYWORDS[usize::from(index)].word.as_bytes().eq_ignore_ascii_case(word) {
-            return Some(Kind(index));
-        }
-        slot = (slot + 1) % SLOTS;
-    }
+    lookup_at(word, 0, word.len())
 }
 
 #[cfg(test)]
@@ -635,7 +687,7 @@ mod tests {
         }
         assert!(KEYWORDS.is_sorted_by(|a, b| a.word < b.word));
         assert_eq!(KEYWORDS.iter().map(|k| k.word.len()).max(), Some(KEYWORD_LEN_MAX));
-        for stranger in ["selec", "selects", "", "s", "current_timestamps", "@elect"] {
+        for stranger in ["selec", "selects", "", "s", "current_timestamps", "sélect", "current_xtimestamp"] {
             assert_eq!(lookup(stranger.as_bytes()), None, "{stranger}");
         }
     }

@@ -88,6 +88,8 @@ pub fn is_ident_byte(byte: u8) -> bool {
 }
 
 type Token = (Kind, usize, usize);
+/// A fault, boxed so that a token's result is small.
+type Fault = alloc::boxed::Box<Problem>;
 
 /// A reader over one text.
 #[derive(Debug)]
@@ -103,9 +105,11 @@ pub struct Lexer<'a> {
 /// [`Kind::FAULT`] (or, in the tolerant mode, to the token that was meant), in order.
 pub fn lex(source: &[u8], mode: Mode, tokens: &mut Tokens, problems: &mut alloc::vec::Vec<Problem>) {
     tokens.clear();
+    tokens.reserve(source.len() / 4 + 8);
     problems.clear();
     let mut lexer = Lexer { source, position: 0, mode };
     loop {
+        lexer.common(tokens);
         match lexer.next() {
             Ok((Kind::EOF, start, end)) => {
                 tokens.push(Kind::EOF, start, end);
@@ -120,7 +124,7 @@ pub fn lex(source: &[u8], mode: Mode, tokens: &mut Tokens, problems: &mut alloc:
             Err(problem) => {
                 let start = lexer.refuse(tokens, &problem);
                 let goes_on = lexer.recover(start, &problem, tokens);
-                problems.push(problem);
+                problems.push(*problem);
                 if !goes_on {
                     tokens.push(Kind::EOF, source.len(), source.len());
                     return;
@@ -144,7 +148,95 @@ fn merge(tokens: &mut Tokens, kind: Kind) {
     };
 }
 
+/// Bytes that begin a word but perhaps also a string (`E'…'`, `U&"…"`).
+const fn may_prefix(byte: u8) -> bool {
+    matches!(byte | 0x20, b'b' | b'e' | b'n' | b'u' | b'x')
+}
+
+/// The tokens of one byte, by that byte; others map to [`Kind::JUNK`].
+static SINGLE: [Kind; 256] = singles();
+
+const fn singles() -> [Kind; 256] {
+    let mut single = [Kind::JUNK; 256];
+    single[b',' as usize] = Kind::COMMA;
+    single[b'(' as usize] = Kind::LPAREN;
+    single[b')' as usize] = Kind::RPAREN;
+    single[b';' as usize] = Kind::SEMICOLON;
+    single[b'[' as usize] = Kind::LBRACKET;
+    single[b']' as usize] = Kind::RBRACKET;
+    single
+}
+
 impl<'a> Lexer<'a> {
+    /// Takes tokens while they are of the commonest forms: words, small integers, strings without quotes in them, commas,
+    /// parentheses, single operators. Stops before anything else, which [`Lexer::next`] reads by the full rules.
+    fn common(&mut self, tokens: &mut Tokens) {
+        let source = self.source;
+        let mut at = self.position;
+        loop {
+            while let Some(&byte) = source.get(at)
+                && is(byte, SPACE)
+            {
+                at += 1;
+            }
+            self.position = at;
+            let Some(&first) = source.get(at) else { return };
+            let class = CLASS[usize::from(first)];
+            let mut end = at + 1;
+            let kind = if class & IDENT_START != 0 {
+                if may_prefix(first) && matches!(self.byte(end), b'\'' | b'&') {
+                    return;
+                }
+                while let Some(&byte) = source.get(end)
+                    && is(byte, IDENT_CONT)
+                {
+                    end += 1;
+                }
+                let kind = keyword::lookup_at(source, at, end).unwrap_or(Kind::IDENT);
+                if kind != Kind::IDENT && self.mode != Mode::Scan {
+                    merge(tokens, kind);
+                }
+                kind
+            } else if class & DIGIT != 0 {
+                while let Some(&byte) = source.get(end)
+                    && is(byte, DIGIT)
+                {
+                    end += 1;
+                }
+                let next = self.byte(end);
+                if end - at > 9 || next == b'.' || is(next, IDENT_START) {
+                    return;
+                }
+                Kind::ICONST
+            } else if SINGLE[usize::from(first)] != Kind::JUNK {
+                SINGLE[usize::from(first)]
+            } else if first == b'\'' {
+                let Some(quote) = text::find_byte(source, end, b'\'') else { return };
+                end = quote + 1;
+                // Another quote, or white space and then a string that goes on.
+                let next = self.byte(end);
+                let goes_on =
+                    next == b'\'' || is(next, SPACE) && self.continuation(end).is_some() || next == b'-';
+                if goes_on || is(next, IDENT_START) && self.mode == Mode::Tolerant {
+                    return;
+                }
+                Kind::SCONST
+            } else if first == b'.' && SINGLE[usize::from(self.byte(end))] == Kind::JUNK {
+                let next = self.byte(end);
+                if next == b'.' || is(next, DIGIT) {
+                    return;
+                }
+                Kind::DOT
+            } else if class & OP_CHAR != 0 && !is(self.byte(end), OP_CHAR) {
+                operator_kind(&source[at..end])
+            } else {
+                return;
+            };
+            tokens.push(kind, at, end);
+            at = end;
+        }
+    }
+
     /// Puts the token that stands for a fault; where the grammar would have looked past the word before, it stands for both.
     fn refuse(&self, tokens: &mut Tokens, problem: &Problem) -> usize {
         let mut start = problem.token_start as usize;
@@ -186,7 +278,7 @@ impl<'a> Lexer<'a> {
         at
     }
 
-    fn next(&mut self) -> Result<Token, Problem> {
+    fn next(&mut self) -> Result<Token, Fault> {
         loop {
             let start = self.run(self.position, SPACE);
             self.position = start;
@@ -215,7 +307,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn token(&mut self, start: usize, first: u8) -> Result<Token, Problem> {
+    fn token(&mut self, start: usize, first: u8) -> Result<Token, Fault> {
         let class = CLASS[usize::from(first)];
         if class & IDENT_START != 0 {
             return self.word(start, first);
@@ -250,7 +342,7 @@ impl<'a> Lexer<'a> {
         Ok((single, start, start + 1))
     }
 
-    fn word(&mut self, start: usize, first: u8) -> Result<Token, Problem> {
+    fn word(&mut self, start: usize, first: u8) -> Result<Token, Fault> {
         let second = self.byte(start + 1);
         if second == b'\'' {
             match first {
@@ -269,7 +361,7 @@ impl<'a> Lexer<'a> {
             }
         }
         let end = self.run(start + 1, IDENT_CONT);
-        let kind = keyword::lookup(&self.source[start..end]).unwrap_or(Kind::IDENT);
+        let kind = keyword::lookup_at(self.source, start, end).unwrap_or(Kind::IDENT);
         Ok((kind, start, end))
     }
 
@@ -288,7 +380,17 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self, start: usize) -> Result<Token, Problem> {
+    fn number(&mut self, start: usize) -> Result<Token, Fault> {
+        // The commonest numbers: at most nine digits and nothing behind them that belongs to a number or a word.
+        let end = self.run(start, DIGIT);
+        let next = self.byte(end);
+        if end - start <= 9 && end > start && next != b'.' && !is(next, IDENT_START) {
+            return Ok((Kind::ICONST, start, end));
+        }
+        self.long_number(start)
+    }
+
+    fn long_number(&mut self, start: usize) -> Result<Token, Fault> {
         if self.source[start] == b'0' {
             let radix = match self.byte(start + 1) | 0x20 {
                 b'x' => Some((HEX, 0, "invalid hexadecimal integer")),
@@ -329,7 +431,7 @@ impl<'a> Lexer<'a> {
         Ok((if fits { Kind::ICONST } else { Kind::FCONST }, start, end))
     }
 
-    fn junk_number(&self, start: usize, end: usize) -> Problem {
+    fn junk_number(&self, start: usize, end: usize) -> Fault {
         Problem::near("trailing junk after numeric literal", start, start, end, Kind::FCONST)
     }
 
@@ -339,7 +441,7 @@ impl<'a> Lexer<'a> {
         class: u8,
         limit: u8,
         message: &'static str,
-    ) -> Result<Token, Problem> {
+    ) -> Result<Token, Fault> {
         let digit = |b: u8| is(b, class) && (limit == 0 || b < limit);
         let first = start + 2 + usize::from(self.byte(start + 2) == b'_');
         let end = if digit(self.byte(first)) { self.digits(first, class, limit) } else { start };
@@ -354,7 +456,7 @@ impl<'a> Lexer<'a> {
         Err(self.junk_number(start, word))
     }
 
-    fn dollar(&mut self, start: usize) -> Result<Token, Problem> {
+    fn dollar(&mut self, start: usize) -> Result<Token, Fault> {
         if is(self.byte(start + 1), DIGIT) {
             let end = self.run(start + 1, DIGIT);
             // The scanner of libpg_query, whose lists `scan` gives, lets a word follow.
@@ -377,7 +479,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn unterminated(&self, message: &'static str, start: usize, meant: Kind) -> Problem {
+    fn unterminated(&self, message: &'static str, start: usize, meant: Kind) -> Fault {
         Problem::near(message, start, start, self.source.len(), meant)
     }
 
@@ -389,7 +491,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Behind a comment's last `*/`, nested ones counted.
-    fn comment_end(&self, start: usize) -> Result<usize, Problem> {
+    fn comment_end(&self, start: usize) -> Result<usize, Fault> {
         let mut depth = 1;
         let mut at = start + 2;
         while at < self.source.len() {
@@ -417,7 +519,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// `'…'`, with doubled quotes and continuations; `at` is behind the first quote.
-    fn quoted(&mut self, start: usize, mut at: usize, kind: Kind) -> Result<Token, Problem> {
+    fn quoted(&mut self, start: usize, mut at: usize, kind: Kind) -> Result<Token, Fault> {
         loop {
             let Some(quote) = text::find_byte(self.source, at, b'\'') else {
                 return Err(self.unterminated("unterminated quoted string", start, kind));
@@ -427,14 +529,31 @@ impl<'a> Lexer<'a> {
                 at += 1;
             } else if let Some(next) = self.continuation(at) {
                 at = next;
+            } else if let Some(problem) = self.apostrophe(start, at, kind) {
+                return Err(problem);
             } else {
                 return Ok((kind, start, at));
             }
         }
     }
 
+    /// For the tolerant mode: a string that ends before a word and another quote was probably one string with an
+    /// apostrophe in it (`'O'Brien'`).
+    fn apostrophe(&self, start: usize, at: usize, kind: Kind) -> Option<Fault> {
+        if self.mode != Mode::Tolerant || kind != Kind::SCONST || !is(self.byte(at), IDENT_START) {
+            return None;
+        }
+        let end = self.run(at, IDENT_CONT);
+        if self.byte(end) != b'\'' {
+            return None;
+        }
+        let mut problem = Problem::near("the string ends at its second quote", start, start, end + 1, kind);
+        problem.hint = Some("double a quote inside a string: 'O''Brien'");
+        Some(problem)
+    }
+
     /// `B'…'` and `X'…'`: no doubled quotes.
-    fn bits(&mut self, start: usize, kind: Kind) -> Result<Token, Problem> {
+    fn bits(&mut self, start: usize, kind: Kind) -> Result<Token, Fault> {
         let mut at = start + 2;
         loop {
             let Some(quote) = text::find_byte(self.source, at, b'\'') else {
@@ -451,7 +570,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn quoted_name(&mut self, start: usize, mut at: usize, kind: Kind) -> Result<Token, Problem> {
+    fn quoted_name(&mut self, start: usize, mut at: usize, kind: Kind) -> Result<Token, Fault> {
         let begin = at;
         loop {
             let Some(quote) = text::find_byte(self.source, at, b'"') else {
@@ -469,7 +588,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// `E'…'`: escapes are checked here, read later.
-    fn escaped(&mut self, start: usize) -> Result<Token, Problem> {
+    fn escaped(&mut self, start: usize) -> Result<Token, Fault> {
         let mut at = start + 2;
         let mut verify = false;
         loop {
@@ -496,7 +615,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// One escape of an `E'…'` string: its end, and whether the bytes must be checked in the end.
-    fn escape(&self, start: usize, at: usize) -> Result<(usize, bool), Problem> {
+    fn escape(&self, start: usize, at: usize) -> Result<(usize, bool), Fault> {
         let next = self.byte(at + 1);
         match next {
             b'u' | b'U' => self.unicode_escape(start, at).map(|end| (end, false)),
@@ -519,7 +638,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// `\uXXXX` or `\UXXXXXXXX`, and the second one where the first is half of a pair.
-    fn unicode_escape(&self, start: usize, at: usize) -> Result<usize, Problem> {
+    fn unicode_escape(&self, start: usize, at: usize) -> Result<usize, Fault> {
         let pair = |from, to: usize| {
             let resume = self.string_resume(to);
             let mut problem = Problem::near("invalid Unicode surrogate pair", start, from, to, Kind::SCONST);
@@ -548,7 +667,7 @@ impl<'a> Lexer<'a> {
         Ok(end)
     }
 
-    fn code_unit(&self, start: usize, at: usize) -> Result<(u32, usize), Problem> {
+    fn code_unit(&self, start: usize, at: usize) -> Result<(u32, usize), Fault> {
         let digits = if self.byte(at + 1) == b'u' { 4 } else { 8 };
         let mut end = at + 2;
         while end < at + 2 + digits && is(self.byte(end), HEX) {
@@ -584,7 +703,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// `U&'…'` and `U&"…"`; for the grammar, with the `UESCAPE` clause.
-    fn unicode(&mut self, start: usize, kind: Kind) -> Result<Token, Problem> {
+    fn unicode(&mut self, start: usize, kind: Kind) -> Result<Token, Fault> {
         let (_, _, end) = match kind {
             Kind::USCONST => self.quoted(start, start + 3, kind)?,
             _ => self.quoted_name(start, start + 3, kind)?,
@@ -604,7 +723,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The escape character of the `UESCAPE` clause behind `end`, and where that clause ends.
-    fn uescape(&mut self, start: usize, end: usize, meant: Kind) -> Result<(u8, usize), Problem> {
+    fn uescape(&mut self, start: usize, end: usize, meant: Kind) -> Result<(u8, usize), Fault> {
         self.position = end;
         let (word, _, _) = self.next()?;
         if word != Kind::UESCAPE {
@@ -626,7 +745,7 @@ impl<'a> Lexer<'a> {
         Ok((escape, to))
     }
 
-    fn operator(&mut self, start: usize) -> Result<Token, Problem> {
+    fn operator(&mut self, start: usize) -> Result<Token, Fault> {
         let run = self.run(start, OP_CHAR);
         let text = &self.source[start..run];
         let mut len = text.len();

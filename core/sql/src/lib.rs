@@ -4,22 +4,30 @@
 
 extern crate alloc;
 
+#[doc(hidden)]
+pub mod check;
+pub mod compare;
 pub mod error;
 pub mod fingerprint;
+pub mod format;
 #[allow(dead_code)]
 pub(crate) mod grammar;
 pub mod json;
 pub mod keyword;
+pub(crate) mod layout;
 pub mod lexer;
 pub mod limits;
 pub mod nodes;
 pub mod normalize;
 #[allow(dead_code)]
 pub(crate) mod parser;
+pub(crate) mod repair;
 pub mod scan;
 pub mod text;
 pub mod token;
+pub mod tolerant;
 pub mod tree;
+pub mod view;
 mod workspace;
 
 pub use error::Error;

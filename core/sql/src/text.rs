@@ -19,6 +19,9 @@ pub fn hex(digits: &[u8]) -> u32 {
 
 /// The integer that a number token spells, where it fits 31 bits.
 pub fn integer(digits: &[u8]) -> Option<i32> {
+    if digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit) {
+        return Some(digits.iter().fold(0, |value, &d| value * 10 + i32::from(d - b'0')));
+    }
     let (radix, digits) = match digits {
         [b'0', b'x' | b'X', rest @ ..] => (16, rest),
         [b'0', b'o' | b'O', rest @ ..] => (8, rest),
@@ -35,8 +38,20 @@ pub fn integer(digits: &[u8]) -> Option<i32> {
 
 /// The first place from `at` on that holds `byte`.
 pub fn find_byte(source: &[u8], at: usize, byte: u8) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
     let rest = source.get(at..)?;
-    rest.iter().position(|&b| b == byte).map(|i| at + i)
+    let wanted = LOW * u64::from(byte);
+    let (chunks, tail) = rest.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        // A byte of `word` is zero where the text holds the wanted one; the lowest mark is always right.
+        let word = u64::from_le_bytes(*chunk) ^ wanted;
+        let marks = word.wrapping_sub(LOW) & !word & HIGH;
+        if marks != 0 {
+            return Some(at + 8 * index + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    tail.iter().position(|&b| b == byte).map(|i| at + 8 * chunks.len() + i)
 }
 
 /// The first place from `at` on that holds `needle`, which begins with its rarest byte.

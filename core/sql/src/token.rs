@@ -186,6 +186,13 @@ impl Tokens {
         self.ends.clear();
     }
 
+    /// Makes room for as many more.
+    pub fn reserve(&mut self, count: usize) {
+        self.kinds.reserve(count);
+        self.starts.reserve(count);
+        self.ends.reserve(count);
+    }
+
     /// Adds one.
     #[inline]
     pub fn push(&mut self, kind: Kind, start: usize, end: usize) {

@@ -59,6 +59,14 @@ impl Workspace {
             return Err(too_long(source.len()));
         }
         lex(source.as_bytes(), Mode::Grammar, &mut self.tokens, &mut self.problems);
+        match self.parse_tokens(source, options) {
+            Ok(()) => Ok(Tree { source, tokens: &self.tokens, arena: &self.arena }),
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    /// Parses the tokens that the workspace holds; on refusal, also the token that the parser stood at.
+    pub(crate) fn parse_tokens(&mut self, source: &str, options: Options) -> Result<(), (usize, Error)> {
         self.arena.clear();
         let mut parser = Parser {
             source,
@@ -74,14 +82,27 @@ impl Workspace {
             error: None,
         };
         let root = parser.script();
-        let root = unwind(root, &mut parser);
-        match root {
+        match unwind(root, &mut parser) {
             Ok(root) => {
                 self.arena.root = root;
-                Ok(Tree { source, tokens: &self.tokens, arena: &self.arena })
+                Ok(())
             }
-            Err(_) => Err(parser.error.take().unwrap_or_else(|| too_long(source.len()))),
+            Err(_) => {
+                let at = parser.at.min(self.tokens.len().saturating_sub(1));
+                Err((at, parser.error.take().unwrap_or_else(|| too_long(source.len()))))
+            }
         }
+    }
+
+    /// Tokens in the place of those that the lexer would give, for a parse of repaired ones.
+    pub(crate) fn set_tokens(&mut self, tokens: &Tokens) {
+        self.tokens.clone_from(tokens);
+        self.problems.clear();
+    }
+
+    /// The tree of the last successful parse.
+    pub(crate) fn tree<'t>(&'t self, source: &'t str) -> Tree<'t> {
+        Tree { source, tokens: &self.tokens, arena: &self.arena }
     }
 
     /// The tokens of the last text.

@@ -1,40 +1,8 @@
 //! Depth, length and memory: a hundred thousand levels on a small stack, in linear time and without allocation where the
 //! workspace has seen as much before.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use allocation_counter::measure;
 use dolmen_sql::{Options, Tokens, Workspace, fingerprint, json, lexer};
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; the counter is a thread's own cell.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const LEVELS: usize = 100_000;
 
@@ -142,11 +110,13 @@ fn a_second_parse_allocates_nothing() {
     for text in texts {
         workspace.parse(text).unwrap();
     }
-    let before = ALLOCATIONS.with(Cell::get);
-    for text in texts {
-        workspace.parse(text).unwrap();
-    }
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    let seen = measure(|| {
+        for text in texts {
+            workspace.parse(text).unwrap();
+        }
+    });
+    assert_eq!(seen.count_total, 0);
+    assert_eq!(measure(|| drop(vec![0_u8; 100])).count_total, 1);
 }
 
 /// Tokens and the gaps between them are the text, for any bytes.

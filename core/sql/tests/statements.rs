@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Cursor};
 
-use dolmen_sql::{Workspace, fingerprint, json};
+use dolmen_sql::{Tokens, Workspace, compare, fingerprint, format, json, normalize, scan};
 use serde_json::Value;
 
 /// Hits and tries of one question.
@@ -85,5 +85,68 @@ fn verdict_message_cursor_tree_and_fingerprint_are_postgresqls() {
     }
     for (score, percent) in scores.iter().zip([100.0, 100.0, 100.0, 100.0, 100.0]) {
         score.at_least(percent);
+    }
+}
+
+#[test]
+fn normalised_text_tokens_and_splits_are_libpg_querys() {
+    let mut workspace = Workspace::new();
+    let mut scores = ["normalize", "scan", "split", "split by tokens"].map(Score::new);
+    let mut tokens = Tokens::default();
+    for case in statements() {
+        let sql = case["sql"].as_str().unwrap();
+        let [normalized, scanned, split, split_tokens] = &mut scores;
+        let readable = scan::scan(sql, &mut tokens).is_ok();
+        let list: Vec<Value> = (0..tokens.len() - 1)
+            .map(|i| {
+                let name = tokens.scan_name(sql.as_bytes(), i);
+                serde_json::json!([tokens.starts[i], tokens.ends[i], name, tokens.kinds[i].scan_class()])
+            })
+            .collect();
+        let wanted = &case["scan"];
+        let same = if readable { wanted.as_array() == Some(&list) } else { wanted.is_null() };
+        scanned.count(same, || format!("{sql}: {list:?}"));
+        let Ok(tree) = workspace.parse(sql) else { continue };
+        let pairs = |ranges: Vec<std::ops::Range<usize>>| {
+            Value::from(ranges.into_iter().map(|r| serde_json::json!([r.start, r.len()])).collect::<Vec<_>>())
+        };
+        if case["split"].is_null() {
+            continue;
+        }
+        let text = normalize::normalize(tree, false);
+        normalized.count(case["normalized"] == text, || format!("{sql}\n  {text}"));
+        let ours = pairs(scan::split(tree));
+        split.count(case["split"] == ours, || format!("{sql}: {ours}"));
+        let ours = pairs(scan::split_with_scanner(sql).unwrap());
+        let wanted = if case["split_scanner"].is_null() { &case["split"] } else { &case["split_scanner"] };
+        split_tokens.count(*wanted == ours, || format!("{sql}: {ours}"));
+    }
+    // Where one constant stands for several columns, libpg_query's choice among its numbers follows an unstable sort.
+    for (score, percent) in scores.iter().zip([99.8, 100.0, 100.0, 100.0]) {
+        score.at_least(percent);
+    }
+}
+
+#[test]
+fn what_is_printed_or_formatted_says_the_same() {
+    let (mut workspace, mut second) = (Workspace::new(), Workspace::new());
+    let mut scores = ["deparse", "format", "format twice"].map(Score::new);
+    let style = format::Style::default();
+    for case in statements() {
+        let sql = case["sql"].as_str().unwrap();
+        let Ok(tree) = workspace.parse(sql) else { continue };
+        let [deparsed, formatted, twice] = &mut scores;
+        let text = format::deparse(tree);
+        let same = second.parse(&text).is_ok_and(|again| compare::same(tree, again));
+        deparsed.count(same, || format!("{sql}\n  {text}"));
+        let once = format::format(sql, &style);
+        formatted.count(once.is_ok(), || format!("{sql}\n  {once:?}"));
+        if let Ok(once) = once {
+            let again = format::format(&once, &style);
+            twice.count(again.as_ref() == Ok(&once), || format!("{once}\n  {again:?}"));
+        }
+    }
+    for score in &scores {
+        score.at_least(100.0);
     }
 }

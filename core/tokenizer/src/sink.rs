@@ -13,7 +13,7 @@ pub(crate) trait Sink {
 /// Ids alone.
 pub(crate) struct Ids<'a> {
     pub out: &'a mut Vec<u32>,
-    /// How many there were when the last unknown was put in.
+    /// How many there were when the last unknown of the piece at hand was put in.
     pub last_unknown: usize,
 }
 

@@ -184,7 +184,11 @@ impl<B: AsRef<[u8]>> Tokenizer<B> {
         })?;
         out.extend(ids.iter().zip(&places).map(|(&id, &(start, end))| Span { id, start, end }));
         if self.config.trim_offsets {
-            out[first..].iter_mut().for_each(|span| trim(text, span));
+            let prefixed = self.config.pretokenizers.contains(&Pretokenizer::PrefixSpace);
+            for (i, span) in out[first..].iter_mut().enumerate() {
+                let added_blank = prefixed && (i == 0 || span.start == 0);
+                trim(self.view().token(span.id), added_blank, span);
+            }
         }
         Ok(())
     }
@@ -245,17 +249,21 @@ impl<B: AsRef<[u8]>> Tokenizer<B> {
     }
 }
 
-/// Leaves out white space at both ends.
-fn trim(text: &str, span: &mut Span) {
-    if let Some(part) = text.get(span.start as usize..span.end as usize) {
-        let left = part.len() - part.trim_start().len();
-        let right = part.trim_start().len() - part.trim().len();
-        span.start += left as u32;
-        span.end -= right as u32;
+/// Leaves out the token's blanks at both ends, as byte-level post-processors do: blanks alone, and not the one that was put in front.
+fn trim(token: &[u8], added_blank: bool, span: &mut Span) {
+    let blank = |b: &&u8| **b == b' ';
+    let mut left = token.iter().take_while(blank).count() as u32;
+    let right = token.iter().rev().take_while(blank).count() as u32;
+    if added_blank && left == 1 {
+        left = 0;
+    }
+    span.start = (span.start + left).min(span.end);
+    if span.end >= right {
+        span.end = (span.end - right).max(span.start);
     }
 }
 
-/// Keeps the trait in use for both sinks.
+/// A sink for ids and places.
 pub(crate) fn spans<'a>(
     ids: &'a mut Vec<u32>,
     out: &'a mut Vec<(u32, u32)>,

@@ -100,18 +100,16 @@ impl Unigram<'_> {
     }
 
     fn score(&self, id: u32, len: usize) -> f64 {
-        if self.view.kind(id) & kind::USER != 0 {
-            return if self.single {
-                f64::from(len as f32 * self.user_score as f32) - 0.1
-            } else {
-                len as f64 * self.user_score - 0.1
-            };
+        // llama.cpp gives user-defined tokens a score of their own; SentencePiece 0.2.3 takes the one in the file.
+        if !self.single && self.view.kind(id) & kind::USER != 0 {
+            return len as f64 * self.user_score - 0.1;
         }
         self.view.scores.get(id as usize).copied().unwrap_or(0.0)
     }
 
     #[inline]
     fn offer(&self, best: &mut Best, score: f64, start: usize, id: u32) {
+        // What SentencePiece 0.2.3 does, though not what the source of 0.2.1 says: it compares in 32 bits as well.
         let score = if self.single { f64::from(score as f32) } else { score };
         if best.start == NONE || score > best.score {
             *best = Best { score, start: start as u32, id };

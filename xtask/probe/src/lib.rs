@@ -12,6 +12,8 @@ use dolmen_bti as _;
 #[cfg(feature = "all")]
 use dolmen_hnsw as _;
 #[cfg(feature = "all")]
+use dolmen_kafka as _;
+#[cfg(feature = "all")]
 use dolmen_kv as _;
 #[cfg(feature = "all")]
 use dolmen_lsm as _;
@@ -23,6 +25,8 @@ use dolmen_ring as _;
 use dolmen_sim as _;
 #[cfg(feature = "all")]
 use dolmen_skiplist as _;
+#[cfg(feature = "all")]
+use dolmen_sql as _;
 #[cfg(feature = "all")]
 use dolmen_text as _;
 #[cfg(feature = "all")]

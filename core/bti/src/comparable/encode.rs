@@ -14,6 +14,9 @@ use crate::vint;
 
 /// Appends the form of a serialized value, inverted for a reversed type. Values of no bytes have one only where the type orders them: text, blob,
 /// ascii, inet, duration.
+///
+/// # Errors
+/// [`ValueError::Length`] or [`ValueError::Malformed`]: no value of the type; [`ValueError::Type`]: the type has no order.
 pub fn put_value(of: &CqlType, value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
     match of {
         CqlType::Native(native) => put_native(*native, value, out),
@@ -39,6 +42,9 @@ pub fn put_value(of: &CqlType, value: &[u8], out: &mut Vec<u8>) -> Result<(), Va
 }
 
 /// Appends the form of a clustering or bound: `values` may be fewer than `types` for a bound. `None` is null.
+///
+/// # Errors
+/// More values than types; what [`put_value`] says of a value.
 pub fn put_clustering<'v>(
     types: &[CqlType],
     values: impl IntoIterator<Item = Option<&'v [u8]>>,

@@ -40,6 +40,9 @@ impl<'t> Cassandra<'t> {
     }
 
     /// Appends what an event adds to the line of its partition. True: the line is whole.
+    ///
+    /// # Errors
+    /// A row whose cells are damaged.
     pub fn write(&mut self, event: &Event<'_>, out: &mut String) -> Result<bool, ReadError> {
         match event {
             Event::Partition(head) => {

@@ -28,6 +28,9 @@ pub struct Lines<'t> {
 
 impl Lines<'_> {
     /// Appends the object of an event, without a line feed. False: the event has none: empty rows and ends of partitions.
+    ///
+    /// # Errors
+    /// A row whose cells are damaged.
     pub fn write(&self, event: &Event<'_>, out: &mut String) -> Result<bool, ReadError> {
         match event {
             Event::Partition(head) => self.partition(head, out),

@@ -37,6 +37,9 @@ enum Form {
 
 impl Cardinality {
     /// Reads a sketch.
+    ///
+    /// # Errors
+    /// Bytes that are no sketch of a known form.
     pub fn parse(bytes: &[u8]) -> Result<Cardinality, Damage> {
         let mut cursor = Cursor::new(bytes);
         let version = cursor.get_u32_be().map_err(Damage::Decode)? as i32;

@@ -30,6 +30,9 @@ impl Census {
 
     /// Visits every node of the trie that lies in `start..end` of the file with its root last, and checks that they fill it. `payload_len` gives how
     /// many bytes a payload has. Memory: 16 bytes for each node.
+    ///
+    /// # Errors
+    /// Damage of a node, or bytes that no node fills.
     pub fn take<S: BlockSource<ReadError>, T: Trace>(
         pages: &mut Pages<S, T>,
         start: u64,

@@ -231,6 +231,9 @@ pub struct Payload<'p> {
 }
 
 /// The child of the node at `position` by `byte`: what a [`Node`] would give, but it reads no more of the node than that takes.
+///
+/// # Errors
+/// Damage of the node.
 #[inline]
 pub fn step(page: &[u8], position: u64, byte: u8) -> Result<Option<u64>, Damage> {
     let node = page.get((position % PAGE_LEN) as usize..).unwrap_or_default();
@@ -337,6 +340,9 @@ pub struct Node<'p> {
 
 impl<'p> Node<'p> {
     /// The node at `position` of its file, whose page holds `page`. The page may be cut off at the end of the file.
+    ///
+    /// # Errors
+    /// [`Damage::Tag`] or [`Damage::PageCrossed`]: no node, or one that leaves its page.
     #[inline]
     pub fn parse(page: &'p [u8], position: u64) -> Result<Node<'p>, Damage> {
         let bytes = page.get((position % PAGE_LEN) as usize..).unwrap_or_default();
@@ -431,6 +437,9 @@ impl<'p> Node<'p> {
     }
 
     /// The slot of `byte`, or the first of those whose bytes are greater. The slot of a dense node may be empty.
+    ///
+    /// # Errors
+    /// Where the slot would stand, if there is none for the byte.
     #[inline]
     pub fn search(&self, byte: u8) -> Result<usize, usize> {
         if self.transitions.is_empty() {
@@ -451,6 +460,9 @@ impl<'p> Node<'p> {
     }
 
     /// The child in a slot, which must exist; `None` if the slot is empty.
+    ///
+    /// # Errors
+    /// A distance that leads before the file.
     #[inline]
     pub fn child(&self, slot: usize) -> Result<Option<u64>, Damage> {
         let distance = self.distance(slot);
@@ -464,6 +476,9 @@ impl<'p> Node<'p> {
     }
 
     /// The first child at or after `slot`, and its slot.
+    ///
+    /// # Errors
+    /// As [`Node::child`].
     #[inline]
     pub fn child_from(&self, slot: usize) -> Result<Option<(usize, u64)>, Damage> {
         for slot in slot..self.slots() {
@@ -475,6 +490,9 @@ impl<'p> Node<'p> {
     }
 
     /// The last child before `slot`, and its slot.
+    ///
+    /// # Errors
+    /// As [`Node::child`].
     #[inline]
     pub fn child_before(&self, slot: usize) -> Result<Option<(usize, u64)>, Damage> {
         for slot in (0..slot).rev() {

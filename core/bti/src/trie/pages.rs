@@ -52,6 +52,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// The node at a position.
+    ///
+    /// # Errors
+    /// Damage of the node; what the source could not read.
     #[inline]
     pub fn node(&mut self, position: u64) -> Result<Node<'_>, ReadError> {
         let component = self.component;
@@ -60,6 +63,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// Holds the page of a position beside the one used last: that of a root.
+    ///
+    /// # Errors
+    /// As [`Pages::page`].
     pub fn pin(&mut self, position: u64) -> Result<(), ReadError> {
         self.page(position)?;
         self.pinned.clone_from(&self.current);
@@ -67,6 +73,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// The bytes of the page that holds a position.
+    ///
+    /// # Errors
+    /// A position outside the file; what the source could not read.
     #[inline]
     pub fn page(&mut self, position: u64) -> Result<&[u8], ReadError> {
         let number = position / PAGE_LEN;
@@ -103,6 +112,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// Appends `len` bytes from `position` on, of as many pages as they lie in.
+    ///
+    /// # Errors
+    /// A range that leaves the file; what the source could not read.
     pub fn read(&mut self, position: u64, len: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {
         let end = position.saturating_add(len as u64);
         if end > self.file_len {

@@ -36,6 +36,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// The payload at exactly `key`.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn get(&mut self, root: u64, key: &[u8]) -> Result<Option<Payload<'_>>, ReadError> {
         let (stop, whole) = self.follow(root, key.iter().copied())?;
         Ok(if whole { self.node(stop)?.payload() } else { None })
@@ -43,6 +46,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
 
     /// Where the walk along `key` stops, if a whole key may stand there: at a node without children, or at the end of `key`. This is how a trie of
     /// shortest unique prefixes is asked: the payload is that of the one key that can be `key`.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn get_prefix(
         &mut self,
         root: u64,
@@ -73,6 +79,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// The greatest entry that is at most `key`.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn floor(&mut self, root: u64, key: &[u8]) -> Result<Option<Payload<'_>>, ReadError> {
         let mut nearest = None;
         let mut position = root;
@@ -98,6 +107,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// The least entry that is at least `key`.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn ceiling(&mut self, root: u64, key: &[u8]) -> Result<Option<Payload<'_>>, ReadError> {
         let mut nearest = None;
         let mut position = root;
@@ -124,6 +136,9 @@ impl<S: BlockSource<ReadError>, T: Trace> Pages<S, T> {
     }
 
     /// The least or greatest entry at or below a node.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn edge(&mut self, root: u64, edge: Edge) -> Result<Option<Payload<'_>>, ReadError> {
         self.outermost(Some(Nearest::Branch(root)), edge)
     }
@@ -171,6 +186,9 @@ pub struct Cursor {
 
 impl Cursor {
     /// At the least entry, to go forward, or at the greatest, to go backward.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn at_edge<S: BlockSource<ReadError>, T: Trace>(
         pages: &mut Pages<S, T>,
         root: u64,
@@ -185,6 +203,9 @@ impl Cursor {
     /// At `key` or what comes next to it in the direction: forward (`Edge::First`) the least entry that is at least `key`, backward the greatest that is
     /// at most `key`. With `prefixes` a forward walk also gives the entry that is a prefix of `key` and has nothing below it: in a trie of shortest
     /// unique prefixes its whole key may still be greater.
+    ///
+    /// # Errors
+    /// Damage of a node; what the source could not read.
     pub fn seek<S: BlockSource<ReadError>, T: Trace>(
         pages: &mut Pages<S, T>,
         root: u64,
@@ -229,6 +250,9 @@ impl Cursor {
     }
 
     /// The next entry in the direction.
+    ///
+    /// # Errors
+    /// Damage of a node, a trie deeper or larger than the limits; what the source could not read.
     pub fn next<'p, S: BlockSource<ReadError>, T: Trace>(
         &mut self,
         pages: &'p mut Pages<S, T>,

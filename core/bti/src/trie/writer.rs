@@ -126,6 +126,9 @@ impl TrieWriter {
     }
 
     /// Adds a key, greater than the last one (the first may be empty), with a payload of 1..=15 as flags and at most 19 bytes.
+    ///
+    /// # Errors
+    /// [`ValueError::Order`]: a key that does not come after the one before; a key or payload over the limits.
     pub fn add(&mut self, key: &[u8], flags: u8, payload: &[u8]) -> Result<(), ValueError> {
         if key.len() > TRIE_DEPTH_MAX || payload.len() > PAYLOAD_LEN_MAX {
             return Err(ValueError::Length { found: key.len() as u64, expected: TRIE_DEPTH_MAX as u64 });

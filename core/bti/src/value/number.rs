@@ -24,6 +24,9 @@ pub fn write_varint(out: &mut String, value: &[u8]) -> Result<(), ValueError> {
 }
 
 /// Appends a decimal, an `i32` scale and an unscaled big integer, as `BigDecimal.toString` does.
+///
+/// # Errors
+/// Bytes that are no decimal.
 pub fn write_decimal(out: &mut String, value: &[u8]) -> Result<(), ValueError> {
     let (scale, unscaled) = value.split_first_chunk::<4>().ok_or(ValueError::Malformed)?;
     let scale = i64::from(i32::from_be_bytes(*scale));

@@ -185,6 +185,15 @@ fn products_of_arbitrary_bytes() {
 }
 
 #[test]
+fn the_fuzzed_body_over_seeds() {
+    let mut rng = Rng::new(105);
+    for _ in 0..if cfg!(miri) { 2 } else { 300 } {
+        let len = rng.next_u64() as usize % 6000;
+        dolmen_simd::check::check_blocks(&bytes(&mut rng, len));
+    }
+}
+
+#[test]
 #[should_panic(expected = "2 rows of q4_0 have 18 bytes each, not 35 in all")]
 fn rows_that_are_not_whole() {
     products(Level::best(), Format::Q4_0, &[0; 35], &[0; 34], &mut [0.0; 2]);

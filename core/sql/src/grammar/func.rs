@@ -630,6 +630,11 @@ impl Parser<'_> {
             }
             return Ok((options | END_CURRENT_ROW, start, 0));
         }
+        // The word could be a column's name too; before these of its own strength, which could begin an expression, the
+        // server's grammar can decide neither way.
+        if matches!(self.kind(), Kind::BETWEEN | Kind::LIKE | Kind::ILIKE | Kind::SIMILAR | Kind::NOT_LA) {
+            return Err(self.unexpected());
+        }
         let start_loc = self.loc();
         let (first, start) = self.frame_bound()?;
         self.expect(Kind::AND)?;

@@ -495,7 +495,8 @@ impl Parser<'_> {
                 }
                 let list = self.list_from(mark);
                 self.bump();
-                let list = self.list_node(list, inner);
+                // A body without statements is a list of one null.
+                let list = if list == 0 { 0 } else { self.list_node(list, inner) };
                 let outer = self.list(&[list]);
                 Ok(self.list_node(outer, first))
             }

@@ -38,7 +38,7 @@ impl Parser<'_> {
         put!(self, relation, RangeVar.relpersistence, u32::from(persistence));
         let node = match self.kind() {
             Kind::OF => self.typed_table(first, relation)?,
-            Kind::PARTITION if self.peek(1) == Kind::OF => self.partition_of(first, relation)?,
+            Kind::PARTITION => self.partition_of(first, relation)?,
             Kind::LPAREN if !self.columns_of_table_as() => {
                 self.bump();
                 let elements = self.opt_table_elements()?;
@@ -87,7 +87,7 @@ impl Parser<'_> {
     }
 
     fn partition_of(&mut self, first: u32, relation: u32) -> R {
-        self.at += 2;
+        self.expect_all(&[Kind::PARTITION, Kind::OF])?;
         let parent = self.qualified_name()?;
         let elements = self.opt_typed_elements()?;
         let bound = self.partition_bound()?;

@@ -100,6 +100,30 @@ fn model_kind(model: Value<'_>) -> Result<&'static str, LoadError> {
     }
 }
 
+/// A number as Hugging Face's JSON reader has it: all digits as an integer, times or by a power of ten, which may be off by the last bit. Ties
+/// between ways to cut a text hang on that bit.
+fn score(text: &str) -> Option<f64> {
+    let exact: f64 = text.parse().ok().filter(|v: &f64| v.is_finite())?;
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.contains(['e', 'E']) || fraction.contains(['e', 'E']) || fraction.len() > 22 {
+        return Some(exact);
+    }
+    let mut significand = 0u64;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        let next = significand.checked_mul(10).and_then(|n| n.checked_add(u64::from(digit - b'0')));
+        // More digits than fit are so rare that nobody's rounding of them is copied.
+        let Some(next) = next else { return Some(exact) };
+        significand = next;
+    }
+    let power = fraction.bytes().fold(1.0, |power: f64, _| power * 10.0);
+    let value = significand as f64 / power;
+    Some(if negative { -value } else { value })
+}
+
 /// The model's tokens as texts.
 struct Vocabulary<'d> {
     /// By id.
@@ -131,7 +155,7 @@ impl<'d> Vocabulary<'d> {
                 for pair in vocab.items() {
                     let mut parts = pair.items();
                     let token = parts.next().and_then(Value::as_str);
-                    let score = parts.next().and_then(Value::as_number).and_then(|n| n.as_f64());
+                    let score = parts.next().and_then(Value::as_number).and_then(|n| score(n.text()));
                     let (Some(token), Some(score)) = (token, score) else {
                         return Err(invalid("a pair of a token and its score", pair));
                     };

@@ -177,12 +177,11 @@ fn definition(pieces: &[Piece<'_>], spec: &Spec<'_>) -> Result<Definition, LoadE
         UNIGRAM => {
             let normal = || pieces.iter().filter(|p| p.kind == 1).map(|p| p.score);
             let least = normal().fold(f32::INFINITY, f32::min);
-            let greatest = normal().fold(f32::NEG_INFINITY, f32::max);
             Model::Unigram {
                 unknown,
                 unknown_score: f64::from(if least.is_finite() { least } else { 0.0 } - 10.0),
                 single: true,
-                user_score: f64::from(if greatest.is_finite() { greatest } else { 0.0 }),
+                user_score: 0.0,
             }
         }
         BPE => Model::Bpe {

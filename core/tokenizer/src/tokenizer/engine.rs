@@ -159,6 +159,7 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
     #[inline]
     fn piece(&self, text: &[u8], at: usize, end: usize, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
         let len = end - at;
+        sink.last_unknown = usize::MAX;
         let mut scratch = self.scratch.borrow_mut();
         if !self.cached {
             return self.model(&mut scratch, text, at, end, sink);
@@ -258,6 +259,7 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
         let mut sink = spans(ids, out, places);
         let bytes = pieces.text.text.as_bytes();
         for range in pieces.ranges.iter().filter(|range| !range.is_empty()) {
+            sink.ids.last_unknown = usize::MAX;
             self.model(&mut scratch, bytes, range.start, range.end, &mut sink)?;
         }
         Ok(())

@@ -1,0 +1,80 @@
+//! `dolmen sql format`.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use dolmen_cli::{Out, Status};
+use dolmen_sql::format::{self, FormatError, Style};
+
+use crate::input;
+
+/// What becomes of a formatted text.
+#[derive(clap::Args)]
+pub struct How {
+    /// Only say which files would change; status 1 if any would
+    #[arg(long, conflicts_with = "write")]
+    check: bool,
+    /// Write in place
+    #[arg(long)]
+    write: bool,
+    /// Spaces of one level
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    indent: usize,
+    /// Most characters of a clause on one line
+    #[arg(long, default_value_t = 80, value_name = "N")]
+    width: usize,
+    /// Keywords in small letters
+    #[arg(long)]
+    lowercase: bool,
+}
+
+/// Formats each file; a refused one stays as it is, and the status is 1.
+pub fn format(files: &[PathBuf], how: &How, out: &mut Out) -> Result<Status> {
+    let style = Style { indent: how.indent, width: how.width, uppercase: !how.lowercase };
+    let mut status = Status::Success;
+    for file in files {
+        let bytes = input::read(file)?;
+        let text = input::utf8(&bytes);
+        let source = text.as_ref().copied().unwrap_or_default();
+        let formatted = text.map_err(FormatError::Syntax).and_then(|text| format::format(text, &style));
+        match formatted {
+            Ok(formatted) if how.check => {
+                if formatted != source {
+                    out.line(file.display())?;
+                    status = Status::Failure;
+                }
+            }
+            Ok(formatted) if how.write && file != Path::new("-") => {
+                if formatted != source {
+                    replace(file, formatted.as_bytes())?;
+                }
+            }
+            Ok(formatted) => out.bytes(formatted.as_bytes())?,
+            Err(FormatError::Syntax(error)) => {
+                status = Status::Failure;
+                out.warn(input::diagnosis(&error, source, &file.display().to_string()));
+            }
+            Err(error) => {
+                status = Status::Failure;
+                out.warn(format_args!("{}: {error}", file.display()));
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// Puts a file in the place of another at once: a reader sees the one or the other.
+fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = OsString::from(file);
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let write = || {
+        fs::write(&new, bytes)?;
+        fs::set_permissions(&new, fs::metadata(file)?.permissions())?;
+        fs::File::open(&new)?.sync_all()?;
+        fs::rename(&new, file)
+    };
+    write().inspect_err(|_| _ = fs::remove_file(&new)).with_context(|| file.display().to_string())
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod batch;
+pub mod compression;
+pub mod control;
+mod error;
+pub mod error_code;
+pub mod files;
+pub mod limits;
+pub mod messages;
+pub mod partition;
+pub mod record;
+pub mod txn;
+pub mod wire;
+
+pub use error::{BatchError, BatchPart, RecordFault, WireError};
+pub use error_code::ErrorCode;

@@ -1,0 +1,10 @@
+//! Every limit, with its reason.
+
+/// The largest value of a batch's length field: what Kafka's 32-bit sizes can hold with room for a segment's other batches.
+pub const BATCH_LEN_MAX: usize = 1 << 30;
+
+/// Transactional ids of one broker: a client that invents them without end must not take all memory.
+pub const TRANSACTIONAL_IDS_MAX: usize = 1 << 20;
+
+/// Bytes that the records of one batch may expand to where nothing else limits them: as long as a batch may be uncompressed.
+pub const EXPANDED_LEN_MAX: usize = BATCH_LEN_MAX;

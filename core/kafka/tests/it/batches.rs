@@ -1,0 +1,301 @@
+//! Record batches: a real Kafka's logs as its own tool lists them, round trips, and damage.
+
+use std::collections::BTreeMap;
+
+use dolmen_base::Rng;
+use dolmen_kafka::batch::{Batch, Builder, Codec, Meta, TimestampType, attribute, sequence_after, stamp};
+use dolmen_kafka::control::{self, Marker, MarkerMeta, Outcome};
+use dolmen_kafka::record::{Header, Record};
+use dolmen_kafka::{BatchError, RecordFault};
+use serde_json::{Value, json};
+
+use crate::data;
+
+/// Every batch of a log, up to the first that is refused.
+fn batches(bytes: &[u8]) -> (Vec<(usize, Batch<'_>)>, Option<BatchError>) {
+    let (mut found, mut rest) = (Vec::new(), bytes);
+    while !rest.is_empty() {
+        let at = bytes.len() - rest.len();
+        match Batch::split(rest, at as u64) {
+            Ok((batch, behind)) => {
+                found.push((at, batch));
+                rest = behind;
+            }
+            Err(error) => return (found, Some(error)),
+        }
+    }
+    (found, None)
+}
+
+/// The names and forms of Kafka's DumpLogSegments.
+fn described(at: usize, batch: &Batch<'_>) -> Value {
+    let time = match batch.timestamp_type() {
+        TimestampType::Create => "CreateTime",
+        TimestampType::LogAppend => "LogAppendTime",
+    };
+    let horizon = batch
+        .delete_horizon_ms()
+        .map_or(json!("OptionalLong.empty"), |ms| json!(format!("OptionalLong[{ms}]")));
+    json!({
+        "baseOffset": batch.base_offset(), "lastOffset": batch.last_offset(), "count": batch.record_count(),
+        "baseSequence": batch.base_sequence(), "lastSequence": batch.last_sequence(), "producerId": batch.producer_id(),
+        "producerEpoch": batch.producer_epoch(), "partitionLeaderEpoch": batch.leader_epoch(),
+        "isTransactional": batch.is_transactional(), "isControl": batch.is_control(), "deleteHorizonMs": horizon,
+        "position": at, time: batch.max_timestamp_ms(), "size": batch.bytes().len(), "magic": 2,
+        "compresscodec": batch.codec().name(), "crc": batch.crc(), "isvalid": true,
+    })
+}
+
+#[test]
+fn every_batch_and_marker_of_a_real_log_is_as_its_own_tool_lists_it() {
+    let mut seen = 0;
+    for folder in data::VERSIONS.into_iter().filter_map(data::folder) {
+        let mut files: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for line in data::lines(&folder.join("expected.jsonl")) {
+            let file = line["file"].as_str().unwrap();
+            if file.ends_with(".log") {
+                files.entry(file.to_owned()).or_default().push(line.clone());
+            }
+        }
+        for (file, expected) in files {
+            let bytes = std::fs::read(folder.join(&file)).unwrap();
+            let mut found = Vec::new();
+            for (at, batch) in batches(&bytes).0 {
+                found.push(json!({ "file": file, "batch": described(at, &batch) }));
+                if let Some(Marker { outcome, coordinator_epoch }) = control::marker(&batch) {
+                    let outcome = if outcome == Outcome::Commit { "COMMIT" } else { "ABORT" };
+                    found.push(json!({ "file": file, "marker": {
+                        "offset": batch.base_offset(), "CreateTime": batch.max_timestamp_ms(), "keySize": 4, "valueSize": 6,
+                        "sequence": -1, "headerKeys": "[]", "endTxnMarker": outcome, "coordinatorEpoch": coordinator_epoch,
+                    } }));
+                }
+            }
+            seen += found.len();
+            assert_eq!(found, expected, "{file}");
+        }
+    }
+    println!("{seen} batches and markers");
+}
+
+#[test]
+fn every_marker_of_a_real_log_is_written_again_byte_for_byte() {
+    for folder in data::VERSIONS.into_iter().filter_map(data::folder) {
+        for topic in ["txn-v1-0", "__consumer_offsets-0"] {
+            for entry in std::fs::read_dir(folder.join(topic)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_none_or(|e| e != "log") {
+                    continue;
+                }
+                let bytes = std::fs::read(&path).unwrap();
+                for (_, batch) in batches(&bytes).0 {
+                    let Some(marker) = control::marker(&batch) else { continue };
+                    let meta = MarkerMeta {
+                        producer_id: batch.producer_id(),
+                        producer_epoch: batch.producer_epoch(),
+                        base_offset: batch.base_offset(),
+                        leader_epoch: batch.leader_epoch(),
+                        timestamp_ms: batch.max_timestamp_ms(),
+                    };
+                    let mut out = Vec::new();
+                    control::put_marker(&mut out, meta, marker);
+                    assert_eq!(out.len(), 78);
+                    assert_eq!(out, batch.bytes());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_uncompressed_batch_of_a_real_log_is_written_again_byte_for_byte() {
+    let mut again = 0;
+    for folder in data::VERSIONS.into_iter().filter_map(data::folder) {
+        for topic in
+            ["codec-none-0", "headers-0", "idempotent-0", "compacted-0", "txn-v1-0", "__transaction_state-0"]
+        {
+            for entry in std::fs::read_dir(folder.join(topic)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_none_or(|e| e != "log") {
+                    continue;
+                }
+                let bytes = std::fs::read(&path).unwrap();
+                for (_, batch) in batches(&bytes).0 {
+                    // A cleaned batch keeps bounds that its records no longer show.
+                    if batch.codec() != Codec::None
+                        || batch.record_count() != batch.last_offset_delta() + 1
+                        || batch.delete_horizon_ms().is_some()
+                    {
+                        continue;
+                    }
+                    let mut out = Vec::new();
+                    rewrite(&batch, &mut out);
+                    assert_eq!(out, batch.bytes(), "{}", path.display());
+                    again += 1;
+                }
+            }
+        }
+    }
+    println!("{again} batches");
+}
+
+fn rewrite(batch: &Batch<'_>, out: &mut Vec<u8>) {
+    let meta = Meta {
+        base_offset: batch.base_offset(),
+        leader_epoch: batch.leader_epoch(),
+        producer_id: batch.producer_id(),
+        producer_epoch: batch.producer_epoch(),
+        base_sequence: batch.base_sequence(),
+        attributes: batch.attributes(),
+    };
+    let mut builder = Builder::new(out, meta);
+    for record in batch.records(&[]).unwrap() {
+        assert!(builder.push(batch.base_timestamp_ms() + record.timestamp_delta, record));
+    }
+    builder.finish(None);
+}
+
+fn random_bytes(rng: &mut Rng, max: u64) -> Option<Vec<u8>> {
+    if rng.one_in(6) {
+        return None;
+    }
+    let mut bytes = vec![0; rng.below(max) as usize];
+    rng.fill(&mut bytes);
+    Some(bytes)
+}
+
+#[test]
+fn what_is_written_is_read_and_written_again_the_same() {
+    let soak = std::env::var("DOLMEN_SOAK").ok().and_then(|s| s.parse().ok()).unwrap_or(1u64);
+    let mut rng = Rng::new(14);
+    let (mut out, mut again) = (Vec::new(), Vec::new());
+    for round in 0..20_000 * soak {
+        out.clear();
+        again.clear();
+        let meta = Meta {
+            base_offset: rng.next_u64() as i64 >> 8,
+            leader_epoch: rng.next_u32() as i32,
+            producer_id: rng.next_u64() as i64,
+            producer_epoch: rng.next_u32() as i16,
+            base_sequence: (rng.next_u32() >> 1) as i32,
+            attributes: if rng.one_in(2) { attribute::TRANSACTIONAL } else { 0 },
+        };
+        let mut builder = Builder::new(&mut out, meta);
+        let mut timestamp = (rng.next_u64() >> 22) as i64;
+        for _ in 0..rng.below(6) {
+            let (key, value) = (random_bytes(&mut rng, 40), random_bytes(&mut rng, 300));
+            let values: Vec<_> = (0..rng.below(3)).map(|_| random_bytes(&mut rng, 20)).collect();
+            let headers: Vec<Header<'_>> = values.iter().map(|v| ("trace", v.as_deref())).collect();
+            timestamp += rng.below(2000) as i64 - 500;
+            let record = Record {
+                key: key.as_deref(),
+                value: value.as_deref(),
+                headers: headers.as_slice().into(),
+                ..Record::default()
+            };
+            assert!(builder.push(timestamp, record));
+        }
+        let len = builder.len();
+        builder.finish(None);
+        assert_eq!(out.len(), len);
+        let (batch, rest) = Batch::split(&out, 0).unwrap();
+        assert!(rest.is_empty());
+        rewrite(&batch, &mut again);
+        if batch.record_count() > 0 {
+            assert_eq!(out, again, "round {round}");
+        }
+        stamp(&mut out, 77, 5);
+        let (batch, _) = Batch::split(&out, 0).expect("its place is outside the checksum");
+        assert_eq!((batch.base_offset(), batch.leader_epoch()), (77, 5));
+    }
+}
+
+#[test]
+fn a_cut_log_gives_its_whole_batches_and_says_where_it_is_cut() {
+    for folder in data::VERSIONS.into_iter().filter_map(data::folder) {
+        let torn = folder.join("torn");
+        let mut newest: Vec<_> =
+            walk(&torn).into_iter().filter(|p| p.extension().is_some_and(|e| e == "log")).collect();
+        newest.sort();
+        let bytes = std::fs::read(newest.last().unwrap()).unwrap();
+        let (whole, error) = batches(&bytes);
+        let end = whole.last().map_or(0, |(at, batch)| at + batch.bytes().len());
+        assert!(matches!(error, Some(BatchError::Truncated { at, .. }) if at == end as u64), "{error:?}");
+    }
+}
+
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[test]
+fn every_changed_byte_of_a_batch_is_found_but_for_its_place() {
+    let mut out = Vec::new();
+    let mut builder = Builder::new(&mut out, Meta { producer_id: 9, ..Meta::default() });
+    for i in 0..3 {
+        builder.push(1000 + i, Record { key: Some(b"key"), value: Some(b"a value"), ..Record::default() });
+    }
+    builder.finish(None);
+    for at in 0..out.len() {
+        for bit in 0..8 {
+            out[at] ^= 1 << bit;
+            let place = at < 8 || (12..16).contains(&at);
+            assert_eq!(Batch::split(&out, 0).is_ok(), place, "byte {at} bit {bit}");
+            out[at] ^= 1 << bit;
+        }
+    }
+    for len in 0..out.len() {
+        assert!(matches!(Batch::split(&out[..len], 5), Err(BatchError::Truncated { at: 5, .. })), "{len}");
+    }
+}
+
+/// A batch with a right checksum around any records.
+fn around(body: &[u8], count: i32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut builder = Builder::new(&mut out, Meta::default());
+    for _ in 0..count {
+        builder.push(0, Record::default());
+    }
+    builder.finish(Some((Codec::None, body)));
+    out
+}
+
+#[test]
+fn damaged_records_are_refused_by_name() {
+    let good = [0x0c, 0, 0, 0, 1, 1, 0];
+    let fault = |body: &[u8], count| {
+        let bytes = around(body, count);
+        let (batch, _) = Batch::split(&bytes, 0).unwrap();
+        batch.records(&[]).err()
+    };
+    assert_eq!(fault(&good, 1), None);
+    assert_eq!(fault(&good, 2), Some(BatchError::Count { expected: 2, found: 1 }));
+    assert_eq!(fault(&[&good[..], &[0]].concat(), 1), Some(BatchError::Behind { at: 7, left: 1 }));
+    let record = |body: &[u8]| match fault(body, 1) {
+        Some(BatchError::Record { index: 0, at: 0, what }) => what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(record(&[0x01]), RecordFault::Length { found: -1 });
+    assert_eq!(record(&[0x0e, 0, 0, 0, 1, 1, 0]), RecordFault::Cut { wanted: 7 });
+    assert_eq!(record(&[0x0e, 0, 0, 0, 1, 1, 0, 0]), RecordFault::Behind { left: 1 });
+    assert_eq!(record(&[0x0c, 0, 0, 0, 3, 1, 0]), RecordFault::Length { found: -2 });
+    assert_eq!(record(&[0x0c, 0, 0, 0, 1, 1, 1]), RecordFault::HeaderCount { found: -1 });
+    assert_eq!(
+        record(&[0x14, 0, 0, 0, 1, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f]),
+        RecordFault::HeaderCount { found: i32::MAX }
+    );
+    assert_eq!(record(&[0x10, 0, 0, 0, 1, 1, 2, 1, 1]), RecordFault::HeaderKey);
+    assert_eq!(record(&[0x12, 0, 0, 0, 1, 1, 2, 2, 0xff, 1]), RecordFault::HeaderKey);
+    assert_eq!(record(&[0x0e, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff]), RecordFault::Varint);
+}
+
+#[test]
+fn sequences_wrap_to_zero() {
+    assert_eq!(sequence_after(i32::MAX, 1), 0);
+    assert_eq!(sequence_after(i32::MAX - 1, 3), 1);
+    assert_eq!(sequence_after(0, 4), 4);
+}

@@ -1,0 +1,82 @@
+//! Bodies shared by tests, seed replay and fuzz targets: whatever the bytes, no panic, no endless loop, and what can be said
+//! about the result holds.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::compare::same;
+use crate::format::{self, FormatError, Style};
+use crate::lexer::{Mode, lex};
+use crate::token::Tokens;
+use crate::workspace::{Options, Workspace};
+use crate::{fingerprint, json, normalize, scan, tolerant, view};
+
+/// Tokens and the gaps between them are the text, in every mode.
+pub fn check_lex(data: &[u8]) {
+    let mut tokens = Tokens::default();
+    for mode in [Mode::Grammar, Mode::Scan, Mode::Tolerant] {
+        lex(data, mode, &mut tokens, &mut Vec::new());
+        let mut at = 0;
+        for index in 0..tokens.len() {
+            let range = tokens.range(index);
+            assert!(at <= range.start && range.start <= range.end, "{mode:?}");
+            at = range.end;
+        }
+        assert_eq!(at, data.len(), "{mode:?}");
+    }
+}
+
+/// A text is refused with a place inside it, or all that is made of its tree agrees with it.
+pub fn check_parse(data: &[u8]) {
+    let Ok(sql) = core::str::from_utf8(data) else { return };
+    let (mut workspace, mut second) = (Workspace::new(), Workspace::new());
+    let tree = match workspace.parse(sql) {
+        Ok(tree) => tree,
+        Err(error) => {
+            assert!(error.offset.is_none_or(|at| at <= sql.len()), "{error}");
+            return;
+        }
+    };
+    let mut out = String::new();
+    json::write(tree, &mut out);
+    view::outline(tree, &mut out);
+    view::s_expression(tree, &mut out);
+    view::dot(tree, &mut out);
+    normalize::normalize(tree, false);
+    normalize::normalize(tree, true);
+    assert!(scan::split(tree).iter().all(|range| range.end <= sql.len()));
+    let print = fingerprint::fingerprint(tree);
+    let text = format::deparse(tree);
+    match second.parse(&text) {
+        Ok(again) => {
+            assert!(same(tree, again), "{text}");
+            assert_eq!(fingerprint::fingerprint(again), print, "{text}");
+        }
+        Err(error) => panic!("{text}: {error}"),
+    }
+}
+
+/// A text that parses has no findings but those of `==`; every finding lies in the text.
+pub fn check_tolerant(data: &[u8]) {
+    let Ok(sql) = core::str::from_utf8(data) else { return };
+    let mut workspace = Workspace::new();
+    let found = tolerant::parse(&mut workspace, sql, Options::default());
+    for finding in &found.findings {
+        assert!(finding.range.start <= finding.range.end && finding.range.end <= sql.len(), "{finding:?}");
+        assert!(sql.is_char_boundary(finding.range.start) && sql.is_char_boundary(finding.range.end));
+    }
+}
+
+/// A text is formatted or refused; formatted again it stays as it is.
+pub fn check_format(data: &[u8]) {
+    let Ok(sql) = core::str::from_utf8(data) else { return };
+    let style = Style::default();
+    match format::format(sql, &style) {
+        Ok(once) => {
+            if let Ok(twice) = format::format(&once, &style) {
+                assert_eq!(once, twice);
+            }
+        }
+        Err(FormatError::Syntax(_) | FormatError::Changed(_)) => {}
+    }
+}
