@@ -228,7 +228,18 @@ struct Part<'a> {
 impl Guard for Checks<'_> {
     #[inline]
     fn touch(&self, section: Field, start: usize, len: usize) -> Result<(), Error> {
-        let Some(part) = self.parts.iter().find(|part| part.field == section) else { return Ok(()) };
+        let at = match section {
+            Field::Vectors => 0,
+            Field::Raw => 1,
+            Field::Links => 2,
+            Field::Levels => 3,
+            Field::UpperAt => 4,
+            Field::Upper => 5,
+            Field::Label => 6,
+            Field::State => 7,
+            _ => return Ok(()),
+        };
+        let part = &self.parts[at];
         let last = start.saturating_add(len.max(1) - 1) / limits::CHECK_BLOCK_LEN;
         for block in start / limits::CHECK_BLOCK_LEN..=last {
             let at = part.first + block;
