@@ -31,6 +31,24 @@ impl Map {
     }
 }
 
+impl Map {
+    /// Reads a file into memory of its own, in large pages where the kernel has them: random reads then wait less for page tables. The
+    /// file may change afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As reading the file.
+    pub fn load(path: &Path) -> io::Result<Map> {
+        let mut file = File::open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let mut map = memmap2::MmapMut::map_anon(len.max(1))?;
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        io::Read::read_exact(&mut file, &mut map[..len])?;
+        map.make_read_only().map(Map)
+    }
+}
+
 impl Deref for Map {
     type Target = [u8];
 

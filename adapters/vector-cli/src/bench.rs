@@ -32,6 +32,9 @@ pub struct Args {
     /// Runs of each; the best counts
     #[arg(long, default_value_t = 3)]
     repeat: usize,
+    /// Read the index into memory first, in large pages, instead of mapping it
+    #[arg(long)]
+    in_memory: bool,
     /// A plot
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -58,7 +61,7 @@ fn thread_seconds() -> f64 {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<()> {
-    let opened = Opened::new(&args.index)?;
+    let opened = if args.in_memory { Opened::load(&args.index)? } else { Opened::new(&args.index)? };
     let mapped = opened.open()?;
     let view = mapped.view();
     let options = *view.options();

@@ -99,6 +99,11 @@ impl Opened {
         Ok(Opened { path: path.to_owned(), map: map(path)? })
     }
 
+    /// Reads it into memory.
+    pub fn load(path: &Path) -> Result<Self> {
+        Ok(Opened { path: path.to_owned(), map: Map::load(path).with_context(|| path.display().to_string())? })
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.map

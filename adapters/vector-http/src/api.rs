@@ -344,9 +344,9 @@ async fn one(State(service): State<Arc<Vectors>>, Path((name, id)): Path<(String
 }
 
 fn read_query(collection: &Collection, body: &Value, vector_of: &Value) -> Result<Query, Failure> {
-    let from_point = vector_of.is_u64() || vector_of.is_string();
     let nearest = if vector_of.is_object() { &vector_of["nearest"] } else { vector_of };
-    let vector = if from_point { collection.vector(PointId::parse(vector_of)?)? } else { vector(nearest)? };
+    let point = (nearest.is_u64() || nearest.is_string()).then(|| PointId::parse(nearest)).transpose()?;
+    let vector = point.map_or_else(|| vector(nearest), |id| collection.vector(id))?;
     let limit = number(body, "limit")?.or(number(body, "top")?).unwrap_or(10);
     let offset = number(body, "offset")?.unwrap_or(0);
     if limit > LIMIT_MAX || offset > LIMIT_MAX {
@@ -357,6 +357,7 @@ fn read_query(collection: &Collection, body: &Value, vector_of: &Value) -> Resul
         vector,
         limit: limit as usize,
         offset: offset as usize,
+        without: point,
         filter: Filter::parse(&body["filter"])?,
         ef: number(params, "hnsw_ef")?.map(|ef| ef as usize),
         exact: params["exact"] == Value::Bool(true),

@@ -117,6 +117,8 @@ pub struct Query {
     pub limit: usize,
     /// Hits to leave out.
     pub offset: usize,
+    /// The point whose vector it is, which is not looked for.
+    pub without: Option<PointId>,
     /// Which points may be found.
     pub filter: Option<Filter>,
     /// Candidates.
@@ -127,6 +129,14 @@ pub struct Query {
     pub threshold: Option<f32>,
     /// Whether vectors are wanted.
     pub with_vector: bool,
+}
+
+impl Query {
+    fn passes(&self, stored: Option<&Option<Stored>>) -> bool {
+        let Some(Some(stored)) = stored else { return false };
+        self.without != Some(stored.id)
+            && self.filter.as_ref().is_none_or(|filter| filter.passes(stored.id, &stored.payload))
+    }
 }
 
 struct Stored {
@@ -441,12 +451,9 @@ impl Collection {
         if query.limit == 0 {
             return Ok(Vec::new());
         }
-        let passes = |slot: u32| match (&query.filter, inner.points.get(slot as usize)) {
-            (Some(filter), Some(Some(stored))) => filter.passes(stored.id, &stored.payload),
-            (None, Some(Some(_))) => true,
-            _ => false,
-        };
-        let filter = if query.filter.is_some() { Passing::Each(&passes) } else { Passing::All };
+        let passes = |slot: u32| query.passes(inner.points.get(slot as usize));
+        let filtered = query.filter.is_some() || query.without.is_some();
+        let filter = if filtered { Passing::Each(&passes) } else { Passing::All };
         let mut found = Vec::new();
         let mut scratch = Scratch::new();
         if query.exact {
@@ -462,11 +469,7 @@ impl Collection {
     pub fn range(&self, query: &Query, radius: f32) -> Result<Vec<Hit>, Failure> {
         let inner = self.inner.read();
         let view = inner.index.view();
-        let passes = |slot: u32| match (&query.filter, inner.points.get(slot as usize)) {
-            (Some(filter), Some(Some(stored))) => filter.passes(stored.id, &stored.payload),
-            (None, Some(Some(_))) => true,
-            _ => false,
-        };
+        let passes = |slot: u32| query.passes(inner.points.get(slot as usize));
         let mut browse =
             view.browse(Vector::F32(&query.vector), query.ef.unwrap_or(EF), Passing::Each(&passes))?;
         let radius = if self.shape.distance == "Euclid" { radius * radius } else { 1.0 - radius };

@@ -10,5 +10,7 @@ mod fail;
 mod filter;
 mod id;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use service::{Config, Vectors};

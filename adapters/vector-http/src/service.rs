@@ -145,8 +145,9 @@ impl Service for Vectors {
         drop(iter);
         let port = listen.port();
         let host = reachable(listen);
+        let body = r#"{"vectors":{"size":4,"distance":"Cosine"}}"#;
         let hint = format!(
-            "curl -X PUT http://{host}:{port}/collections/stones -H 'content-type: application/json' -d '{{\"vectors\":{{\"size\":4,\"distance\":\"Cosine\"}}}}'"
+            "curl -X PUT http://{host}:{port}/collections/stones -H 'content-type: application/json' -d '{body}'"
         );
         Ok(Vectors {
             db,

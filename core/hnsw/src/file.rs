@@ -228,7 +228,18 @@ struct Part<'a> {
 impl Guard for Checks<'_> {
     #[inline]
     fn touch(&self, section: Field, start: usize, len: usize) -> Result<(), Error> {
-        let Some(part) = self.parts.iter().find(|part| part.field == section) else { return Ok(()) };
+        let at = match section {
+            Field::Vectors => 0,
+            Field::Raw => 1,
+            Field::Links => 2,
+            Field::Levels => 3,
+            Field::UpperAt => 4,
+            Field::Upper => 5,
+            Field::Label => 6,
+            Field::State => 7,
+            _ => return Ok(()),
+        };
+        let part = &self.parts[at];
         let last = start.saturating_add(len.max(1) - 1) / limits::CHECK_BLOCK_LEN;
         for block in start / limits::CHECK_BLOCK_LEN..=last {
             let at = part.first + block;
@@ -512,7 +523,7 @@ fn check_lengths(meta: &Meta, slots: usize, sections: &[(usize, usize); 10]) -> 
     let links = if meta.options.form.is_qg() { 0 } else { 4 * meta.options.m0 };
     let each = [(1, 64 * stride), (2, 64 * raw_stride), (3, links), (4, 1), (5, 4), (7, 8), (8, 1)];
     for (i, size) in each {
-        let expected = (slots as u64).checked_mul(size as u64).unwrap_or(u64::MAX);
+        let expected = (slots as u64).saturating_mul(size as u64);
         expect(SECTIONS[i], sections[i].0, sections[i].1 as u64, expected)?;
     }
     expect(Field::Upper, sections[6].0, sections[6].1 as u64 % (4 * meta.options.m as u64), 0)?;

@@ -68,6 +68,10 @@ impl Hasher for Mix {
     }
 }
 
+fn below(field: Field, found: u64, end: u64) -> Result<(), Error> {
+    if found < end { Ok(()) } else { Err(Error::corrupt(field, 0, found, end)) }
+}
+
 /// An index in memory.
 #[derive(Clone, Debug)]
 pub struct Index {
@@ -236,40 +240,41 @@ impl Index {
         bytemuck::cast_slice_mut(&mut self.main[at..at + stride])
     }
 
+    fn check_put(&self, slot: u32, label: u64, level: u8, values: &Stored) -> Result<(), Error> {
+        let (options, slots) = (self.options(), self.labels.len() as u64);
+        below(Field::Row, u64::from(slot), slots + 1)?;
+        if slots as usize >= limits::SLOTS_MAX && u64::from(slot) == slots {
+            return Err(Error::Limit {
+                field: Field::Count,
+                found: slots + 1,
+                max: limits::SLOTS_MAX as u64,
+            });
+        }
+        if let Some(state) = self.states.get(slot as usize) {
+            below(Field::State, u64::from(*state), 1)?;
+            below(Field::Level, u64::from(level), u64::from(self.levels[slot as usize]) + 1)?;
+        }
+        below(Field::Level, u64::from(level), limits::LEVEL_MAX as u64 + 1)?;
+        if self.by_label.contains_key(&label) {
+            return Err(Invalid::LabelExists(label).into());
+        }
+        let (found, expected) = match (values, options.form) {
+            (Stored::F32(values), form) if form.takes_f32() => {
+                score::check_values(values)?;
+                (values.len(), options.dim)
+            }
+            (Stored::Bytes(bytes), Form::I8) => (bytes.len(), options.dim),
+            (Stored::Bytes(bytes), Form::Binary) => (bytes.len(), options.dim.div_ceil(8)),
+            _ => return Err(Invalid::VectorType { form: options.form }.into()),
+        };
+        let invalid = Invalid::Dimension { expected: expected as u64, found: found as u64 };
+        if found == expected { Ok(()) } else { Err(invalid.into()) }
+    }
+
     fn check_change(&self, change: &Change) -> Result<(), Error> {
         let (options, slots) = (self.options(), self.labels.len() as u64);
-        let below = |field, found: u64, end: u64| {
-            if found < end { Ok(()) } else { Err(Error::corrupt(field, 0, found, end)) }
-        };
         match change {
-            Change::Put { slot, label, level, values } => {
-                below(Field::Row, u64::from(*slot), slots + 1)?;
-                if slots as usize >= limits::SLOTS_MAX && u64::from(*slot) == slots {
-                    return Err(Error::Limit {
-                        field: Field::Count,
-                        found: slots + 1,
-                        max: limits::SLOTS_MAX as u64,
-                    });
-                }
-                if let Some(state) = self.states.get(*slot as usize) {
-                    below(Field::State, u64::from(*state), 1)?;
-                }
-                below(Field::Level, u64::from(*level), limits::LEVEL_MAX as u64 + 1)?;
-                if self.by_label.contains_key(label) {
-                    return Err(Invalid::LabelExists(*label).into());
-                }
-                let (found, expected) = match (values, options.form) {
-                    (Stored::F32(values), form) if form.takes_f32() => {
-                        score::check_values(values)?;
-                        (values.len(), options.dim)
-                    }
-                    (Stored::Bytes(bytes), Form::I8) => (bytes.len(), options.dim),
-                    (Stored::Bytes(bytes), Form::Binary) => (bytes.len(), options.dim.div_ceil(8)),
-                    _ => return Err(Invalid::VectorType { form: options.form }.into()),
-                };
-                let invalid = Invalid::Dimension { expected: expected as u64, found: found as u64 };
-                if found == expected { Ok(()) } else { Err(invalid.into()) }
-            }
+            Change::Put { slot, label, level, values } => self.check_put(*slot, *label, *level, values),
             Change::Links { slot, layer, ids } => {
                 below(Field::Row, u64::from(*slot), slots)?;
                 below(Field::Level, u64::from(*layer), u64::from(self.levels[*slot as usize]) + 1)?;

@@ -27,6 +27,9 @@ pub trait Workers {
     ) -> Vec<T>;
 }
 
+/// Nodes that are linked again at once.
+const REFINE_GROUP: usize = 2048;
+
 /// No threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Serial;
@@ -81,38 +84,58 @@ impl View<'_> {
         // Where distance 0 means equality, one of equals is enough: copies of a vector must not fill a list.
         let equal = if self.options().metric == Metric::Ip { f32::NEG_INFINITY } else { 0.0 };
         scratch.ids.clear();
-        for (at, candidate) in candidates.iter().enumerate() {
+        for candidate in candidates {
             if kept.len() >= limit {
                 break;
             }
-            if !fill && candidates.len() - at + kept.len() <= 1 {
-                kept.push(*candidate);
-                break;
-            }
-            let mut covered = false;
-            if !kept.is_empty() {
-                let target = self.target_of(candidate.slot, &mut scratch.other.0, &mut scratch.other.1)?;
-                for ids in scratch.ids.chunks(8) {
-                    scratch.distances.resize(ids.len(), 0.0);
-                    self.score(&target, ids, &mut scratch.distances)?;
-                    if scratch.distances.iter().any(|d| *d < candidate.distance || *d <= equal) {
-                        covered = true;
-                        break;
-                    }
-                }
-            }
-            if covered {
-                passed.push(*candidate);
+            let cover = self.cover(*candidate, equal, fill, scratch)?;
+            if cover < 1.0 {
+                passed.push((cover, *candidate));
             } else {
                 kept.push(*candidate);
                 scratch.ids.push(candidate.slot);
             }
         }
         if fill {
+            // Of what was passed over, what is least covered: links in as many directions as there are.
+            passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             let room = limit - kept.len();
-            kept.extend(passed.into_iter().take(room));
+            kept.extend(passed.into_iter().take(room).map(|(_, near)| near));
         }
         Ok(kept)
+    }
+
+    /// How far a candidate is from the nearest of those that are kept (`scratch.ids`), as a share of its own distance; at least 1: none is nearer.
+    /// Below 1 the exact share is only found out if `whole`.
+    fn cover(
+        &self,
+        candidate: Near,
+        equal: f32,
+        whole: bool,
+        scratch: &mut LinkScratch,
+    ) -> Result<f32, Error> {
+        if scratch.ids.is_empty() {
+            return Ok(1.0);
+        }
+        let target = self.target_of(candidate.slot, &mut scratch.other.0, &mut scratch.other.1)?;
+        let mut nearest = f32::INFINITY;
+        for ids in scratch.ids.chunks(8) {
+            scratch.distances.resize(ids.len(), 0.0);
+            self.score(&target, ids, &mut scratch.distances)?;
+            nearest = scratch.distances.iter().fold(nearest, |least, d| least.min(*d));
+            if nearest <= equal {
+                return Ok(0.0);
+            }
+            if nearest < candidate.distance && !whole {
+                break;
+            }
+        }
+        if nearest >= candidate.distance {
+            return Ok(1.0);
+        }
+        // Inner products have no ratio: the nearer ones come first there.
+        let share = if self.options().metric == Metric::Ip { 0.5 } else { nearest / candidate.distance };
+        Ok(share.min(1.0 - f32::EPSILON))
     }
 
     /// Searches the neighbours of a node that is in its slot but not linked.
@@ -124,7 +147,8 @@ impl View<'_> {
         }
         let live = |near: &Near| near.slot != slot && self.is_live(near.slot);
         if options.form.is_qg() {
-            let candidates = self.code_candidates(slot, scratch)?;
+            let mut candidates = self.code_candidates(slot, scratch)?;
+            self.add_links(slot, &mut candidates)?;
             let kept = self.select(&candidates, options.m0, true, scratch)?;
             plan.layers.push(kept);
             return Ok(plan);
@@ -143,6 +167,22 @@ impl View<'_> {
         plan.layers.reverse();
         scratch.own = (buffer, wide);
         Ok(plan)
+    }
+
+    /// The node's present neighbours among the candidates, for nodes that are linked again.
+    fn add_links(&self, slot: u32, candidates: &mut Vec<Near>) -> Result<(), Error> {
+        let mut ids: Vec<u32> = self.links(slot, 0)?.filter(|id| self.is_live(*id)).collect();
+        ids.retain(|id| !candidates.iter().any(|near| near.slot == *id));
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (mut buffer, mut wide) = (Vec::new(), Vec::new());
+        let target = self.target_of(slot, &mut buffer, &mut wide)?;
+        let mut distances = alloc::vec![0.0; ids.len()];
+        self.score(&target, &ids, &mut distances)?;
+        candidates.extend(ids.into_iter().zip(distances).map(|(slot, distance)| Near { distance, slot }));
+        candidates.sort_unstable();
+        Ok(())
     }
 
     /// Live nodes around one, nearest first, at their exact distances: a walk over codes in the node.
@@ -170,8 +210,10 @@ impl View<'_> {
         let limit = if layer == 0 { options.m0 } else { options.m };
         let ids: Vec<u32> = self.links(slot, layer)?.collect();
         let mut list: Vec<Near> = ids.iter().map(|slot| Near { distance: 0.0, slot: *slot }).collect();
+        let newcomers: Vec<Near> =
+            newcomers.iter().copied().filter(|near| !ids.contains(&near.slot)).collect();
         if ids.len() + newcomers.len() <= limit {
-            list.extend_from_slice(newcomers);
+            list.extend_from_slice(&newcomers);
             return Ok(Relinked { slot, layer, list });
         }
         let (mut buffer, mut wide) = core::mem::take(&mut scratch.own);
@@ -180,7 +222,7 @@ impl View<'_> {
         self.score(&target, &ids, &mut distances)?;
         list.iter_mut().zip(distances).for_each(|(near, distance)| near.distance = distance);
         list.retain(|near| self.is_live(near.slot));
-        list.extend_from_slice(newcomers);
+        list.extend_from_slice(&newcomers);
         list.sort_unstable();
         list.dedup_by_key(|near| near.slot);
         scratch.own = (buffer, wide);
@@ -292,8 +334,51 @@ impl Index {
         self.sweep(workers)?;
         if self.options().form.is_qg() && !self.is_empty() {
             self.centre_entry()?;
+            self.refine(workers)?;
         }
         self.repair()
+    }
+
+    /// Links every node again, now that all are there: those that came first chose among few. Codes in the node need it, since no upper layers
+    /// lead their walks.
+    ///
+    /// # Errors
+    /// As [`Index::sweep`].
+    pub fn refine(&mut self, workers: &impl Workers) -> Result<(), Error> {
+        let live: Vec<u32> =
+            (0..self.labels.len() as u32).filter(|slot| self.view().is_live(*slot)).collect();
+        for group in live.chunks((live.len() / 16).clamp(1, REFINE_GROUP)) {
+            let view = self.view();
+            let plans = workers.map(group.len(), LinkScratch::default, |scratch, i| {
+                let (plan, mut changes) = (view.plan(group[i], scratch)?, Vec::new());
+                for (layer, list) in plan.layers.iter().enumerate() {
+                    view.list_changes(group[i], layer as u8, list, &mut changes)?;
+                }
+                Ok::<_, Error>((plan, changes))
+            });
+            let mut wanted: BTreeMap<(u8, u32), Vec<Near>> = BTreeMap::new();
+            for (slot, planned) in group.iter().zip(plans) {
+                let (plan, changes) = planned?;
+                for (layer, list) in plan.layers.iter().enumerate() {
+                    for near in list {
+                        let newcomer = Near { distance: near.distance, slot: *slot };
+                        wanted.entry((layer as u8, near.slot)).or_default().push(newcomer);
+                    }
+                }
+                changes.iter().try_for_each(|change| self.apply(change))?;
+            }
+            let (view, wanted): (_, Vec<_>) = (self.view(), wanted.into_iter().collect());
+            let backward = workers.map(wanted.len(), LinkScratch::default, |scratch, i| {
+                let ((layer, slot), newcomers) = &wanted[i];
+                let relinked = view.relink(*slot, *layer, newcomers, scratch)?;
+                let mut changes = Vec::new();
+                view.list_changes(*slot, *layer, &relinked.list, &mut changes).map(|()| changes)
+            });
+            for changes in backward {
+                changes?.iter().try_for_each(|change| self.apply(change))?;
+            }
+        }
+        Ok(())
     }
 
     fn check_stored(&self, vector: Vector<'_>) -> Result<Stored, Error> {

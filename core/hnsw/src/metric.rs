@@ -226,7 +226,7 @@ impl Options {
         most(Field::M0, self.m0, limits::M0_MAX)?;
         least(Field::EfConstruction, self.ef_construction, 1)?;
         most(Field::EfConstruction, self.ef_construction, limits::EF_MAX)?;
-        if self.form.is_qg() && self.m0 % 32 != 0 {
+        if self.form.is_qg() && !self.m0.is_multiple_of(32) {
             let min = self.m0.next_multiple_of(32) as u64;
             return Err(Invalid::TooSmall { field: Field::M0, found: self.m0 as u64, min }.into());
         }

@@ -189,7 +189,15 @@ impl View<'_> {
         accept: &dyn Fn(u32) -> bool,
         scratch: &mut Scratch,
     ) -> Result<Vec<Near>, Error> {
-        self.walk_codes(query, target, scratch, sizes, accept)?;
+        let (mut ef, k) = sizes;
+        self.walk_codes(query, target, scratch, (ef, k), accept)?;
+        // A pool holds a node once for each estimate of it, so a small one may expand fewer than k.
+        let most = ef.saturating_mul(8).min(limits::EF_MAX);
+        while scratch.best.len() < k.min(self.len()) && ef < most {
+            ef *= 2;
+            self.walk_codes(query, target, scratch, (ef, k), accept)?;
+        }
+        self.widen(target, scratch, k, accept)?;
         Ok(scratch.best.entries().to_vec())
     }
 

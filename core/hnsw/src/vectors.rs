@@ -119,7 +119,7 @@ impl<'a> Matrix<'a> {
             }
             Layout::Npy => parse_npy(bytes)?,
         };
-        let expected = (matrix.rows as u64).checked_mul(matrix.stride as u64).unwrap_or(u64::MAX);
+        let expected = (matrix.rows as u64).saturating_mul(matrix.stride as u64);
         expect(Field::FileLength, 0, matrix.bytes.len() as u64, expected)?;
         if matrix.dim == 0 && matrix.rows > 0 || matrix.dim > 8 * limits::DIM_MAX {
             return Err(Error::corrupt(Field::Dimension, 0, matrix.dim as u64, limits::DIM_MAX as u64));

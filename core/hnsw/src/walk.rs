@@ -11,7 +11,7 @@ use crate::score::Target;
 use crate::view::{END, NONE, View};
 
 /// Rows that are asked for before their distances are computed.
-const LINES_AHEAD: usize = 10;
+const LINES_AHEAD: usize = 56;
 
 /// One step of a walk, for `inspect`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -209,7 +209,6 @@ impl View<'_> {
         accept: &dyn Fn(u32) -> bool,
     ) -> Result<(), Error> {
         let layout = self.layout();
-        let words = layout.words();
         scratch.best.reset(keep);
         scratch.pool.reset(ef);
         scratch.visited.reset(self.slots());
@@ -219,10 +218,13 @@ impl View<'_> {
         self.check_slot(self.meta.entry)?;
         scratch.pool.insert(0.0, self.meta.entry);
         let mut estimates = [0f32; LANES];
+        let mut asked = NONE;
         while let Some(near) = scratch.pool.pop() {
             if scratch.visited.insert(near.slot) != Some(true) {
                 continue;
             }
+            // While this node is worked on, the row of the next best comes; if a better one turns up, that is asked for below.
+            self.ask_for(scratch.pool.peek(), &mut asked);
             let row = self.row(near.slot)?;
             let exact = self.score_own(target, row);
             if accept(near.slot) {
@@ -246,13 +248,48 @@ impl View<'_> {
                     }
                 }
             }
-            if let Some(next) = scratch.pool.peek() {
-                for line in 0..LINES_AHEAD {
-                    prefetch::read(self.main, next as usize * words + 16 * line);
-                }
-            }
+            self.ask_for(scratch.pool.peek(), &mut asked);
             scratch.stats.estimates += (layout.batches() * LANES) as u64;
             scratch.step(0, Near { distance: exact, ..near }, fresh);
+        }
+        Ok(())
+    }
+}
+
+impl View<'_> {
+    /// Asks for the first lines of a row, unless it was the last that was asked for; the CPU follows them by itself.
+    #[inline]
+    fn ask_for(&self, slot: Option<u32>, asked: &mut u32) {
+        let Some(slot) = slot.filter(|slot| *slot != *asked) else { return };
+        *asked = slot;
+        for line in 0..LINES_AHEAD {
+            prefetch::read(self.main, slot as usize * self.stride + 16 * line);
+        }
+    }
+
+    /// Where a walk over codes in the node found fewer than `k`, their neighbours come in by exact distance.
+    pub(crate) fn widen(
+        &self,
+        target: &Target<'_>,
+        scratch: &mut Scratch,
+        k: usize,
+        accept: &dyn Fn(u32) -> bool,
+    ) -> Result<(), Error> {
+        let mut at = 0;
+        while at < scratch.best.len() && scratch.best.len() < k {
+            let near = scratch.best.entries()[at];
+            for id in self.links(near.slot, 0)? {
+                match scratch.visited.insert(id) {
+                    Some(true) if accept(id) => {
+                        let distance = self.score_own(target, self.row(id)?);
+                        scratch.stats.distances += 1;
+                        scratch.best.insert(Near { distance, slot: id });
+                    }
+                    Some(_) => {}
+                    None => return Err(self.bad_link(id)),
+                }
+            }
+            at += 1;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Files that hnswlib, faiss and usearch wrote, with their own answers (`tests/data/README.md`).
 #![allow(missing_docs)]
+#![expect(clippy::disallowed_methods, reason = "tests read fixtures")]
 
 use std::path::{Path, PathBuf};
 

@@ -140,7 +140,7 @@ fn read_upper(reader: &mut Reader<'_>, header: &Header, import: &mut Import) -> 
     for slot in 0..header.count as usize {
         let at = reader.at;
         let len = reader.u32(Field::LinkBytes)?;
-        if len as usize % layer_len != 0 {
+        if !(len as usize).is_multiple_of(layer_len) {
             return Err(Error::corrupt(Field::LinkBytes, at, u64::from(len), layer_len as u64));
         }
         let bytes = reader.take(Field::LinkBytes, len as usize)?;

@@ -1,0 +1,4 @@
+//! Logged changes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_hnsw::check::check_changes(data));

@@ -1,0 +1,4 @@
+//! Files of vectors.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_hnsw::check::check_vectors(data));
