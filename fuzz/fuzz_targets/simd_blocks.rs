@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dolmen_simd::check::check_blocks(bytes));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_simd::check::check_blocks(data));
