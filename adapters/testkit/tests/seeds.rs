@@ -1,8 +1,11 @@
 //! The committed seeds of every fuzz target through the body that the target runs, on the stable toolchain. Written from the targets by
 //! `cargo xtask systems`.
 
-/// Each target with its body.
-const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// A target's name and its body.
+type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+const TARGETS: &[Target] = &[
     // written by `cargo xtask systems`: targets
     ("batch", dolmen_lsm::check::check_batch),
     ("block", dolmen_lsm::check::check_block),
