@@ -22,7 +22,7 @@ fn db(dir: &Path) -> Db {
 
 fn point(id: u64, rng: &mut Rng) -> Point {
     let vector = (0..8).map(|_| rng.unit_f64() as f32).collect();
-    Point { id: PointId::Number(id), vector, payload: json!({"even": id % 2 == 0}) }
+    Point { id: PointId::Number(id), vector, payload: json!({"even": id.is_multiple_of(2)}) }
 }
 
 fn query(vector: Vec<f32>, filter: Value) -> Query {

@@ -110,9 +110,7 @@ fn records_of_every_codec_are_what_a_consumer_reads() {
             for log in logs {
                 let (lines, status) = kafka(&["dump", "--records", log.to_str().unwrap()]);
                 assert_eq!(status.unwrap(), Status::Success);
-                found.extend(
-                    lines.into_iter().filter_map(|mut line| Some(line.as_object_mut()?.remove("record")?)),
-                );
+                found.extend(lines.into_iter().filter_map(|mut line| line.as_object_mut()?.remove("record")));
             }
             // What DeleteRecords took away is still in the file.
             found.retain(|record| record["offset"].as_i64() >= expected[0]["offset"].as_i64());
