@@ -81,7 +81,8 @@ fn no_damage_of_our_file_is_accepted() {
 fn damaged_foreign_files_are_refused_or_searchable() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let mut rng = Rng::new(6);
-    let loaders: [(&str, fn(&[u8])); 3] =
+    type Loader = (&'static str, fn(&[u8]));
+    let loaders: [Loader; 3] =
         [("hnswlib", check::check_hnswlib), ("faiss", check::check_faiss), ("usearch", check::check_usearch)];
     let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
