@@ -310,7 +310,7 @@ fn filters_keep_recall_at_every_selectivity() {
             let found = recall(&index, &queries, 10, 64, Filter::Slots(&bits));
             println!("{form} 1/{one_in}: {found}");
             assert!(found >= 0.95, "{form} 1/{one_in}: {found}");
-            let closure = |label: u64| label % one_in == 0;
+            let closure = |label: u64| label.is_multiple_of(one_in);
             let found = recall(&index, &queries, 10, 64, Filter::Labels(&closure));
             assert!(found >= 0.95, "{form} closure 1/{one_in}: {found}");
         }

@@ -196,11 +196,9 @@ fn put_row(import: &mut Import, head: &Head, slot: usize, at: usize, row: &[u8])
     match head.form {
         Form::F32 => import.put_f32(slot, at, f32s(row), cosine),
         Form::F16 | Form::Bf16 => {
-            let (decode, encode): (fn(u16) -> f32, fn(f32) -> u16) = if head.form == Form::F16 {
-                (half::f16_to_f32, half::f32_to_f16)
-            } else {
-                (half::bf16_to_f32, half::f32_to_bf16)
-            };
+            let is_f16 = head.form == Form::F16;
+            let decode = if is_f16 { half::f16_to_f32 } else { half::bf16_to_f32 };
+            let encode = if is_f16 { half::f32_to_f16 } else { half::f32_to_bf16 };
             let mut values: Vec<f32> =
                 row.chunks_exact(2).map(|b| decode(u16::from_le_bytes([b[0], b[1]]))).collect();
             if let Some(position) =
