@@ -101,7 +101,10 @@ impl Opened {
 
     /// Reads it into memory.
     pub fn load(path: &Path) -> Result<Self> {
-        Ok(Opened { path: path.to_owned(), map: Map::load(path).with_context(|| path.display().to_string())? })
+        Ok(Opened {
+            path: path.to_owned(),
+            map: Map::load(path).with_context(|| path.display().to_string())?,
+        })
     }
 
     /// Its bytes.
