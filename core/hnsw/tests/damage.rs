@@ -15,6 +15,9 @@ use dolmen_hnsw::metric::{Form, Metric, Options, Vector};
 use dolmen_hnsw::pool::Scratch;
 use dolmen_hnsw::search::{Found, Request};
 
+/// The body of a fuzz target.
+type Loader = fn(&[u8]);
+
 fn aligned(bytes: &[u8], buffer: &mut Vec<u64>) -> usize {
     buffer.clear();
     buffer.resize(bytes.len().div_ceil(8), 0);
@@ -81,8 +84,7 @@ fn no_damage_of_our_file_is_accepted() {
 fn damaged_foreign_files_are_refused_or_searchable() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let mut rng = Rng::new(6);
-    type Loader = (&'static str, fn(&[u8]));
-    let loaders: [Loader; 3] =
+    let loaders: [(&str, Loader); 3] =
         [("hnswlib", check::check_hnswlib), ("faiss", check::check_faiss), ("usearch", check::check_usearch)];
     let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
