@@ -25,6 +25,7 @@ const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("resp", dolmen_resp::check::check_resp),
     ("ring_config", dolmen_ring::check::check_config),
     ("ring_wire", dolmen_ring::check::check_wire_body),
+    ("simd_blocks", dolmen_simd::check::check_blocks),
     ("table", dolmen_lsm::check::check_table),
     ("tokenizer_gguf", dolmen_tokenizer::check::check_gguf),
     ("tokenizer_json", dolmen_tokenizer::check::check_json),

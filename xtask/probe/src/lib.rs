@@ -24,6 +24,8 @@ use dolmen_sim as _;
 #[cfg(feature = "all")]
 use dolmen_skiplist as _;
 #[cfg(feature = "all")]
+use dolmen_sql as _;
+#[cfg(feature = "all")]
 use dolmen_text as _;
 #[cfg(feature = "all")]
 use dolmen_tokenizer as _;
