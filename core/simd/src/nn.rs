@@ -123,7 +123,7 @@ pub fn log_sum_exp(level: Level, x: &mut [f32]) -> f32 {
 pub fn rms_norm(level: Level, x: &mut [f32], weight: &[f32], epsilon: f32) -> f32 {
     assert!(x.len() == weight.len(), "{} elements and {} weights", x.len(), weight.len());
     let squares = crate::arith::sum_squares(level, x);
-    let by = 1.0 / libm::sqrtf(squares / x.len() as f32 + epsilon);
+    let by = 1.0 / crate::sqrt_f32(squares / x.len() as f32 + epsilon);
     level.run_floats(Weigh { x, by, weight });
     by
 }
@@ -153,7 +153,7 @@ pub fn layer_norm(level: Level, x: &mut [f32], weight: &[f32], bias: &[f32], eps
     let len = x.len() as f32;
     let mean = crate::arith::sum(level, x) / len;
     let squares = level.run_floats(Centre(&mut *x, mean));
-    let factor = 1.0 / libm::sqrtf(squares / len + epsilon);
+    let factor = 1.0 / crate::sqrt_f32(squares / len + epsilon);
     level.run_floats(WeighAndShift { x, by: factor, weight, bias });
     Moments { mean, factor }
 }

@@ -309,7 +309,7 @@ fn cosine_end([dot, aa, bb]: [f64; 3]) -> f32 {
         return if dot.is_nan() { f32::NAN } else { 1.0 };
     }
     // `clamp` keeps what is not a number.
-    (1.0 - dot / libm::sqrt(norms)).clamp(0.0, 2.0) as f32
+    (1.0 - dot / crate::sqrt(norms)).clamp(0.0, 2.0) as f32
 }
 
 /// What a pair of bytes adds to a sum.

@@ -222,7 +222,7 @@ fn parts_with_minima(x: &[f32; 256], search: &Search, head: &mut [u8]) -> [u8; 2
 /// The values, scale and minimum with the least squared error, weighted by the size of elements.
 fn fit_with_minimum(x: &[f32; 32], search: &Search, values: &mut [u8; 32]) -> Part {
     let squares = x.iter().fold(0.0, |sum, x| sum + x * x);
-    let average = libm::sqrtf(squares / 32.0);
+    let average = crate::sqrt_f32(squares / 32.0);
     let weights = x.map(|x| average + x.abs());
     let (mut min, mut max) = (x[0], x[0]);
     let (mut sum_w, mut sum_x) = (weights[0], weights[0] * x[0]);

@@ -8,7 +8,9 @@ use crate::support::*;
 #[test]
 fn rows_times_a_vector() {
     let mut rng = Rng::new(81);
-    for width in [0usize, 1, 15, 16, 17, 64, 65, 100, 128, 255, 300] {
+    let widths: &[usize] =
+        if cfg!(miri) { &[0, 17] } else { &[0, 1, 15, 16, 17, 64, 65, 100, 128, 255, 300] };
+    for &width in widths {
         for count in [0usize, 1, 3, 4, 5, 9] {
             let stride = width + 3;
             let rows = ordinary(&mut rng, count * stride);
