@@ -35,13 +35,10 @@ const TARGETS: &[Target] = &[
     ("ring_config", dolmen_ring::check::check_config),
     ("ring_wire", dolmen_ring::check::check_wire_body),
     ("simd_blocks", dolmen_simd::check::check_blocks),
-<<<<<<< HEAD
     ("sql_format", dolmen_sql::check::check_format),
     ("sql_lex", dolmen_sql::check::check_lex),
     ("sql_parse", dolmen_sql::check::check_parse),
     ("sql_tolerant", dolmen_sql::check::check_tolerant),
-=======
->>>>>>> simd
     ("table", dolmen_lsm::check::check_table),
     ("tokenizer_gguf", dolmen_tokenizer::check::check_gguf),
     ("tokenizer_json", dolmen_tokenizer::check::check_json),
