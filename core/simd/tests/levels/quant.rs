@@ -51,7 +51,8 @@ fn blocks_of_zeros_and_of_extremes() {
         quantise(format, &vec![0.0; len], &mut bytes);
         dequantise(format, &bytes, &mut back);
         assert!(back.iter().all(|&x| x == 0.0), "{format}");
-        for x in [f32::MAX, f32::MIN_POSITIVE, f32::INFINITY, f32::NAN, 1e-20] {
+        let extremes = [f32::NAN, f32::MAX, f32::MIN_POSITIVE, f32::INFINITY, 1e-20];
+        for &x in &extremes[..if cfg!(miri) { 1 } else { extremes.len() }] {
             quantise(format, &vec![x; len], &mut bytes);
             dequantise(format, &bytes, &mut back);
         }
@@ -113,7 +114,7 @@ fn products_are_exact_sums_and_equal_at_every_level() {
     let mut rng = Rng::new(103);
     for format in WEIGHTS {
         let block = format.block_len();
-        let blocks: &[usize] = if cfg!(miri) { &[1, 3] } else { &[0, 1, 2, 3, 7, 15, 16, 17, 31, 33, 40] };
+        let blocks: &[usize] = if cfg!(miri) { &[1] } else { &[0, 1, 2, 3, 7, 15, 16, 17, 31, 33, 40] };
         for &blocks in blocks {
             let (len, count) = (blocks * block, 3);
             let weights = ordinary(&mut rng, len * count);

@@ -7,7 +7,8 @@ use crate::support::*;
 #[test]
 fn each_row_is_as_the_pair() {
     let mut rng = Rng::new(21);
-    for width in [1usize, 15, 16, 17, 96, 100, 128, 300] {
+    let widths: &[usize] = if cfg!(miri) { &[17] } else { &[1, 15, 16, 17, 96, 100, 128, 300] };
+    for &width in widths {
         let stride = width.next_multiple_of(16);
         let mut blocks = vec![row64::Row64::ZERO; row64::blocks_of_floats(stride * 40)];
         row64::floats_mut(&mut blocks).copy_from_slice(&ordinary(&mut rng, stride * 40));

@@ -5,7 +5,7 @@ use dolmen_simd::level::Level;
 
 /// Lengths that every kernel is run with: all up to 300 (fewer in short runs under an emulator), and some long ones.
 pub fn lengths() -> impl Iterator<Item = usize> {
-    let step = if cfg!(miri) { 37 } else { 1 };
+    let step = if cfg!(miri) { 83 } else { 1 };
     (0..=300).step_by(step).chain(if cfg!(miri) { vec![] } else { vec![1000, 1024, 1536, 4096] })
 }
 
