@@ -7,7 +7,7 @@
 //! | [`component`] | the files of an SSTable, their names and versions |
 //! | [`table`] | one SSTable, opened: find a partition, walk, read |
 //! | [`data`] | Data.db: views of rows, the walk, the builder of rows |
-//! | [`slice`], [`merge`] | rows of one partition between two bounds; several SSTables as one |
+//! | [`mod@slice`], [`merge`] | rows of one partition between two bounds; several SSTables as one |
 //! | [`partitions`], [`rows`], [`trie`] | the indexes of the trie format, read and written, and their tries |
 //! | [`big`] | the index of the big format |
 //! | [`statistics`], [`compression`], [`crc`], [`bloom`] | the small components |

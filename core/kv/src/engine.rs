@@ -6,7 +6,7 @@
 //!        ▼                                         ▼
 //!    waits with the generation               both generations are dropped, every ticket hears the reason
 //! ```
-//! 1. Requests come by borrow: [`Engine::unit`] runs commands on top of everything that is pending, and [`Input::Finish`] says who must
+//! 1. Requests come by borrow: [`crate::connection::Connection::turn`] runs commands on top of everything that is pending, and [`Input::Finish`] says who must
 //!    hear what becomes of it.
 //! 2. [`Engine::poll`] gives [`Effect::Write`] when something is collected and nothing is in flight. The driver encodes the generation
 //!    ([`crate::layout::encode`]) without the lock, hands it to the store, and answers [`Input::Written`] once.

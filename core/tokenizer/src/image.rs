@@ -11,7 +11,7 @@
 //!      sections, each at a multiple of 8
 //! ```
 //!
-//! [`open`] checks the sum and the structure once: every length, every id, every trie. Then nothing can fail or leave its bounds.
+//! Opening checks the sum and the structure once: every length, every id, every trie. Then nothing can fail or leave its bounds.
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -30,7 +30,7 @@ pub fn write(config: &Config) -> Vec<u8> {
 /// From bytes.
 ///
 /// # Errors
-/// [`LoadError`] if they are not what [`write`] makes.
+/// [`LoadError`] if they are not what [`write()`] makes.
 pub fn read(bytes: &[u8]) -> Result<Config, LoadError> {
     let mut from = In(Cursor::new(bytes));
     let config = Config {
