@@ -36,7 +36,7 @@ pub fn short_key(text: &[u8], at: usize, len: usize) -> (u64, u64) {
 #[inline]
 fn short_slot(key: (u64, u64)) -> usize {
     let mixed = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ key.1.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-    (mixed ^ mixed >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 40 & (CACHE_SHORT_LEN - 1)
+    ((mixed ^ mixed >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (CACHE_SHORT_LEN - 1)
 }
 
 fn long_hash(text: &[u8], at: usize, len: usize) -> u64 {
