@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Servers of the Redis protocol beside each other: server CPU per command and commands per second, interleaved A B A B.
 
-    ab.py --sync always --rounds 3 \
+    ab.py --rounds 3 \
         --server old='./dolmen-old up --data {dir} --kv 127.0.0.1:{port} --http 127.0.0.1:{http} --sync always' \
         --server new='./dolmen up --data {dir} --kv 127.0.0.1:{port} --http 127.0.0.1:{http} --sync always' \
         --server redis='redis-server --port {port} --dir {dir} --appendonly yes --appendfsync always --save ""'
