@@ -10,7 +10,6 @@ pub mod compare;
 pub mod error;
 pub mod fingerprint;
 pub mod format;
-#[allow(dead_code)]
 pub(crate) mod grammar;
 pub mod json;
 pub mod keyword;
@@ -19,7 +18,6 @@ pub mod lexer;
 pub mod limits;
 pub mod nodes;
 pub mod normalize;
-#[allow(dead_code)]
 pub(crate) mod parser;
 pub(crate) mod repair;
 pub mod scan;

@@ -53,7 +53,6 @@ pub(crate) struct Parser<'a> {
     pub(crate) frames_max: usize,
     /// The table just read is a join without an alias: only that may stand in parentheses.
     pub(crate) joined: bool,
-    pub(crate) version: u8,
     pub(crate) error: Option<Error>,
 }
 

@@ -14,15 +14,13 @@ use crate::tree::{Arena, Tree};
 /// How to parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// PostgreSQL's major version, 14 to 19.
-    pub version: u8,
     /// Most frames of the parser's explicit stack.
     pub frames_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { version: 18, frames_max: limits::FRAMES_MAX }
+        Self { frames_max: limits::FRAMES_MAX }
     }
 }
 
@@ -78,7 +76,6 @@ impl Workspace {
             native_depth: 0,
             frames_max: options.frames_max,
             joined: false,
-            version: options.version,
             error: None,
         };
         let root = parser.script();

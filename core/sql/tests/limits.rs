@@ -88,7 +88,7 @@ fn memory_is_linear_in_the_text() {
 fn the_limit_of_frames_is_an_error() {
     let mut workspace = Workspace::new();
     let sql = format!("SELECT {}1{}", "(".repeat(1_000), ")".repeat(1_000));
-    let options = Options { frames_max: 500, ..Options::default() };
+    let options = Options { frames_max: 500 };
     let error = workspace.parse_with(&sql, options).unwrap_err();
     assert_eq!((error.sqlstate, error.message.as_str()), ("54001", "stack depth limit exceeded"));
     assert!(workspace.parse(&sql).is_ok());

@@ -7,7 +7,7 @@
 
 use crate::grammar::expr::continues_select;
 use crate::grammar::machine::{Frame, Next, St};
-use crate::nodes::{Tag, e};
+use crate::nodes::e;
 use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
@@ -420,11 +420,6 @@ impl Parser<'_> {
         let node = self.join(Frame { c: 0, ..frame }, right, 0, 0, condition);
         self.joined = true;
         Ok(Next::TableOper(node))
-    }
-
-    /// Whether a node is a join.
-    pub(crate) fn is_join(&self, node: u32) -> bool {
-        self.tree.tag(node) == Some(Tag::JoinExpr)
     }
 
     /// An alias of one name.

@@ -3,7 +3,7 @@
 //! Source: `Typename`, `SimpleTypename`, `ConstTypename` and `func_type` in gram.y, PostgreSQL 18.
 
 use crate::nodes::e;
-use crate::parser::{NOWHERE, Parser, R, got, mk, put};
+use crate::parser::{NOWHERE, Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
 
@@ -353,16 +353,6 @@ impl Parser<'_> {
             self.tree.set(node, 1, first);
         }
         Ok(node)
-    }
-
-    /// `type_list`.
-    pub(crate) fn type_list(&mut self) -> R {
-        self.comma_list(Self::typename)
-    }
-
-    /// The names of a `TypeName`.
-    pub(crate) fn type_names(&self, node: u32) -> u32 {
-        got!(self, node, TypeName.names)
     }
 
     /// `opt_collate_clause`: `COLLATE any_name` without an operand.
