@@ -16,17 +16,23 @@ use dolmen_kafka as _;
 #[cfg(feature = "all")]
 use dolmen_kv as _;
 #[cfg(feature = "all")]
+use dolmen_llm as _;
+#[cfg(feature = "all")]
 use dolmen_lsm as _;
 #[cfg(feature = "all")]
 use dolmen_resp as _;
 #[cfg(feature = "all")]
 use dolmen_ring as _;
 #[cfg(feature = "all")]
+use dolmen_s3 as _;
+#[cfg(feature = "all")]
 use dolmen_sim as _;
 #[cfg(feature = "all")]
 use dolmen_skiplist as _;
 #[cfg(feature = "all")]
 use dolmen_sql as _;
+#[cfg(feature = "all")]
+use dolmen_tensor as _;
 #[cfg(feature = "all")]
 use dolmen_text as _;
 #[cfg(feature = "all")]

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[doc(hidden)]
+pub mod check;
+mod error;
+pub mod limits;
+#[doc(hidden)]
+pub mod naive;
+pub mod record;
+
+pub use error::RecordError;
+pub use record::Record;

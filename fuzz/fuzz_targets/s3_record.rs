@@ -1,0 +1,4 @@
+//! Records with their length in front.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_s3::check::check_record(data));
