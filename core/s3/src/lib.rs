@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod blob;
 #[doc(hidden)]
 pub mod check;
 mod error;
