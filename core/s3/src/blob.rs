@@ -3,22 +3,19 @@
 //! ```text
 //! file   = block*                          every block but the last one is full
 //! block  = data (1..=BLOCK_DATA_LEN)  checksum (4, little-endian)
-//! checksum = masked CRC-32C of: file id (8, LE)  index of the block (8, LE)  data
+//! checksum = masked CRC-32C of: number of the file (16)  index of the block (8, LE)  data
 //! ```
 //!
-//! Invariants: a file is written once, from its begin to its end, and never changed. Its length follows from the length of its data, which
-//! the object's record holds. A block that stands in another file or at another place than it was written for does not pass.
+//! Invariants: a file is written once, from its begin to its end, and never changed. The lengths of
+//! file and data follow from each other. A block that stands in another file or at another place than it was written for does not pass.
 
 use alloc::string::String;
 use core::fmt;
 
 use dolmen_codec::checksum::crc32c_extend;
 
-dolmen_base::id_type! {
-    /// Number of a file of an object's bytes. The upper half counts the lives of the server, the lower half the files of one life: no
-    /// number is ever given twice.
-    pub struct BlobId(u64);
-}
+/// Number of a file of an object's bytes: sixteen bytes that no other file was given.
+pub type BlobNumber = [u8; 16];
 
 /// Length of a full block with its checksum: a multiple of pages, so that a read takes whole ones.
 pub const BLOCK_LEN: usize = 128 << 10;
@@ -56,27 +53,30 @@ impl fmt::Display for BlobError {
 
 impl core::error::Error for BlobError {}
 
-impl BlobId {
-    /// The number of a file by the server's life and the file's place in it.
-    pub const fn of(life: u32, file: u32) -> BlobId {
-        BlobId::new((life as u64) << 32 | file as u64)
-    }
+/// Directories that the files are spread over.
+pub const DIRS: usize = 256;
 
-    /// The server's life in which it was made.
-    pub const fn life(self) -> u32 {
-        (self.get() >> 32) as u32
-    }
+/// The directory of a file, one of [`DIRS`], and its name there. Neither has anything of the object's key.
+pub fn path(blob: BlobNumber) -> (u8, String) {
+    (blob[15], blob.iter().map(|byte| alloc::format!("{byte:02x}")).collect())
+}
 
-    /// Its directory, one of 256, and its name there. Neither has anything of the object's key.
-    pub fn path(self) -> (u8, String) {
-        ((self.get() & 0xff) as u8, alloc::format!("{:016x}", self.get()))
+/// The number behind a name.
+pub fn parse(name: &str) -> Option<BlobNumber> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut out = [0; 16];
+    let (pairs, rest) = name.as_bytes().as_chunks::<2>();
+    if pairs.len() != out.len() || !rest.is_empty() {
+        return None;
     }
-
-    /// The number behind a name.
-    pub fn parse(name: &str) -> Option<BlobId> {
-        let is_ours = name.len() == 16 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if is_ours { u64::from_str_radix(name, 16).ok().map(BlobId::new) } else { None }
+    for (byte, pair) in out.iter_mut().zip(pairs) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
+    Some(out)
 }
 
 /// Length of the file that holds `data_len` bytes.
@@ -84,12 +84,23 @@ pub const fn file_len(data_len: u64) -> u64 {
     data_len + data_len.div_ceil(BLOCK_DATA_LEN as u64) * CHECK_LEN as u64
 }
 
+/// Length of the data in a file of `file_len` bytes.
+///
+/// # Errors
+///
+/// [`BlobError::Length`]: no data makes a file of that length.
+pub const fn data_len(file_len: u64) -> Result<u64, BlobError> {
+    let (full, rest) = (file_len / BLOCK_LEN as u64, file_len % BLOCK_LEN as u64);
+    let checks = (full + (rest > 0) as u64) * CHECK_LEN as u64;
+    if rest > 0 && rest <= CHECK_LEN as u64 {
+        return Err(BlobError::Length { wanted: full * BLOCK_LEN as u64, found: file_len });
+    }
+    Ok(file_len - checks)
+}
+
 /// The checksum of a block.
-pub fn checksum(blob: BlobId, index: u64, data: &[u8]) -> u32 {
-    let mut place = [0; 16];
-    place[..8].copy_from_slice(&blob.get().to_le_bytes());
-    place[8..].copy_from_slice(&index.to_le_bytes());
-    let crc = crc32c_extend(crc32c_extend(0, &place), data);
+pub fn checksum(blob: BlobNumber, index: u64, data: &[u8]) -> u32 {
+    let crc = crc32c_extend(crc32c_extend(crc32c_extend(0, &blob), &index.to_le_bytes()), data);
     // Data that holds checksums of its own kind would else weaken this one.
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -99,7 +110,7 @@ pub fn checksum(blob: BlobId, index: u64, data: &[u8]) -> u32 {
 /// # Errors
 ///
 /// [`BlobError::Corrupt`].
-pub fn open(blob: BlobId, index: u64, block: &[u8]) -> Result<&[u8], BlobError> {
+pub fn open(blob: BlobNumber, index: u64, block: &[u8]) -> Result<&[u8], BlobError> {
     let corrupt = BlobError::Corrupt { index };
     let (data, check) = block.split_last_chunk::<CHECK_LEN>().ok_or(corrupt)?;
     if checksum(blob, index, data) == u32::from_le_bytes(*check) { Ok(data) } else { Err(corrupt) }
@@ -139,7 +150,7 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    fn file(id: BlobId, data: &[u8]) -> Vec<u8> {
+    fn file(id: BlobNumber, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for (index, block) in (0..).zip(data.chunks(BLOCK_DATA_LEN)) {
             out.extend_from_slice(block);
@@ -150,10 +161,14 @@ mod tests {
 
     #[test]
     fn any_part_is_found_again() {
-        let id = BlobId::of(3, 7);
+        let id = [3; 16];
         let data: Vec<u8> = (0..3 * BLOCK_DATA_LEN + 17).map(|i| (i * 31 % 251) as u8).collect();
         let file = file(id, &data);
         assert_eq!(file.len() as u64, file_len(data.len() as u64));
+        for len in [0, 1, BLOCK_DATA_LEN as u64, BLOCK_DATA_LEN as u64 + 1, data.len() as u64] {
+            assert_eq!(data_len(file_len(len)), Ok(len));
+        }
+        assert!(data_len(BLOCK_LEN as u64 + 4).is_err() && data_len(3).is_err());
         let edges = [0, 1, BLOCK_DATA_LEN - 1, BLOCK_DATA_LEN, BLOCK_DATA_LEN + 1, data.len() - 1, data.len()];
         for start in edges {
             for len in [0, 1, 5, BLOCK_DATA_LEN, 2 * BLOCK_DATA_LEN + 3, data.len()] {
@@ -171,11 +186,11 @@ mod tests {
 
     #[test]
     fn no_flip_and_no_other_place_passes() {
-        let id = BlobId::of(1, 1);
+        let id = [1; 16];
         let mut block = file(id, b"a stone");
         assert_eq!(open(id, 0, &block), Ok(&b"a stone"[..]));
         assert_eq!(open(id, 1, &block), Err(BlobError::Corrupt { index: 1 }));
-        assert!(open(BlobId::of(1, 2), 0, &block).is_err());
+        assert!(open([2; 16], 0, &block).is_err());
         for at in 0..block.len() * 8 {
             block[at / 8] ^= 1 << (at % 8);
             assert!(open(id, 0, &block).is_err());
@@ -186,12 +201,12 @@ mod tests {
 
     #[test]
     fn names_are_numbers_only() {
-        let id = BlobId::of(0xabc, 0x0102_0304);
-        assert_eq!(id.path(), (4, "00000abc01020304".into()));
-        assert_eq!(BlobId::parse("00000abc01020304"), Some(id));
-        assert_eq!(id.life(), 0xabc);
-        for name in ["", "..", "00000ABC01020304", "+0000abc01020304", "00000abc0102030"] {
-            assert_eq!(BlobId::parse(name), None);
+        let id = *b"\x00abcdefghijklm\xfe\xff";
+        let (dir, name) = path(id);
+        assert_eq!((dir, &name[..4], &name[28..]), (255, "0061", "feff"));
+        assert_eq!(parse(&name), Some(id));
+        for name in ["", "..", "00", &name.to_uppercase(), &name.replace("00", "+0"), &name[1..]] {
+            assert_eq!(parse(name), None);
         }
     }
 }
