@@ -12,6 +12,7 @@ pub mod limits;
 #[doc(hidden)]
 pub mod naive;
 pub mod record;
+pub mod state;
 
 pub use error::RecordError;
 pub use record::Record;
