@@ -1,5 +1,16 @@
 //! The S3 server.
 #![forbid(unsafe_code)]
-#[allow(dead_code)]
+#![allow(dead_code)]
+
 mod blobs;
+mod connection;
+mod engine;
+mod locks;
 mod memory;
+mod intake;
+mod meta;
+mod reply;
+mod config;
+mod sweep;
+mod numbers;
+mod tls;
