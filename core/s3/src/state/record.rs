@@ -537,8 +537,6 @@ pub struct ObjectRecord {
     pub retention: Option<Retention>,
     /// Whether it cannot be deleted at all.
     pub legal_hold: bool,
-    /// When it stopped being the latest version; 0 while it is.
-    pub noncurrent_ms: u64,
 }
 
 impl Listed {
@@ -590,7 +588,7 @@ impl ObjectRecord {
         e.pairs(&self.tags);
         put_acl(&mut e, &self.acl);
         put_retention(&mut e, self.retention);
-        e.flag(self.legal_hold).u64(self.noncurrent_ms).finish()
+        e.flag(self.legal_hold).finish()
     }
 
     /// From [`ObjectRecord::encode`].
@@ -616,7 +614,6 @@ impl ObjectRecord {
                 acl: get_acl(d)?,
                 retention: get_retention(d)?,
                 legal_hold: d.flag()?,
-                noncurrent_ms: d.u64()?,
             })
         })
     }
@@ -804,6 +801,12 @@ pub struct DoneRecord {
     pub etag: Etag,
     /// The version.
     pub version: Version,
+    /// When the object became the latest version.
+    pub modified_ms: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// Its checksum.
+    pub checksum: Option<Checksum>,
 }
 
 impl DoneRecord {
@@ -816,6 +819,10 @@ impl DoneRecord {
             Version::Null => e.flag(false),
             Version::Id { order, salt } => e.flag(true).u64(order.0).u64(salt),
         };
+        e.u64(self.modified_ms).u64(self.size);
+        e.option(self.checksum.as_ref(), |e, c| {
+            e.u8(c.algorithm).flag(c.composite).bytes(&c.value);
+        });
         e.finish()
     }
 
@@ -834,6 +841,11 @@ impl DoneRecord {
                     false => Version::Null,
                     true => Version::Id { order: Order(d.u64()?), salt: d.u64()? },
                 },
+                modified_ms: d.u64()?,
+                size: d.u64()?,
+                checksum: d.option(|d| {
+                    Ok(Checksum { algorithm: d.u8()?, composite: d.flag()?, value: d.bytes()?.to_vec() })
+                })?,
             })
         })
     }
