@@ -4,14 +4,29 @@
 
 extern crate alloc;
 
-#[doc(hidden)]
-pub mod check;
-mod error;
+// Bytes and requests.
+pub mod checksum;
+pub mod encoding;
+pub mod error;
+pub mod etag;
 pub mod limits;
-#[doc(hidden)]
-pub mod naive;
-pub mod record;
+pub mod name;
+pub mod operation;
+pub mod request;
+pub mod target;
+pub mod time;
+pub mod xml;
+
+// Decisions.
 pub mod state;
 
-pub use error::RecordError;
-pub use record::Record;
+#[doc(hidden)]
+pub mod check;
+
+pub use error::{ErrorCode, ErrorDocument};
+pub use etag::ETag;
+pub use name::{BucketName, Key};
+pub use operation::Operation;
+pub use request::{Header, Headers, Method};
+pub use target::{CopySource, Query, Target};
+pub use time::Timestamp;
