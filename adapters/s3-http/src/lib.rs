@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code)]
 
+mod answer;
 mod blobs;
 mod connection;
 mod engine;
@@ -9,6 +10,7 @@ mod locks;
 mod memory;
 mod intake;
 mod meta;
+mod pieces;
 mod reply;
 mod config;
 mod sweep;

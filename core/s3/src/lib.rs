@@ -10,6 +10,7 @@ pub mod checksum;
 pub mod encoding;
 pub mod error;
 pub mod etag;
+pub mod head;
 pub mod limits;
 pub mod name;
 pub mod operation;

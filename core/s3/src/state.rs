@@ -13,17 +13,27 @@
 //! on the same object key (or on the same bucket, where a bucket is made, changed or removed) from running at once, from the first
 //! read until the batch is in the store.
 
+pub mod acl;
+pub mod annotation;
+pub mod bucket;
+mod codec;
+pub mod condition;
+pub mod copy;
 pub mod error;
 pub mod keys;
+pub mod list;
+pub mod lock;
+pub mod multipart;
+pub mod object;
+pub mod policy;
 pub mod record;
 pub mod source;
-mod codec;
 mod tx;
 
-pub use error::{Code, StateError};
+pub use error::{Code, Corrupt, StateError};
 pub use record::{
-    Acl, BlobId, BucketId, BucketRecord, Checksum, Etag, Extent, Grant, Grantee, ObjectRecord, PartRecord,
-    Permission, UploadRecord, Version, Versioning,
+    Acl, Attributes, BlobId, BucketId, BucketRecord, Encryption, Extent, Grant, Grantee, ObjectRecord, PartRecord,
+    Permission, UploadId, UploadRecord, Version, Versioning,
 };
 pub use source::{Cursor, Source, Unavailable};
 pub use tx::{Batch, Env, Tx};

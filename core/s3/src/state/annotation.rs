@@ -3,12 +3,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::codec::{Dec, Enc};
+use super::codec::Enc;
 use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::object;
-use super::record::{BucketRecord, Etag, Extent, Version};
+use super::record::{
+    BucketRecord, Extent, Version, get_checksum, get_etag, put_checksum, put_etag,
+};
 use super::tx::{Env, Tx, decode};
+use crate::checksum::Checksum;
+use crate::etag::ETag;
 use crate::limits::{ANNOTATIONS_MAX, ANNOTATION_NAME_LEN_MAX};
 
 /// An annotation.
@@ -19,9 +23,9 @@ pub struct Annotation {
     /// Bytes.
     pub size: u64,
     /// MD5 of them.
-    pub etag: Etag,
-    /// Algorithm and value of its checksum.
-    pub checksum: Option<(u8, Vec<u8>)>,
+    pub etag: ETag,
+    /// Its checksum.
+    pub checksum: Option<Checksum>,
     /// Its media type.
     pub content_type: String,
     /// Where its bytes are.
@@ -32,10 +36,9 @@ impl Annotation {
     /// As it is stored.
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
-        e.u64(self.modified_ms).u64(self.size).raw(&self.etag.md5).u64(self.etag.parts.into());
-        e.option(self.checksum.as_ref(), |e, (algorithm, value)| {
-            e.u8(*algorithm).bytes(value);
-        });
+        e.u64(self.modified_ms).u64(self.size);
+        put_etag(&mut e, &self.etag);
+        e.option(self.checksum.as_ref(), put_checksum);
         e.str(&self.content_type);
         e.list(&self.body, |e, extent| {
             e.raw(&extent.blob.bytes()).u64(extent.offset).u64(extent.len);
@@ -52,8 +55,8 @@ impl Annotation {
             Ok(Annotation {
                 modified_ms: d.u64()?,
                 size: d.u64()?,
-                etag: Etag { md5: d.array()?, parts: d.u32()? },
-                checksum: d.option(|d| Ok((d.u8()?, d.bytes()?.to_vec())))?,
+                etag: get_etag(d)?,
+                checksum: d.option(get_checksum)?,
                 content_type: d.string()?,
                 body: d.list(|d| {
                     let blob = super::record::BlobId::from_bytes(d.array()?);
@@ -89,13 +92,11 @@ fn all(
     prefix: &str,
 ) -> Result<Vec<(String, Annotation)>, StateError> {
     let skip = prefix_of(bucket, key, order).len();
-    let mut scan = tx.scan(keys::annotation(bucket.id, key, order, prefix))?;
-    let mut found = Vec::new();
-    while let Some((at, value)) = scan.step()? {
+    let named = |(at, value): (Vec<u8>, Vec<u8>)| {
         let name = core::str::from_utf8(&at[skip..]).map_err(|_| Corrupt::Key)?;
-        found.push((String::from(name), Annotation::decode(&value)?));
-    }
-    Ok(found)
+        Ok((String::from(name), Annotation::decode(&value)?))
+    };
+    tx.entries(keys::annotation(bucket.id, key, order, prefix))?.into_iter().map(named).collect()
 }
 
 /// Puts an annotation onto the latest version, or the one that is named.

@@ -66,6 +66,7 @@ pub fn create(tx: &mut Tx<'_>, env: &Env<'_>, name: &str, new: NewBucket) -> Res
         acl: new.acl,
         public_access_block: None,
         policy: None,
+        policy_binds_owner: false,
         encrypt: false,
     };
     save(tx, name, &bucket);
@@ -81,23 +82,15 @@ pub fn remove(tx: &mut Tx<'_>, name: &str) -> Result<(), StateError> {
     if tx.any(keys::in_bucket(keys::OBJECTS, bucket.id))? {
         return Err(Code::BucketNotEmpty.into());
     }
-    let mut uploads = Vec::new();
-    let mut scan = tx.scan(keys::in_bucket(keys::UPLOADS, bucket.id))?;
-    while let Some((key, _)) = scan.step()? {
-        uploads.push(key);
-    }
-    for key in uploads {
+    for (key, _) in tx.entries(keys::in_bucket(keys::UPLOADS, bucket.id))? {
         let (_, _, id) = keys::parse_upload(&key).ok_or(Corrupt::Key)?;
         drop_parts(tx, id)?;
         tx.delete(key);
     }
     for kind in [keys::CONFIGS, keys::NULLS, keys::ANNOTATIONS, keys::TOKENS] {
-        let mut found = Vec::new();
-        let mut scan = tx.scan(keys::in_bucket(kind, bucket.id))?;
-        while let Some((key, _)) = scan.step()? {
-            found.push(key);
+        for (key, _) in tx.entries(keys::in_bucket(kind, bucket.id))? {
+            tx.delete(key);
         }
-        found.into_iter().for_each(|key| tx.delete(key));
     }
     tx.delete(keys::bucket(name));
     Ok(())
@@ -105,12 +98,7 @@ pub fn remove(tx: &mut Tx<'_>, name: &str) -> Result<(), StateError> {
 
 /// Removes all parts of an upload.
 pub(super) fn drop_parts(tx: &mut Tx<'_>, upload: super::record::UploadId) -> Result<(), StateError> {
-    let mut found = Vec::new();
-    let mut scan = tx.scan(keys::parts(upload))?;
-    while let Some(entry) = scan.step()? {
-        found.push(entry);
-    }
-    for (key, value) in found {
+    for (key, value) in tx.entries(keys::parts(upload))? {
         tx.release(&PartRecord::decode(&value)?.body)?;
         tx.delete(key);
     }

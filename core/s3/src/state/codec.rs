@@ -125,6 +125,10 @@ impl<'a> Dec<'a> {
         Ok(self.cursor.get_array()?)
     }
 
+    pub fn raw(&mut self, len: usize) -> Result<&'a [u8], Corrupt> {
+        Ok(self.cursor.get_bytes(len)?)
+    }
+
     pub fn bytes(&mut self) -> Result<&'a [u8], Corrupt> {
         Ok(self.cursor.get_varint_slice()?)
     }

@@ -2,19 +2,19 @@
 //!
 //! Reads have their own rules (304 against 412); here a condition that does not hold refuses the request.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::error::{Code, StateError};
 use super::record::Listed;
+use crate::etag::ETag;
 
 /// The value of an `If-Match` or `If-None-Match` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EtagCondition {
     /// `*`.
     Any,
-    /// Entity tags without quotes; what is no entity tag of ours simply never matches.
-    OneOf(Vec<String>),
+    /// One of these.
+    OneOf(Vec<ETag>),
 }
 
 impl EtagCondition {
@@ -23,21 +23,14 @@ impl EtagCondition {
         if value.trim() == "*" {
             return EtagCondition::Any;
         }
-        let tag = |tag: &str| {
-            let tag = tag.trim();
-            let tag = tag.strip_prefix("W/").unwrap_or(tag);
-            String::from(tag.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(tag))
-        };
-        EtagCondition::OneOf(value.split(',').map(tag).collect())
+        let bare = |tag: &str| ETag::parse(tag.trim().trim_start_matches("W/"));
+        EtagCondition::OneOf(value.split(',').map(bare).collect())
     }
 
     fn matches(&self, listed: &Listed) -> bool {
         match self {
             EtagCondition::Any => true,
-            EtagCondition::OneOf(tags) => {
-                let etag = alloc::format!("{}", listed.etag);
-                tags.contains(&etag)
-            }
+            EtagCondition::OneOf(tags) => tags.contains(&listed.etag),
         }
     }
 }

@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 use super::condition::{SourceCondition, WriteCondition};
 use super::error::{Code, StateError};
 use super::object::{self, NewObject, Put};
-use super::record::{Attributes, BucketRecord, Checksum, Encryption, Extent, ObjectRecord, Version};
+use super::record::{Attributes, BucketRecord, Encryption, Extent, ObjectRecord, Version};
 use super::tx::{Env, Tx};
+use crate::checksum::{Algorithm, ChecksumType, ObjectChecksum};
+use crate::etag::ETag;
 use crate::limits::PUT_LEN_MAX;
 
 /// Which object a copy reads.
@@ -35,7 +37,7 @@ pub struct CopyRequest {
     /// Whether the request names a storage class, a redirect or an encryption: a copy onto itself must change something.
     pub changes: bool,
     /// The checksum algorithm that the copy is to have.
-    pub algorithm: Option<u8>,
+    pub algorithm: Option<Algorithm>,
     /// Id of the user that will own the copy.
     pub owner: String,
 }
@@ -57,9 +59,9 @@ pub enum CopyBody {
     /// Written again: entity tag, checksum and place.
     Written {
         /// MD5.
-        etag: super::record::Etag,
+        etag: ETag,
         /// Checksum.
-        checksum: Option<Checksum>,
+        checksum: Option<ObjectChecksum>,
         /// Where they are.
         body: Vec<Extent>,
     },
@@ -101,8 +103,10 @@ pub fn plan(
         return Err(Code::InvalidRequest.into());
     }
     let plain = source.encryption == Encryption::None && request.attributes.encryption == Encryption::None;
-    let checksum = request.algorithm.is_none_or(|wanted| source.listed.checksum == Some((wanted, false)));
-    let whole = source.listed.etag.parts == 0;
+    let has = source.listed.checksum.filter(|own| own.kind == ChecksumType::FullObject);
+    let has = has.map(|own| own.checksum.algorithm());
+    let checksum = request.algorithm.is_none_or(|wanted| has == Some(wanted));
+    let whole = matches!(source.listed.etag, ETag::Whole(_));
     Ok(Plan { share: plain && checksum && whole, source })
 }
 
@@ -125,11 +129,6 @@ pub fn copy(
         tags: request.tags.unwrap_or(source.tags),
         ..request.attributes
     };
-    let kept = source.listed.checksum.map(|(algorithm, composite)| Checksum {
-        algorithm,
-        composite,
-        value: source.checksum,
-    });
     let size = source.listed.size;
     let owner = request.owner;
     match bytes {
@@ -139,7 +138,7 @@ pub fn copy(
                 owner,
                 size,
                 etag: source.listed.etag,
-                checksum: kept,
+                checksum: source.listed.checksum,
                 parts: Vec::new(),
                 body: source.body,
             };

@@ -20,11 +20,12 @@ use super::error::{Code, Corrupt, StateError};
 use super::keys;
 use super::object::{self, NewObject, Put};
 use super::record::{
-    Attributes, BucketRecord, Checksum, DoneRecord, Etag, Extent, PartInfo, PartRecord, UploadId, UploadRecord,
+    Attributes, BucketRecord, DoneRecord, PartInfo, PartRecord, UploadId, UploadRecord, Version,
 };
 use super::source::Source;
 use super::tx::{Env, Tx};
-use crate::checksum::{Algorithm, ChecksumType, ObjectChecksum};
+use crate::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
+use crate::etag::ETag;
 use crate::limits::{OBJECT_LEN_MAX, PART_LEN_MIN, PARTS_MAX};
 
 /// What an upload begins with.
@@ -55,7 +56,7 @@ pub fn create(
             if !algorithm.allows(kind) {
                 return Err(Code::InvalidRequest.into());
             }
-            Some((algorithm as u8, kind == ChecksumType::Composite))
+            Some((algorithm, kind))
         }
         None => None,
     };
@@ -183,8 +184,8 @@ pub struct NamedPart {
     pub number: u64,
     /// Its entity tag, with or without quotes.
     pub etag: String,
-    /// Its checksums: algorithm and raw bytes.
-    pub checksums: Vec<(Algorithm, Vec<u8>)>,
+    /// Its checksums.
+    pub checksums: Vec<Checksum>,
 }
 
 /// A request to complete.
@@ -207,7 +208,7 @@ pub struct Complete {
 pub struct Completed {
     /// As for a put.
     pub put: Put,
-    /// The object's checksum: algorithm and text.
+    /// The object's checksum.
     pub checksum: Option<ObjectChecksum>,
 }
 
@@ -231,26 +232,24 @@ pub fn complete(
     };
     let upload = UploadRecord::decode(&bytes)?;
     check_order(&request.parts)?;
-    let parts = named_parts(tx, id, &upload, request)?;
+    let parts = named_parts(tx, id, request)?;
     let size = check_sizes(&parts, request.size)?;
     let checksum = whole_checksum(&upload, &parts, request)?;
     check_named_checksums(&upload, request)?;
     let new = new_object(&upload, &parts, size, checksum);
-    let body = new.body.clone();
-    let etag = new.etag;
     let put = object::put_moved(tx, env, bucket, key, &request.condition, new)?;
-    drop_rest(tx, id, &body)?;
+    drop_rest(tx, id, &parts)?;
     tx.delete(keys::upload(bucket.id, key, id));
-    let version = put.version.unwrap_or(super::record::Version::Null);
+    let version = put.version.unwrap_or(Version::Null);
     let done = DoneRecord {
         done_ms: env.now_ms,
         key: key.to_vec(),
         bucket: bucket.id,
-        etag,
+        etag: put.etag.clone(),
         version,
         modified_ms: put.modified_ms,
         size,
-        checksum: checksum.map(|c| stored(&c)),
+        checksum,
     };
     tx.put(keys::done(id), done.encode());
     Ok(Completed { put, checksum })
@@ -263,9 +262,9 @@ fn repeat(tx: &Tx<'_>, bucket: &BucketRecord, key: &[u8], id: UploadId) -> Resul
     if done.bucket != bucket.id || done.key != key {
         return Err(Code::NoSuchUpload.into());
     }
-    let version = (done.version != super::record::Version::Null).then_some(done.version);
+    let version = (done.version != Version::Null).then_some(done.version);
     let put = Put { version, etag: done.etag, modified_ms: done.modified_ms, size: done.size };
-    Ok(Completed { put, checksum: done.checksum.and_then(|c| c.whole(done.etag.parts)) })
+    Ok(Completed { put, checksum: done.checksum })
 }
 
 fn check_order(parts: &[NamedPart]) -> Result<(), StateError> {
@@ -281,7 +280,6 @@ fn check_order(parts: &[NamedPart]) -> Result<(), StateError> {
 fn named_parts(
     tx: &Tx<'_>,
     id: UploadId,
-    upload: &UploadRecord,
     request: &Complete,
 ) -> Result<Vec<(u16, PartRecord)>, StateError> {
     let mut found = Vec::with_capacity(request.parts.len());
@@ -289,13 +287,11 @@ fn named_parts(
         let number = part_number(named.number).map_err(|_| Code::InvalidPart)?;
         let bytes = tx.get(&keys::part(id, number))?.ok_or(Code::InvalidPart)?;
         let part = PartRecord::decode(&bytes)?;
-        if Etag::parse(&named.etag) != Some(Etag { md5: part.md5, parts: 0 }) {
+        if ETag::parse(&named.etag) != ETag::Whole(part.md5) {
             return Err(Code::InvalidPart.into());
         }
-        let told = named.checksums.iter().find(|(a, _)| upload.checksum.is_some_and(|(b, _)| *a as u8 == b));
-        if let (Some((_, told)), Some((_, own))) = (told, &part.checksum)
-            && told != own
-        {
+        let differs = |told: &Checksum, own: Checksum| told.algorithm() == own.algorithm() && *told != own;
+        if part.checksum.is_some_and(|own| named.checksums.iter().any(|told| differs(told, own))) {
             return Err(Code::InvalidPart.into());
         }
         found.push((number, part));
@@ -326,18 +322,15 @@ fn whole_checksum(
     parts: &[(u16, PartRecord)],
     request: &Complete,
 ) -> Result<Option<ObjectChecksum>, StateError> {
-    let Some((algorithm, composite)) = upload.checksum else { return Ok(None) };
-    let algorithm = *Algorithm::ALL.get(usize::from(algorithm)).ok_or(Corrupt::Value { at: 0 })?;
-    let kind = if composite { ChecksumType::Composite } else { ChecksumType::FullObject };
+    let Some((algorithm, kind)) = upload.checksum else { return Ok(None) };
     if request.checksum_type.is_some_and(|told| told != kind) {
         return Err(Code::InvalidRequest.into());
     }
-    let part = |(_, part): &(u16, PartRecord)| {
-        let (own, value) = part.checksum.as_ref().filter(|(own, _)| *own == algorithm as u8)?;
-        let _same = own;
-        Some((crate::checksum::Checksum::from_digest(algorithm, value)?, part.size))
+    let own = |(_, part): &(u16, PartRecord)| {
+        let own = part.checksum.filter(|own| own.algorithm() == algorithm)?;
+        Some((own, part.size))
     };
-    let sums: Option<Vec<_>> = parts.iter().map(part).collect();
+    let sums: Option<Vec<_>> = parts.iter().map(own).collect();
     let Some(sums) = sums else { return Ok(None) };
     let whole = ObjectChecksum::of_parts(algorithm, kind, sums).map_err(|_| Code::InvalidRequest)?;
     match &request.checksum {
@@ -348,8 +341,8 @@ fn whole_checksum(
 
 /// A composite checksum wants the parts' checksums named again.
 fn check_named_checksums(upload: &UploadRecord, request: &Complete) -> Result<(), StateError> {
-    let Some((algorithm, true)) = upload.checksum else { return Ok(()) };
-    let named = |part: &NamedPart| part.checksums.iter().any(|(a, _)| *a as u8 == algorithm);
+    let Some((algorithm, ChecksumType::Composite)) = upload.checksum else { return Ok(()) };
+    let named = |part: &NamedPart| part.checksums.iter().any(|told| told.algorithm() == algorithm);
     if request.parts.iter().all(named) { Ok(()) } else { Err(Code::InvalidRequest.into()) }
 }
 
@@ -359,49 +352,28 @@ fn new_object(
     size: u64,
     checksum: Option<ObjectChecksum>,
 ) -> NewObject {
-    let etag = match crate::etag::ETag::of_parts(parts.iter().map(|(_, part)| &part.md5)) {
-        crate::etag::ETag::Parts(md5, parts) => Etag { md5, parts },
-        _ => Etag { md5: [0; 16], parts: 0 },
-    };
     let info = |(number, part): &(u16, PartRecord)| PartInfo {
         number: *number,
         size: part.size,
-        checksum: part.checksum.as_ref().filter(|_| checksum.is_some()).map(|(_, value)| value.clone()),
+        checksum: part.checksum.filter(|_| checksum.is_some()),
     };
     NewObject {
         attributes: upload.attributes.clone(),
         owner: upload.owner.clone(),
         size,
-        etag,
-        checksum: checksum.map(|c| stored(&c)),
+        etag: ETag::of_parts(parts.iter().map(|(_, part)| &part.md5)),
+        checksum,
         parts: parts.iter().map(info).collect(),
         body: parts.iter().flat_map(|(_, part)| part.body.iter().copied()).collect(),
     }
 }
 
-fn stored(checksum: &ObjectChecksum) -> Checksum {
-    Checksum {
-        algorithm: checksum.checksum.algorithm() as u8,
-        composite: checksum.kind == ChecksumType::Composite,
-        value: checksum.checksum.digest().to_vec(),
-    }
-}
-
 /// Removes the records of all parts, and the bytes of those that did not become part of the object.
-fn drop_rest(tx: &mut Tx<'_>, id: UploadId, body: &[Extent]) -> Result<(), StateError> {
-    let mut found = Vec::new();
-    let mut scan = tx.scan(keys::parts(id))?;
-    while let Some(entry) = scan.step()? {
-        found.push(entry);
-    }
-    let mut kept = body.iter().peekable();
-    for (key, value) in found {
-        let part = PartRecord::decode(&value)?;
-        let named = part.body.first().is_some_and(|first| kept.peek() == Some(&first));
-        if named {
-            part.body.iter().for_each(|_| drop(kept.next()));
-        } else {
-            tx.release(&part.body)?;
+fn drop_rest(tx: &mut Tx<'_>, id: UploadId, kept: &[(u16, PartRecord)]) -> Result<(), StateError> {
+    for (key, value) in tx.entries(keys::parts(id))? {
+        let number = keys::parse_part(&key).ok_or(Corrupt::Key)?;
+        if kept.binary_search_by_key(&number, |(number, _)| *number).is_err() {
+            tx.release(&PartRecord::decode(&value)?.body)?;
         }
         tx.delete(key);
     }

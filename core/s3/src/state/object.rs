@@ -17,10 +17,12 @@ use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::lock;
 use super::record::{
-    Acl, Attributes, BucketRecord, Checksum, Encryption, Etag, Extent, Listed, ObjectRecord, PartInfo, Retention,
-    Version, VersionKind, Versioning,
+    Acl, Attributes, BucketRecord, Encryption, Extent, Listed, ObjectRecord, PartInfo, Retention, Version,
+    VersionKind, Versioning,
 };
 use super::tx::{Env, Tx, decode};
+use crate::checksum::ObjectChecksum;
+use crate::etag::ETag;
 use crate::limits::APPENDS_MAX;
 
 /// The bytes of a new object, already stored, and what is known of them.
@@ -33,9 +35,9 @@ pub struct NewObject {
     /// Bytes.
     pub size: u64,
     /// Entity tag.
-    pub etag: Etag,
+    pub etag: ETag,
     /// Checksum, when there is one.
-    pub checksum: Option<Checksum>,
+    pub checksum: Option<ObjectChecksum>,
     /// Parts, of an upload in parts.
     pub parts: Vec<PartInfo>,
     /// Where its bytes are.
@@ -48,7 +50,7 @@ pub struct Put {
     /// `x-amz-version-id`, in buckets that keep versions.
     pub version: Option<Version>,
     /// The entity tag.
-    pub etag: Etag,
+    pub etag: ETag,
     /// When it became the latest version.
     pub modified_ms: u64,
     /// Bytes it has.
@@ -210,10 +212,9 @@ fn record_of(env: &Env<'_>, bucket: &BucketRecord, new: NewObject) -> Result<Obj
             etag,
             owner,
             storage_class,
-            checksum: checksum.as_ref().map(|c| (c.algorithm, c.composite)),
+            checksum,
         },
         headers: a.headers,
-        checksum: checksum.map_or_else(Vec::new, |c| c.value),
         parts,
         body,
         encryption: a.encryption,
@@ -256,7 +257,7 @@ fn insert(
     };
     let put = Put {
         version: (bucket.versioning == Versioning::Enabled).then_some(record.listed.version),
-        etag: record.listed.etag,
+        etag: record.listed.etag.clone(),
         modified_ms: record.listed.modified_ms,
         size: record.listed.size,
     };
@@ -348,13 +349,12 @@ fn marker(env: &Env<'_>, bucket: &BucketRecord) -> ObjectRecord {
             version: Version::Null,
             modified_ms: env.now_ms,
             size: 0,
-            etag: Etag { md5: [0; 16], parts: 0 },
+            etag: ETag::Whole([0; 16]),
             owner: bucket.owner.clone(),
             storage_class: String::from("STANDARD"),
             checksum: None,
         },
         headers: Vec::new(),
-        checksum: Vec::new(),
         parts: Vec::new(),
         body: Vec::new(),
         encryption: Encryption::None,
@@ -472,17 +472,21 @@ pub fn append(
     if core::mem::discriminant(&old.encryption) != core::mem::discriminant(&new.attributes.encryption) {
         return Err(Code::EncryptionTypeMismatch.into());
     }
-    let parts = old.listed.etag.parts.max(1) + 1;
-    if parts > APPENDS_MAX {
+    let (ETag::Whole(before) | ETag::Parts(before, _), ETag::Whole(appended) | ETag::Parts(appended, _)) =
+        (&old.listed.etag, &new.etag)
+    else {
+        return Err(Code::InvalidRequest.into());
+    };
+    let parts = if let ETag::Parts(_, parts) = old.listed.etag { parts } else { 1 };
+    if parts >= APPENDS_MAX {
         return Err(Code::TooManyParts.into());
     }
     let mut record = old.clone();
     record.listed.size = old.listed.size.checked_add(new.size).ok_or(Code::EntityTooLarge)?;
     record.listed.modified_ms = env.now_ms;
-    let digest = Md5::new().chain_update(old.listed.etag.md5).chain_update(new.etag.md5).finalize();
-    record.listed.etag = Etag { md5: digest.into(), parts };
+    let digest = Md5::new().chain_update(before).chain_update(appended).finalize();
+    record.listed.etag = ETag::Parts(digest.into(), parts + 1);
     record.listed.checksum = None;
-    record.checksum = Vec::new();
     record.parts = Vec::new();
     record.body.extend_from_slice(&new.body);
     tx.adopt(&new.body);
@@ -548,4 +552,9 @@ pub fn parts_page(record: &ObjectRecord, marker: u16, max: usize) -> (&[PartInfo
     let rest = &record.parts[start..];
     let len = rest.len().min(max);
     (&rest[..len], rest.len() > len)
+}
+
+/// Whether the bytes must be restored before they can be read.
+pub fn is_archived(listed: &Listed) -> bool {
+    matches!(&*listed.storage_class, "GLACIER" | "DEEP_ARCHIVE")
 }

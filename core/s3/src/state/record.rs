@@ -11,6 +11,8 @@ use super::codec::{Dec, Enc};
 use super::error::Corrupt;
 use super::keys::Order;
 use super::tx::decode;
+use crate::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
+use crate::etag::ETag;
 
 /// A bucket, once and for all: a bucket that is deleted and made again is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,23 +76,8 @@ impl fmt::Display for UploadId {
 
 /// `N` bytes from twice as many lower-case hexadecimal digits.
 pub(super) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let text = text.as_bytes();
-    if text.len() != 2 * N {
-        return None;
-    }
-    let mut out = [0; N];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(out)
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
+    let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    crate::encoding::parse_hex(text.as_bytes()).filter(|_| lower)
 }
 
 /// A version of an object as clients name it: `null`, or the order and a salt in hexadecimal digits.
@@ -311,6 +298,8 @@ pub struct BucketRecord {
     pub public_access_block: Option<PublicAccessBlock>,
     /// The bucket policy, as it was put.
     pub policy: Option<String>,
+    /// Whether the policy was put with leave to shut its owner out of it.
+    pub policy_binds_owner: bool,
     /// Whether objects are encrypted when the request does not say: SSE-S3.
     pub encrypt: bool,
 }
@@ -333,7 +322,7 @@ impl BucketRecord {
         e.option(self.policy.as_ref(), |e, p| {
             e.str(p);
         });
-        e.flag(self.encrypt).finish()
+        e.flag(self.policy_binds_owner).flag(self.encrypt).finish()
     }
 
     /// From [`BucketRecord::encode`].
@@ -368,6 +357,7 @@ impl BucketRecord {
                     })
                 })?,
                 policy: d.option(Dec::string)?,
+                policy_binds_owner: d.flag()?,
                 encrypt: d.flag()?,
             })
         })
@@ -400,46 +390,6 @@ fn get_acl(d: &mut Dec<'_>) -> Result<Acl, Corrupt> {
     Ok(Acl { grants })
 }
 
-/// The entity tag: MD5 of the bytes, or of the parts' MD5s and how many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Etag {
-    /// The digest.
-    pub md5: [u8; 16],
-    /// Parts of a multipart upload; 0 for an object that was put whole.
-    pub parts: u32,
-}
-
-impl Etag {
-    /// From what a client sends, with or without quotes.
-    pub fn parse(text: &str) -> Option<Etag> {
-        let text = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
-        let (digest, parts) = match text.split_once('-') {
-            Some((digest, parts)) => (digest, parts.parse().ok().filter(|&n| n > 0)?),
-            None => (text, 0),
-        };
-        Some(Etag { md5: hex(digest)?, parts })
-    }
-}
-
-/// Without quotes.
-impl fmt::Display for Etag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.md5.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        if self.parts > 0 { write!(f, "-{}", self.parts) } else { Ok(()) }
-    }
-}
-
-/// A checksum beside the entity tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checksum {
-    /// Which of the ten; the number is the position in the table of the checksum module.
-    pub algorithm: u8,
-    /// Of the parts' checksums and not of the bytes.
-    pub composite: bool,
-    /// Its raw bytes.
-    pub value: Vec<u8>,
-}
-
 /// A run of bytes of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
@@ -459,7 +409,7 @@ pub struct PartInfo {
     /// Its bytes.
     pub size: u64,
     /// Its checksum, of the object's algorithm.
-    pub checksum: Option<Vec<u8>>,
+    pub checksum: Option<Checksum>,
 }
 
 /// How the bytes of an object are encrypted.
@@ -505,13 +455,13 @@ pub struct Listed {
     /// Bytes.
     pub size: u64,
     /// Entity tag.
-    pub etag: Etag,
+    pub etag: ETag,
     /// Id of the user that owns it.
     pub owner: String,
     /// As clients name it.
     pub storage_class: String,
-    /// Algorithm and type of its checksum.
-    pub checksum: Option<(u8, bool)>,
+    /// Its checksum.
+    pub checksum: Option<ObjectChecksum>,
 }
 
 /// A version of an object.
@@ -521,8 +471,6 @@ pub struct ObjectRecord {
     pub listed: Listed,
     /// `Content-Type` and its like and `x-amz-meta-*`, names in lower case, in the order of the request.
     pub headers: Vec<(String, String)>,
-    /// Value of the checksum, when there is one.
-    pub checksum: Vec<u8>,
     /// Parts, of an object that was uploaded in parts.
     pub parts: Vec<PartInfo>,
     /// Where its bytes are, in order.
@@ -547,11 +495,9 @@ impl Listed {
             Version::Id { order, salt } => e.flag(true).u64(order.0).u64(salt),
         };
         e.u64(self.modified_ms).u64(self.size);
-        e.raw(&self.etag.md5).u64(self.etag.parts.into());
+        put_etag(e, &self.etag);
         e.str(&self.owner).str(&self.storage_class);
-        e.option(self.checksum.as_ref(), |e, &(algorithm, composite)| {
-            e.u8(algorithm).flag(composite);
-        });
+        e.option(self.checksum.as_ref(), put_object_checksum);
     }
 
     fn decode(d: &mut Dec<'_>) -> Result<Listed, Corrupt> {
@@ -563,10 +509,10 @@ impl Listed {
             },
             modified_ms: d.u64()?,
             size: d.u64()?,
-            etag: Etag { md5: d.array()?, parts: d.u32()? },
+            etag: get_etag(d)?,
             owner: d.string()?,
             storage_class: d.string()?,
-            checksum: d.option(|d| Ok((d.u8()?, d.flag()?)))?,
+            checksum: d.option(get_object_checksum)?,
         })
     }
 }
@@ -576,12 +522,10 @@ impl ObjectRecord {
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
         self.listed.encode(&mut e);
-        e.pairs(&self.headers).bytes(&self.checksum);
+        e.pairs(&self.headers);
         e.list(&self.parts, |e, part| {
             e.u64(part.number.into()).u64(part.size);
-            e.option(part.checksum.as_ref(), |e, value| {
-                e.bytes(value);
-            });
+            e.option(part.checksum.as_ref(), put_checksum);
         });
         put_body(&mut e, &self.body);
         put_encryption(&mut e, &self.encryption);
@@ -600,13 +544,8 @@ impl ObjectRecord {
             Ok(ObjectRecord {
                 listed: Listed::decode(d)?,
                 headers: d.pairs()?,
-                checksum: d.bytes()?.to_vec(),
                 parts: d.list(|d| {
-                    Ok(PartInfo {
-                        number: d.u16()?,
-                        size: d.u64()?,
-                        checksum: d.option(|d| Ok(d.bytes()?.to_vec()))?,
-                    })
+                    Ok(PartInfo { number: d.u16()?, size: d.u64()?, checksum: d.option(get_checksum)? })
                 })?,
                 body: get_body(d)?,
                 encryption: get_encryption(d)?,
@@ -630,6 +569,50 @@ impl ObjectRecord {
     pub fn is_marker(&self) -> bool {
         self.listed.kind == VersionKind::DeleteMarker
     }
+}
+
+pub(super) fn put_etag(e: &mut Enc, etag: &ETag) {
+    match etag {
+        ETag::Whole(md5) => e.u8(0).raw(md5),
+        ETag::Parts(md5, parts) => e.u8(1).raw(md5).u64((*parts).into()),
+        ETag::Other(text) => e.u8(2).str(text),
+    };
+}
+
+pub(super) fn get_etag(d: &mut Dec<'_>) -> Result<ETag, Corrupt> {
+    Ok(match d.coded(|byte| (byte <= 2).then_some(byte))? {
+        0 => ETag::Whole(d.array()?),
+        1 => ETag::Parts(d.array()?, d.u32()?),
+        _ => ETag::Other(d.str()?.into()),
+    })
+}
+
+pub(super) fn put_checksum(e: &mut Enc, checksum: &Checksum) {
+    e.u8(checksum.algorithm() as u8).raw(checksum.digest());
+}
+
+pub(super) fn get_checksum(d: &mut Dec<'_>) -> Result<Checksum, Corrupt> {
+    let algorithm = d.coded(algorithm)?;
+    let digest = d.raw(algorithm.digest_len())?;
+    Checksum::from_digest(algorithm, digest).ok_or(Corrupt::Key)
+}
+
+/// The algorithm at this place of the table of the checksum module.
+fn algorithm(byte: u8) -> Option<Algorithm> {
+    Algorithm::ALL.get(usize::from(byte)).copied()
+}
+
+fn put_object_checksum(e: &mut Enc, checksum: &ObjectChecksum) {
+    put_checksum(e, &checksum.checksum);
+    e.flag(checksum.kind == ChecksumType::Composite).u64(checksum.parts.into());
+}
+
+fn get_object_checksum(d: &mut Dec<'_>) -> Result<ObjectChecksum, Corrupt> {
+    Ok(ObjectChecksum { checksum: get_checksum(d)?, kind: get_type(d)?, parts: d.u32()? })
+}
+
+fn get_type(d: &mut Dec<'_>) -> Result<ChecksumType, Corrupt> {
+    Ok(if d.flag()? { ChecksumType::Composite } else { ChecksumType::FullObject })
 }
 
 fn put_body(e: &mut Enc, body: &[Extent]) {
@@ -696,8 +679,8 @@ pub struct UploadRecord {
     pub initiator: String,
     /// Id of the user that will own the object.
     pub owner: String,
-    /// Checksum algorithm and whether it is composite, when the client chose one.
-    pub checksum: Option<(u8, bool)>,
+    /// Checksum algorithm and type, when the client chose one.
+    pub checksum: Option<(Algorithm, ChecksumType)>,
     /// What the object will have.
     pub attributes: Attributes,
 }
@@ -707,8 +690,8 @@ impl UploadRecord {
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
         e.u64(self.initiated_ms).str(&self.initiator).str(&self.owner);
-        e.option(self.checksum.as_ref(), |e, &(algorithm, composite)| {
-            e.u8(algorithm).flag(composite);
+        e.option(self.checksum.as_ref(), |e, &(algorithm, kind)| {
+            e.u8(algorithm as u8).flag(kind == ChecksumType::Composite);
         });
         let a = &self.attributes;
         e.pairs(&a.headers).str(&a.storage_class).pairs(&a.tags);
@@ -729,7 +712,7 @@ impl UploadRecord {
                 initiated_ms: d.u64()?,
                 initiator: d.string()?,
                 owner: d.string()?,
-                checksum: d.option(|d| Ok((d.u8()?, d.flag()?)))?,
+                checksum: d.option(|d| Ok((d.coded(algorithm)?, get_type(d)?)))?,
                 attributes: Attributes {
                     headers: d.pairs()?,
                     storage_class: d.string()?,
@@ -753,8 +736,8 @@ pub struct PartRecord {
     pub size: u64,
     /// MD5 of them.
     pub md5: [u8; 16],
-    /// Algorithm and value of its checksum.
-    pub checksum: Option<(u8, Vec<u8>)>,
+    /// Its checksum.
+    pub checksum: Option<Checksum>,
     /// Where its bytes are.
     pub body: Vec<Extent>,
 }
@@ -764,9 +747,7 @@ impl PartRecord {
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
         e.u64(self.modified_ms).u64(self.size).raw(&self.md5);
-        e.option(self.checksum.as_ref(), |e, (algorithm, value)| {
-            e.u8(*algorithm).bytes(value);
-        });
+        e.option(self.checksum.as_ref(), put_checksum);
         put_body(&mut e, &self.body);
         e.finish()
     }
@@ -781,7 +762,7 @@ impl PartRecord {
                 modified_ms: d.u64()?,
                 size: d.u64()?,
                 md5: d.array()?,
-                checksum: d.option(|d| Ok((d.u8()?, d.bytes()?.to_vec())))?,
+                checksum: d.option(get_checksum)?,
                 body: get_body(d)?,
             })
         })
@@ -798,7 +779,7 @@ pub struct DoneRecord {
     /// The bucket.
     pub bucket: BucketId,
     /// The entity tag.
-    pub etag: Etag,
+    pub etag: ETag,
     /// The version.
     pub version: Version,
     /// When the object became the latest version.
@@ -806,7 +787,7 @@ pub struct DoneRecord {
     /// Its bytes.
     pub size: u64,
     /// Its checksum.
-    pub checksum: Option<Checksum>,
+    pub checksum: Option<ObjectChecksum>,
 }
 
 impl DoneRecord {
@@ -814,15 +795,13 @@ impl DoneRecord {
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
         e.u64(self.done_ms).bytes(&self.key).u64(self.bucket.0);
-        e.raw(&self.etag.md5).u64(self.etag.parts.into());
+        put_etag(&mut e, &self.etag);
         match self.version {
             Version::Null => e.flag(false),
             Version::Id { order, salt } => e.flag(true).u64(order.0).u64(salt),
         };
         e.u64(self.modified_ms).u64(self.size);
-        e.option(self.checksum.as_ref(), |e, c| {
-            e.u8(c.algorithm).flag(c.composite).bytes(&c.value);
-        });
+        e.option(self.checksum.as_ref(), put_object_checksum);
         e.finish()
     }
 
@@ -836,16 +815,14 @@ impl DoneRecord {
                 done_ms: d.u64()?,
                 key: d.bytes()?.to_vec(),
                 bucket: BucketId(d.u64()?),
-                etag: Etag { md5: d.array()?, parts: d.u32()? },
+                etag: get_etag(d)?,
                 version: match d.flag()? {
                     false => Version::Null,
                     true => Version::Id { order: Order(d.u64()?), salt: d.u64()? },
                 },
                 modified_ms: d.u64()?,
                 size: d.u64()?,
-                checksum: d.option(|d| {
-                    Ok(Checksum { algorithm: d.u8()?, composite: d.flag()?, value: d.bytes()?.to_vec() })
-                })?,
+                checksum: d.option(get_object_checksum)?,
             })
         })
     }

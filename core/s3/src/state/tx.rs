@@ -81,6 +81,16 @@ impl<'a> Tx<'a> {
         Ok(Scan { writes: &self.writes, cursor, at: Bound::Included(prefix.clone()), prefix })
     }
 
+    /// All entries of [`Tx::scan`].
+    pub(super) fn entries(&self, prefix: Vec<u8>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StateError> {
+        let mut scan = self.scan(prefix)?;
+        let mut found = Vec::new();
+        while let Some(entry) = scan.step()? {
+            found.push(entry);
+        }
+        Ok(found)
+    }
+
     /// Whether a key with this prefix exists.
     ///
     /// # Errors

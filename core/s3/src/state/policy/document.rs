@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use dolmen_text::json::{Document, Kind as JsonKind, Value};
+use dolmen_text::json::{Document, Kind as JsonKind, Members, Value};
 
 use super::condition::{Condition, Context};
 use super::pattern::Pattern;
@@ -195,13 +195,17 @@ impl Statement {
 /// The members of an object in the order of `names`; any other, and one that is there twice, is refused.
 fn members<'a, const N: usize>(value: Value<'a>, names: &[&str; N]) -> Result<[Option<Value<'a>>; N], PolicyError> {
     let mut found = [None; N];
-    for (name, value) in value.members().ok_or(PolicyError::Member)? {
+    for (name, value) in object(value).ok_or(PolicyError::Member)? {
         let at = names.iter().position(|known| *known == name).ok_or(PolicyError::Member)?;
         if found[at].replace(value).is_some() {
             return Err(PolicyError::Member);
         }
     }
     Ok(found)
+}
+
+fn object(value: Value<'_>) -> Option<Members<'_>> {
+    (value.kind() == JsonKind::Object).then(|| value.members())
 }
 
 /// Exactly one of a member and its `Not` form, or neither.
@@ -222,7 +226,10 @@ fn one_or_more(value: Value<'_>, kind: JsonKind) -> Result<Vec<Value<'_>>, Polic
     if value.kind() == kind {
         return Ok(alloc::vec![value]);
     }
-    let items: Vec<Value<'_>> = value.items().ok_or(PolicyError::Member)?.take(POLICY_VALUES_MAX + 1).collect();
+    if value.kind() != JsonKind::Array {
+        return Err(PolicyError::Member);
+    }
+    let items: Vec<Value<'_>> = value.items().take(POLICY_VALUES_MAX + 1).collect();
     if items.len() > POLICY_VALUES_MAX {
         return Err(PolicyError::TooMany);
     }
@@ -230,7 +237,7 @@ fn one_or_more(value: Value<'_>, kind: JsonKind) -> Result<Vec<Value<'_>>, Polic
 }
 
 fn text_of(value: Value<'_>) -> Result<String, PolicyError> {
-    value.text().map(String::from).ok_or(PolicyError::Member)
+    value.as_str().map(String::from).ok_or(PolicyError::Member)
 }
 
 fn texts(value: Value<'_>) -> Result<Vec<String>, PolicyError> {
@@ -244,7 +251,7 @@ fn principals(value: Value<'_>, not: bool) -> Result<Principals, PolicyError> {
         found.anybody = text_of(value)? == "*";
         return if found.anybody { Ok(found) } else { Err(PolicyError::Principal) };
     }
-    for (name, value) in value.members().ok_or(PolicyError::Principal)? {
+    for (name, value) in object(value).ok_or(PolicyError::Principal)? {
         let values = texts(value).map_err(|_| PolicyError::Principal)?;
         match &*name {
             "AWS" => {
@@ -312,8 +319,8 @@ fn resources_of(value: Value<'_>, kind: Kind<'_>, variables: bool) -> Result<Vec
 /// `{"Operator": {"key": value or values}}`.
 fn conditions(value: Value<'_>, variables: bool) -> Result<Vec<Condition>, PolicyError> {
     let mut found = Vec::new();
-    for (operator, keys) in value.members().ok_or(PolicyError::Condition)? {
-        for (key, values) in keys.members().ok_or(PolicyError::Condition)? {
+    for (operator, keys) in object(value).ok_or(PolicyError::Condition)? {
+        for (key, values) in object(keys).ok_or(PolicyError::Condition)? {
             let values = condition_values(values)?;
             let condition = Condition::read(&operator, &key, &values, variables).ok_or(PolicyError::Condition)?;
             found.push(condition);
@@ -327,16 +334,16 @@ fn conditions(value: Value<'_>, variables: bool) -> Result<Vec<Condition>, Polic
 
 /// Texts, and numbers and booleans as they are written.
 fn condition_values(value: Value<'_>) -> Result<Vec<String>, PolicyError> {
-    let items = match value.items() {
-        Some(items) => items.take(POLICY_VALUES_MAX + 1).collect(),
-        None => alloc::vec![value],
+    let items: Vec<Value<'_>> = match value.kind() {
+        JsonKind::Array => value.items().take(POLICY_VALUES_MAX + 1).collect(),
+        _ => alloc::vec![value],
     };
     if items.is_empty() || items.len() > POLICY_VALUES_MAX {
         return Err(PolicyError::Condition);
     }
     let read = |item: &Value<'_>| match item.kind() {
         JsonKind::String => text_of(*item).map_err(|_| PolicyError::Condition),
-        JsonKind::Number | JsonKind::Bool => Ok(String::from(item.raw())),
+        JsonKind::Number | JsonKind::Bool => Ok(String::from(item.text())),
         _ => Err(PolicyError::Condition),
     };
     items.iter().map(read).collect()

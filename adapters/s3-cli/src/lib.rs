@@ -1,0 +1,3 @@
+//! Verbs.
+#![allow(dead_code)]
+mod transport;
