@@ -16,3 +16,7 @@ pub const LIST_LEN_MAX: usize = 10_000;
 pub const DELETE_KEYS_MAX: usize = 1000;
 /// Highest number of a part.
 pub const PART_NUMBER_MAX: u32 = 10_000;
+/// Longest access key; Amazon's have 20 bytes and may have 128.
+pub const ACCESS_KEY_LEN_MAX: usize = 128;
+/// Most headers of one signature.
+pub const SIGNED_HEADERS_MAX: usize = 128;
