@@ -16,6 +16,7 @@ pub const LIST_LEN_MAX: usize = 10_000;
 pub const DELETE_KEYS_MAX: usize = 1000;
 /// Highest number of a part.
 pub const PART_NUMBER_MAX: u32 = 10_000;
+<<<<<<< HEAD
 
 /// Bytes of one put (S3 user guide, "Uploading objects").
 pub const PUT_LEN_MAX: u64 = 5 << 30;
@@ -35,3 +36,9 @@ pub const ANNOTATION_NAME_LEN_MAX: usize = 512;
 pub const POLICY_LEN_MAX: usize = 20 << 10;
 /// Values of one member of a policy, and conditions of a statement: more than fit into its bytes in earnest.
 pub const POLICY_VALUES_MAX: usize = 4096;
+=======
+/// Longest access key; Amazon's have 20 bytes and may have 128.
+pub const ACCESS_KEY_LEN_MAX: usize = 128;
+/// Most headers of one signature.
+pub const SIGNED_HEADERS_MAX: usize = 128;
+>>>>>>> s3wire

@@ -28,6 +28,7 @@ pub mod object;
 pub mod policy;
 pub mod record;
 pub mod source;
+pub mod user;
 mod tx;
 
 pub use error::{Code, Corrupt, StateError};
