@@ -8,7 +8,7 @@ use dolmen_s3::request::Headers;
 use dolmen_s3::state::facts;
 use dolmen_s3::state::gate::{self, Ask, Object, Place};
 use dolmen_s3::state::keys::Order;
-use dolmen_s3::state::{BucketRecord, ObjectRecord, Source, StateError, Tx, bucket, object};
+use dolmen_s3::state::{BucketRecord, ObjectRecord, Source, StateError, Tx, bucket, object, tagging};
 use dolmen_s3::target::{CopySource, Target};
 use dolmen_s3::state::Version;
 
@@ -50,7 +50,7 @@ pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refu
     let version = version(asked.target.query().get("versionId"))?;
     let origin = origin_of(asked)?;
     let tags = match asked.headers.get("x-amz-tagging") {
-        Some(text) => dolmen_s3::head::tags_of_header(text)?,
+        Some(text) => tagging::of_header(text)?,
         None => Vec::new(),
     };
     let context = facts::context(&server.facts(asked, &tags));

@@ -9,7 +9,6 @@ use crate::error::ErrorCode;
 use crate::request::Headers;
 use crate::state::condition::{DeleteCondition, EtagCondition, SourceCondition, WriteCondition};
 use crate::state::record::{LockMode, Retention};
-use crate::target::Query;
 use crate::time::Timestamp;
 
 /// Headers that an object keeps and gives back, besides `x-amz-meta-*`.
@@ -26,14 +25,6 @@ pub const KEPT: [&str; 7] = [
 pub const META: &str = "x-amz-meta-";
 /// Bytes of names and values of an object's metadata together.
 pub const META_LEN_MAX: usize = 2048;
-/// Tags of an object.
-pub const TAGS_MAX: usize = 10;
-/// Tags of a bucket.
-pub const BUCKET_TAGS_MAX: usize = 50;
-/// Characters of a tag's key.
-pub const TAG_KEY_LEN_MAX: usize = 128;
-/// Characters of a tag's value.
-pub const TAG_VALUE_LEN_MAX: usize = 256;
 /// The media type of an object that was put without one.
 pub const TYPE_DEFAULT: &str = "binary/octet-stream";
 
@@ -89,38 +80,6 @@ fn text_of(value: &[u8]) -> String {
         Ok(text) => text.trim().into(),
         Err(_) => value.iter().map(|&byte| char::from(byte)).collect::<String>().trim().into(),
     }
-}
-
-/// Tags as `x-amz-tagging` has them: `a=1&b=2`, percent-encoded.
-///
-/// # Errors
-///
-/// `InvalidArgument` if they cannot be read; as [`check_tags`].
-pub fn tags_of_header(text: &str) -> Result<Vec<(String, String)>, ErrorCode> {
-    let query = Query::parse(text.as_bytes()).map_err(|_| ErrorCode::InvalidArgument)?;
-    let pairs = query.pairs().map(|(key, value)| (key.into(), value.unwrap_or("").into()));
-    let tags: Vec<(String, String)> = pairs.collect();
-    check_tags(&tags, TAGS_MAX)?;
-    Ok(tags)
-}
-
-/// Whether these can be the tags of something that may have so many.
-///
-/// # Errors
-///
-/// `BadRequest` for too many, `InvalidTag` for a key that is empty, comes twice or is reserved, and for what is too long.
-pub fn check_tags(tags: &[(String, String)], max: usize) -> Result<(), ErrorCode> {
-    if tags.len() > max {
-        return Err(ErrorCode::BadRequest);
-    }
-    for (at, (key, value)) in tags.iter().enumerate() {
-        let long = key.chars().count() > TAG_KEY_LEN_MAX || value.chars().count() > TAG_VALUE_LEN_MAX;
-        let twice = tags[..at].iter().any(|(other, _)| other == key);
-        if key.is_empty() || long || twice || key.starts_with("aws:") {
-            return Err(ErrorCode::InvalidTag);
-        }
-    }
-    Ok(())
 }
 
 /// Retention and legal hold that a put asks for.
@@ -240,22 +199,6 @@ mod tests {
         assert!(kept(Headers(&[("x-amz-meta-a", &long[..2047])])).is_ok());
         let redirect = |to: &'static [u8]| kept(Headers(&[("x-amz-website-redirect-location", to)])).is_ok();
         assert!(redirect(b"/a") && redirect(b"https://a") && !redirect(b"javascript:1"));
-    }
-
-    #[test]
-    fn tags_are_checked() {
-        let pair = |key: &str, value: &str| (String::from(key), String::from(value));
-        assert_eq!(tags_of_header("a=1&b%20c=%2B&d"), Ok(vec![pair("a", "1"), pair("b c", "+"), pair("d", "")]));
-        assert_eq!(tags_of_header(""), Ok(vec![]));
-        for wrong in ["a=1&a=2", "=1", "aws:a=1", "%=1"] {
-            assert!(tags_of_header(wrong).is_err(), "{wrong}");
-        }
-        let many: Vec<(String, String)> = (0..11).map(|at| pair(&at.to_string(), "")).collect();
-        assert_eq!(check_tags(&many, TAGS_MAX), Err(ErrorCode::BadRequest));
-        assert_eq!(check_tags(&many[..10], TAGS_MAX), Ok(()));
-        let key = "k".repeat(129);
-        assert_eq!(check_tags(&[pair(&key, "")], TAGS_MAX), Err(ErrorCode::InvalidTag));
-        assert_eq!(check_tags(&[pair(&key[1..], &"v".repeat(257))], TAGS_MAX), Err(ErrorCode::InvalidTag));
     }
 
     #[test]
