@@ -34,13 +34,15 @@ fn signatures_of_the_suite() {
 }
 
 fn check(folder: &Path) {
-    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|_| panic!("{folder:?} {name}"));
+    let read =
+        |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|_| panic!("{folder:?} {name}"));
     let context = read("context.json");
     let context = json::Document::read(context.as_bytes()).expect("JSON");
     let root = context.root();
     let text = |name: &str| root.get(name).and_then(|value| value.as_str()).expect("a text").into_owned();
     let credentials = root.get("credentials").expect("credentials");
-    let credential = |name: &str| credentials.get(name).and_then(|value| value.as_str()).map(|text| text.into_owned());
+    let credential =
+        |name: &str| credentials.get(name).and_then(|value| value.as_str()).map(|text| text.into_owned());
     let secret = Secret::new(&credential("secret_access_key").expect("a secret"));
     let access_key = credential("access_key_id").expect("an access key");
     let token = credential("token");
@@ -57,7 +59,8 @@ fn check(folder: &Path) {
         region: &region,
         service: &service,
     };
-    let body = dolmen_s3::checksum::Hasher::hash(dolmen_s3::checksum::Algorithm::Sha256, case.body.as_bytes());
+    let body =
+        dolmen_s3::checksum::Hasher::hash(dolmen_s3::checksum::Algorithm::Sha256, case.body.as_bytes());
     let mut payload = String::new();
     dolmen_s3::encoding::put_hex(&mut payload, body.digest());
 
@@ -86,7 +89,14 @@ fn check(folder: &Path) {
 
 /// The presigned query of our client has `UNSIGNED-PAYLOAD` and the order of S3's documentation; the suite signs the hash of the body. So the
 /// query is made by hand and the canonical request by the code that verifies.
-fn check_query(case: &Case, signature: &str, signer: &Signer<'_>, payload: &str, now: Timestamp, folder: &Path) {
+fn check_query(
+    case: &Case,
+    signature: &str,
+    signer: &Signer<'_>,
+    payload: &str,
+    now: Timestamp,
+    folder: &Path,
+) {
     use dolmen_s3::auth::{Scope, SigningKey};
     use dolmen_s3::encoding::{Keep, percent};
     let scope = Scope::new(now, signer.region, signer.service);
