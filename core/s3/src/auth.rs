@@ -106,6 +106,11 @@ impl SigningKey {
         SigningKey(hmac(&service, &[b"aws4_request"]))
     }
 
+    /// The signature of a text.
+    pub fn signature(&self, text: &[u8]) -> [u8; 32] {
+        self.sign(&[text])
+    }
+
     /// The signature of a text in pieces.
     pub(crate) fn sign(&self, pieces: &[&[u8]]) -> [u8; 32] {
         hmac(&self.0, pieces)

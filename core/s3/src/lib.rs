@@ -8,6 +8,7 @@ extern crate alloc;
 pub mod auth;
 pub mod body;
 pub mod checksum;
+pub mod chunked;
 pub mod encoding;
 pub mod error;
 pub mod etag;

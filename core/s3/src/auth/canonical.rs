@@ -12,7 +12,7 @@ use crate::encoding::{Keep, percent, put_percent, unpercent};
 /// stay as they are. `without` is a name that the query is signed without. `signed` are names in lower case, parted by semicolons.
 pub fn canonical_request(
     request: &Request<'_>,
-    without: &str,
+    without: Option<&str>,
     signed: &str,
     payload: &str,
     out: &mut String,
@@ -43,9 +43,9 @@ pub fn canonical_request(
 }
 
 /// Pairs encoded, then sorted by name and value.
-fn put_query(request: &Request<'_>, without: &str, out: &mut String) {
+fn put_query(request: &Request<'_>, without: Option<&str>, out: &mut String) {
     let encode = |text: &str| percent(text.as_bytes(), Keep::Unreserved);
-    let kept = request.query.pairs().filter(|&(name, _)| name != without);
+    let kept = request.query.pairs().filter(|&(name, _)| Some(name) != without);
     let mut pairs: Vec<_> = kept.map(|(name, value)| (encode(name), encode(value.unwrap_or("")))).collect();
     pairs.sort();
     for (i, (name, value)) in pairs.iter().enumerate() {

@@ -120,7 +120,7 @@ impl Signer<'_> {
         let scope = Scope::new(now, self.region, self.service);
         let key = SigningKey::derive(self.secret, &scope);
         let mut canonical = String::new();
-        canonical_request(request, "", names, payload, &mut canonical);
+        canonical_request(request, None, names, payload, &mut canonical);
         let hash = hex32(&sha256(canonical.as_bytes()));
         let place = alloc::format!("{ALGORITHM_V4}\n{}\n{scope}\n", now.basic());
         let signature = key.sign(&[place.as_bytes(), &hash]);

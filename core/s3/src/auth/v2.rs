@@ -61,9 +61,9 @@ const SIGNED_PARAMETERS: [&str; 33] = [
 ];
 
 fn parse_signature(text: &str) -> Option<[u8; 20]> {
-    let mut bytes = Vec::with_capacity(20);
-    (text.len() == 28).then(|| get_base64(text.as_bytes(), &mut bytes)).flatten()?;
-    bytes.try_into().ok()
+    let mut bytes = [0; 21];
+    let len = get_base64(text.as_bytes(), &mut bytes)?;
+    bytes[..len].try_into().ok()
 }
 
 /// Whether it is the signature of a text, in constant time.

@@ -177,7 +177,7 @@ impl<'a> V4Claim<'a> {
         self.check_time(rules, now)?;
         self.check_headers(request.headers)?;
         let (payload, hash) = self.payload(request)?;
-        let without = if self.place == Place::Query { "X-Amz-Signature" } else { "" };
+        let without = (self.place == Place::Query).then_some("X-Amz-Signature");
         let mut canonical = String::with_capacity(1024);
         canonical_request(request, without, &self.signed_headers, hash, &mut canonical);
         let hash = hex32(&sha256(canonical.as_bytes()));
