@@ -111,7 +111,9 @@ impl ChecksumError {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::Mismatch { algorithm: Algorithm::Md5 } | Self::Mismatch { .. } => ErrorCode::BadDigest,
-            Self::Algorithm | Self::Value { .. } | Self::Several | Self::Type { .. } => ErrorCode::InvalidRequest,
+            Self::Algorithm | Self::Value { .. } | Self::Several | Self::Type { .. } => {
+                ErrorCode::InvalidRequest
+            }
         }
     }
 }
@@ -120,12 +122,16 @@ impl fmt::Display for ChecksumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Algorithm => f.write_str("no such checksum algorithm"),
-            Self::Value { algorithm } => write!(f, "Value for x-amz-checksum-{} header is invalid.", algorithm.lower()),
+            Self::Value { algorithm } => {
+                write!(f, "Value for x-amz-checksum-{} header is invalid.", algorithm.lower())
+            }
             Self::Mismatch { algorithm } => {
                 write!(f, "The {} you specified did not match the calculated checksum.", algorithm.name())
             }
             Self::Several => f.write_str("Expecting a single x-amz-checksum- header"),
-            Self::Type { algorithm } => write!(f, "The checksum type cannot be used with {}.", algorithm.name()),
+            Self::Type { algorithm } => {
+                write!(f, "The checksum type cannot be used with {}.", algorithm.name())
+            }
         }
     }
 }
@@ -400,7 +406,8 @@ impl Hasher {
     /// The checksum.
     pub fn finish(self) -> Checksum {
         let make = |algorithm, digest: &[u8]| {
-            Checksum::from_digest(algorithm, digest).expect("a state gives as many bytes as its algorithm has")
+            Checksum::from_digest(algorithm, digest)
+                .expect("a state gives as many bytes as its algorithm has")
         };
         match self.0 {
             State::Crc32(state) => make(Algorithm::Crc32, &state.to_be_bytes()),
@@ -437,7 +444,8 @@ fn combine(first: Checksum, second: Checksum, second_len: u64) -> Checksum {
     // The first part's CRC moves on by as many zero bits as the second has; the conditioning of both cancels out.
     let crc = multiply(first.crc(), power_of_x(second_len, bits, poly), bits, poly) ^ second.crc();
     let bytes = crc.to_be_bytes();
-    Checksum::from_digest(algorithm, &bytes[8 - bits as usize / 8..]).expect("as many bytes as the CRC has bits")
+    Checksum::from_digest(algorithm, &bytes[8 - bits as usize / 8..])
+        .expect("as many bytes as the CRC has bits")
 }
 
 /// `a * b mod poly` over GF(2), reflected: the highest bit is the power 0.
@@ -485,7 +493,10 @@ mod tests {
         assert_eq!(hex(Algorithm::Crc64Nvme), "ae8b14860a799888");
         assert_eq!(hex(Algorithm::Md5), "25f9e794323b453885f5181f1b624d0b");
         assert_eq!(hex(Algorithm::Sha1), "f7c3bc1d808e04732adf679965ccc34ca7ae3441");
-        assert_eq!(hex(Algorithm::Sha256), "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225");
+        assert_eq!(
+            hex(Algorithm::Sha256),
+            "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"
+        );
         assert_eq!(&hex(Algorithm::Sha512)[..32], "d9e6762dd1c8eaf6d61b3c6192fc408d");
         assert_eq!(hex(Algorithm::XxHash64), "8cb841db40e6ae83");
         assert_eq!(hex(Algorithm::XxHash3), "72dcb18b67a17dff");
@@ -503,7 +514,8 @@ mod tests {
                     parts.push((Hasher::hash(algorithm, &bytes[from..to]), (to - from) as u64));
                     from = to;
                 }
-                let whole = ObjectChecksum::of_parts(algorithm, ChecksumType::FullObject, parts).expect("it combines");
+                let whole = ObjectChecksum::of_parts(algorithm, ChecksumType::FullObject, parts)
+                    .expect("it combines");
                 assert_eq!(whole.checksum, Hasher::hash(algorithm, &bytes), "{cuts:?}");
             }
         }
@@ -512,7 +524,8 @@ mod tests {
     #[test]
     fn composites_say_how_many() {
         let parts = [b"a", b"b"].map(|part| (Hasher::hash(Algorithm::Sha256, part), 1));
-        let whole = ObjectChecksum::of_parts(Algorithm::Sha256, ChecksumType::Composite, parts).expect("it can");
+        let whole =
+            ObjectChecksum::of_parts(Algorithm::Sha256, ChecksumType::Composite, parts).expect("it can");
         assert_eq!(whole.text(), "5aAf7hTg7VxIcU8iGA8lrYNltT+XefedxKPX6Tlj+Uo=-2");
         let wrong = ObjectChecksum::of_parts(Algorithm::Sha256, ChecksumType::FullObject, parts);
         assert_eq!(wrong, Err(ChecksumError::Type { algorithm: Algorithm::Sha256 }));
@@ -523,7 +536,10 @@ mod tests {
         let crc = Hasher::hash(Algorithm::Crc32, b"123456789");
         assert_eq!(Checksum::parse(Algorithm::Crc32, &crc.base64()), Ok(crc));
         for text in ["", "AAAA", "AAAAAAAA", "y/Q5Jg", "y/Q5Jg=!", "y/Q5Jg== "] {
-            assert_eq!(Checksum::parse(Algorithm::Crc32, text), Err(ChecksumError::Value { algorithm: Algorithm::Crc32 }));
+            assert_eq!(
+                Checksum::parse(Algorithm::Crc32, text),
+                Err(ChecksumError::Value { algorithm: Algorithm::Crc32 })
+            );
         }
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_header(algorithm.header()), Some(algorithm));

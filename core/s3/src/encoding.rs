@@ -164,9 +164,14 @@ mod tests {
     /// The examples of RFC 4648, section 10.
     #[test]
     fn base64_as_the_rfc_has_it() {
-        for (plain, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")]
-        {
+        for (plain, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+        ] {
             assert_eq!(base64(plain.as_bytes()), text);
             assert_eq!(from_base64(text).as_deref(), Some(plain.as_bytes()));
         }

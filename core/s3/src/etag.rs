@@ -18,6 +18,13 @@ pub enum ETag {
     Other(Box<str>),
 }
 
+/// A tag to be filled in.
+impl Default for ETag {
+    fn default() -> Self {
+        ETag::Whole([0; 16])
+    }
+}
+
 impl ETag {
     /// Reads one, with quotation marks or without. What is not in S3's form is [`ETag::Other`].
     pub fn parse(text: &str) -> ETag {
@@ -25,7 +32,8 @@ impl ETag {
         let (digest, parts) = match bare.split_once('-') {
             None => (bare, Some(0)),
             Some((digest, parts)) => {
-                let ok = parts.len() <= 5 && !parts.starts_with('0') && parts.bytes().all(|b| b.is_ascii_digit());
+                let ok =
+                    parts.len() <= 5 && !parts.starts_with('0') && parts.bytes().all(|b| b.is_ascii_digit());
                 (digest, if ok { parts.parse().ok() } else { None })
             }
         };
@@ -84,7 +92,14 @@ mod tests {
 
     #[test]
     fn tags_come_back_as_they_were() {
-        for text in ["d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e-2", "x", "", "d41d8cd98f00b204e9800998ecf8427e-0", "D41D8CD98F00B204E9800998ECF8427E"] {
+        for text in [
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "d41d8cd98f00b204e9800998ecf8427e-2",
+            "x",
+            "",
+            "d41d8cd98f00b204e9800998ecf8427e-0",
+            "D41D8CD98F00B204E9800998ECF8427E",
+        ] {
             let tag = ETag::parse(text);
             assert_eq!(tag.to_string(), text);
             assert_eq!(ETag::parse(&tag.quoted().to_string()), tag);

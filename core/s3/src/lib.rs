@@ -5,6 +5,7 @@
 extern crate alloc;
 
 // Bytes and requests.
+pub mod body;
 pub mod checksum;
 pub mod encoding;
 pub mod error;

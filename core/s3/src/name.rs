@@ -131,8 +131,28 @@ mod tests {
         }
         let long = "a".repeat(64);
         for name in [
-            "", "ab", &long, "Abc", "a_b", "-abc", "abc-", "a..b", ".abc", "abc.", "a-.b", "a.-b", "1.2.3.4", "192.168.5.4",
-            "xn--abc", "sthree-abc", "abc-s3alias", "abc--ol-s3", "abc--x-s3", "a b", "a/b", "é12",
+            "",
+            "ab",
+            &long,
+            "Abc",
+            "a_b",
+            "-abc",
+            "abc-",
+            "a..b",
+            ".abc",
+            "abc.",
+            "a-.b",
+            "a.-b",
+            "1.2.3.4",
+            "192.168.5.4",
+            "xn--abc",
+            "sthree-abc",
+            "abc-s3alias",
+            "abc--ol-s3",
+            "abc--x-s3",
+            "a b",
+            "a/b",
+            "é12",
         ] {
             assert_eq!(BucketName::parse(name), Err(NameError::Bucket), "{name}");
         }

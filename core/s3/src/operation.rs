@@ -175,7 +175,8 @@ impl Operation {
         }
         // What changes something must not be taken for its plain form: DELETE /bucket?new-setting must not delete the bucket.
         let changes = !matches!(method, Method::Get | Method::Head | Method::Options);
-        let unknown = |(name, value): (&str, Option<&str>)| value.is_none_or(str::is_empty) && !is_plain(name);
+        let unknown =
+            |(name, value): (&str, Option<&str>)| value.is_none_or(str::is_empty) && !is_plain(name);
         if changes && weight < 2 && query.pairs().any(unknown) {
             return Err(OperationError::Unknown);
         }
@@ -311,7 +312,12 @@ mod tests {
 
     use super::*;
 
-    fn recognise(method: Method, level: Level, query: &str, headers: &[(&str, &[u8])]) -> Result<Operation, OperationError> {
+    fn recognise(
+        method: Method,
+        level: Level,
+        query: &str,
+        headers: &[(&str, &[u8])],
+    ) -> Result<Operation, OperationError> {
         let query = Query::parse(query.as_bytes()).expect("a query");
         Operation::recognise(method, level, &query, Headers(headers))
     }
@@ -365,7 +371,10 @@ mod tests {
             recognise(Get, Bucket, "analytics&id=1", &[]),
             Ok(Operation::GetBucketAnalyticsConfiguration)
         );
-        assert_eq!(recognise(Get, Bucket, "analytics", &[]), Ok(Operation::ListBucketAnalyticsConfigurations));
+        assert_eq!(
+            recognise(Get, Bucket, "analytics", &[]),
+            Ok(Operation::ListBucketAnalyticsConfigurations)
+        );
     }
 
     /// A copy needs both its ends, and a version is another action: the advisories of other stores are about exactly this.
@@ -380,7 +389,10 @@ mod tests {
                 [("s3:PutObject", Resource::Object), ("s3:GetObjectVersion", Resource::Source)]
             );
         }
-        assert_eq!(needs(Operation::GetObject, &[], true, false), [("s3:GetObjectVersion", Resource::Object)]);
+        assert_eq!(
+            needs(Operation::GetObject, &[], true, false),
+            [("s3:GetObjectVersion", Resource::Object)]
+        );
         assert_eq!(
             needs(Operation::PutObject, &[("x-amz-acl", b"private"), ("x-amz-tagging", b"")], false, false),
             [
@@ -391,7 +403,10 @@ mod tests {
         );
         assert_eq!(
             needs(Operation::DeleteObject, &[("x-amz-bypass-governance-retention", b"true")], true, false),
-            [("s3:DeleteObjectVersion", Resource::Object), ("s3:BypassGovernanceRetention", Resource::Object)]
+            [
+                ("s3:DeleteObjectVersion", Resource::Object),
+                ("s3:BypassGovernanceRetention", Resource::Object)
+            ]
         );
         assert_eq!(needs(Operation::RenameObject, &[], false, false).len(), 3);
         // Everything but a browser's question needs a permission.

@@ -64,7 +64,9 @@ impl fmt::Display for TargetError {
             Self::Encoding => f.write_str("a target that is not percent-encoded UTF-8"),
             Self::Pairs => f.write_str("too many pairs in the query"),
             Self::Name(name) => name.fmt(f),
-            Self::Source => f.write_str("Copy Source must mention the source bucket and key: sourcebucket/sourcekey"),
+            Self::Source => {
+                f.write_str("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+            }
         }
     }
 }
@@ -246,7 +248,8 @@ impl CopySource {
         let at = value.iter().position(|&b| b == b'?').unwrap_or(value.len());
         let path = unpercent_text(&value[..at]).ok_or(TargetError::Encoding)?;
         let path = path.strip_prefix('/').unwrap_or(&path);
-        let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or(TargetError::Source)?;
+        let (bucket, key) =
+            path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or(TargetError::Source)?;
         let query = Query::parse(value.get(at + 1..).unwrap_or(&[]))?;
         let version_id = query.get("versionId").filter(|id| !id.is_empty()).map(String::from);
         if at < value.len() && version_id.is_none() {
@@ -326,7 +329,13 @@ mod tests {
         let pairs: Vec<_> = query.pairs().collect();
         assert_eq!(
             pairs,
-            [("uploads", None), ("prefix", Some("a b+c")), ("x", Some("=")), ("prefix", Some("2")), ("", Some(""))]
+            [
+                ("uploads", None),
+                ("prefix", Some("a b+c")),
+                ("x", Some("=")),
+                ("prefix", Some("2")),
+                ("", Some(""))
+            ]
         );
         assert_eq!(query.get("prefix"), Some("a b+c"));
         assert_eq!(query.get("uploads"), Some(""));
@@ -340,7 +349,9 @@ mod tests {
         assert_eq!((source.bucket.as_str(), source.key.as_str()), ("bucket", "a b?c/+"));
         assert_eq!(source.version_id.as_deref(), Some("v1"));
         assert_eq!(read("bucket/k").expect("a source").version_id, None);
-        for text in ["", "/", "bucket", "bucket/", "/bucket/", "bucket/k?", "bucket/k?versionId=", "bucket/k?x=1"] {
+        for text in
+            ["", "/", "bucket", "bucket/", "/bucket/", "bucket/k?", "bucket/k?versionId=", "bucket/k?x=1"]
+        {
             assert_eq!(read(text), Err(TargetError::Source), "{text:?}");
         }
         assert_eq!(read("Bad/k"), Err(TargetError::Name(NameError::Bucket)));

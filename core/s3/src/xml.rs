@@ -11,8 +11,8 @@ mod writer;
 
 pub use error::XmlError;
 pub use reader::Reader;
-pub(crate) use shape::{documents, enums, shapes};
 pub use shape::{Document, EncodedText, Field, Value};
+pub(crate) use shape::{documents, enums, shapes};
 pub use writer::Writer;
 
 /// The namespace of S3's documents.

@@ -51,8 +51,10 @@ impl<'a> Reader<'a> {
         if bytes.len() > XML_LEN_MAX {
             return Err(XmlError::TooLong { len: bytes.len() });
         }
-        let text = core::str::from_utf8(bytes).map_err(|error| XmlError::Encoding { at: error.valid_up_to() })?;
-        let bad = |c: char| c < ' ' && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}');
+        let text =
+            core::str::from_utf8(bytes).map_err(|error| XmlError::Encoding { at: error.valid_up_to() })?;
+        let bad =
+            |c: char| c < ' ' && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}');
         if let Some(at) = text.find(bad) {
             return Err(XmlError::Encoding { at });
         }
@@ -286,7 +288,8 @@ fn next_attribute(rest: &str) -> Option<(&str, &str, &str)> {
     if name.is_empty() || text.len() == rest.len() {
         return None;
     }
-    let value = text[name.len()..].trim_start_matches(is_space).strip_prefix('=')?.trim_start_matches(is_space);
+    let value =
+        text[name.len()..].trim_start_matches(is_space).strip_prefix('=')?.trim_start_matches(is_space);
     let quote = value.chars().next().filter(|&c| c == '"' || c == '\'')?;
     let (value, behind) = value[1..].split_once(quote)?;
     (!value.contains('<')).then_some((name, value, behind))
@@ -364,7 +367,10 @@ mod tests {
     fn what_is_read() {
         for (text, read) in [
             ("<a/>", "a"),
-            ("\u{feff}<?xml version=\"1.0\"?>\n<!-- <b> --><a xmlns='x'  >\n <b>1</b ><b/></a>\n", "a b=1 b="),
+            (
+                "\u{feff}<?xml version=\"1.0\"?>\n<!-- <b> --><a xmlns='x'  >\n <b>1</b ><b/></a>\n",
+                "a b=1 b=",
+            ),
             ("<n:a xmlns:n=\"u\"><n:b x=\"&gt;\" y='>'>t</n:b></n:a>", "a b=t"),
             ("<a><b>&lt;&amp;&gt;&quot;&apos;&#65;&#x1F600;&#1;</b></a>", "a b=<&>\"'A\u{1f600}\u{1}"),
             ("<a><b>x<![CDATA[<&]]>y<!-- - -->z</b></a>", "a b=x<&yz"),
@@ -380,7 +386,9 @@ mod tests {
         assert_eq!(walk(bombs), Err(XmlError::Dtd { at: 0 }));
         assert_eq!(walk("<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>"), Err(XmlError::Dtd { at: 0 }));
         assert!(matches!(walk("<a><b>&lol;</b></a>"), Err(XmlError::Entity { .. })));
-        for entity in ["&#0;", "&#xD800;", "&#x110000;", "&#;", "&#x;", "&#+1;", "&lt", "&#99999999999;", "&#xG;"] {
+        for entity in
+            ["&#0;", "&#xD800;", "&#x110000;", "&#;", "&#x;", "&#+1;", "&lt", "&#99999999999;", "&#xG;"]
+        {
             let read = walk(&alloc::format!("<a><b>{entity}</b></a>"));
             assert!(matches!(read, Err(XmlError::Entity { .. })), "{entity} {read:?}");
         }
@@ -389,10 +397,35 @@ mod tests {
         xml.root().and_then(|_| xml.child()).expect("it begins well");
         assert_eq!(xml.unknown(), Err(XmlError::Depth { at: 3 * 16 }));
         for text in [
-            "", " ", "a", "<a>", "<a></b>", "<a><b></a></b>", "<a", "<a b>", "<a b=c/>", "<a b='c/>", "<a b=\"<\"/>", "</a>", "<a/><a/>",
-            "<a/>x", "<a>x</a>", "<1/>", "< a/>", "<a><!--</a>", "<a><?x</a>", "<a:/>", "<a><b>]]></b></a>", "<a b='1'c='2'/>", "<![CDATA[]]><a/>",
+            "",
+            " ",
+            "a",
+            "<a>",
+            "<a></b>",
+            "<a><b></a></b>",
+            "<a",
+            "<a b>",
+            "<a b=c/>",
+            "<a b='c/>",
+            "<a b=\"<\"/>",
+            "</a>",
+            "<a/><a/>",
+            "<a/>x",
+            "<a>x</a>",
+            "<1/>",
+            "< a/>",
+            "<a><!--</a>",
+            "<a><?x</a>",
+            "<a:/>",
+            "<a><b>]]></b></a>",
+            "<a b='1'c='2'/>",
+            "<![CDATA[]]><a/>",
         ] {
-            assert!(matches!(walk(text), Err(XmlError::Syntax { .. } | XmlError::Dtd { .. })), "{text} {:?}", walk(text));
+            assert!(
+                matches!(walk(text), Err(XmlError::Syntax { .. } | XmlError::Dtd { .. })),
+                "{text} {:?}",
+                walk(text)
+            );
         }
         assert_eq!(walk("<a>\u{1}</a>"), Err(XmlError::Encoding { at: 3 }));
         assert_eq!(Reader::strict(b"<a>\xff").err(), Some(XmlError::Encoding { at: 3 }));

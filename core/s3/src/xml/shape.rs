@@ -35,12 +35,22 @@ pub trait Field: Sized {
     /// What has been read of it.
     type Slot: Default;
 
-    /// Reads one of its elements.
+    /// Whether an element with this name is one of its own.
+    fn accepts(element: &str, name: &str) -> bool {
+        element == name
+    }
+
+    /// Reads one of its elements; `name` is what it is called, if several names are accepted.
     ///
     /// # Errors
     ///
     /// [`XmlError`].
-    fn take(slot: &mut Self::Slot, element: &'static str, xml: &mut Reader<'_>) -> Result<(), XmlError>;
+    fn take(
+        slot: &mut Self::Slot,
+        element: &'static str,
+        name: &str,
+        xml: &mut Reader<'_>,
+    ) -> Result<(), XmlError>;
 
     /// All has been read.
     ///
@@ -64,7 +74,12 @@ fn once<T: Value>(slot: &mut Option<T>, element: &'static str, xml: &mut Reader<
 impl<T: Value> Field for T {
     type Slot = Option<T>;
 
-    fn take(slot: &mut Option<T>, element: &'static str, xml: &mut Reader<'_>) -> Result<(), XmlError> {
+    fn take(
+        slot: &mut Option<T>,
+        element: &'static str,
+        _name: &str,
+        xml: &mut Reader<'_>,
+    ) -> Result<(), XmlError> {
         once(slot, element, xml)
     }
 
@@ -80,7 +95,12 @@ impl<T: Value> Field for T {
 impl<T: Value> Field for Option<T> {
     type Slot = Option<T>;
 
-    fn take(slot: &mut Option<T>, element: &'static str, xml: &mut Reader<'_>) -> Result<(), XmlError> {
+    fn take(
+        slot: &mut Option<T>,
+        element: &'static str,
+        _name: &str,
+        xml: &mut Reader<'_>,
+    ) -> Result<(), XmlError> {
         once(slot, element, xml)
     }
 
@@ -98,7 +118,12 @@ impl<T: Value> Field for Option<T> {
 impl<T: Value> Field for Vec<T> {
     type Slot = Vec<T>;
 
-    fn take(slot: &mut Vec<T>, _element: &'static str, xml: &mut Reader<'_>) -> Result<(), XmlError> {
+    fn take(
+        slot: &mut Vec<T>,
+        _element: &'static str,
+        _name: &str,
+        xml: &mut Reader<'_>,
+    ) -> Result<(), XmlError> {
         if slot.len() == LIST_LEN_MAX {
             return Err(XmlError::Count { at: xml.offset() });
         }
@@ -122,13 +147,24 @@ pub trait Document: Value {
     /// Its outermost element.
     const ROOT: &'static str;
 
+    /// What a request may not ask for, though the schema has it.
+    ///
+    /// # Errors
+    ///
+    /// [`XmlError`].
+    fn check(&self) -> Result<(), XmlError> {
+        Ok(())
+    }
+
     /// Reads a request's body.
     ///
     /// # Errors
     ///
     /// [`XmlError`].
     fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        Self::read_root(Reader::strict(body)?)
+        let value = Self::read_root(Reader::strict(body)?)?;
+        value.check()?;
+        Ok(value)
     }
 
     /// Reads the body of any server's answer; `url` says that `encoding-type=url` was asked for.
@@ -272,10 +308,12 @@ macro_rules! shapes {
             fn read(xml: &mut $crate::xml::Reader<'_>) -> Result<Self, $crate::xml::XmlError> {
                 $(let mut $field = <$ty as $crate::xml::Field>::Slot::default();)*
                 while let Some(name) = xml.child()? {
-                    match name {
-                        $($element => <$ty as $crate::xml::Field>::take(&mut $field, $element, xml)?,)*
-                        _ => xml.unknown()?,
-                    }
+                    $(if <$ty as $crate::xml::Field>::accepts($element, name) {
+                        <$ty as $crate::xml::Field>::take(&mut $field, $element, name, xml)?;
+                        continue;
+                    })*
+                    let _ = name;
+                    xml.unknown()?;
                 }
                 Ok($name { $($field: <$ty as $crate::xml::Field>::finish($field, $element)?,)* })
             }

@@ -89,7 +89,9 @@ impl fmt::Write for Escaping<'_> {
 /// Appends text so that a reader of XML gets it back: control characters as numbers, as Amazon does, though XML 1.0 has no such characters.
 fn put_escaped(out: &mut String, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| matches!(c, '<' | '>' | '&' | '"') || c < ' ' && c != '\n' && c != '\t') {
+    while let Some(at) =
+        rest.find(|c: char| matches!(c, '<' | '>' | '&' | '"') || c < ' ' && c != '\n' && c != '\t')
+    {
         out.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
             b'<' => out.push_str("&lt;"),
