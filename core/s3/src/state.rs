@@ -20,6 +20,8 @@ mod codec;
 pub mod condition;
 pub mod copy;
 pub mod error;
+pub mod facts;
+pub mod gate;
 pub mod keys;
 pub mod list;
 pub mod lock;
