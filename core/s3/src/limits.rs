@@ -35,3 +35,17 @@ pub const ANNOTATION_NAME_LEN_MAX: usize = 512;
 pub const POLICY_LEN_MAX: usize = 20 << 10;
 /// Values of one member of a policy, and conditions of a statement: more than fit into its bytes in earnest.
 pub const POLICY_VALUES_MAX: usize = 4096;
+/// Rules of one lifecycle (S3 user guide).
+pub const LIFECYCLE_RULES_MAX: usize = 1000;
+/// Tags of an object.
+pub const OBJECT_TAGS_MAX: usize = 10;
+/// Tags of a bucket.
+pub const BUCKET_TAGS_MAX: usize = 50;
+/// Characters of a tag's key.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value.
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Routing rules of a website.
+pub const ROUTING_RULES_MAX: usize = 50;
+/// Configurations of one kind with ids: analytics, inventories, metrics; and rules of replication.
+pub const CONFIGURATIONS_MAX: usize = 1000;

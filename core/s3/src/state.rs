@@ -18,11 +18,14 @@ pub mod annotation;
 pub mod bucket;
 mod codec;
 pub mod condition;
+pub mod config;
 pub mod copy;
+pub mod cors;
 pub mod error;
 pub mod facts;
 pub mod gate;
 pub mod keys;
+pub mod lifecycle;
 pub mod list;
 pub mod lock;
 pub mod multipart;
@@ -30,7 +33,9 @@ pub mod object;
 pub mod policy;
 pub mod record;
 pub mod source;
+pub mod tagging;
 mod tx;
+pub mod website;
 
 pub use error::{Code, Corrupt, StateError};
 pub use record::{
