@@ -49,3 +49,7 @@ pub const TAG_VALUE_CHARS_MAX: usize = 256;
 pub const ROUTING_RULES_MAX: usize = 50;
 /// Configurations of one kind with ids: analytics, inventories, metrics; and rules of replication.
 pub const CONFIGURATIONS_MAX: usize = 1000;
+/// Bytes of a user's, key's or policy's name.
+pub const NAME_LEN_MAX: usize = 128;
+/// Policies of a user, managed and its own each.
+pub const USER_POLICIES_MAX: usize = 20;

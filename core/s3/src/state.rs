@@ -14,6 +14,7 @@
 //! read until the batch is in the store.
 
 pub mod acl;
+pub mod admin;
 pub mod annotation;
 pub mod bucket;
 mod codec;
@@ -32,7 +33,9 @@ pub mod multipart;
 pub mod object;
 pub mod policy;
 pub mod record;
+pub mod shapes;
 pub mod source;
+pub mod sse;
 pub mod tagging;
 mod tx;
 pub mod website;
