@@ -13,7 +13,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
 use dolmen_codec::checksum as crc;
@@ -266,10 +265,10 @@ impl Checksum {
     ///
     /// [`ChecksumError::Value`].
     pub fn parse(algorithm: Algorithm, text: &str) -> Result<Checksum, ChecksumError> {
-        let mut digest = Vec::new();
-        let short = text.len() <= DIGEST_LEN_MAX * 2;
-        let read = short.then(|| get_base64(text.as_bytes(), &mut digest)).flatten();
-        read.and_then(|()| Self::from_digest(algorithm, &digest)).ok_or(ChecksumError::Value { algorithm })
+        let mut digest = [0; DIGEST_LEN_MAX + 2];
+        let len = get_base64(text.as_bytes(), &mut digest);
+        let read = len.and_then(|len| Self::from_digest(algorithm, &digest[..len]));
+        read.ok_or(ChecksumError::Value { algorithm })
     }
 
     /// Its algorithm.
@@ -478,6 +477,8 @@ fn power_of_x(bytes: u64, bits: u32, poly: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     /// Values of `123456789`: the CRC catalogue, the hash functions' own references, and Python's xxhash.

@@ -62,13 +62,14 @@ pub fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// Appends what base64 with padding stands for; `None` (and `out` is of no use) if it is none, unused bits set included.
-pub fn get_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+/// Writes what base64 with padding stands for to the start of `out`, and says how many bytes that is; `None` if it is none (unused bits set
+/// included) or does not fit.
+pub fn get_base64(text: &[u8], out: &mut [u8]) -> Option<usize> {
     if !text.len().is_multiple_of(4) {
         return None;
     }
     let pad = text.iter().rev().take(2).take_while(|&&b| b == b'=').count();
-    let quads = text.len() / 4;
+    let (quads, mut len) = (text.len() / 4, 0);
     for (i, quad) in text.chunks_exact(4).enumerate() {
         let pad = if i + 1 == quads { pad } else { 0 };
         let mut word = 0;
@@ -80,9 +81,18 @@ pub fn get_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         if bytes[4 - pad..].iter().any(|&b| b != 0) {
             return None;
         }
-        out.extend_from_slice(&bytes[1..4 - pad]);
+        out.get_mut(len..len + 3 - pad)?.copy_from_slice(&bytes[1..4 - pad]);
+        len += 3 - pad;
     }
-    Some(())
+    Some(len)
+}
+
+/// What base64 with padding stands for.
+pub fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = alloc::vec![0; text.len() / 4 * 3];
+    let len = get_base64(text, &mut out)?;
+    out.truncate(len);
+    Some(out)
 }
 
 fn base64_value(digit: u8) -> Option<u8> {
@@ -156,11 +166,6 @@ pub fn unpercent_text(text: &[u8]) -> Option<Cow<'_, str>> {
 mod tests {
     use super::*;
 
-    fn from_base64(text: &str) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
-        get_base64(text.as_bytes(), &mut out).map(|()| out)
-    }
-
     /// The examples of RFC 4648, section 10.
     #[test]
     fn base64_as_the_rfc_has_it() {
@@ -173,10 +178,10 @@ mod tests {
             ("fooba", "Zm9vYmE="),
         ] {
             assert_eq!(base64(plain.as_bytes()), text);
-            assert_eq!(from_base64(text).as_deref(), Some(plain.as_bytes()));
+            assert_eq!(unbase64(text.as_bytes()).as_deref(), Some(plain.as_bytes()));
         }
         for text in ["Zg", "Zg=", "Zh==", "Zm9=", "====", "Z===", "Zg==Zg==", "Zm 9", "Zm-v"] {
-            assert_eq!(from_base64(text), None, "{text}");
+            assert_eq!(unbase64(text.as_bytes()), None, "{text}");
         }
     }
 
