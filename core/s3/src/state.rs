@@ -14,22 +14,32 @@
 //! read until the batch is in the store.
 
 pub mod acl;
+pub mod admin;
 pub mod annotation;
 pub mod bucket;
 mod codec;
 pub mod condition;
+pub mod config;
 pub mod copy;
+pub mod cors;
 pub mod error;
+pub mod facts;
+pub mod gate;
 pub mod keys;
+pub mod lifecycle;
 pub mod list;
 pub mod lock;
 pub mod multipart;
 pub mod object;
 pub mod policy;
 pub mod record;
+pub mod shapes;
 pub mod source;
 pub mod user;
+pub mod sse;
+pub mod tagging;
 mod tx;
+pub mod website;
 
 pub use error::{Code, Corrupt, StateError};
 pub use record::{

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::error::{Code, Corrupt, StateError};
 use super::keys;
+use super::policy::{Kind, Policy};
 use super::record::{
     Acl, BucketId, BucketRecord, DefaultRetention, Ownership, PartRecord, Versioning,
 };
@@ -182,4 +183,28 @@ pub fn set_object_lock(bucket: &mut BucketRecord, default: Option<DefaultRetenti
     bucket.lock_enabled = true;
     bucket.default_retention = default;
     Ok(())
+}
+
+/// Puts a bucket policy: checks it, and keeps it as it was written. `binds_owner` is `x-amz-confirm-remove-self-bucket-access`.
+///
+/// # Errors
+/// `MalformedPolicy`; `AccessDenied` for a public one that the public access block refuses.
+pub fn set_policy(bucket: &mut BucketRecord, name: &str, text: &str, binds_owner: bool) -> Result<(), StateError> {
+    let policy = Policy::parse(text.as_bytes(), Kind::Bucket(name)).map_err(|_| Code::MalformedPolicy)?;
+    if super::acl::block(bucket).block_public_policy && policy.is_public() {
+        return Err(Code::AccessDenied.into());
+    }
+    bucket.policy = Some(text.into());
+    bucket.policy_binds_owner = binds_owner;
+    Ok(())
+}
+
+/// Whether the bucket is public, by its policy or its ACL (`GetBucketPolicyStatus`).
+///
+/// # Errors
+/// `AccessDenied` for a policy that is stored and cannot be read.
+pub fn is_public(bucket: &BucketRecord, name: &str) -> Result<bool, StateError> {
+    let by_policy = super::gate::policy_of(name, bucket)?.is_some_and(|policy| policy.is_public());
+    let by_acl = bucket.ownership != Ownership::BucketOwnerEnforced && bucket.acl.is_public();
+    Ok(by_policy || (by_acl && !super::acl::block(bucket).ignore_public_acls))
 }

@@ -89,9 +89,6 @@ impl<'a> Dec<'a> {
         }
     }
 
-    pub fn u8(&mut self) -> Result<u8, Corrupt> {
-        Ok(self.cursor.get_u8()?)
-    }
 
     /// A byte that `value` understands.
     pub fn coded<T>(&mut self, value: impl FnOnce(u8) -> Option<T>) -> Result<T, Corrupt> {

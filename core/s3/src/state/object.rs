@@ -523,7 +523,7 @@ pub fn rename(
     if !condition.token.is_empty()
         && let Some(bytes) = tx.get(&token)?
     {
-        let (a, b) = decode(&bytes, |d| Ok((d.bytes()?, d.bytes()?)))?;
+        let (_, a, b) = decode(&bytes, |d| Ok((d.u64()?, d.bytes()?, d.bytes()?)))?;
         let same = a == from && b == to;
         return if same { Ok(()) } else { Err(Code::IdempotencyParameterMismatch.into()) };
     }
@@ -541,7 +541,7 @@ pub fn rename(
     insert(tx, env, bucket, to, target, record)?;
     delete(tx, env, bucket, from, None, &DeleteCondition::default(), false)?;
     if !condition.token.is_empty() {
-        tx.put(token, Enc::new().bytes(from).bytes(to).finish());
+        tx.put(token, Enc::new().u64(env.now_ms).bytes(from).bytes(to).finish());
     }
     Ok(())
 }

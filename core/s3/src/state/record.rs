@@ -827,3 +827,8 @@ impl DoneRecord {
         })
     }
 }
+
+/// When an answer that is kept for a repeat was given: the first field of such records.
+pub(super) fn answered_ms(bytes: &[u8]) -> Result<u64, Corrupt> {
+    Dec::new(bytes)?.u64()
+}
