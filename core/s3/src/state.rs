@@ -35,7 +35,6 @@ pub mod policy;
 pub mod record;
 pub mod shapes;
 pub mod source;
-pub mod user;
 pub mod sse;
 pub mod tagging;
 mod tx;
