@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use dolmen_s3::body::Owner;
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::operation::Operation;
 use dolmen_s3::request::Headers;
@@ -105,21 +104,16 @@ impl<'a> Call<'a> {
     /// Changes the bucket of the request, and stores its record.
     pub async fn change_bucket(
         &self,
-        mut operation: impl FnMut(&mut Tx<'_>, &mut BucketRecord) -> Result<(), StateError> + Send + 'static,
+        mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>, &mut BucketRecord) -> Result<(), StateError> + Send + 'static,
     ) -> Result<(), Refusal> {
         let name = self.bucket().to_owned();
-        let changed = self.engine().change(&self.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, _| {
+        let changed = self.engine().change(&self.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
             let mut record = bucket::find(tx, &name)?;
-            operation(tx, &mut record)?;
+            operation(tx, env, &mut record)?;
             bucket::save(tx, &name, &record);
             Ok(())
         });
         Ok(changed.await?)
-    }
-
-    /// A user by id, with the name that people know.
-    pub fn owner(&self, id: &str) -> Owner {
-        Owner { display_name: Some(self.server.display_name(id)), id: Some(id.to_owned()) }
     }
 }
 

@@ -266,19 +266,6 @@ impl Server {
         }
     }
 
-    /// What people know a user by.
-    pub fn display_name(&self, id: &str) -> String {
-        self.accounts.display_name(id)
-    }
-
-    pub fn has_user(&self, id: &str) -> bool {
-        self.accounts.has(id)
-    }
-
-    pub fn user_by_email(&self, address: &str) -> Option<String> {
-        self.accounts.by_email(address)
-    }
-
     /// Whether a bucket may be asked to be there. One server is every region.
     pub fn takes_region(&self, region: &str) -> bool {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

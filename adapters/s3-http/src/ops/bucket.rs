@@ -1,10 +1,10 @@
 //! Buckets: made, listed, removed.
 
-use dolmen_s3::body::{Bucket, Buckets, CreateBucketConfiguration, ListBucketsOutput, LocationConstraint};
+use dolmen_s3::body::{Bucket, Buckets, CreateBucketConfiguration, ListBucketsOutput, LocationConstraint, Tagging};
 use dolmen_s3::error::ErrorCode;
-use dolmen_s3::head;
 use dolmen_s3::state::bucket::{self, BucketQuery, NewBucket};
 use dolmen_s3::state::record::Ownership;
+use dolmen_s3::state::{Tx, config, shapes};
 
 use super::acl;
 use crate::answer::{Answer, Head, Refusal, stamp};
@@ -32,17 +32,15 @@ pub(crate) async fn create(call: &Call<'_>, body: &[u8]) -> Answer {
         Some(_) => return Err(ErrorCode::InvalidArgument.into()),
     };
     let asked = acl::of_headers(call, &call.caller.id, &call.caller.id)?;
-    let tags: Vec<(String, String)> =
-        wanted.tags.map(|set| set.tags.into_iter().map(|tag| (tag.key, tag.value)).collect()).unwrap_or_default();
-    head::check_tags(&tags, head::BUCKET_TAGS_MAX)?;
+    let tags = wanted.tags.map(|tag_set| Tagging { tag_set });
     let name = call.bucket().to_owned();
     let new = NewBucket { region, acl: asked.acl, lock_enabled, ownership };
     let made = call.engine().change(&call.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
         let record = bucket::create(tx, env, &name, new.clone())?;
-        if !tags.is_empty() {
-            super::config::put_tags(tx, &record, &tags);
+        match &tags {
+            Some(tags) => config::put(tx, env, record.id, tags.clone()),
+            None => Ok(()),
         }
-        Ok(())
     });
     made.await?;
     Ok(Head::new(200).with("location", format!("/{}", call.bucket())).empty())
@@ -96,7 +94,10 @@ pub(crate) fn list(call: &Call<'_>) -> Answer {
         region: call.query("bucket-region"),
         max: usize::try_from(max.unwrap_or(PAGE_MAX)).unwrap_or(usize::MAX),
     };
-    let (found, more) = call.read(|source| bucket::list(source, &query))?;
+    let (found, more, owner) = call.read(|source| {
+        let (found, more) = bucket::list(source, &query)?;
+        Ok((found, more, shapes::owner(&Tx::new(source), caller)?))
+    })?;
     let token = if more { found.last().map(|(name, _)| name_token(name)) } else { None };
     let buckets = found.into_iter().map(|(name, record)| Bucket {
         bucket_region: max.is_some().then(|| call.server.region.clone()),
@@ -106,7 +107,7 @@ pub(crate) fn list(call: &Call<'_>) -> Answer {
     });
     let document = ListBucketsOutput {
         buckets: Some(Buckets { buckets: buckets.collect() }),
-        owner: Some(call.owner(caller)),
+        owner: Some(owner),
         continuation_token: token,
         prefix: call.query("prefix").map(str::to_owned),
     };

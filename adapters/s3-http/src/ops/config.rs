@@ -1,274 +1,221 @@
-//! What is set on a bucket, each a document of its own.
+//! What is set on a bucket: documents of its own, and what stands in its record.
 
-use dolmen_s3::body::{self, Tag, TagSet, Tagging};
+use dolmen_s3::body::{self, PolicyStatus};
 use dolmen_s3::error::ErrorCode;
-use dolmen_s3::head;
-use dolmen_s3::operation::Operation;
-use dolmen_s3::state::record::{
-    BucketRecord, ConfigKind, DefaultRetention, LockMode, Ownership, PublicAccessBlock, Versioning,
-};
-use dolmen_s3::state::{Tx, acl, bucket, keys};
+use dolmen_s3::operation::Operation as Op;
+use dolmen_s3::state::config::{self, Config};
+use dolmen_s3::state::policy::{Kind, Policy};
+use dolmen_s3::state::record::Versioning;
+use dolmen_s3::state::{Tx, acl, bucket, shapes};
 use dolmen_s3::xml::Document;
 
 use crate::answer::{Answer, Head, Refusal};
 use crate::call::{Call, parse};
 
-/// The document of a kind, if the bucket has one.
-fn document(call: &Call<'_>, kind: ConfigKind, id: &str) -> Result<Option<Vec<u8>>, Refusal> {
-    let name = call.bucket();
-    call.read(|source| {
-        let record = bucket::find(&Tx::new(source), name)?;
-        Ok(source.get(&keys::config(record.id, kind, id))?)
-    })
-}
+/// Documents with an id on one page.
+const PAGE_LEN: usize = 100;
 
-fn shown(document: Vec<u8>) -> Answer {
-    Ok(Head::new(200).with("content-type", "application/xml").body(crate::reply::Reply::Bytes(document.into())))
-}
-
-async fn store(call: &Call<'_>, kind: ConfigKind, id: &str, text: String) -> Result<(), Refusal> {
-    let id = id.to_owned();
-    call.change_bucket(move |tx, record| {
-        tx.put(keys::config(record.id, kind, &id), text.clone().into_bytes());
-        Ok(())
-    })
-    .await
-}
-
-async fn remove(call: &Call<'_>, kind: ConfigKind, id: &str) -> Answer {
-    let id = id.to_owned();
-    call.change_bucket(move |tx, record| {
-        tx.delete(keys::config(record.id, kind, &id));
-        Ok(())
-    })
-    .await?;
-    Ok(Head::new(204).empty())
-}
-
-/// Parses, checks and stores a document.
-async fn put<D: Document>(
-    call: &Call<'_>,
-    kind: ConfigKind,
-    body: &[u8],
-    check: impl FnOnce(&D) -> Result<(), Refusal>,
-) -> Answer {
-    let parsed: D = parse(body)?;
-    check(&parsed)?;
-    store(call, kind, "", parsed.to_xml(false)).await?;
+async fn put<C: Config + Clone + Send + 'static>(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: C = parse(body)?;
+    let id = call.query("id").unwrap_or("");
+    if document.id() != id && !document.id().is_empty() {
+        return Err(Refusal::new(ErrorCode::InvalidArgument));
+    }
+    call.change_bucket(move |tx, env, record| config::put(tx, env, record.id, document.clone())).await?;
     Ok(Head::new(200).empty())
 }
 
-/// The document of a kind; if there is none, the one that stands for it, or a code.
-fn get(call: &Call<'_>, kind: ConfigKind, absent: Result<String, ErrorCode>) -> Answer {
-    match document(call, kind, "")? {
-        Some(document) => shown(document),
-        None => shown(absent?.into_bytes()),
-    }
+fn find<C: Config>(call: &Call<'_>) -> Result<Option<C>, Refusal> {
+    let (name, id) = (call.bucket(), call.query("id").unwrap_or(""));
+    call.read(|source| {
+        let tx = Tx::new(source);
+        let record = bucket::find(&tx, name)?;
+        config::find(&tx, record.id, id)
+    })
 }
 
-/// Operations on documents that stand alone: `None` if it is not one of them.
-pub(crate) async fn plain(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
-    use Operation as Op;
+fn get<C: Config>(call: &Call<'_>) -> Answer {
+    let document: C = find(call)?.ok_or(C::ABSENT)?;
+    Ok(Head::new(200).xml(&document))
+}
+
+/// The document, or the one that stands for none.
+fn get_or<C: Config>(call: &Call<'_>, absent: C) -> Answer {
+    Ok(Head::new(200).xml(&find(call)?.unwrap_or(absent)))
+}
+
+async fn delete<C: Config>(call: &Call<'_>) -> Answer {
+    let id = call.query("id").unwrap_or("").to_owned();
+    call.change_bucket(move |tx, _, record| config::delete::<C>(tx, record.id, &id)).await?;
+    Ok(Head::new(204).empty())
+}
+
+fn list<C: Config, L: Document>(
+    call: &Call<'_>,
+    make: impl FnOnce(Vec<C>, bool, Option<String>) -> L,
+) -> Answer {
+    let (name, after) = (call.bucket(), call.query("continuation-token").unwrap_or(""));
+    let (found, more) = call.read(|source| {
+        let tx = Tx::new(source);
+        let record = bucket::find(&tx, name)?;
+        config::list::<C>(&tx, record.id, after, PAGE_LEN)
+    })?;
+    let next = found.last().filter(|_| more).map(|last| last.id().to_owned());
+    Ok(Head::new(200).xml(&make(found, more, next)))
+}
+
+/// Operations on what is set on a bucket; `None` if it is none of them.
+pub(crate) async fn answer(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
     Some(match call.operation {
-        Op::PutBucketAccelerateConfiguration => {
-            put::<body::AccelerateConfiguration>(call, ConfigKind::Accelerate, body, |document| {
-                if call.bucket().contains('.') {
-                    return Err(ErrorCode::InvalidRequest.into());
-                }
-                document.status.map(drop).ok_or(ErrorCode::MalformedXML.into())
-            })
-            .await
-        }
-        Op::GetBucketAccelerateConfiguration => {
-            get(call, ConfigKind::Accelerate, Ok(body::AccelerateConfiguration::default().to_xml(false)))
-        }
-        Op::PutBucketRequestPayment => {
-            put::<body::RequestPaymentConfiguration>(call, ConfigKind::RequestPayment, body, |_| Ok(())).await
-        }
+        Op::PutBucketAccelerateConfiguration => put::<body::AccelerateConfiguration>(call, body).await,
+        Op::GetBucketAccelerateConfiguration => get_or(call, body::AccelerateConfiguration::default()),
+        Op::PutBucketRequestPayment => put::<body::RequestPaymentConfiguration>(call, body).await,
         Op::GetBucketRequestPayment => {
-            let owner = body::RequestPaymentConfiguration { payer: body::Payer::BucketOwner };
-            get(call, ConfigKind::RequestPayment, Ok(owner.to_xml(false)))
+            get_or(call, body::RequestPaymentConfiguration { payer: body::Payer::BucketOwner })
         }
-        Op::PutBucketLogging => put::<body::BucketLoggingStatus>(call, ConfigKind::Logging, body, |_| Ok(())).await,
-        Op::GetBucketLogging => {
-            get(call, ConfigKind::Logging, Ok(body::BucketLoggingStatus::default().to_xml(false)))
+        Op::PutBucketLogging => put_logging(call, body).await,
+        Op::GetBucketLogging => get_or(call, body::BucketLoggingStatus::default()),
+        Op::PutBucketNotificationConfiguration => put::<body::NotificationConfiguration>(call, body).await,
+        Op::GetBucketNotificationConfiguration => get_or(call, body::NotificationConfiguration::default()),
+        Op::PutBucketAbac => put::<body::AbacStatus>(call, body).await,
+        Op::GetBucketAbac => get_or(call, body::AbacStatus { status: Some(body::Status::Disabled) }),
+        Op::PutBucketReplication => put_replication(call, body).await,
+        Op::GetBucketReplication => get::<body::ReplicationConfiguration>(call),
+        Op::DeleteBucketReplication => delete::<body::ReplicationConfiguration>(call).await,
+        Op::PutBucketWebsite => put::<body::WebsiteConfiguration>(call, body).await,
+        Op::GetBucketWebsite => get::<body::WebsiteConfiguration>(call),
+        Op::DeleteBucketWebsite => delete::<body::WebsiteConfiguration>(call).await,
+        Op::PutBucketCors => put::<body::CorsConfiguration>(call, body).await,
+        Op::GetBucketCors => get::<body::CorsConfiguration>(call),
+        Op::DeleteBucketCors => delete::<body::CorsConfiguration>(call).await,
+        Op::PutBucketLifecycleConfiguration => put::<body::LifecycleConfiguration>(call, body).await,
+        Op::GetBucketLifecycleConfiguration => get::<body::LifecycleConfiguration>(call),
+        Op::DeleteBucketLifecycle => delete::<body::LifecycleConfiguration>(call).await,
+        Op::PutBucketTagging => {
+            let put = put::<body::Tagging>(call, body).await;
+            put.map(|mut response| {
+                *response.status_mut() = http::StatusCode::NO_CONTENT;
+                response
+            })
         }
-        Op::PutBucketNotificationConfiguration => {
-            put::<body::NotificationConfiguration>(call, ConfigKind::Notification, body, |_| Ok(())).await
+        Op::GetBucketTagging => get::<body::Tagging>(call),
+        Op::DeleteBucketTagging => delete::<body::Tagging>(call).await,
+        Op::PutBucketEncryption => put_encryption(call, body).await,
+        Op::GetBucketEncryption => get::<body::ServerSideEncryptionConfiguration>(call),
+        Op::DeleteBucketEncryption => delete_encryption(call).await,
+        Op::PutBucketAnalyticsConfiguration => put::<body::AnalyticsConfiguration>(call, body).await,
+        Op::GetBucketAnalyticsConfiguration => get::<body::AnalyticsConfiguration>(call),
+        Op::DeleteBucketAnalyticsConfiguration => delete::<body::AnalyticsConfiguration>(call).await,
+        Op::PutBucketIntelligentTieringConfiguration => {
+            put::<body::IntelligentTieringConfiguration>(call, body).await
         }
-        Op::GetBucketNotificationConfiguration => {
-            get(call, ConfigKind::Notification, Ok(body::NotificationConfiguration::default().to_xml(false)))
+        Op::GetBucketIntelligentTieringConfiguration => get::<body::IntelligentTieringConfiguration>(call),
+        Op::DeleteBucketIntelligentTieringConfiguration => {
+            delete::<body::IntelligentTieringConfiguration>(call).await
         }
-        Op::PutBucketAbac => put::<body::AbacStatus>(call, ConfigKind::Abac, body, |_| Ok(())).await,
-        Op::GetBucketAbac => {
-            let off = body::AbacStatus { status: Some(body::Status::Disabled) };
-            get(call, ConfigKind::Abac, Ok(off.to_xml(false)))
+        Op::PutBucketInventoryConfiguration => put::<body::InventoryConfiguration>(call, body).await,
+        Op::GetBucketInventoryConfiguration => get::<body::InventoryConfiguration>(call),
+        Op::DeleteBucketInventoryConfiguration => delete::<body::InventoryConfiguration>(call).await,
+        Op::PutBucketMetricsConfiguration => put::<body::MetricsConfiguration>(call, body).await,
+        Op::GetBucketMetricsConfiguration => get::<body::MetricsConfiguration>(call),
+        Op::DeleteBucketMetricsConfiguration => delete::<body::MetricsConfiguration>(call).await,
+        _ => return listed(call).or(of_record(call, body).await),
+    })
+}
+
+/// Lists of documents with ids.
+fn listed(call: &Call<'_>) -> Option<Answer> {
+    let token = || call.query("continuation-token").map(str::to_owned);
+    Some(match call.operation {
+        Op::ListBucketAnalyticsConfigurations => list(call, |found, more, next| {
+            body::ListBucketAnalyticsConfigurationsOutput {
+                is_truncated: Some(more),
+                continuation_token: token(),
+                next_continuation_token: next,
+                analytics_configuration_list: found,
+            }
+        }),
+        Op::ListBucketIntelligentTieringConfigurations => list(call, |found, more, next| {
+            body::ListBucketIntelligentTieringConfigurationsOutput {
+                is_truncated: Some(more),
+                continuation_token: token(),
+                next_continuation_token: next,
+                intelligent_tiering_configuration_list: found,
+            }
+        }),
+        Op::ListBucketInventoryConfigurations => list(call, |found, more, next| {
+            body::ListBucketInventoryConfigurationsOutput {
+                is_truncated: Some(more),
+                continuation_token: token(),
+                next_continuation_token: next,
+                inventory_configuration_list: found,
+            }
+        }),
+        Op::ListBucketMetricsConfigurations => list(call, |found, more, next| {
+            body::ListBucketMetricsConfigurationsOutput {
+                is_truncated: Some(more),
+                continuation_token: token(),
+                next_continuation_token: next,
+                metrics_configuration_list: found,
+            }
+        }),
+        _ => return None,
+    })
+}
+
+/// What stands in the bucket's record.
+async fn of_record(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
+    Some(match call.operation {
+        Op::GetBucketVersioning => get_versioning(call),
+        Op::PutBucketVersioning => put_versioning(call, body).await,
+        Op::GetBucketOwnershipControls => shown(call, |record| shapes::ownership_body(record)),
+        Op::PutBucketOwnershipControls => put_ownership(call, body).await,
+        Op::DeleteBucketOwnershipControls => {
+            changed(call, 204, |record| acl::set_ownership(record, None)).await
         }
-        Op::PutBucketReplication => {
-            let record = match call.record() {
-                Ok(record) => record,
-                Err(refusal) => return Some(Err(refusal)),
-            };
-            put::<body::ReplicationConfiguration>(call, ConfigKind::Replication, body, |_| {
-                if record.versioning != Versioning::Enabled {
-                    let text = "Versioning must be 'Enabled' on the bucket to apply a replication configuration";
-                    return Err(Refusal::says(ErrorCode::InvalidRequest, text));
-                }
+        Op::GetPublicAccessBlock => shown(call, |record| shapes::block_body(record)),
+        Op::PutPublicAccessBlock => put_block(call, body).await,
+        Op::DeletePublicAccessBlock => {
+            changed(call, 204, |record| {
+                record.public_access_block = None;
                 Ok(())
             })
             .await
         }
-        Op::GetBucketReplication => {
-            get(call, ConfigKind::Replication, Err(ErrorCode::ReplicationConfigurationNotFoundError))
-        }
-        Op::DeleteBucketReplication => remove(call, ConfigKind::Replication, "").await,
-        Op::PutBucketWebsite => {
-            put::<body::WebsiteConfiguration>(call, ConfigKind::Website, body, |document| {
-                let redirects = document.redirect_all_requests_to.is_some();
-                let has_more = document.index_document.is_some()
-                    || document.error_document.is_some()
-                    || document.routing_rules.is_some();
-                match (redirects, has_more, document.index_document.is_some()) {
-                    (true, false, _) | (false, _, true) => Ok(()),
-                    _ => Err(ErrorCode::InvalidArgument.into()),
-                }
+        Op::GetObjectLockConfiguration => shown(call, |record| shapes::lock_body(record)),
+        Op::PutObjectLockConfiguration => put_lock(call, body).await,
+        Op::GetBucketPolicy => get_policy(call),
+        Op::PutBucketPolicy => put_policy(call, body).await,
+        Op::DeleteBucketPolicy => {
+            changed(call, 204, |record| {
+                record.policy = None;
+                Ok(())
             })
             .await
         }
-        Op::GetBucketWebsite => get(call, ConfigKind::Website, Err(ErrorCode::NoSuchWebsiteConfiguration)),
-        Op::DeleteBucketWebsite => remove(call, ConfigKind::Website, "").await,
-        Op::GetBucketCors => get(call, ConfigKind::Cors, Err(ErrorCode::NoSuchCORSConfiguration)),
-        Op::DeleteBucketCors => remove(call, ConfigKind::Cors, "").await,
-        Op::GetBucketLifecycleConfiguration => {
-            get(call, ConfigKind::Lifecycle, Err(ErrorCode::NoSuchLifecycleConfiguration))
-        }
-        Op::DeleteBucketLifecycle => remove(call, ConfigKind::Lifecycle, "").await,
-        Op::GetBucketTagging => get(call, ConfigKind::Tagging, Err(ErrorCode::NoSuchTagSet)),
-        Op::PutBucketTagging => {
-            put::<Tagging>(call, ConfigKind::Tagging, body, |document| {
-                Ok(head::check_tags(&pairs(&document.tag_set), head::BUCKET_TAGS_MAX)?)
-            })
-            .await
-        }
-        Op::DeleteBucketTagging => remove(call, ConfigKind::Tagging, "").await,
+        Op::GetBucketPolicyStatus => policy_status(call),
         _ => return None,
     })
 }
 
-/// Operations on documents that have an id.
-pub(crate) async fn numbered(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
-    use Operation as Op;
-    let id = call.query("id").unwrap_or("");
-    Some(match call.operation {
-        Op::PutBucketAnalyticsConfiguration => {
-            put_named::<body::AnalyticsConfiguration>(call, ConfigKind::Analytics, body, |d| &d.id).await
-        }
-        Op::PutBucketIntelligentTieringConfiguration => {
-            put_named::<body::IntelligentTieringConfiguration>(call, ConfigKind::IntelligentTiering, body, |d| &d.id).await
-        }
-        Op::PutBucketInventoryConfiguration => {
-            put_named::<body::InventoryConfiguration>(call, ConfigKind::Inventory, body, |d| &d.id).await
-        }
-        Op::PutBucketMetricsConfiguration => {
-            put_named::<body::MetricsConfiguration>(call, ConfigKind::Metrics, body, |d| &d.id).await
-        }
-        Op::GetBucketAnalyticsConfiguration => get_named(call, ConfigKind::Analytics, id),
-        Op::GetBucketIntelligentTieringConfiguration => get_named(call, ConfigKind::IntelligentTiering, id),
-        Op::GetBucketInventoryConfiguration => get_named(call, ConfigKind::Inventory, id),
-        Op::GetBucketMetricsConfiguration => get_named(call, ConfigKind::Metrics, id),
-        Op::DeleteBucketAnalyticsConfiguration => remove_named(call, ConfigKind::Analytics, id).await,
-        Op::DeleteBucketIntelligentTieringConfiguration => remove_named(call, ConfigKind::IntelligentTiering, id).await,
-        Op::DeleteBucketInventoryConfiguration => remove_named(call, ConfigKind::Inventory, id).await,
-        Op::DeleteBucketMetricsConfiguration => remove_named(call, ConfigKind::Metrics, id).await,
-        Op::ListBucketAnalyticsConfigurations => list_named(call, ConfigKind::Analytics, |list| {
-            body::ListBucketAnalyticsConfigurationsOutput {
-                is_truncated: Some(false),
-                analytics_configuration_list: list,
-                ..Default::default()
-            }
-        }),
-        Op::ListBucketIntelligentTieringConfigurations => list_named(call, ConfigKind::IntelligentTiering, |list| {
-            body::ListBucketIntelligentTieringConfigurationsOutput {
-                is_truncated: Some(false),
-                intelligent_tiering_configuration_list: list,
-                ..Default::default()
-            }
-        }),
-        Op::ListBucketInventoryConfigurations => list_named(call, ConfigKind::Inventory, |list| {
-            body::ListBucketInventoryConfigurationsOutput {
-                is_truncated: Some(false),
-                inventory_configuration_list: list,
-                ..Default::default()
-            }
-        }),
-        Op::ListBucketMetricsConfigurations => list_named(call, ConfigKind::Metrics, |list| {
-            body::ListBucketMetricsConfigurationsOutput {
-                is_truncated: Some(false),
-                metrics_configuration_list: list,
-                ..Default::default()
-            }
-        }),
-        _ => return None,
-    })
+type Record = dolmen_s3::state::BucketRecord;
+type Outcome<T> = Result<T, dolmen_s3::state::StateError>;
+
+fn shown<D: Document>(call: &Call<'_>, make: impl FnOnce(&Record) -> Outcome<D>) -> Answer {
+    let record = call.record()?;
+    Ok(Head::new(200).xml(&make(&record)?))
 }
 
-async fn put_named<D: Document>(call: &Call<'_>, kind: ConfigKind, body: &[u8], id_of: impl FnOnce(&D) -> &String) -> Answer {
-    let parsed: D = parse(body)?;
-    let id = call.query("id").unwrap_or("").to_owned();
-    if id.is_empty() || id.len() > 64 || *id_of(&parsed) != id {
-        return Err(Refusal::new(ErrorCode::InvalidArgument));
-    }
-    store(call, kind, &id, parsed.to_xml(false)).await?;
-    Ok(Head::new(200).empty())
-}
-
-fn get_named(call: &Call<'_>, kind: ConfigKind, id: &str) -> Answer {
-    shown(document(call, kind, id)?.ok_or(ErrorCode::NoSuchConfiguration)?)
-}
-
-async fn remove_named(call: &Call<'_>, kind: ConfigKind, id: &str) -> Answer {
-    document(call, kind, id)?.ok_or(ErrorCode::NoSuchConfiguration)?;
-    remove(call, kind, id).await
-}
-
-fn list_named<D: Document, L: Document>(
+async fn changed(
     call: &Call<'_>,
-    kind: ConfigKind,
-    make: impl FnOnce(Vec<D>) -> L,
+    status: u16,
+    mut change: impl FnMut(&mut Record) -> Outcome<()> + Send + 'static,
 ) -> Answer {
-    let name = call.bucket();
-    let found = call.read(|source| {
-        let tx = Tx::new(source);
-        let record = bucket::find(&tx, name)?;
-        let mut scan = tx.scan(keys::config(record.id, kind, ""))?;
-        let mut found = Vec::new();
-        while let Some((_, value)) = scan.step()? {
-            found.push(value);
-        }
-        Ok(found)
-    })?;
-    let parsed: Result<Vec<D>, _> = found.iter().map(|document| D::parse(document)).collect();
-    Ok(Head::new(200).xml(&make(parsed.map_err(|_| ErrorCode::InternalError)?)))
+    call.change_bucket(move |_, _, record| change(record)).await?;
+    Ok(Head::new(status).empty())
 }
 
-/// Stores tags with a bucket that is just made.
-pub(crate) fn put_tags(tx: &mut Tx<'_>, record: &BucketRecord, tags: &[(String, String)]) {
-    let text = tag_set(tags).to_xml(false);
-    tx.put(keys::config(record.id, ConfigKind::Tagging, ""), text.into_bytes());
-}
-
-/// Tags as pairs.
-pub(crate) fn pairs(set: &TagSet) -> Vec<(String, String)> {
-    set.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect()
-}
-
-/// Tags as a document.
-pub(crate) fn tag_set(tags: &[(String, String)]) -> Tagging {
-    let tag = |(key, value): &(String, String)| Tag { key: key.clone(), value: value.clone() };
-    Tagging { tag_set: TagSet { tags: tags.iter().map(tag).collect() } }
-}
-
-pub(crate) fn get_versioning(call: &Call<'_>) -> Answer {
+fn get_versioning(call: &Call<'_>) -> Answer {
     let status = match call.record()?.versioning {
         Versioning::Unversioned => None,
         Versioning::Enabled => Some(body::EnabledOrSuspended::Enabled),
@@ -277,7 +224,7 @@ pub(crate) fn get_versioning(call: &Call<'_>) -> Answer {
     Ok(Head::new(200).xml(&body::VersioningConfiguration { status, mfa_delete: None }))
 }
 
-pub(crate) async fn put_versioning(call: &Call<'_>, body: &[u8]) -> Answer {
+async fn put_versioning(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: body::VersioningConfiguration = parse(body)?;
     if document.mfa_delete == Some(body::Status::Enabled) {
         return Err(Refusal::new(ErrorCode::NotImplemented));
@@ -287,160 +234,92 @@ pub(crate) async fn put_versioning(call: &Call<'_>, body: &[u8]) -> Answer {
         Some(body::EnabledOrSuspended::Suspended) => Versioning::Suspended,
         None => return Err(Refusal::new(ErrorCode::IllegalVersioningConfigurationException)),
     };
-    call.change_bucket(move |_, record| bucket::set_versioning(record, versioning)).await?;
-    Ok(Head::new(200).empty())
+    changed(call, 200, move |record| bucket::set_versioning(record, versioning)).await
 }
 
-pub(crate) fn get_ownership(call: &Call<'_>) -> Answer {
-    let record = call.record()?;
-    if !record.ownership_set {
-        return Err(Refusal::new(ErrorCode::OwnershipControlsNotFoundError));
-    }
-    let object_ownership = match record.ownership {
-        Ownership::BucketOwnerEnforced => body::ObjectOwnership::BucketOwnerEnforced,
-        Ownership::BucketOwnerPreferred => body::ObjectOwnership::BucketOwnerPreferred,
-        Ownership::ObjectWriter => body::ObjectOwnership::ObjectWriter,
-    };
-    let rules = vec![body::OwnershipControlsRule { object_ownership }];
-    Ok(Head::new(200).xml(&body::OwnershipControls { rules }))
+async fn put_ownership(call: &Call<'_>, body: &[u8]) -> Answer {
+    let ownership = shapes::ownership_of(&parse(body)?)?;
+    changed(call, 200, move |record| acl::set_ownership(record, Some(ownership))).await
 }
 
-pub(crate) async fn put_ownership(call: &Call<'_>, body: &[u8]) -> Answer {
-    let document: body::OwnershipControls = parse(body)?;
-    let [rule] = document.rules.as_slice() else { return Err(Refusal::new(ErrorCode::MalformedXML)) };
-    let ownership = super::bucket::ownership(rule.object_ownership.as_str());
-    call.change_bucket(move |_, record| acl::set_ownership(record, ownership)).await?;
-    Ok(Head::new(200).empty())
-}
-
-pub(crate) async fn delete_ownership(call: &Call<'_>) -> Answer {
-    call.change_bucket(|_, record| acl::set_ownership(record, None)).await?;
-    Ok(Head::new(204).empty())
-}
-
-pub(crate) fn get_public_access_block(call: &Call<'_>) -> Answer {
-    let block = call.record()?.public_access_block;
-    let block = block.ok_or(ErrorCode::NoSuchPublicAccessBlockConfiguration)?;
-    Ok(Head::new(200).xml(&body::PublicAccessBlockConfiguration {
-        block_public_acls: Some(block.block_public_acls),
-        ignore_public_acls: Some(block.ignore_public_acls),
-        block_public_policy: Some(block.block_public_policy),
-        restrict_public_buckets: Some(block.restrict_public_buckets),
-    }))
-}
-
-pub(crate) async fn put_public_access_block(call: &Call<'_>, body: &[u8]) -> Answer {
-    let document: body::PublicAccessBlockConfiguration = parse(body)?;
-    let block = PublicAccessBlock {
-        block_public_acls: document.block_public_acls.unwrap_or(false),
-        ignore_public_acls: document.ignore_public_acls.unwrap_or(false),
-        block_public_policy: document.block_public_policy.unwrap_or(false),
-        restrict_public_buckets: document.restrict_public_buckets.unwrap_or(false),
-    };
-    set_block(call, Some(block)).await?;
-    Ok(Head::new(200).empty())
-}
-
-pub(crate) async fn delete_public_access_block(call: &Call<'_>) -> Answer {
-    set_block(call, None).await?;
-    Ok(Head::new(204).empty())
-}
-
-async fn set_block(call: &Call<'_>, block: Option<PublicAccessBlock>) -> Result<(), Refusal> {
-    call.change_bucket(move |_, record| {
-        record.public_access_block = block;
+async fn put_block(call: &Call<'_>, body: &[u8]) -> Answer {
+    let block = shapes::block_of(&parse(body)?);
+    changed(call, 200, move |record| {
+        record.public_access_block = Some(block);
         Ok(())
     })
     .await
 }
 
-pub(crate) fn get_encryption(call: &Call<'_>) -> Answer {
-    get(call, ConfigKind::Encryption, Err(ErrorCode::ServerSideEncryptionConfigurationNotFoundError))
+async fn put_lock(call: &Call<'_>, body: &[u8]) -> Answer {
+    let default = shapes::default_retention(&parse(body)?)?;
+    changed(call, 200, move |record| bucket::set_object_lock(record, default)).await
 }
 
-pub(crate) async fn put_encryption(call: &Call<'_>, body: &[u8]) -> Answer {
+async fn put_encryption(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: body::ServerSideEncryptionConfiguration = parse(body)?;
-    let [rule] = document.rules.as_slice() else { return Err(Refusal::new(ErrorCode::MalformedXML)) };
-    let default = rule.apply_server_side_encryption_by_default.as_ref().ok_or(ErrorCode::MalformedXML)?;
-    match default.sse_algorithm {
-        body::ServerSideEncryption::Aes256 if default.kms_master_key_id.is_none() => {}
-        body::ServerSideEncryption::Aes256 => return Err(Refusal::new(ErrorCode::InvalidArgument)),
-        // Keys of a key management service are not here.
-        _ => return Err(Refusal::new(ErrorCode::NotImplemented)),
-    }
-    let text = document.to_xml(false);
-    call.change_bucket(move |tx, record| {
+    call.change_bucket(move |tx, env, record| {
+        config::put(tx, env, record.id, document.clone())?;
         record.encrypt = true;
-        tx.put(keys::config(record.id, ConfigKind::Encryption, ""), text.clone().into_bytes());
         Ok(())
     })
     .await?;
     Ok(Head::new(200).empty())
 }
 
-pub(crate) async fn delete_encryption(call: &Call<'_>) -> Answer {
-    call.change_bucket(|tx, record| {
+async fn delete_encryption(call: &Call<'_>) -> Answer {
+    call.change_bucket(|tx, _, record| {
         record.encrypt = false;
-        tx.delete(keys::config(record.id, ConfigKind::Encryption, ""));
-        Ok(())
+        config::delete::<body::ServerSideEncryptionConfiguration>(tx, record.id, "")
     })
     .await?;
     Ok(Head::new(204).empty())
 }
 
-pub(crate) fn get_object_lock(call: &Call<'_>) -> Answer {
+/// Logs go to a bucket of the same account.
+async fn put_logging(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: body::BucketLoggingStatus = parse(body)?;
+    if let Some(logging) = &document.logging_enabled {
+        let (own, target) = (call.bucket(), logging.target_bucket.as_str());
+        let fits = call.read(|source| {
+            let tx = Tx::new(source);
+            let own = bucket::find(&tx, own)?;
+            Ok(bucket::find(&tx, target).is_ok_and(|target| target.owner == own.owner))
+        })?;
+        if !fits {
+            return Err(Refusal::new(ErrorCode::InvalidTargetBucketForLogging));
+        }
+    }
+    put::<body::BucketLoggingStatus>(call, body).await
+}
+
+async fn put_replication(call: &Call<'_>, body: &[u8]) -> Answer {
+    if call.record()?.versioning != Versioning::Enabled {
+        let text = "Versioning must be 'Enabled' on the bucket to apply a replication configuration";
+        return Err(Refusal::says(ErrorCode::InvalidRequest, text));
+    }
+    put::<body::ReplicationConfiguration>(call, body).await
+}
+
+fn get_policy(call: &Call<'_>) -> Answer {
+    let policy = call.record()?.policy.ok_or(ErrorCode::NoSuchBucketPolicy)?;
+    Ok(Head::new(200).with("content-type", "application/json").body(policy))
+}
+
+async fn put_policy(call: &Call<'_>, body: &[u8]) -> Answer {
+    if body.is_empty() {
+        return Err(Refusal::new(ErrorCode::MissingRequestBodyError));
+    }
+    let text = String::from_utf8(body.to_vec()).map_err(|_| ErrorCode::MalformedPolicy)?;
+    let name = call.bucket().to_owned();
+    let binds = call.headers.get("x-amz-confirm-remove-self-bucket-access") == Some("true");
+    changed(call, 204, move |record| bucket::set_policy(&name, record, &text, binds)).await
+}
+
+fn policy_status(call: &Call<'_>) -> Answer {
     let record = call.record()?;
-    if !record.lock_enabled {
-        return Err(Refusal::new(ErrorCode::ObjectLockConfigurationNotFoundError));
-    }
-    let rule = record.default_retention.map(|retention| {
-        let count = i32::try_from(retention.count).unwrap_or(i32::MAX);
-        body::ObjectLockRule {
-            default_retention: Some(body::DefaultRetention {
-                mode: Some(mode_shown(retention.mode)),
-                days: (!retention.years).then_some(count),
-                years: retention.years.then_some(count),
-                default_event_hold: None,
-            }),
-        }
-    });
-    let object_lock_enabled = Some(body::ObjectLockEnabled::Enabled);
-    Ok(Head::new(200).xml(&body::ObjectLockConfiguration { object_lock_enabled, rule }))
-}
-
-pub(crate) async fn put_object_lock(call: &Call<'_>, body: &[u8]) -> Answer {
-    let document: body::ObjectLockConfiguration = parse(body)?;
-    if document.object_lock_enabled.is_none() {
-        return Err(Refusal::new(ErrorCode::MalformedXML));
-    }
-    let default = match document.rule {
-        None => None,
-        Some(rule) => {
-            let default = rule.default_retention.ok_or(ErrorCode::MalformedXML)?;
-            let mode = mode(default.mode.ok_or(ErrorCode::MalformedXML)?);
-            let (count, years) = match (default.days, default.years) {
-                (Some(days), None) => (days, false),
-                (None, Some(years)) => (years, true),
-                _ => return Err(Refusal::new(ErrorCode::MalformedXML)),
-            };
-            let count = u32::try_from(count).map_err(|_| ErrorCode::InvalidRetentionPeriod)?;
-            Some(DefaultRetention { mode, count, years })
-        }
-    };
-    call.change_bucket(move |_, record| bucket::set_object_lock(record, default)).await?;
-    Ok(Head::new(200).empty())
-}
-
-pub(crate) fn mode(mode: body::RetentionMode) -> LockMode {
-    match mode {
-        body::RetentionMode::Governance => LockMode::Governance,
-        body::RetentionMode::Compliance => LockMode::Compliance,
-    }
-}
-
-pub(crate) fn mode_shown(mode: LockMode) -> body::RetentionMode {
-    match mode {
-        LockMode::Governance => body::RetentionMode::Governance,
-        LockMode::Compliance => body::RetentionMode::Compliance,
-    }
+    let text = record.policy.ok_or(ErrorCode::NoSuchBucketPolicy)?;
+    let policy = Policy::parse(text.as_bytes(), Kind::Bucket(call.bucket()));
+    let is_public = policy.map_err(|_| ErrorCode::InternalError)?.is_public();
+    Ok(Head::new(200).xml(&PolicyStatus { is_public: Some(is_public) }))
 }
