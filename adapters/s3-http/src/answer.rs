@@ -90,7 +90,12 @@ macro_rules! refusals {
 }
 
 refusals! {
+    dolmen_s3::auth::AuthError,
     dolmen_s3::checksum::ChecksumError,
+    dolmen_s3::chunked::ChunkedError,
+    dolmen_s3::condition::ConditionError,
+    dolmen_s3::payload::ChunkedBodyError,
+    dolmen_s3::range::RangeError,
     dolmen_s3::name::NameError,
     dolmen_s3::operation::OperationError,
     dolmen_s3::target::TargetError,

@@ -179,53 +179,77 @@ pub(crate) async fn receive(
     told: &Told,
 ) -> Result<Stored, Refusal> {
     let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted()));
-    let trailer = pour(incoming, verified, told, async |data: Bytes| Ok(feed.push(data).await?)).await?;
+    let mut data = Unframed::new(incoming, verified, told)?;
+    while let Some(piece) = data.next().await? {
+        feed.push(piece).await?;
+    }
+    let trailer = data.trailer();
     let stored = feed.finish().await?;
     told.check(&stored, trailer)?;
     call.server.numbers.received.fetch_add(stored.len, std::sync::atomic::Ordering::Relaxed);
     Ok(stored)
 }
 
-/// Takes the framing off and hands the data on; the checksum of the trailer comes back.
-async fn pour(
-    incoming: &mut Incoming,
-    verified: &Verified,
-    told: &Told,
-    mut sink: impl AsyncFnMut(Bytes) -> Result<(), Refusal>,
-) -> Result<Option<Checksum>, Refusal> {
-    let mut decoder = match &told.chunked {
-        None => None,
-        Some(body) => {
-            let decoder = Decoder::new(told.mode, body, verified.seed.clone());
-            Some(decoder.ok_or(ErrorCode::SignatureDoesNotMatch)?)
-        }
-    };
-    let mut len = 0u64;
-    while let Some(piece) = next(incoming).await? {
-        let Some(decoder) = &mut decoder else {
-            len += piece.len() as u64;
-            if len > told.len_max {
+/// A body whose framing is taken off.
+struct Unframed<'a> {
+    incoming: &'a mut Incoming,
+    decoder: Option<Decoder>,
+    piece: Bytes,
+    len: u64,
+    len_max: u64,
+}
+
+impl<'a> Unframed<'a> {
+    fn new(incoming: &'a mut Incoming, verified: &Verified, told: &Told) -> Result<Unframed<'a>, Refusal> {
+        let decoder = match &told.chunked {
+            None => None,
+            Some(body) => {
+                let decoder = Decoder::new(told.mode, body, verified.seed.clone());
+                Some(decoder.ok_or(ErrorCode::SignatureDoesNotMatch)?)
+            }
+        };
+        Ok(Unframed { incoming, decoder, piece: Bytes::new(), len: 0, len_max: told.len_max })
+    }
+
+    /// The next bytes of the data; `None` once the body is whole.
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            if let Some(decoder) = self.decoder.as_mut().filter(|_| !self.piece.is_empty()) {
+                let mut input: &[u8] = &self.piece;
+                let event = decoder.next(&mut input)?;
+                let data = match event {
+                    Event::Data(data) => Some(self.piece.slice_ref(data)),
+                    Event::More => None,
+                    Event::End if input.is_empty() => None,
+                    Event::End => return Err(ChunkedError::Behind.into()),
+                };
+                self.piece = self.piece.slice_ref(input);
+                if data.is_some() {
+                    return Ok(data);
+                }
+                continue;
+            }
+            let Some(piece) = next(self.incoming).await? else {
+                if let Some(decoder) = &self.decoder {
+                    decoder.finish()?;
+                }
+                return Ok(None);
+            };
+            if self.decoder.is_some() {
+                self.piece = piece;
+                continue;
+            }
+            self.len += piece.len() as u64;
+            if self.len > self.len_max {
                 return Err(Refusal::new(ErrorCode::EntityTooLarge));
             }
-            sink(piece).await?;
-            continue;
-        };
-        let mut input: &[u8] = &piece;
-        loop {
-            match decoder.next(&mut input)? {
-                Event::Data(data) => sink(piece.slice_ref(data)).await?,
-                Event::More => break,
-                Event::End if input.is_empty() => break,
-                Event::End => return Err(ChunkedError::Behind.into()),
-            }
+            return Ok(Some(piece));
         }
     }
-    match decoder {
-        None => Ok(None),
-        Some(decoder) => {
-            decoder.finish()?;
-            Ok(decoder.checksum())
-        }
+
+    /// The checksum of the trailer.
+    fn trailer(&self) -> Option<Checksum> {
+        self.decoder.as_ref().and_then(Decoder::checksum)
     }
 }
 
@@ -246,12 +270,11 @@ pub(crate) async fn whole(
         refusal
     })?;
     let mut out = Vec::new();
-    let trailer = pour(incoming, verified, &told, async |data: Bytes| {
-        out.extend_from_slice(&data);
-        Ok(())
-    })
-    .await?;
-    told.check(&digests(&out, &told), trailer)?;
+    let mut data = Unframed::new(incoming, verified, &told)?;
+    while let Some(piece) = data.next().await? {
+        out.extend_from_slice(&piece);
+    }
+    told.check(&digests(&out, &told), data.trailer())?;
     Ok(out)
 }
 

@@ -122,6 +122,13 @@ impl Engine {
         task.await.map_err(|_| Fault::Ended)?
     }
 
+    /// Removes every bucket and object, durably; users stay. Requests that run meanwhile may fail.
+    pub fn clear(&self) -> Result<(), String> {
+        // Kinds of a bucket's keys are capital letters, those of users small ones.
+        self.meta.delete_range(b"A", b"[").map_err(|error| error.to_string())?;
+        self.blobs.clear().map_err(|error| error.to_string())
+    }
+
     async fn hold(&self, scope: &Scope) -> Held {
         match scope {
             Scope::Keys(bucket, keys) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dolmen_s3::blob::BlobError;
+use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::{BlobId, Extent, keys};
 use dolmen_store::ReadMode;
 
@@ -23,7 +24,7 @@ pub(crate) struct Body {
 
 impl Body {
     /// Opens the first file, so that it stays readable whatever happens to the object.
-    pub fn open(engine: &Arc<Engine>, extents: Vec<Extent>) -> Result<Body, BlobFault> {
+    pub fn open(engine: &Arc<Engine>, extents: Vec<Extent>, _key: Option<SecretKey>) -> Result<Body, BlobFault> {
         let mut body = Body { engine: engine.clone(), left: extents.into(), open: None };
         body.open_first()?;
         Ok(body)
@@ -81,7 +82,11 @@ impl Pieces for Body {
 
 /// A body of those extents: whole if it is small, else with its first piece read already. `None`: a file is gone, because the object was
 /// overwritten since its record was read.
-pub(crate) async fn reply(engine: &Arc<Engine>, extents: Vec<Extent>) -> Result<Option<Reply>, BlobFault> {
+pub(crate) async fn reply(
+    engine: &Arc<Engine>,
+    extents: Vec<Extent>,
+    key: Option<SecretKey>,
+) -> Result<Option<Reply>, BlobFault> {
     let len: u64 = extents.iter().map(|extent| extent.len).sum();
     if len == 0 {
         return Ok(Some(Reply::Empty));
@@ -105,7 +110,7 @@ pub(crate) async fn reply(engine: &Arc<Engine>, extents: Vec<Extent>) -> Result<
     }
     let engine = engine.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let mut body = Body::open(&engine, extents)?;
+        let mut body = Body::open(&engine, extents, key)?;
         let first = body.next()?;
         Ok((body, first))
     });

@@ -17,6 +17,7 @@ use dolmen_s3::operation::{Body, Level, Operation, Served};
 use dolmen_s3::request::{Header, Headers, Method};
 use dolmen_s3::state::facts::{AuthType, Facts};
 use dolmen_s3::state::gate::{self, User};
+use dolmen_s3::state::lifecycle;
 use dolmen_s3::target::Target;
 use dolmen_s3::time::Timestamp;
 use http::header::HeaderName;
@@ -264,6 +265,11 @@ impl Server {
             tags,
             location: None,
         }
+    }
+
+    /// What lifecycle rules go by.
+    pub fn lifecycle_clock(&self) -> lifecycle::Clock {
+        lifecycle::Clock { now_ms: self.engine.clock.now_ms(), day_ms: self.day_ms }
     }
 
     /// Whether a bucket may be asked to be there. One server is every region.

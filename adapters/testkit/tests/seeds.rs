@@ -35,7 +35,6 @@ const TARGETS: &[Target] = &[
     ("resp", dolmen_resp::check::check_resp),
     ("ring_config", dolmen_ring::check::check_config),
     ("ring_wire", dolmen_ring::check::check_wire_body),
-    ("s3_record", dolmen_s3::check::check_record),
     ("simd_blocks", dolmen_simd::check::check_blocks),
     ("sql_format", dolmen_sql::check::check_format),
     ("sql_lex", dolmen_sql::check::check_lex),

@@ -313,7 +313,7 @@ async fn put_policy(call: &Call<'_>, body: &[u8]) -> Answer {
     let text = String::from_utf8(body.to_vec()).map_err(|_| ErrorCode::MalformedPolicy)?;
     let name = call.bucket().to_owned();
     let binds = call.headers.get("x-amz-confirm-remove-self-bucket-access") == Some("true");
-    changed(call, 204, move |record| bucket::set_policy(&name, record, &text, binds)).await
+    changed(call, 204, move |record| bucket::set_policy(record, &name, &text, binds)).await
 }
 
 fn policy_status(call: &Call<'_>) -> Answer {

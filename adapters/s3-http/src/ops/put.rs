@@ -3,6 +3,7 @@
 use dolmen_s3::body::{
     CompleteMultipartUploadOutput, CompletedMultipartUpload, CopyObjectResult, CopyPartResult, CreateMultipartUploadOutput,
 };
+use dolmen_s3::auth::Verified;
 use dolmen_s3::body::Checksums;
 use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
 use dolmen_s3::error::ErrorCode;
@@ -13,12 +14,11 @@ use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
 use dolmen_s3::state::object::{self, NewObject, Put};
 use dolmen_s3::state::record::{Attributes, BucketRecord, Extent, PartRecord};
-use dolmen_s3::state::{StateError, Tx, UploadId, acl as acls, bucket, keys, tagging};
+use dolmen_s3::state::{StateError, Tx, UploadId, acl as acls, bucket, keys, shapes, tagging};
 use hyper::body::Incoming;
 
 use super::acl;
 use crate::answer::{Answer, Head, Refusal, stamp};
-use crate::auth_types::Verified;
 use crate::body::{self, Told};
 use crate::call::Call;
 use crate::engine::Scope;
@@ -133,7 +133,7 @@ pub(crate) async fn put_object(
     let head = Head::new(200).with("etag", put.etag.quoted().to_string()).version(put.version);
     let head = super::encryption::shown(head, &encryption);
     let head = if offset.is_some() { head.with("x-amz-object-size", put.size.to_string()) } else { head };
-    Ok(with_checksum(super::read::expiration(call, head, put.modified_ms), checksum.as_ref()).empty())
+    Ok(with_checksum(super::read::expiration(call, admitted, head), checksum.as_ref()).empty())
 }
 
 /// The algorithm that a request asks for by name.
@@ -186,7 +186,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
     let head = Head::new(200)
         .version(put.version)
         .maybe("x-amz-copy-source-version-id", source_version.map(|version| version.to_string()));
-    Ok(super::read::expiration(call, head, put.modified_ms).xml(&result))
+    Ok(super::read::expiration(call, admitted, head).xml(&result))
 }
 
 fn plan(call: &Call<'_>, origin: &Origin, request: &CopyRequest) -> Result<Plan, Refusal> {
@@ -214,12 +214,12 @@ async fn rewrite(
     algorithm: Option<Algorithm>,
 ) -> Result<Stored, Refusal> {
     let len: u64 = body.iter().map(|extent| extent.len).sum();
-    let reading = super::encryption::opened(call, &plan.source, body)?;
+    let key = super::encryption::key_of_source(call, &plan.source)?;
     let algorithms = vec![algorithm.unwrap_or(Algorithm::Crc64Nvme)];
     let wanted = Wanted { sha256: false, algorithms, announced: Some(len) };
     let engine = call.engine().clone();
     let copied = tokio::task::spawn_blocking(move || {
-        let mut pieces = pieces::Body::open(&engine, reading)?;
+        let mut pieces = pieces::Body::open(&engine, body, key)?;
         let mut intake = Intake::new(engine.clone(), &wanted);
         loop {
             let next = pieces.next()?;
@@ -382,7 +382,10 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
     let size = source.listed.size;
     let (start, len) = match call.headers.get("x-amz-copy-source-range") {
         None => (0, size),
-        Some(text) => copy_range(text, size)?,
+        Some(text) => {
+            let span = dolmen_s3::range::copy_source_range(text, size)?;
+            (span.start, span.end - span.start)
+        }
     };
     if len > PUT_LEN_MAX {
         return Err(Refusal::new(ErrorCode::InvalidRequest));
@@ -404,26 +407,7 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
         .xml(&result))
 }
 
-/// `bytes=first-last`, both there and inside: a copy takes nothing else.
-fn copy_range(text: &str, size: u64) -> Result<(u64, u64), Refusal> {
-    let wrong = || {
-        let message = "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy";
-        Refusal::says(ErrorCode::InvalidArgument, message)
-    };
-    let (first, last) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')).ok_or_else(wrong)?;
-    let number = |text: &str| dolmen_s3::payload::parse_len(text);
-    let (first, last) = number(first).zip(number(last)).ok_or_else(wrong)?;
-    if first > last {
-        return Err(wrong());
-    }
-    if last >= size {
-        let message = format!("Range specified is not valid for source object of size: {size}");
-        return Err(Refusal::says(ErrorCode::InvalidRange, message));
-    }
-    Ok((first, last - first + 1))
-}
-
-pub(crate) async fn complete(call: &Call<'_>, document: &[u8]) -> Answer {
+pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u8]) -> Answer {
     let list: CompletedMultipartUpload = crate::call::parse(document)?;
     let mut parts = Vec::with_capacity(list.parts.len());
     for part in list.parts {
@@ -460,7 +444,7 @@ pub(crate) async fn complete(call: &Call<'_>, document: &[u8]) -> Answer {
         checksum_type: completed.checksum.map(|checksum| checksum.kind),
     };
     let head = Head::new(200).version(completed.put.version);
-    Ok(super::read::expiration(call, head, completed.put.modified_ms).xml(&document))
+    Ok(super::read::expiration(call, admitted, head).xml(&document))
 }
 
 pub(crate) async fn abort(call: &Call<'_>) -> Answer {
@@ -476,7 +460,11 @@ pub(crate) fn list_parts(call: &Call<'_>) -> Answer {
     let marker = call.number("part-number-marker", i32::MAX as u64)?.unwrap_or(0);
     let marker = u16::try_from(marker).unwrap_or(u16::MAX);
     let limit = usize::try_from(max).unwrap_or(1000);
-    let (found, more) = call.read(|source| multipart::list_parts(source, id, marker, limit))?;
+    let (found, more, owner, initiator) = call.read(|source| {
+        let (found, more) = multipart::list_parts(source, id, marker, limit)?;
+        let tx = Tx::new(source);
+        Ok((found, more, shapes::owner(&tx, &record.owner)?, shapes::owner(&tx, &record.initiator)?))
+    })?;
     let told = record.checksum.map(|(algorithm, _)| algorithm);
     let document = ListPartsOutput {
         bucket: call.bucket().to_owned(),
@@ -500,8 +488,8 @@ pub(crate) fn list_parts(call: &Call<'_>) -> Answer {
                     .unwrap_or_default(),
             })
             .collect(),
-        initiator: Some(call.owner(&record.initiator)),
-        owner: Some(call.owner(&record.owner)),
+        initiator: Some(initiator),
+        owner: Some(owner),
         storage_class: StorageClass::parse(match record.attributes.storage_class.as_str() {
             "" => "STANDARD",
             class => class,
