@@ -17,6 +17,7 @@ pub mod limits;
 pub mod name;
 pub mod operation;
 pub mod payload;
+pub mod post;
 pub mod range;
 pub mod request;
 pub mod target;
