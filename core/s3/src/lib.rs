@@ -15,9 +15,12 @@ pub mod error;
 pub mod etag;
 pub mod head;
 pub mod limits;
+#[doc(hidden)]
+pub mod naive;
 pub mod name;
 pub mod operation;
 pub mod payload;
+pub mod post;
 pub mod range;
 pub mod request;
 pub mod target;
