@@ -61,3 +61,9 @@ pub const PART_NUMBER_MAX: u32 = 10_000;
 pub const ACCESS_KEY_LEN_MAX: usize = 128;
 /// Most headers of one signature.
 pub const SIGNED_HEADERS_MAX: usize = 128;
+/// Most bytes of a form before its file, headers of its parts included (S3: 20 KB).
+pub const FORM_FIELDS_LEN_MAX: usize = 20 << 10;
+/// Most fields of a form.
+pub const FORM_FIELDS_MAX: usize = 100;
+/// Most conditions of a form's policy.
+pub const POLICY_CONDITIONS_MAX: usize = 200;

@@ -173,7 +173,7 @@ impl Timestamp {
         if b.len() == 10 {
             return Self::from_civil(midnight);
         }
-        if b.len() < 20 || !matches!(b[10], b'T' | b't' | b' ') {
+        if b.len() < 20 || !matches!(b[10], b'T' | b't') {
             return None;
         }
         let (hour, minute, second) = clock(&text[11..19])?;
