@@ -17,6 +17,8 @@ pub mod acl;
 pub mod admin;
 pub mod annotation;
 pub mod bucket;
+#[doc(hidden)]
+pub mod check;
 mod codec;
 pub mod condition;
 pub mod config;

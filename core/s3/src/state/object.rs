@@ -235,6 +235,7 @@ fn insert(
     mut record: ObjectRecord,
 ) -> Result<Put, StateError> {
     let next = next_order(env, latest.as_ref().map(|(order, _)| *order));
+    record.listed.version = Version::Null;
     let order = match bucket.versioning {
         Versioning::Unversioned => {
             if let Some((order, old)) = latest {
