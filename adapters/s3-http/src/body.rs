@@ -8,6 +8,7 @@ use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumError};
 use dolmen_s3::chunked::{ChunkedError, Decoder, Event};
 use dolmen_s3::encoding::get_base64;
 use dolmen_s3::error::ErrorCode;
+use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::payload::{ChunkedBody, PayloadMode, parse_len};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -102,6 +103,7 @@ impl Told {
             sha256: matches!(self.mode, PayloadMode::Sha256(_)),
             algorithms: vec![self.computed],
             announced: self.len,
+            key: None,
         }
     }
 
@@ -177,8 +179,10 @@ pub(crate) async fn receive(
     incoming: &mut Incoming,
     verified: &Verified,
     told: &Told,
+    key: Option<SecretKey>,
 ) -> Result<Stored, Refusal> {
-    let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted()));
+    let wanted = Wanted { key, ..told.wanted() };
+    let mut feed = Feed::new(Intake::new(call.engine().clone(), &wanted));
     let mut data = Unframed::new(incoming, verified, told)?;
     while let Some(piece) = data.next().await? {
         feed.push(piece).await?;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dolmen_host::test_api::Clock;
 use dolmen_s3::state::{Batch, BlobId, Env, StateError, Tx};
 use dolmen_store::{ReadMode, WriteError};
+use sha2::{Digest as _, Sha256};
 
 use crate::blobs::{BlobFault, Blobs, Writer};
 use crate::locks::{Held, Locks};
@@ -90,6 +91,11 @@ impl Engine {
 
     /// Sixteen bytes that nobody else gets.
     pub fn fresh(&self) -> [u8; 16] {
+        *self.fresh.next().first_chunk().expect("a digest has more bytes")
+    }
+
+    /// A key that nobody else gets.
+    pub fn fresh_key(&self) -> [u8; 32] {
         self.fresh.next()
     }
 
@@ -202,24 +208,23 @@ impl Engine {
     }
 }
 
-/// Numbers that are given once: random at the start, then counted.
+/// Bytes that are given once and that nobody can foretell: a digest of a secret of this process and a count.
 struct Fresh {
-    start: u128,
+    secret: [u8; 32],
     count: AtomicU64,
 }
 
 impl Fresh {
     fn new() -> std::io::Result<Fresh> {
         use std::io::Read;
-        let mut bytes = [0; 16];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(Fresh { start: u128::from_le_bytes(bytes), count: AtomicU64::new(0) })
+        let mut secret = [0; 32];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut secret)?;
+        Ok(Fresh { secret, count: AtomicU64::new(0) })
     }
 
-    /// Odd multiples of a number modulo 2^128 are all different, and look as if they had nothing to do with each other.
-    fn next(&self) -> [u8; 16] {
-        const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    fn next(&self) -> [u8; 32] {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        self.start.wrapping_add(u128::from(count).wrapping_mul(STEP)).to_le_bytes()
+        let digest = Sha256::new().chain_update(self.secret).chain_update(count.to_le_bytes());
+        digest.finalize().into()
     }
 }

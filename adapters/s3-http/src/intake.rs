@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dolmen_base::io::IoError;
 use dolmen_s3::checksum::{Algorithm, Checksum, Hasher};
+use dolmen_s3::state::sse::{self, BlobKey, SecretKey};
 use dolmen_s3::state::{BlobId, Extent};
 use md5::{Digest, Md5};
 use sha2::Sha256;
@@ -16,11 +18,72 @@ pub(crate) const INLINE_MAX: usize = 64 << 10;
 
 enum Place {
     Memory(Vec<u8>),
-    File(Writer),
+    File(Sink),
+}
+
+/// A file, and what seals its bytes.
+struct Sink {
+    writer: Writer,
+    sealer: Option<Sealer>,
+}
+
+impl Sink {
+    fn write(&mut self, data: &[u8]) -> Result<(), BlobFault> {
+        match &mut self.sealer {
+            None => self.writer.write(data),
+            Some(sealer) => sealer.write(data, &mut self.writer),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), BlobFault> {
+        if let Some(sealer) = &mut self.sealer {
+            sealer.finish(&mut self.writer)?;
+        }
+        self.writer.sync()
+    }
+}
+
+/// Seals a stream chunk by chunk; the last chunk is held back until it is known to be the last.
+struct Sealer {
+    key: BlobKey,
+    chunk: Vec<u8>,
+    index: u64,
+}
+
+impl Sealer {
+    fn new(key: &SecretKey, blob: BlobId) -> Sealer {
+        let capacity = (sse::CHUNK_LEN + sse::TAG_LEN) as usize;
+        Sealer { key: key.of_blob(blob), chunk: Vec::with_capacity(capacity), index: 0 }
+    }
+
+    fn write(&mut self, mut data: &[u8], to: &mut Writer) -> Result<(), BlobFault> {
+        while !data.is_empty() {
+            if self.chunk.len() == sse::CHUNK_LEN as usize {
+                self.seal(false, to)?;
+            }
+            let room = sse::CHUNK_LEN as usize - self.chunk.len();
+            let (now, later) = data.split_at(room.min(data.len()));
+            self.chunk.extend_from_slice(now);
+            data = later;
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, last: bool, to: &mut Writer) -> Result<(), BlobFault> {
+        self.key.seal(self.index, last, &mut self.chunk);
+        to.write(&self.chunk)?;
+        self.chunk.clear();
+        self.index += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self, to: &mut Writer) -> Result<(), BlobFault> {
+        self.seal(true, to)
+    }
 }
 
 /// Which digests are wanted besides MD5.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Wanted {
     /// SHA-256: only where the signature has it.
     pub sha256: bool,
@@ -28,6 +91,8 @@ pub(crate) struct Wanted {
     pub algorithms: Vec<Algorithm>,
     /// Length of the data, where it was announced.
     pub announced: Option<u64>,
+    /// What seals the bytes, if they are to be sealed.
+    pub key: Option<SecretKey>,
 }
 
 /// Bytes that come in.
@@ -35,6 +100,7 @@ pub(crate) struct Intake {
     engine: Arc<Engine>,
     place: Place,
     announced: Option<u64>,
+    key: Option<SecretKey>,
     len: u64,
     md5: Md5,
     sha256: Option<Sha256>,
@@ -60,6 +126,7 @@ impl Intake {
             engine,
             place: Place::Memory(Vec::new()),
             announced: wanted.announced,
+            key: wanted.key.clone(),
             len: 0,
             md5: Md5::new(),
             sha256: wanted.sha256.then(Sha256::new),
@@ -80,12 +147,18 @@ impl Intake {
                 bytes.extend_from_slice(data);
                 return Ok(());
             }
-            let mut writer = self.engine.blobs.create(BlobId::file(self.engine.fresh()), self.announced)?;
-            writer.write(bytes)?;
-            self.place = Place::File(writer);
+            let blob = BlobId::file(self.engine.fresh());
+            let announced = match &self.key {
+                Some(_) => self.announced.map(sse::sealed_len),
+                None => self.announced,
+            };
+            let writer = self.engine.blobs.create(blob, announced)?;
+            let mut sink = Sink { writer, sealer: self.key.as_ref().map(|key| Sealer::new(key, blob)) };
+            sink.write(bytes)?;
+            self.place = Place::File(sink);
         }
         match &mut self.place {
-            Place::File(writer) => writer.write(data),
+            Place::File(sink) => sink.write(data),
             Place::Memory(_) => Ok(()),
         }
     }
@@ -98,17 +171,23 @@ impl Intake {
     /// Syncs what is in a file. May take long if there is one.
     pub fn finish(mut self) -> Result<Stored, BlobFault> {
         let blob = match &mut self.place {
-            Place::Memory(_) => BlobId::inline(self.engine.fresh()),
-            Place::File(writer) => {
-                writer.sync()?;
-                writer.id()
+            Place::Memory(bytes) => {
+                let blob = BlobId::inline(self.engine.fresh());
+                if let Some(key) = self.key.as_ref().filter(|_| !bytes.is_empty()) {
+                    key.of_blob(blob).seal(0, true, bytes);
+                }
+                blob
+            }
+            Place::File(sink) => {
+                sink.sync()?;
+                sink.writer.id()
             }
         };
         let body = if self.len == 0 { Vec::new() } else { vec![Extent { blob, offset: 0, len: self.len }] };
         let (inline, writer) = match self.place {
             Place::Memory(bytes) if bytes.is_empty() => (None, None),
             Place::Memory(bytes) => (Some((blob, Arc::new(bytes))), None),
-            Place::File(writer) => (None, Some(writer)),
+            Place::File(sink) => (None, Some(sink.writer)),
         };
         Ok(Stored {
             len: self.len,
@@ -164,7 +243,8 @@ impl Feed {
         match (self.intake.take(), self.working.take()) {
             (Some(intake), _) => Ok(intake),
             (None, Some(working)) => working.await.expect("an intake does not panic"),
-            (None, None) => unreachable!("an intake is idle or working"),
+            // The piece before could not be written, and whoever feeds goes on.
+            (None, None) => Err(BlobFault::Io { blob: BlobId::file([0; 16]), error: IoError::Os(5) }),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dolmen_s3::blob::BlobError;
-use dolmen_s3::state::sse::SecretKey;
+use dolmen_s3::state::sse::{self, SecretKey};
 use dolmen_s3::state::{BlobId, Extent, keys};
 use dolmen_store::ReadMode;
 
@@ -20,12 +20,13 @@ pub(crate) struct Body {
     /// What is left, and the file of the first one once it is open.
     left: VecDeque<Extent>,
     open: Option<Reader>,
+    key: Option<SecretKey>,
 }
 
 impl Body {
     /// Opens the first file, so that it stays readable whatever happens to the object.
-    pub fn open(engine: &Arc<Engine>, extents: Vec<Extent>, _key: Option<SecretKey>) -> Result<Body, BlobFault> {
-        let mut body = Body { engine: engine.clone(), left: extents.into(), open: None };
+    pub fn open(engine: &Arc<Engine>, extents: Vec<Extent>, key: Option<SecretKey>) -> Result<Body, BlobFault> {
+        let mut body = Body { engine: engine.clone(), left: extents.into(), open: None, key };
         body.open_first()?;
         Ok(body)
     }
@@ -41,6 +42,52 @@ impl Body {
         Ok(())
     }
 
+    /// Bytes that are kept as they are.
+    fn plain(&self, extent: Extent) -> Result<Vec<Bytes>, BlobFault> {
+        match &self.open {
+            Some(reader) => reader.read(extent.offset, extent.offset.saturating_add(extent.len)),
+            None => {
+                let bytes = self.inline(extent.blob)?;
+                Ok(vec![cut(&bytes, extent.blob, extent.offset, extent.len)?])
+            }
+        }
+    }
+
+    /// Bytes that are kept sealed: a few chunks at a time.
+    fn unsealed(&self, key: &SecretKey, extent: Extent) -> Result<Bytes, BlobFault> {
+        let blob = extent.blob;
+        let damaged = || BlobFault::Damaged { blob, error: BlobError::Corrupt { index: 0 } };
+        let small = if self.open.is_none() { Some(self.inline(blob)?) } else { None };
+        let sealed_len = match (&self.open, &small) {
+            (Some(reader), _) => reader.data_len(),
+            (None, small) => small.as_ref().map_or(0, |bytes| bytes.len() as u64),
+        };
+        let total = sse::plain_len(sealed_len).ok_or_else(damaged)?;
+        let most = UNSEALED_CHUNKS * sse::CHUNK_LEN - extent.offset % sse::CHUNK_LEN;
+        let len = extent.len.min(most);
+        let window = sse::window(total, extent.offset, len).ok_or_else(damaged)?;
+        let mut sealed = Vec::with_capacity(window.len as usize);
+        match (&self.open, &small) {
+            (Some(reader), _) => {
+                let end = window.offset + window.len;
+                while (sealed.len() as u64) < window.len {
+                    let pieces = reader.read(window.offset + sealed.len() as u64, end)?;
+                    pieces.iter().for_each(|piece| sealed.extend_from_slice(piece));
+                }
+            }
+            (None, Some(bytes)) => sealed.extend_from_slice(&cut(bytes, blob, window.offset, window.len)?),
+            (None, None) => {}
+        }
+        let (blob_key, chunks) = (key.of_blob(blob), sse::chunk_count(total));
+        let mut out = Vec::with_capacity(sealed.len());
+        for (index, chunk) in (window.first..).zip(sealed.chunks((sse::CHUNK_LEN + sse::TAG_LEN) as usize)) {
+            let mut chunk = chunk.to_vec();
+            blob_key.open(index, index + 1 == chunks, &mut chunk).map_err(|_| damaged())?;
+            out.extend_from_slice(&chunk);
+        }
+        cut(&out.into(), blob, window.skip, len)
+    }
+
     fn inline(&self, blob: BlobId) -> Result<Bytes, BlobFault> {
         use dolmen_s3::state::Source;
         let view = self.engine.meta.view(ReadMode::MayBlock);
@@ -52,21 +99,25 @@ impl Body {
     }
 }
 
+/// Chunks that are opened at a time.
+const UNSEALED_CHUNKS: u64 = 4;
+
+/// A part of bytes that should be there.
+fn cut(bytes: &Bytes, blob: BlobId, offset: u64, len: u64) -> Result<Bytes, BlobFault> {
+    let end = offset.saturating_add(len);
+    if (bytes.len() as u64) < end {
+        let error = BlobError::Length { wanted: end, found: bytes.len() as u64 };
+        return Err(BlobFault::Damaged { blob, error });
+    }
+    Ok(bytes.slice(offset as usize..end as usize))
+}
+
 impl Pieces for Body {
     fn next(&mut self) -> Result<Vec<Bytes>, BlobFault> {
         let Some(extent) = self.left.front().copied() else { return Ok(Vec::new()) };
-        let pieces = match &self.open {
-            Some(reader) => reader.read(extent.offset, extent.offset.saturating_add(extent.len))?,
-            None => {
-                let bytes = self.inline(extent.blob)?;
-                let start = usize::try_from(extent.offset).unwrap_or(usize::MAX);
-                let end = start.saturating_add(usize::try_from(extent.len).unwrap_or(usize::MAX));
-                if bytes.len() < end {
-                    let error = BlobError::Length { wanted: end as u64, found: bytes.len() as u64 };
-                    return Err(BlobFault::Damaged { blob: extent.blob, error });
-                }
-                vec![bytes.slice(start..end)]
-            }
+        let pieces = match &self.key {
+            None => self.plain(extent)?,
+            Some(key) => vec![self.unsealed(key, extent)?],
         };
         let len = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         if let Some(first) = self.left.front_mut() {
@@ -92,7 +143,7 @@ pub(crate) async fn reply(
         return Ok(Some(Reply::Empty));
     }
     let small = match extents.as_slice() {
-        [only] if only.blob.is_inline() => Some(*only),
+        [only] if only.blob.is_inline() && key.is_none() => Some(*only),
         _ => None,
     };
     if let Some(extent) = small {
@@ -100,13 +151,7 @@ pub(crate) async fn reply(
         let key = keys::inline(extent.blob);
         let found = engine.meta.read(|source: &dyn Source| source.get(&key));
         let Ok(Some(bytes)) = found else { return Ok(None) };
-        let start = usize::try_from(extent.offset).unwrap_or(usize::MAX);
-        let end = start.saturating_add(usize::try_from(extent.len).unwrap_or(usize::MAX));
-        if bytes.len() < end {
-            let error = BlobError::Length { wanted: end as u64, found: bytes.len() as u64 };
-            return Err(BlobFault::Damaged { blob: extent.blob, error });
-        }
-        return Ok(Some(Reply::Bytes(Bytes::from(bytes).slice(start..end))));
+        return Ok(Some(Reply::Bytes(cut(&bytes.into(), extent.blob, extent.offset, extent.len)?)));
     }
     let engine = engine.clone();
     let opened = tokio::task::spawn_blocking(move || {

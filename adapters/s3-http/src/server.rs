@@ -18,6 +18,7 @@ use dolmen_s3::request::{Header, Headers, Method};
 use dolmen_s3::state::facts::{AuthType, Facts};
 use dolmen_s3::state::gate::{self, User};
 use dolmen_s3::state::lifecycle;
+use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::target::Target;
 use dolmen_s3::time::Timestamp;
 use http::header::HeaderName;
@@ -71,6 +72,8 @@ pub(crate) struct Server {
     pub signature_v2: bool,
     pub is_tls: bool,
     pub test_api: Option<Arc<TestApi>>,
+    /// Wraps the keys of objects that the server encrypts.
+    pub sse_key: SecretKey,
     /// What a lifecycle rule takes for a day.
     pub day_ms: u64,
     pub keys: RwLock<HashMap<(String, KeyScope), SigningKey>>,

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use dolmen_base::io::Directory as _;
 use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
+use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::{Env, Tx};
 use parking_lot::RwLock;
+use sha2::{Digest as _, Sha256};
 
 use crate::accounts::{Accounts, make_root};
 use crate::blobs::Blobs;
@@ -83,6 +85,7 @@ impl Service for S3 {
             test_api: context.test_api(),
             day_ms: u64::try_from(config.day.as_millis()).unwrap_or(u64::MAX).max(1),
             keys: RwLock::new(HashMap::new()),
+            sse_key: sse_key(&context.secret("s3-encryption-key")?),
         });
         Ok(S3 { server, tls, connections_max: config.connections_max, backend: config.backend, hint })
     }
@@ -137,6 +140,12 @@ impl Service for S3 {
     fn reset(&self) -> Result<(), String> {
         self.server.engine.clear()
     }
+}
+
+/// The key that wraps the keys of objects.
+fn sse_key(secret: &str) -> SecretKey {
+    let digest = Sha256::new().chain_update(b"dolmen s3 server key").chain_update(secret);
+    SecretKey::new(digest.finalize().into())
 }
 
 /// Access keys look like Amazon's: twenty capital letters and digits.

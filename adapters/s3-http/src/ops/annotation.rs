@@ -26,7 +26,7 @@ fn name<'a>(call: &Call<'a>) -> Result<&'a str, Refusal> {
 pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Verified) -> Answer {
     let (version, name) = (call.version()?, name(call)?.to_owned());
     let told = Told::read(call, verified, LEN_MAX)?;
-    let mut stored = body::receive(call, incoming, verified, &told).await?;
+    let mut stored = body::receive(call, incoming, verified, &told, None).await?;
     let (inline, writer) = (stored.inline.take(), stored.writer.take());
     let new = Annotation {
         modified_ms: 0,

@@ -13,6 +13,7 @@ use dolmen_s3::limits::{PUT_LEN_MAX, PARTS_MAX};
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
 use dolmen_s3::state::object::{self, NewObject, Put};
+use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::record::{Attributes, BucketRecord, Extent, PartRecord};
 use dolmen_s3::state::{StateError, Tx, UploadId, acl as acls, bucket, keys, shapes, tagging};
 use hyper::body::Incoming;
@@ -31,6 +32,7 @@ use crate::reply::Pieces as _;
 struct Making {
     attributes: Attributes,
     owner: String,
+    key: Option<SecretKey>,
 }
 
 /// The bucket that the gate found.
@@ -49,6 +51,7 @@ fn making(call: &Call<'_>, bucket: &BucketRecord) -> Result<Making, Refusal> {
         Some(text) => tagging::of_header(text)?,
         None => Vec::new(),
     };
+    let chosen = super::encryption::of_put(call, bucket)?;
     let attributes = Attributes {
         headers: head::kept(call.headers)?,
         storage_class: head::storage_class(call.headers)?,
@@ -56,9 +59,9 @@ fn making(call: &Call<'_>, bucket: &BucketRecord) -> Result<Making, Refusal> {
         acl: asked.acl,
         retention,
         legal_hold,
-        encryption: super::encryption::of_put(call, bucket)?,
+        encryption: chosen.encryption,
     };
-    Ok(Making { attributes, owner })
+    Ok(Making { attributes, owner, key: chosen.key })
 }
 
 /// The checksum that an object keeps: the one that the client sent, or CRC-64/NVME.
@@ -107,7 +110,7 @@ pub(crate) async fn put_object(
         condition.check(latest.as_ref().map(|(_, record)| &record.listed))
     })?;
     let told = Told::read(call, verified, PUT_LEN_MAX)?;
-    let mut stored = body::receive(call, incoming, verified, &told).await?;
+    let mut stored = body::receive(call, incoming, verified, &told, making.key).await?;
     let checksum = kept(&stored);
     let etag = ETag::Whole(stored.md5);
     let (inline, writer) = (stored.inline.take(), stored.writer.take());
@@ -165,6 +168,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
         owner: making.owner,
         attributes: making.attributes,
     };
+    let making_key = making.key;
     let condition = head::write_condition(call.headers);
     let plan = plan(call, origin, &request)?;
     if plan.source.listed.size > PUT_LEN_MAX {
@@ -173,9 +177,10 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
     let mut written = None;
     if !plan.share {
         let algorithm = request.algorithm.or(plan.source.listed.checksum.map(|c| c.checksum.algorithm()));
-        written = Some(rewrite(call, &plan, plan.source.body.clone(), algorithm).await?);
+        written = Some(rewrite(call, &plan, plan.source.body.clone(), algorithm, making_key).await?);
     }
     let source_version = object::shown(&origin.bucket, plan.source.listed.version);
+    let encryption = request.attributes.encryption.clone();
     let (put, checksum) = copied(call, origin, condition, plan, request, written).await?;
     let result = CopyObjectResult {
         etag: Some(put.etag.clone()),
@@ -186,6 +191,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
     let head = Head::new(200)
         .version(put.version)
         .maybe("x-amz-copy-source-version-id", source_version.map(|version| version.to_string()));
+    let head = super::encryption::shown(head, &encryption);
     Ok(super::read::expiration(call, admitted, head).xml(&result))
 }
 
@@ -212,11 +218,12 @@ async fn rewrite(
     plan: &Plan,
     body: Vec<Extent>,
     algorithm: Option<Algorithm>,
+    to: Option<SecretKey>,
 ) -> Result<Stored, Refusal> {
     let len: u64 = body.iter().map(|extent| extent.len).sum();
     let key = super::encryption::key_of_source(call, &plan.source)?;
     let algorithms = vec![algorithm.unwrap_or(Algorithm::Crc64Nvme)];
-    let wanted = Wanted { sha256: false, algorithms, announced: Some(len) };
+    let wanted = Wanted { sha256: false, algorithms, announced: Some(len), key: to };
     let engine = call.engine().clone();
     let copied = tokio::task::spawn_blocking(move || {
         let mut pieces = pieces::Body::open(&engine, body, key)?;
@@ -337,12 +344,12 @@ fn upload(call: &Call<'_>) -> Result<(UploadId, dolmen_s3::state::UploadRecord),
 pub(crate) async fn upload_part(call: &Call<'_>, incoming: &mut Incoming, verified: &Verified) -> Answer {
     let number = part_number(call)?;
     let (id, record) = upload(call)?;
-    super::encryption::of_part(call, &record)?;
+    let key = super::encryption::of_part(call, &record)?;
     let mut told = Told::read(call, verified, PUT_LEN_MAX)?;
     if let Some((algorithm, _)) = record.checksum {
         told.fit(algorithm)?;
     }
-    let mut stored = body::receive(call, incoming, verified, &told).await?;
+    let mut stored = body::receive(call, incoming, verified, &told, key).await?;
     let sent = stored.checksums.first().copied().filter(|_| told.is_named());
     let md5 = stored.md5;
     put_part(call, id, number, &mut stored, PartBytes::New).await?;
@@ -393,7 +400,8 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
     let body = copy::slice(&source.body, start, len);
     let plan = Plan { source, share: false };
     let algorithm = record.checksum.map(|(algorithm, _)| algorithm);
-    let mut stored = rewrite(call, &plan, body, algorithm).await?;
+    let to = super::encryption::of_part(call, &record)?;
+    let mut stored = rewrite(call, &plan, body, algorithm, to).await?;
     let (md5, checksum) = (stored.md5, stored.checksums.first().copied());
     let modified = put_part(call, id, number, &mut stored, PartBytes::New).await?;
     let result = CopyPartResult {
