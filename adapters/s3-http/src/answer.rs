@@ -95,6 +95,8 @@ refusals! {
     dolmen_s3::chunked::ChunkedError,
     dolmen_s3::condition::ConditionError,
     dolmen_s3::payload::ChunkedBodyError,
+    dolmen_s3::post::FormError,
+    dolmen_s3::post::PolicyError,
     dolmen_s3::range::RangeError,
     dolmen_s3::name::NameError,
     dolmen_s3::operation::OperationError,

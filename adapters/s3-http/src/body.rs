@@ -79,6 +79,26 @@ impl Told {
         Ok(Told { mode, chunked, len, len_max, md5, checksum, algorithm, computed })
     }
 
+    /// What the fields of a form say.
+    pub fn of_form(call: &Call<'_>) -> Result<Told, Refusal> {
+        let md5 = match call.headers.get("content-md5") {
+            None => None,
+            Some(text) => Some(digest(text).ok_or(ErrorCode::InvalidDigest)?),
+        };
+        let checksum = named(call)?;
+        let algorithm = checksum.map(|checksum| checksum.algorithm());
+        Ok(Told {
+            mode: PayloadMode::Unsigned,
+            chunked: None,
+            len: None,
+            len_max: u64::MAX,
+            md5,
+            checksum,
+            algorithm,
+            computed: algorithm.unwrap_or(Algorithm::Crc64Nvme),
+        })
+    }
+
     /// Whether the client named a checksum.
     pub fn is_named(&self) -> bool {
         self.algorithm.is_some()
@@ -98,17 +118,17 @@ impl Told {
         Ok(())
     }
 
-    fn wanted(&self) -> Wanted {
+    pub fn wanted(&self, key: Option<SecretKey>) -> Wanted {
         Wanted {
             sha256: matches!(self.mode, PayloadMode::Sha256(_)),
             algorithms: vec![self.computed],
             announced: self.len,
-            key: None,
+            key,
         }
     }
 
     /// Whether the bytes are those that were announced.
-    fn check(&self, stored: &Stored, trailer: Option<Checksum>) -> Result<(), Refusal> {
+    pub fn check(&self, stored: &Stored, trailer: Option<Checksum>) -> Result<(), Refusal> {
         if self.len.is_some_and(|len| len != stored.len) {
             return Err(Refusal::new(ErrorCode::IncompleteBody));
         }
@@ -181,8 +201,7 @@ pub(crate) async fn receive(
     told: &Told,
     key: Option<SecretKey>,
 ) -> Result<Stored, Refusal> {
-    let wanted = Wanted { key, ..told.wanted() };
-    let mut feed = Feed::new(Intake::new(call.engine().clone(), &wanted));
+    let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted(key)));
     let mut data = Unframed::new(incoming, verified, told)?;
     while let Some(piece) = data.next().await? {
         feed.push(piece).await?;

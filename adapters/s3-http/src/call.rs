@@ -17,7 +17,6 @@ use crate::server::{Caller, Server};
 /// One request that was let in.
 pub(crate) struct Call<'a> {
     pub server: &'a Arc<Server>,
-    pub request_id: &'a str,
     pub operation: Operation,
     pub target: &'a Target<'a>,
     pub headers: Headers<'a>,

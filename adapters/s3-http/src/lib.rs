@@ -9,13 +9,15 @@
 //! | `engine` | locks, the batch, what follows on it |
 //! | `meta`, `blobs` | the store and the files |
 //! | `intake`, `pieces` | bytes on their way in and out |
+//! | `worker` | rules of lifecycles |
+//! | `admin` | the interface for users, keys and policies |
 //! | `sweep` | files that a crash left, and the scrub |
 //!
 //! A 2xx answer to a write means that it is on disk.
 #![forbid(unsafe_code)]
 
 mod accounts;
-mod admin;
+pub mod admin;
 mod answer;
 mod blobs;
 mod body;
@@ -37,6 +39,7 @@ mod server;
 mod service;
 mod sweep;
 mod tls;
+mod worker;
 
 pub use config::Config;
 pub use offline::Offline;

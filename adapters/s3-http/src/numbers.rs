@@ -12,7 +12,6 @@ struct Outcomes([AtomicU64; 6]);
 /// All counts.
 pub(crate) struct Numbers {
     operations: Vec<Outcomes>,
-    pub connections: AtomicU64,
     pub received: AtomicU64,
     pub sent: AtomicU64,
 }
@@ -22,7 +21,6 @@ impl Numbers {
         let operations = (0..=Operation::all().count()).map(|_| Outcomes::default()).collect();
         Numbers {
             operations,
-            connections: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         }

@@ -96,7 +96,7 @@ impl Handler for Server {
         id.make_ascii_uppercase();
         let mut seen = Noted::default();
         let is_head = parts.method == http::Method::HEAD;
-        let answer = self.respond(&parts, &mut incoming, from, &id, &mut seen).await;
+        let answer = self.respond(&parts, &mut incoming, from, &mut seen).await;
         let is_refused = answer.is_err();
         let mut response =
             answer.unwrap_or_else(|refusal| refusal.answer(parts.uri.path(), &id, is_head));
@@ -127,7 +127,6 @@ impl Server {
         parts: &Parts,
         incoming: &mut Incoming,
         from: SocketAddr,
-        id: &str,
         seen: &mut Noted,
     ) -> Answer {
         let raw_target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -153,7 +152,7 @@ impl Server {
         seen.operation = Some(operation);
         self.fault(operation, parts.uri.path(), seen).await?;
         if operation == Operation::PostObject {
-            return ops::form::post(self, &target, headers, incoming, from, id).await;
+            return ops::form::post(self, &target, headers, incoming, from).await;
         }
         let signed = self.authenticate(method, &target, headers, host)?;
         seen.principal.clone_from(&signed.caller.id);
@@ -168,7 +167,7 @@ impl Server {
             source_ip: self.source_ip(headers, from),
         };
         let admitted = admit(self, &asked)?;
-        let call = Call { server: self, request_id: id, operation, target: &target, headers, caller: &signed.caller };
+        let call = Call { server: self, operation, target: &target, headers, caller: &signed.caller };
         match operation.body() {
             Body::Stream => ops::stream(&call, &admitted, incoming, &signed.verified).await,
             Body::Xml | Body::Json => {

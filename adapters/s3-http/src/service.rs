@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::meta::Meta;
 use crate::numbers::Numbers;
 use crate::server::Server;
-use crate::{sweep, tls};
+use crate::{sweep, tls, worker};
 
 /// Directory of the metadata and of small objects.
 pub(crate) const STORE: &str = "store";
@@ -98,7 +98,9 @@ impl Service for S3 {
             Ok(count) => tracing::info!(target: "s3", "{count} files of uploads that were cut off are deleted"),
             Err(error) => tracing::warn!(target: "s3", "the files cannot be looked through: {error}"),
         });
+        let worker = tokio::spawn(worker::run(self.server.clone(), stop.clone()));
         connection::serve(self.server.clone(), listener, self.tls.clone(), self.connections_max, stop).await;
+        worker.await?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head;
 use dolmen_s3::limits::{PUT_LEN_MAX, PARTS_MAX};
+use dolmen_s3::state::condition::WriteCondition;
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
 use dolmen_s3::state::object::{self, NewObject, Put};
@@ -87,56 +88,83 @@ fn keep_inline(tx: &mut Tx<'_>, stored: &Inline) {
 
 type Inline = Option<(dolmen_s3::state::BlobId, std::sync::Arc<Vec<u8>>)>;
 
+/// A put that may go on: everything but its bytes is known.
+pub(crate) struct Ready {
+    making: Making,
+    condition: WriteCondition,
+    offset: Option<u64>,
+}
+
+impl Ready {
+    /// Reads the header, and refuses what cannot succeed before its bytes are taken.
+    pub fn of(call: &Call<'_>, admitted: &Admitted) -> Result<Ready, Refusal> {
+        let bucket = found(admitted)?;
+        let making = making(call, bucket)?;
+        let condition = head::write_condition(call.headers);
+        let offset = match call.headers.get("x-amz-write-offset-bytes") {
+            None => None,
+            Some(text) => Some(text.parse::<u64>().map_err(|_| ErrorCode::InvalidWriteOffset)?),
+        };
+        let name = call.bucket();
+        call.read(|source| {
+            let tx = Tx::new(source);
+            let bucket = bucket::find(&tx, name)?;
+            if condition == WriteCondition::default() {
+                return Ok(());
+            }
+            let latest = object::latest(&tx, &bucket, call.key())?;
+            condition.check(latest.as_ref().map(|(_, record)| &record.listed))
+        })?;
+        Ok(Ready { making, condition, offset })
+    }
+
+    /// What seals the bytes.
+    pub fn key(&self) -> Option<SecretKey> {
+        self.making.key.clone()
+    }
+
+    /// Makes the object of its bytes; the head of the answer.
+    pub async fn finish(self, call: &Call<'_>, admitted: &Admitted, mut stored: Stored) -> Result<Head, Refusal> {
+        let Ready { making, condition, offset } = self;
+        let checksum = kept(&stored);
+        let etag = ETag::Whole(stored.md5);
+        let (inline, writer) = (stored.inline.take(), stored.writer.take());
+        let encryption = making.attributes.encryption.clone();
+        let new = NewObject {
+            attributes: making.attributes,
+            owner: making.owner,
+            size: stored.len,
+            etag,
+            checksum,
+            parts: Vec::new(),
+            body: std::mem::take(&mut stored.body),
+        };
+        let put = call
+            .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
+                keep_inline(tx, &inline);
+                match offset {
+                    None => object::put(tx, env, bucket, key, &condition, new.clone()),
+                    Some(offset) => object::append(tx, env, bucket, key, offset, new.clone()),
+                }
+            })
+            .await?;
+        let head = Head::new(200).with("etag", put.etag.quoted().to_string()).version(put.version);
+        let head = super::encryption::shown(head, &encryption);
+        let head = if offset.is_some() { head.with("x-amz-object-size", put.size.to_string()) } else { head };
+        Ok(with_checksum(super::read::expiration(call, admitted, head), checksum.as_ref()))
+    }
+}
+
 pub(crate) async fn put_object(
     call: &Call<'_>,
     admitted: &Admitted,
     incoming: &mut Incoming,
     verified: &Verified,
 ) -> Answer {
-    let bucket = found(admitted)?;
-    let making = making(call, bucket)?;
-    let condition = head::write_condition(call.headers);
-    let offset = call.headers.get("x-amz-write-offset-bytes");
-    let offset = match offset {
-        None => None,
-        Some(text) => Some(text.parse::<u64>().map_err(|_| ErrorCode::InvalidWriteOffset)?),
-    };
-    // What cannot succeed is refused before its bytes are taken.
-    let name = call.bucket();
-    call.read(|source| {
-        let tx = Tx::new(source);
-        let bucket = bucket::find(&tx, name)?;
-        let latest = object::latest(&tx, &bucket, call.key())?;
-        condition.check(latest.as_ref().map(|(_, record)| &record.listed))
-    })?;
+    let ready = Ready::of(call, admitted)?;
     let told = Told::read(call, verified, PUT_LEN_MAX)?;
-    let mut stored = body::receive(call, incoming, verified, &told, making.key).await?;
-    let checksum = kept(&stored);
-    let etag = ETag::Whole(stored.md5);
-    let (inline, writer) = (stored.inline.take(), stored.writer.take());
-    let encryption = making.attributes.encryption.clone();
-    let new = NewObject {
-        attributes: making.attributes,
-        owner: making.owner,
-        size: stored.len,
-        etag,
-        checksum,
-        parts: Vec::new(),
-        body: std::mem::take(&mut stored.body),
-    };
-    let put = call
-        .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
-            keep_inline(tx, &inline);
-            match offset {
-                None => object::put(tx, env, bucket, key, &condition, new.clone()),
-                Some(offset) => object::append(tx, env, bucket, key, offset, new.clone()),
-            }
-        })
-        .await?;
-    let head = Head::new(200).with("etag", put.etag.quoted().to_string()).version(put.version);
-    let head = super::encryption::shown(head, &encryption);
-    let head = if offset.is_some() { head.with("x-amz-object-size", put.size.to_string()) } else { head };
-    Ok(with_checksum(super::read::expiration(call, admitted, head), checksum.as_ref()).empty())
+    let stored = body::receive(call, incoming, verified, &told, ready.key()).await?;
+    Ok(ready.finish(call, admitted, stored).await?.empty())
 }
 
 /// The algorithm that a request asks for by name.
@@ -243,7 +271,7 @@ async fn rewrite(
 async fn copied(
     call: &Call<'_>,
     origin: &Origin,
-    condition: dolmen_s3::state::condition::WriteCondition,
+    condition: WriteCondition,
     plan: Plan,
     request: CopyRequest,
     mut written: Option<Stored>,
