@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::pattern::Pattern;
-use crate::encoding::get_base64;
+use crate::encoding::unbase64;
 use crate::time::Timestamp;
 
 /// Facts of a request, by key. Keys of the server and those that come from headers never share a name: the caller sets each by its
@@ -112,7 +112,7 @@ enum Wanted {
     Net { address: IpAddr, bits: u32 },
 }
 
-const OPERATORS: [(&str, Operator, bool); 28] = [
+const OPERATORS: [(&str, Operator, bool); 27] = [
     ("StringEquals", Operator::StringEquals, false),
     ("StringNotEquals", Operator::StringEquals, true),
     ("StringEqualsIgnoreCase", Operator::StringEqualsIgnoreCase, false),
@@ -140,7 +140,6 @@ const OPERATORS: [(&str, Operator, bool); 28] = [
     ("ArnNotEquals", Operator::ArnLike, true),
     ("ArnNotLike", Operator::ArnLike, true),
     ("Null", Operator::Null, false),
-    ("BoolIfExists", Operator::Bool, false),
 ];
 
 impl Condition {
@@ -215,7 +214,7 @@ impl Condition {
                 _ => value >= *wanted,
             }),
             Wanted::Bool(wanted) => boolean(value) == Some(*wanted),
-            Wanted::Binary(wanted) => binary(value).as_ref() == Some(wanted),
+            Wanted::Binary(wanted) => unbase64(value.as_bytes()).as_ref() == Some(wanted),
             Wanted::Net { address, bits } => {
                 value.parse().is_ok_and(|value| within(canonical(value), *address, *bits))
             }
@@ -267,7 +266,7 @@ impl Wanted {
             | Operator::DateGreaterThan
             | Operator::DateGreaterThanEquals => Wanted::Date(date(value)?),
             Operator::Bool | Operator::Null => Wanted::Bool(boolean(value)?),
-            Operator::BinaryEquals => Wanted::Binary(binary(value)?),
+            Operator::BinaryEquals => Wanted::Binary(unbase64(value.as_bytes())?),
             Operator::IpAddress => {
                 let (address, bits) = match value.split_once('/') {
                     Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
@@ -306,12 +305,6 @@ fn boolean(text: &str) -> Option<bool> {
         return Some(true);
     }
     text.eq_ignore_ascii_case("false").then_some(false)
-}
-
-fn binary(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    get_base64(text.as_bytes(), &mut out)?;
-    Some(out)
 }
 
 /// IPv4 in IPv6's clothes is IPv4.
