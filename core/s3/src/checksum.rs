@@ -506,7 +506,7 @@ mod tests {
 
     #[test]
     fn crcs_combine() {
-        let bytes: Vec<u8> = (0..5000u32).map(|i| (i * 7 ^ i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * 7) ^ (i >> 3)) as u8).collect();
         for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
             for cuts in [&[0usize][..], &[1], &[5000], &[17, 17, 4096], &[1, 2, 3, 2500]] {
                 let mut parts = Vec::new();

@@ -258,6 +258,9 @@ impl Decoder {
             if byte == b'\n' && self.line_len > 0 && self.line[self.line_len - 1] == b'\r' {
                 return Ok(Some(self.line_len - 1));
             }
+            if byte == b'\n' && self.state != State::Trailer {
+                return Err(ChunkedError::Syntax);
+            }
             *self.line.get_mut(self.line_len).ok_or(ChunkedError::Syntax)? = byte;
             self.line_len += 1;
         }

@@ -14,6 +14,8 @@ pub mod encoding;
 pub mod error;
 pub mod etag;
 pub mod limits;
+#[doc(hidden)]
+pub mod naive;
 pub mod name;
 pub mod operation;
 pub mod payload;
