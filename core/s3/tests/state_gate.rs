@@ -8,8 +8,8 @@ use dolmen_s3::state::facts::{AuthType, Facts, context};
 use dolmen_s3::state::gate::{self, Ask, Caller, Decision, Object, Place, User, authorize, authorize_entry};
 use dolmen_s3::state::policy::{Context, Kind, Policy};
 use dolmen_s3::state::record::{
-    Acl, BucketId, BucketRecord, Encryption, Listed, ObjectRecord, Ownership, Permission, PublicAccessBlock, Version,
-    VersionKind, Versioning,
+    Acl, BucketId, BucketRecord, Encryption, Listed, ObjectRecord, Ownership, Permission, PublicAccessBlock,
+    Version, VersionKind, Versioning,
 };
 use dolmen_s3::state::{Code, StateError, bucket};
 use dolmen_s3::{ETag, Header, Headers, Operation, Query};
@@ -113,8 +113,13 @@ impl<'a> Request<'a> {
 
     fn ask<T>(&self, with: impl FnOnce(&Ask<'_>, Place<'_>) -> T) -> T {
         let own = gate::policy_of("b", self.bucket).unwrap();
-        let target =
-            Place { name: "b", bucket: Some(self.bucket), policy: own.as_ref(), key: self.key, object: self.object };
+        let target = Place {
+            name: "b",
+            bucket: Some(self.bucket),
+            policy: own.as_ref(),
+            key: self.key,
+            object: self.object,
+        };
         let other = self.source.and_then(|(bucket, ..)| gate::policy_of("s", bucket).unwrap());
         let source = self.source.map(|(bucket, key, object, _)| Place {
             name: "s",
@@ -291,7 +296,8 @@ fn an_explicit_deny_beats_everything() {
     let owner = account("own");
     let mut bucket = bucket_of("own");
     let object = object_of("own", Canned::PublicRead.grants("own", "own"));
-    bucket.policy = Some(policy(&[("Allow", "s3:*", "b/*"), ("Deny", "s3:BypassGovernanceRetention", "b/*")]));
+    bucket.policy =
+        Some(policy(&[("Allow", "s3:*", "b/*"), ("Deny", "s3:BypassGovernanceRetention", "b/*")]));
     let mut request = Request::new(Caller::User(&owner), Operation::DeleteObject, &bucket, "k").on(&object);
     assert!(request.allowed());
     request.headers.push(("x-amz-bypass-governance-retention", b"true"));
@@ -304,10 +310,12 @@ fn an_explicit_deny_beats_everything() {
     for caller in [Caller::User(&owner), Caller::Anonymous] {
         assert!(!Request::new(caller, Operation::GetObject, &bucket, "k").on(&object).allowed());
     }
-    let limited = user_of("own", "bob", &[
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
-        {"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/locked/*"}]}"#,
-    ]);
+    let limited = user_of(
+        "own",
+        "bob",
+        &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+        {"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/locked/*"}]}"#],
+    );
     let bucket = bucket_of("own");
     assert!(Request::new(Caller::User(&limited), Operation::PutObject, &bucket, "free/k").allowed());
     assert!(!Request::new(Caller::User(&limited), Operation::PutObject, &bucket, "locked/k").allowed());
@@ -365,7 +373,8 @@ fn the_public_access_block_holds_for_policies_and_acls() {
         }
     };
     all(&bucket, true);
-    bucket.public_access_block = Some(PublicAccessBlock { ignore_public_acls: true, ..PublicAccessBlock::default() });
+    bucket.public_access_block =
+        Some(PublicAccessBlock { ignore_public_acls: true, ..PublicAccessBlock::default() });
     all(&bucket, false);
     bucket.policy = Some(policy(&[("Allow", "s3:*", "b"), ("Allow", "s3:*", "b/*")]));
     all(&bucket, true);
@@ -378,11 +387,18 @@ fn the_public_access_block_holds_for_policies_and_acls() {
     let owner = account("own");
     assert!(Request::new(Caller::User(&owner), Operation::ListObjects, &bucket, "").allowed());
     // New ones are refused when they are put.
-    let block = PublicAccessBlock { block_public_acls: true, block_public_policy: true, ..PublicAccessBlock::default() };
+    let block = PublicAccessBlock {
+        block_public_acls: true,
+        block_public_policy: true,
+        ..PublicAccessBlock::default()
+    };
     let mut bucket = bucket_of("own");
     bucket.public_access_block = Some(block);
     let grants = Canned::PublicRead.grants("own", "own");
-    assert_eq!(acl::may_put(&bucket, &grants, Some(Canned::PublicRead)).unwrap_err().code(), Code::AccessDenied);
+    assert_eq!(
+        acl::may_put(&bucket, &grants, Some(Canned::PublicRead)).unwrap_err().code(),
+        Code::AccessDenied
+    );
     let text = policy(&[("Allow", "s3:GetObject", "b/*")]);
     assert_eq!(bucket::set_policy(&mut bucket, "b", &text, false).unwrap_err().code(), Code::AccessDenied);
     let narrow = text.replace(r#""Principal":"*""#, r#""Principal":{"AWS":"arn:aws:iam::other:root"}"#);
@@ -446,9 +462,13 @@ fn an_object_is_its_writers() {
 #[test]
 fn users_of_an_account_may_what_their_policies_say() {
     let bucket = bucket_of("own");
-    let reader = user_of("own", "bob", &[
-        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::b/*"}}"#,
-    ]);
+    let reader = user_of(
+        "own",
+        "bob",
+        &[
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::b/*"}}"#,
+        ],
+    );
     let nothing = user_of("own", "eve", &[]);
     let object = object_of("own", Canned::Private.grants("own", "own"));
     let may = |user: &User, operation: Operation, bucket: &BucketRecord| {

@@ -115,9 +115,12 @@ fn quantifiers_absent_keys_if_exists_and_null() {
         let condition = format!(r#"{{"{operator}":{{"{key}":["a","b"]}}}}"#);
         assert_eq!(holds(&condition, &[(key, values)]), *expected, "{condition} {values:?}");
     }
-    for (wanted, values, expected) in
-        [("true", none, true), ("true", &["x"][..], false), ("false", none, false), ("false", &["x"][..], true)]
-    {
+    for (wanted, values, expected) in [
+        ("true", none, true),
+        ("true", &["x"][..], false),
+        ("false", none, false),
+        ("false", &["x"][..], true),
+    ] {
         let condition = format!(r#"{{"Null":{{"{key}":"{wanted}"}}}}"#);
         assert_eq!(holds(&condition, &[(key, values)]), expected, "{condition} {values:?}");
     }
@@ -125,8 +128,10 @@ fn quantifiers_absent_keys_if_exists_and_null() {
 
 #[test]
 fn every_condition_and_every_key_of_it_must_hold() {
-    let condition = r#"{"StringEquals":{"s3:prefix":"a","s3:delimiter":"/"},"Bool":{"aws:SecureTransport":"true"}}"#;
-    let all: &[(&str, &[&str])] = &[("s3:prefix", &["a"]), ("s3:delimiter", &["/"]), ("aws:SecureTransport", &["true"])];
+    let condition =
+        r#"{"StringEquals":{"s3:prefix":"a","s3:delimiter":"/"},"Bool":{"aws:SecureTransport":"true"}}"#;
+    let all: &[(&str, &[&str])] =
+        &[("s3:prefix", &["a"]), ("s3:delimiter", &["/"]), ("aws:SecureTransport", &["true"])];
     assert!(holds(condition, all));
     for missing in 0..all.len() {
         let mut some = all.to_vec();
@@ -135,7 +140,10 @@ fn every_condition_and_every_key_of_it_must_hold() {
     }
     // Names of keys are compared without regard to case, tags' keys with.
     assert!(holds(r#"{"StringEquals":{"S3:PREFIX":"a"}}"#, &[("s3:prefix", &["a"])]));
-    assert!(!holds(r#"{"StringEquals":{"s3:ExistingObjectTag/K":"a"}}"#, &[("s3:ExistingObjectTag/k", &["a"])]));
+    assert!(!holds(
+        r#"{"StringEquals":{"s3:ExistingObjectTag/K":"a"}}"#,
+        &[("s3:ExistingObjectTag/k", &["a"])]
+    ));
 }
 
 #[test]
@@ -151,7 +159,11 @@ fn variables_stand_for_one_value_and_never_for_a_wildcard() {
     let read = |policy: &Policy, context: &Context, key: &str| {
         policy.evaluate(Some(ANN), "s3:GetObject", &format!("arn:aws:s3:::b/home/{key}"), context)
     };
-    assert_eq!(read(&policy, &context, "ann/*"), Verdict::Silent, "a variable without a value matches nothing");
+    assert_eq!(
+        read(&policy, &context, "ann/*"),
+        Verdict::Silent,
+        "a variable without a value matches nothing"
+    );
     context.set("aws:username", "ann");
     assert_eq!(read(&policy, &context, "ann/*"), Verdict::Allow);
     assert_eq!(read(&policy, &context, "ann/x"), Verdict::Silent, "${{*}} is the character");
@@ -197,7 +209,8 @@ fn principals_name_accounts_users_and_everybody() {
 
 #[test]
 fn what_is_no_policy_is_refused() {
-    let statement = r#"{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}"#;
+    let statement =
+        r#"{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}"#;
     let whole = |statement: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
     bucket(&whole(statement)).unwrap();
     let swap = |from: &str, to: &str| {
@@ -208,14 +221,20 @@ fn what_is_no_policy_is_refused() {
     assert_eq!(swap("Allow", "Perhaps"), PolicyError::Effect);
     assert_eq!(swap(r#""Principal":"*","#, ""), PolicyError::Principal);
     assert_eq!(swap(r#""Principal":"*""#, r#""Principal":"ann""#), PolicyError::Principal);
-    assert_eq!(swap(r#""Principal":"*""#, r#""Principal":{"AWS":"arn:aws:iam::1:user/*"}"#), PolicyError::Principal);
+    assert_eq!(
+        swap(r#""Principal":"*""#, r#""Principal":{"AWS":"arn:aws:iam::1:user/*"}"#),
+        PolicyError::Principal
+    );
     assert_eq!(swap(r#""Principal""#, r#""NotPrincipal""#), PolicyError::Principal);
     assert_eq!(swap("s3:GetObject", "ec2:Run"), PolicyError::Action);
     assert_eq!(swap("s3:GetObject", "s3:"), PolicyError::Action);
     assert_eq!(swap("arn:aws:s3:::b/*", "arn:aws:s3:::c/*"), PolicyError::Resource);
     assert_eq!(swap("arn:aws:s3:::b/*", "b/*"), PolicyError::Resource);
     assert_eq!(swap(r#""Resource""#, r#""Resources""#), PolicyError::Member);
-    assert_eq!(swap(r#""Action":"s3:GetObject","#, r#""Action":"s3:GetObject","NotAction":"s3:*","#), PolicyError::Member);
+    assert_eq!(
+        swap(r#""Action":"s3:GetObject","#, r#""Action":"s3:GetObject","NotAction":"s3:*","#),
+        PolicyError::Member
+    );
     assert_eq!(swap(r#""Action":"s3:GetObject""#, r#""Action":[]"#), PolicyError::Member);
     for condition in [
         r#"{"StringSame":{"s3:prefix":"a"}}"#,
@@ -296,7 +315,10 @@ impl Plain {
             not_action: rng.one_in(4),
             actions: pick(rng, &["s3:*", "s3:get*", "S3:GetObject", "s3:Put?bject", "s3:*Object", "*"]),
             not_resource: rng.one_in(4),
-            resources: pick(rng, &["arn:aws:s3:::b/*", "arn:aws:s3:::b/a*b", "arn:aws:s3:::b/?", "arn:aws:s3:::*"]),
+            resources: pick(
+                rng,
+                &["arn:aws:s3:::b/*", "arn:aws:s3:::b/a*b", "arn:aws:s3:::b/?", "arn:aws:s3:::*"],
+            ),
             prefix,
         }
     }
@@ -321,7 +343,8 @@ impl Plain {
 
     fn applies(&self, known: bool, action: &str, resource: &str, prefix: Option<&str>) -> bool {
         let action = action.to_lowercase();
-        let any = |patterns: &[&str], text: &str| patterns.iter().any(|p| like(p.as_bytes(), text.as_bytes()));
+        let any =
+            |patterns: &[&str], text: &str| patterns.iter().any(|p| like(p.as_bytes(), text.as_bytes()));
         let lower: Vec<String> = self.actions.iter().map(|a| a.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         (self.everybody || known)
@@ -357,8 +380,8 @@ fn random_policies_say_what_the_reference_says() {
         for _ in 0..8 {
             let known = rng.one_in(2);
             let action = ["s3:GetObject", "s3:PutObject", "s3:GetObjectAcl"][rng.below(3) as usize];
-            let resource =
-                ["arn:aws:s3:::b/a", "arn:aws:s3:::b/axb", "arn:aws:s3:::b/", "arn:aws:s3:::b"][rng.below(4) as usize];
+            let resource = ["arn:aws:s3:::b/a", "arn:aws:s3:::b/axb", "arn:aws:s3:::b/", "arn:aws:s3:::b"]
+                [rng.below(4) as usize];
             let prefix = [None, Some(""), Some("axb"), Some("ab"), Some("b")][rng.below(5) as usize];
             let mut context = Context::default();
             if let Some(prefix) = prefix {
@@ -376,7 +399,11 @@ fn random_policies_say_what_the_reference_says() {
                 allowed += 1;
                 Verdict::Allow
             };
-            assert_eq!(policy.evaluate(Some(who), action, resource, &context), expected, "{text} {action} {resource}");
+            assert_eq!(
+                policy.evaluate(Some(who), action, resource, &context),
+                expected,
+                "{text} {action} {resource}"
+            );
         }
     }
     assert!(allowed > 1000 && denied > 1000, "{allowed} {denied}");

@@ -109,7 +109,10 @@ enum Wanted {
     Date(i64),
     Bool(bool),
     Binary(Vec<u8>),
-    Net { address: IpAddr, bits: u32 },
+    Net {
+        address: IpAddr,
+        bits: u32,
+    },
 }
 
 const OPERATORS: [(&str, Operator, bool); 27] = [
@@ -160,11 +163,15 @@ impl Condition {
             return None;
         }
         let (service, rest) = key.split_once(':')?;
-        let known = ["aws", "s3", "jwt", "sts", "iam", "kms", "saml"].iter().any(|s| s.eq_ignore_ascii_case(service));
+        let known =
+            ["aws", "s3", "jwt", "sts", "iam", "kms", "saml"].iter().any(|s| s.eq_ignore_ascii_case(service));
         if !known || rest.is_empty() {
             return None;
         }
-        let values = values.iter().map(|value| Wanted::read(operator, value, variables)).collect::<Option<Vec<_>>>()?;
+        let values = values
+            .iter()
+            .map(|value| Wanted::read(operator, value, variables))
+            .collect::<Option<Vec<_>>>()?;
         Some(Condition { operator, negated, if_exists, quantifier, key: Context::name(key), values })
     }
 
@@ -194,9 +201,9 @@ impl Condition {
             Wanted::Pattern(pattern) => match self.operator {
                 Operator::StringLike => pattern.matches(value, context),
                 Operator::ArnLike => pattern.matches_arn(value, context),
-                Operator::StringEqualsIgnoreCase => pattern
-                    .expand(context)
-                    .is_some_and(|text| text.chars().flat_map(char::to_lowercase).eq(value.chars().flat_map(char::to_lowercase))),
+                Operator::StringEqualsIgnoreCase => pattern.expand(context).is_some_and(|text| {
+                    text.chars().flat_map(char::to_lowercase).eq(value.chars().flat_map(char::to_lowercase))
+                }),
                 _ => pattern.expand(context).is_some_and(|text| text == value),
             },
             Wanted::Number(wanted) => number(value).is_some_and(|value| match self.operator {
@@ -269,7 +276,9 @@ impl Wanted {
             Operator::BinaryEquals => Wanted::Binary(unbase64(value.as_bytes())?),
             Operator::IpAddress => {
                 let (address, bits) = match value.split_once('/') {
-                    Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
+                    Some((address, bits)) => {
+                        (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?))
+                    }
                     None => (value.parse::<IpAddr>().ok()?, None),
                 };
                 let all = if address.is_ipv4() { 32 } else { 128 };
