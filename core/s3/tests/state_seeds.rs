@@ -1,17 +1,22 @@
 //! Seeds of the fuzz targets of the state, replayed.
 
+use dolmen_testkit::replay;
+
 use dolmen_s3::state::admin::UserRecord;
 use dolmen_s3::state::check::{check_lifecycle, check_meta, check_policy};
 use dolmen_s3::state::{BucketRecord, Corrupt, ObjectRecord, PartRecord, keys};
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let seeds = format!("{}/../../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut count = 0;
-    for seed in std::fs::read_dir(&seeds).unwrap() {
-        check(&std::fs::read(seed.unwrap().path()).unwrap());
-        count += 1;
-    }
-    assert!(count > 0, "no seeds in {seeds}");
+/// A seed of `s3_meta`.
+fn seed(name: &str) -> Vec<u8> {
+    let bytes: &[u8] = match name {
+        "object" => include_bytes!("../../../fuzz/corpus/s3_meta/object"),
+        "part" => include_bytes!("../../../fuzz/corpus/s3_meta/part"),
+        "bucket" => include_bytes!("../../../fuzz/corpus/s3_meta/bucket"),
+        "user" => include_bytes!("../../../fuzz/corpus/s3_meta/user"),
+        "key" => include_bytes!("../../../fuzz/corpus/s3_meta/key"),
+        other => panic!("no seed {other}"),
+    };
+    bytes.to_vec()
 }
 
 #[test]
@@ -22,9 +27,6 @@ fn policies() {
 #[test]
 fn records() {
     replay("s3_meta", check_meta);
-    let seed = |name: &str| {
-        std::fs::read(format!("{}/../../fuzz/corpus/s3_meta/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-    };
     assert!(ObjectRecord::decode(&seed("object")).is_ok());
     assert!(PartRecord::decode(&seed("part")).is_ok());
     assert!(BucketRecord::decode(&seed("bucket")).is_ok());
@@ -34,7 +36,7 @@ fn records() {
 
 #[test]
 fn damaged_records_are_refused() {
-    let seed = std::fs::read(format!("{}/../../fuzz/corpus/s3_meta/object", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let seed = seed("object");
     for len in 0..seed.len() {
         assert!(ObjectRecord::decode(&seed[..len]).is_err(), "{len}");
     }

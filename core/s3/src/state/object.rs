@@ -72,7 +72,11 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`StateError`] of reading.
-pub fn latest(tx: &Tx<'_>, bucket: &BucketRecord, key: &[u8]) -> Result<Option<(Order, ObjectRecord)>, StateError> {
+pub fn latest(
+    tx: &Tx<'_>,
+    bucket: &BucketRecord,
+    key: &[u8],
+) -> Result<Option<(Order, ObjectRecord)>, StateError> {
     if bucket.versioning == Versioning::Unversioned {
         return at(tx, bucket, key, Order(0));
     }

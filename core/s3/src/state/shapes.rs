@@ -129,7 +129,9 @@ fn mode_body(mode: LockMode) -> body::RetentionMode {
 /// # Errors
 /// `MalformedXML` for one that is not enabled, has no mode, or not exactly one of days and years; `InvalidRetentionPeriod` for a negative
 /// count; `NotImplemented` for event holds.
-pub fn default_retention(lock: &body::ObjectLockConfiguration) -> Result<Option<DefaultRetention>, StateError> {
+pub fn default_retention(
+    lock: &body::ObjectLockConfiguration,
+) -> Result<Option<DefaultRetention>, StateError> {
     if lock.object_lock_enabled.is_none() {
         return Err(Code::MalformedXML.into());
     }
