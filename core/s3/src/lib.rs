@@ -14,6 +14,7 @@ pub mod encoding;
 pub mod error;
 pub mod etag;
 pub mod limits;
+pub mod md5;
 #[doc(hidden)]
 pub mod naive;
 pub mod name;
