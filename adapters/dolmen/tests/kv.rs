@@ -82,6 +82,27 @@ fn compact_leaves_one_level_without_deleted_keys() {
 }
 
 #[test]
+fn what_is_backed_up_is_restored_and_what_lost_its_manifest_is_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, backups, copy] = ["db", "backups", "copy"].map(|name| dir.path().join(name));
+    let shown_backups = backups.to_str().unwrap();
+    kv(&path, &["set", "a", "1"]);
+    kv(&path, &["backup", shown_backups]);
+    kv(&path, &["set", "b", "2"]);
+    kv(&copy, &["restore", shown_backups]);
+    assert_eq!(kv(&copy, &["scan"]), "a\t1\n");
+    for entry in std::fs::read_dir(&path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_str().unwrap().starts_with("MANIFEST") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    kv(&path, &["repair"]);
+    assert_eq!(kv(&path, &["scan"]), "a\t1\nb\t2\n");
+    assert!(kv(&path, &["count"]).starts_with("2 entries"));
+}
+
+#[test]
 fn bench_prints_a_row_for_each_workload() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");

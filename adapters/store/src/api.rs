@@ -7,6 +7,7 @@ use std::time::Duration;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::IoError;
 use dolmen_blocks::BlockCache;
+use dolmen_lsm::backup::BackupError;
 use dolmen_lsm::codecs::{Codecs, CompressionType};
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
@@ -408,6 +409,22 @@ pub enum StoreError {
     Write(WriteError),
     /// What the MANIFEST and the logs say does not fit together.
     Recovery(RecoveryError),
+    /// The list of a backup cannot be read.
+    Backup {
+        /// The list.
+        file: String,
+        /// What is wrong.
+        error: BackupError,
+    },
+    /// A file of a backup is damaged.
+    BackupChecksum {
+        /// Which.
+        file: String,
+        /// The CRC-32C that the backup's list says.
+        expected: u32,
+        /// That of its bytes.
+        found: u32,
+    },
     /// The family was dropped, or is one of another database.
     NoSuchFamily(String),
     /// A file would have to be read, and [`ReadMode::CacheOnly`] was asked for.
@@ -427,11 +444,17 @@ impl fmt::Display for StoreError {
             StoreError::NoDatabase { dir, orphans } => write!(
                 f,
                 "{dir} holds {orphans} database files but no CURRENT file; it is not opened as a new database. \
-                 Restore CURRENT (its text is the name of the newest MANIFEST and a line end)"
+                 Restore CURRENT (its text is the name of the newest MANIFEST and a line end), or make both again from the tables and logs: \
+                 dolmen kv --path DIR repair"
             ),
             StoreError::Invalid(text) => f.write_str(text),
             StoreError::Write(error) => error.fmt(f),
             StoreError::Recovery(error) => error.fmt(f),
+            StoreError::Backup { file, error } => write!(f, "{file}: {error}; restore an older backup"),
+            StoreError::BackupChecksum { file, expected, found } => write!(
+                f,
+                "{file}: its CRC-32C is {found:08x}, the backup's list says {expected:08x}: it is damaged; restore an older backup"
+            ),
             StoreError::NoSuchFamily(name) => write!(f, "there is no column family {name}; it was dropped"),
             StoreError::WouldBlock => {
                 f.write_str("the answer is not in memory; ask again on a thread that may read files")
