@@ -434,6 +434,10 @@ pub enum StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StoreError::Read { file, error } if file == "CURRENT" || file.starts_with("MANIFEST") => write!(
+                f,
+                "{file}: {error}; restore it from a backup, or make it again from the tables and logs: dolmen kv --path DIR repair"
+            ),
             StoreError::Read { file, error } => write!(f, "{file}: {error}"),
             StoreError::Io { file, error } => write!(f, "{file}: {error}"),
             StoreError::Log { file, error } => write!(f, "{file}: {error}"),

@@ -35,6 +35,9 @@ pub struct Manifest {
 }
 
 /// Reads a MANIFEST. Offsets in errors count from the start of the file.
+///
+/// # Errors
+/// Damage with a valid edit behind it, and an edit that cannot be read.
 pub fn read(bytes: &[u8], file: FileNumber) -> Result<Manifest, ReadError> {
     let (mut edits, mut failed) = (Vec::new(), None);
     // Edits of one group are written together: of them a crash can keep a later one and lose an earlier one.

@@ -21,6 +21,9 @@ use crate::version::{LEVEL_COUNT, Version};
 const VALUE_LEN_SHOWN: usize = 64;
 
 /// A table: footer, properties, filter, index, range tombstones, and with `entries` every entry of the data blocks.
+///
+/// # Errors
+/// Damage and failed reads.
 pub fn table<S: BlockSource<ReadError>>(
     table: &Table,
     source: &S,
@@ -62,6 +65,9 @@ pub fn table<S: BlockSource<ReadError>>(
 }
 
 /// Every entry in order: key, sequence number, type, value.
+///
+/// # Errors
+/// Damage and failed reads.
 pub fn entries<S: BlockSource<ReadError>>(
     table: &Table,
     source: &S,
