@@ -80,6 +80,16 @@ pub struct Shared {
     pub(crate) cache: Arc<BlockCache>,
 }
 
+/// Bytes of a block cache of which nothing is said.
+const BLOCK_CACHE_BYTES: usize = 128 << 20;
+
+impl Default for Shared {
+    /// With a block cache as large as one database has by itself.
+    fn default() -> Self {
+        Shared { cache: BlockCache::new(BLOCK_CACHE_BYTES as u64) }
+    }
+}
+
 impl Shared {
     /// With a block cache of so many bytes.
     pub fn new(block_cache_bytes: u64) -> Arc<Shared> {
@@ -197,7 +207,7 @@ impl Default for Options {
         Options {
             create_if_missing: true,
             sync: SyncPolicy::Always,
-            block_cache_bytes: 128 << 20,
+            block_cache_bytes: BLOCK_CACHE_BYTES,
             write_buffer_bytes: 64 << 20,
             background_threads: 2,
             auto_compaction: true,
