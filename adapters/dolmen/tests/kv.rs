@@ -54,7 +54,7 @@ fn inspect_shows_a_directory_and_changes_nothing() {
     for line in [
         "MANIFEST-000005: 291 bytes, 7 version edits, whole",
         "column family 1 users: logs from 12 on",
-        "  level 0: 1 tables, 11316 bytes",
+        "  level 0: 1 table, 11316 bytes",
         "000012.log: 5936 bytes, 74 records in 71 batches, sequence 271..=344, whole",
     ] {
         assert!(shown.lines().any(|l| l == line), "{line:?} is missing in\n{shown}");

@@ -104,7 +104,8 @@ pub fn version(version: &Version, line: &mut dyn FnMut(&str)) {
     for level in 0..LEVEL_COUNT {
         let files = version.level(level);
         if !files.is_empty() {
-            line(&format!("level {level}: {} tables, {} bytes", files.len(), version.level_len(level)));
+            let tables = if files.len() == 1 { "table" } else { "tables" };
+            line(&format!("level {level}: {} {tables}, {} bytes", files.len(), version.level_len(level)));
         }
         for file in files {
             line(&format!("  {}", table_line(file)));
