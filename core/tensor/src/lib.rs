@@ -1,16 +1,25 @@
-#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+//! Tensors.
 
 extern crate alloc;
 
-#[doc(hidden)]
-pub mod check;
 mod error;
+mod kernels;
+pub mod layers;
 pub mod limits;
-#[doc(hidden)]
-pub mod naive;
-pub mod record;
+mod memory;
+pub mod op;
+mod plan;
+mod run;
+mod shape;
+mod tape;
+pub mod workers;
 
-pub use error::RecordError;
-pub use record::Record;
+pub use dolmen_simd::level::Level;
+pub use error::{RunError, TapeError};
+pub use memory::{Memory, Room};
+pub use plan::{Goal, Plan};
+pub use shape::Shape;
+pub use tape::{Id, Tape};
+pub use workers::Context;
