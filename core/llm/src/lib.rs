@@ -8,9 +8,8 @@ extern crate alloc;
 pub mod check;
 mod error;
 pub mod limits;
-#[doc(hidden)]
-pub mod naive;
-pub mod record;
+pub mod safetensors;
+pub mod shape;
 
-pub use error::RecordError;
-pub use record::Record;
+pub use error::LoadError;
+pub use shape::Shape;
