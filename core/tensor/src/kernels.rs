@@ -1,6 +1,6 @@
 //! What operations do to slices, forwards and backwards.
 //!
-//! Every kernel cuts its work over elements of what it writes ([`crate::workers`]); backward halves add to a gradient, or write it where
+//! Every kernel cuts its work over elements of what it writes ([`crate::context`]); backward halves add to a gradient, or write it where
 //! the plan says that they are the first and cover all of it.
 
 pub(crate) mod attention;
@@ -17,7 +17,7 @@ use dolmen_simd::arith;
 use dolmen_simd::level::Level;
 
 use crate::shape::View;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// Elements that pass through the stack at a time.
 pub(crate) const CHUNK: usize = 512;

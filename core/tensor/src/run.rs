@@ -11,7 +11,7 @@ use crate::op::{Binary, Op, Unary};
 use crate::plan::{Plan, Slot};
 use crate::shape::View;
 use crate::tape::{Id, Record};
-use crate::workers::Context;
+use crate::context::Context;
 
 impl Plan {
     /// Computes what the plan keeps.
@@ -58,7 +58,7 @@ impl Plan {
     }
 
     fn ready(&self, context: &Context<'_>, memory: &Memory<'_>, backwards: bool) -> Result<(), RunError> {
-        let found = context.workers.count();
+        let found = context.jobs.width();
         if found > self.workers {
             return Err(RunError::Workers { found, planned: self.workers });
         }

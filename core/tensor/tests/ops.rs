@@ -5,11 +5,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{File, difference, read, run};
+use dolmen_base::jobs::Serial;
 use dolmen_tensor::layers::{Cell, MultiHead, Recurrent};
 use dolmen_tensor::op::{
     AttentionOptions, CrossEntropyOptions, Pairs, Pool, Reduce, Stride, Unary, Weights,
 };
-use dolmen_tensor::workers::InPlace;
 use dolmen_tensor::{Context, Goal, Id, Level, Tape, TapeError};
 
 /// The inputs of an operation by their names.
@@ -179,7 +179,7 @@ fn check(file: &File, name: &str, build: Build, level: Level) {
     let product = tape.mul(out, upstream).unwrap();
     let loss = tape.reduce_all(Reduce::Sum, product).unwrap();
     let shown = tape.dense(out).unwrap();
-    let context = Context { level, workers: &InPlace, seed: 0 };
+    let context = Context { level, jobs: &Serial, seed: 0 };
     let ran = run(&context, tape, Goal { loss: Some(loss), keep: &[shown], workers: 1 }, (&floats, &numbers));
     let wanted = &file[&format!("{name}/out0")];
     let error = difference(ran.value(shown), &wanted.floats);

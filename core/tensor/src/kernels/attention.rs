@@ -17,7 +17,7 @@ use dolmen_simd::{arith, nn};
 
 use super::{Source, sum_of};
 use crate::shape::View;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// The sizes of one attention, and what its queries see.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@
 use dolmen_simd::gemm::{self, View as Matrix, ViewMut as MatrixMut, gemm};
 
 use crate::op::Stride;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// How often the window fits, down and across; `None` if not at all.
 pub(crate) fn places(picture: [usize; 2], window: [usize; 2], by: &Stride) -> Option<[usize; 2]> {

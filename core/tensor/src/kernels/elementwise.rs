@@ -6,7 +6,7 @@ use dolmen_simd::{arith, nn};
 
 use super::{CHUNK, Source, Target, each};
 use crate::op::{Binary, Unary};
-use crate::workers::Context;
+use crate::context::Context;
 
 /// `out = x`.
 pub(crate) fn copy(context: &Context<'_>, x: Source<'_>, out: &mut [f32]) {

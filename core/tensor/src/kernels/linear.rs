@@ -5,7 +5,7 @@ use dolmen_simd::gemm::{self, View as Matrix, ViewMut as MatrixMut, gemm};
 use super::{Source, Target, add_columns};
 use crate::op::Weights;
 use crate::shape::{Shape, View};
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// Elements of scratch of one job of a product of `rows` × `k` with `k` × `columns`.
 pub(crate) fn scratch_len(rows: usize, columns: usize, k: usize) -> usize {

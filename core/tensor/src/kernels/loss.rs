@@ -4,7 +4,7 @@ use dolmen_simd::{arith, nn};
 
 use super::GRAIN;
 use crate::op::CrossEntropyOptions;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// The mean loss. Beside stand ln Σ eˣ of each row, the loss of each row, and how many rows count.
 pub(crate) fn cross_entropy(

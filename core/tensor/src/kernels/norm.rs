@@ -3,7 +3,7 @@
 use dolmen_simd::{arith, nn};
 
 use super::{GRAIN, sum_of};
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// `(x - mean) · factor · weight + bias`; beside stand mean and factor of each row. Weight and bias may be empty.
 pub(crate) fn layer_norm(

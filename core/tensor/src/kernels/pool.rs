@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::GRAIN;
 use crate::op::Pool;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// What windows a pooling takes.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use dolmen_simd::{arith, nn};
 
 use super::{GRAIN, Target, sum_of};
 use crate::op::Reduce;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// Calls `body(row, of x, of out)` for each row.
 fn each_row(

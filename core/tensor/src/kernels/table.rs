@@ -3,7 +3,7 @@
 use super::{GRAIN, Source, Target, add_scaled};
 use crate::limits::HEAD_LEN_MAX;
 use crate::op::Pairs;
-use crate::workers::{Context, by_rows};
+use crate::context::{Context, by_rows};
 
 /// The integers that stand in an arena.
 pub(crate) fn numbers(data: &[f32]) -> &[u32] {

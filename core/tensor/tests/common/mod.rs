@@ -19,12 +19,9 @@ pub type File = BTreeMap<String, Golden>;
 
 /// The folder of the reference vectors; `None` where there is none.
 pub fn folder(test: &str) -> Option<PathBuf> {
-    let above = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let root = std::env::var_os("DOLMEN_TESTDATA").map(PathBuf::from);
-    let root = root.or_else(|| above.map(|folder| folder.join("shared/data")).find(|path| path.is_dir()));
-    let found = root.map(|root| root.join("llm")).filter(|path| path.is_dir());
+    let found = dolmen_testkit::testdata("llm");
     if found.is_none() {
-        println!("{test}: skipped: no data");
+        dolmen_testkit::skip(test);
     }
     found
 }
