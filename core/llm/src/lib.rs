@@ -21,6 +21,7 @@ mod parts;
 mod plan;
 pub mod safetensors;
 pub mod shape;
+pub mod train;
 
 pub use config::Config;
 pub use engine::{Engine, Row, Watch};
