@@ -143,6 +143,11 @@ impl Trainer {
         (&self.params, &self.frozen)
     }
 
+    /// All steps, which the rate's way down is made for.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Steps done.
     pub fn done(&self) -> u64 {
         self.optimiser.steps()
