@@ -4,6 +4,7 @@
 
 mod tokenize;
 mod tour;
+mod train;
 pub mod vocabulary;
 
 use anyhow::Result;
@@ -17,7 +18,8 @@ pub use tour::tour;
 #[command(
     after_help = "Examples:\n  dolmen llm tokenize --vocab cl100k_base.tiktoken --ids \"Hello, world\"\n  \
                   dolmen llm tokenize --vocab tokenizer.json - < README.md\n  \
-                  echo '[9906, 11, 1917]' | dolmen llm tokenize --vocab cl100k_base.tiktoken --decode -"
+                  echo '[9906, 11, 1917]' | dolmen llm tokenize --vocab cl100k_base.tiktoken --decode -\n  \
+                  dolmen llm train --data input.txt --model gpt-char --steps 2000 --out gpt"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -28,6 +30,8 @@ pub struct Args {
 enum Verb {
     /// Text to ids and back, with any tiktoken, tokenizer.json, SentencePiece or GGUF vocabulary
     Tokenize(tokenize::Args),
+    /// Trains a GPT on a text: progress, checkpoints, a picture of the losses, a model folder as Hugging Face has it
+    Train(train::Args),
 }
 
 /// Runs a verb.
@@ -38,5 +42,6 @@ enum Verb {
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
     match args.verb {
         Verb::Tokenize(args) => tokenize::run(&args, out),
+        Verb::Train(args) => train::run(&args, out),
     }
 }

@@ -28,7 +28,7 @@ const TARGETS: &[Target] = &[
     ("hnsw_vectors", dolmen_hnsw::check::check_vectors),
     ("index", dolmen_lsm::check::check_index),
     ("json", dolmen_text::check::check_json),
-    ("llm_record", dolmen_llm::check::check_record),
+    ("llm_safetensors", dolmen_llm::check::check_safetensors),
     ("log", dolmen_wal::check::check_log),
     ("manifest", dolmen_lsm::check::check_manifest),
     ("properties", dolmen_lsm::check::check_properties),
