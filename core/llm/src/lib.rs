@@ -5,9 +5,11 @@
 extern crate alloc;
 
 mod attention;
+pub mod beam;
 #[doc(hidden)]
 pub mod check;
 pub mod config;
+pub mod convert;
 pub mod element;
 mod engine;
 mod error;
@@ -20,6 +22,7 @@ mod names;
 mod parts;
 mod plan;
 pub mod safetensors;
+pub mod sample;
 pub mod shape;
 
 pub use config::Config;
