@@ -16,6 +16,7 @@ mod error;
 mod forward;
 pub mod gguf;
 pub mod limits;
+pub mod lookup;
 mod matrix;
 pub mod model;
 mod names;
@@ -23,7 +24,10 @@ mod parts;
 mod plan;
 pub mod safetensors;
 pub mod sample;
+pub mod scheduler;
 pub mod shape;
+pub mod stop;
+pub mod vocabulary;
 
 pub use config::Config;
 pub use engine::{Engine, Row, Watch};

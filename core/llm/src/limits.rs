@@ -26,3 +26,9 @@ pub const BATCH_MAX: usize = 1 << 12;
 pub const SLOTS_MAX: usize = 1 << 10;
 /// Most parts that one product is cut into, for as many threads.
 pub const PARTS_MAX: usize = 64;
+/// Most stop strings of a request, as many as servers usually take.
+pub const STOPS_MAX: usize = 16;
+/// Longest stop string in bytes: as much of the answer is held back at most.
+pub const STOP_LEN_MAX: usize = 1024;
+/// Ids that are guessed from what came before, in one step: as many rows as a step has almost for the price of one.
+pub const DRAFT_MAX: usize = 3;
