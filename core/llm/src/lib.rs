@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod forward;
 pub mod gguf;
+pub mod grammar;
 pub mod limits;
 pub mod lookup;
 mod matrix;
