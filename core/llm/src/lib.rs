@@ -9,6 +9,7 @@ pub mod beam;
 #[doc(hidden)]
 pub mod check;
 pub mod config;
+pub mod constrain;
 pub mod convert;
 pub mod element;
 mod engine;
@@ -26,6 +27,7 @@ mod plan;
 pub mod safetensors;
 pub mod sample;
 pub mod scheduler;
+pub mod schema;
 pub mod shape;
 pub mod stop;
 pub mod vocabulary;

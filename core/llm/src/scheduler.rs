@@ -24,8 +24,14 @@ use crate::stop::Stops;
 
 /// What limits which id may come next: a grammar.
 pub trait Constraint {
-    /// Sets the logits of ids that cannot come next to minus infinity. `false`: nothing may follow, the answer is complete.
-    fn mask(&mut self, logits: &mut [f32], eos: &[u32]) -> bool;
+    /// Whether the answer is complete and nothing may follow.
+    fn is_final(&self) -> bool;
+
+    /// Whether an id may come next, when so many may still come with it. An id that ends may come when the answer is complete.
+    fn allows(&self, id: u32, eos: &[u32], left: usize) -> bool;
+
+    /// Sets the logits of ids that may not come next to minus infinity.
+    fn mask(&self, logits: &mut [f32], eos: &[u32], left: usize);
 
     /// An id came.
     fn accept(&mut self, id: u32);
@@ -472,19 +478,24 @@ fn next(
 ) -> Result<(u32, Option<Logprobs>), Ended> {
     let request = &mut answer.request;
     let before = request.logprobs.map(|count| (log_sum(logits), likeliest(logits, count)));
-    let own: Vec<f32> = if before.is_some() { logits.to_vec() } else { Vec::new() };
-    if let Some(constraint) = &mut request.constraint
-        && !constraint.mask(logits, &request.eos)
-    {
+    let is_copied = before.is_some() || request.constraint.is_some();
+    let own: Vec<f32> = if is_copied { logits.to_vec() } else { Vec::new() };
+    let left = request.len_max - answer.generated;
+    if request.constraint.as_ref().is_some_and(|constraint| constraint.is_final()) {
         return Err((Finish::Stop, true));
     }
-    let id = request.sampler.choose(logits, ids, answer.generated);
-    let id = id.map_err(|error| (Finish::Failed(error), true))?;
+    let failed = |error| (Finish::Failed(error), true);
+    let mut id = request.sampler.choose(logits, ids, answer.generated).map_err(failed)?;
+    if let Some(constraint) = &mut request.constraint {
+        if !constraint.allows(id, &request.eos, left) {
+            logits.copy_from_slice(&own);
+            constraint.mask(logits, &request.eos, left);
+            id = request.sampler.choose(logits, ids, answer.generated).map_err(failed)?;
+        }
+        constraint.accept(id);
+    }
     if request.eos.contains(&id) {
         return Err((Finish::Stop, true));
-    }
-    if let Some(constraint) = &mut request.constraint {
-        constraint.accept(id);
     }
     let logprobs = before.map(|(sum, top)| Logprobs { own: (f64::from(own[id as usize]) - sum) as f32, top });
     Ok((id, logprobs))
