@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// A code in a response; 0 is none.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(pub i16);
 
 macro_rules! codes {
@@ -88,6 +88,7 @@ codes! {
     MEMBER_ID_REQUIRED = 79, "Join again with the id in this answer.";
     GROUP_MAX_SIZE_REACHED = 81, "The group is full.";
     FENCED_INSTANCE_ID = 82, "Another member has taken this instance id.";
+    GROUP_SUBSCRIBED_TO_TOPIC = 86, "Members of the group read the topic.";
     INVALID_RECORD = 87, "A record breaks a rule.";
     UNSTABLE_OFFSET_COMMIT = 88, "Offsets of an open transaction are pending.";
     PRODUCER_FENCED = 90, "A newer producer has the transactional id.";
