@@ -5,6 +5,7 @@ mod batches;
 mod coordinator;
 mod coordinator_model;
 mod data;
+mod desk;
 mod groups_classic;
 mod groups_consumer;
 mod groups_log;
