@@ -82,42 +82,9 @@ impl Desk {
         self.carry_out();
     }
 
-    pub fn carry_out(&mut self) {
-        while let Some(effect) = self.groups.poll() {
-            match effect {
-                Effect::Answer { request, answer } => {
-                    assert!(self.answers.insert(request, answer).is_none(), "{request} is answered twice");
-                }
-                Effect::Append { ticket, producer, records, partition } => {
-                    assert_eq!(partition, 0);
-                    self.held.push_back((ticket, producer, records));
-                }
-            }
-            if !self.holds {
-                self.release();
-            }
-        }
-    }
-
-    /// Writes what was kept back.
-    pub fn release(&mut self) {
-        while let Some((ticket, producer, records)) = self.held.pop_front() {
-            let result = match self.fates.pop_front() {
-                Some(fate) => Err(fate),
-                None => {
-                    let base = self.log_end;
-                    let mut bytes = Vec::new();
-                    assert!(records::put_batch(&mut bytes, &records, producer, self.now_ms as i64));
-                    stamp(&mut bytes, base, 0);
-                    self.log_end += records.len() as i64;
-                    self.log.push(bytes);
-                    Ok(base)
-                }
-            };
-            self.groups.handle(self.time(), &self.topics, Input::Appended { ticket, result });
-        }
-        if self.groups.next_deadline().is_some() || !self.holds {
-            let holds = self.holds;
+    /// Takes every wish; what is to be written is kept back while `holds` is set.
+    fn carry_out(&mut self) {
+        loop {
             while let Some(effect) = self.groups.poll() {
                 match effect {
                     Effect::Answer { request, answer } => {
@@ -126,15 +93,40 @@ impl Desk {
                             "{request} is answered twice"
                         );
                     }
-                    Effect::Append { ticket, producer, records, .. } => {
+                    Effect::Append { ticket, producer, records, partition } => {
+                        assert_eq!(partition, 0);
                         self.held.push_back((ticket, producer, records));
                     }
                 }
             }
-            if !holds && !self.held.is_empty() {
-                self.release();
+            if self.holds || self.held.is_empty() {
+                return;
             }
+            self.write();
         }
+    }
+
+    /// Writes what was kept back, and all that follows.
+    pub fn release(&mut self) {
+        self.holds = false;
+        self.carry_out();
+    }
+
+    fn write(&mut self) {
+        let Some((ticket, producer, records)) = self.held.pop_front() else { return };
+        let result = match self.fates.pop_front() {
+            Some(fate) => Err(fate),
+            None => {
+                let base = self.log_end;
+                let mut bytes = Vec::new();
+                assert!(records::put_batch(&mut bytes, &records, producer, self.now_ms as i64));
+                stamp(&mut bytes, base, 0);
+                self.log_end += records.len() as i64;
+                self.log.push(bytes);
+                Ok(base)
+            }
+        };
+        self.groups.handle(self.time(), &self.topics, Input::Appended { ticket, result });
     }
 
     /// A marker in the log.

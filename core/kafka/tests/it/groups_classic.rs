@@ -152,7 +152,6 @@ fn a_late_assignment_is_of_no_use() {
     assert_eq!(synced.error, ErrorCode::REBALANCE_IN_PROGRESS);
     let _ = desk.send(Ask::Join(join("g", &one)));
     assert_eq!(desk.joined(second).generation, 2);
-    desk.holds = false;
     desk.release();
     assert_eq!(state(&desk, "g"), State::CompletingRebalance);
     let follower = desk.send(Ask::Sync(sync("g", &two, 2, &[])));
@@ -660,7 +659,6 @@ fn a_join_waits_for_the_end_of_a_deletion() {
     let joins = desk.send(Ask::Join(join("g", "")));
     let meanwhile = desk.send(Ask::Commit(commit_at("g", 1, 6)));
     assert!(desk.take(deletion).is_none() && desk.take(joins).is_none());
-    desk.holds = false;
     desk.release();
     assert!(matches!(desk.take(deletion), Some(Answer::Delete(_))));
     assert_eq!(desk.joined(joins).error, ErrorCode::MEMBER_ID_REQUIRED);

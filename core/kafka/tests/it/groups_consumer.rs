@@ -312,7 +312,6 @@ fn requests_of_a_group_wait_for_its_change() {
     let deletion = desk.send(Ask::Delete(vec!["g".into()]));
     assert!(desk.take(a).is_none() && desk.take(b).is_none() && desk.take(deletion).is_none());
     desk.fates.push_back(AppendError::NotWritten);
-    desk.holds = false;
     desk.release();
     let told = |answer| match answer {
         Some(Answer::Beat(beaten)) => (beaten.error, beaten.epoch),
