@@ -11,6 +11,7 @@ mod error;
 pub mod error_code;
 pub mod files;
 pub mod limits;
+pub mod log;
 pub mod messages;
 pub mod partition;
 pub mod record;

@@ -66,6 +66,16 @@ impl Partition {
         Partition { producers, open, ..Partition::new(offset) }
     }
 
+    /// Takes over the aborted index of what a snapshot stands for. What is read again behind the snapshot is noted again.
+    pub fn restore_aborted(&mut self, aborted: impl IntoIterator<Item = Aborted>) {
+        self.aborted = aborted.into_iter().filter(|aborted| aborted.last_offset < self.log_end).collect();
+    }
+
+    /// The next offset is `offset` at least: the log has no batch there any more, but it had.
+    pub fn reached(&mut self, offset: i64) {
+        self.log_end = self.log_end.max(offset);
+    }
+
     /// The first offset that is there.
     pub const fn log_start(&self) -> i64 {
         self.log_start
