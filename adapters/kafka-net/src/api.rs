@@ -56,6 +56,25 @@ impl Call {
         answer(self.correlation, self.version, message).map(Reply::Frame)
     }
 
+    /// The request, by another's reading.
+    pub fn read_with<'a, T>(
+        &'a self,
+        read: impl FnOnce(i16, i16, &'a [u8]) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
+        read(self.key, self.version, &self.frame[self.body_at..])
+    }
+
+    /// The answer, by another's writing.
+    pub fn answer_with(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+    ) -> Result<Reply, WireError> {
+        let flexible = APIS.iter().any(|api| api.key == self.key && self.version >= api.flexible_from);
+        let mut out = header(self.correlation, flexible);
+        write(&mut out)?;
+        finish(out).map(Reply::Frame)
+    }
+
     /// Where a client reaches this broker.
     pub fn host(&self) -> (String, i32) {
         self.state.settings.host_of(self.peer.local)
@@ -64,14 +83,25 @@ impl Call {
 
 /// A response with its header and length.
 pub fn answer<'a, M: Message<'a>>(correlation: i32, version: i16, message: &M) -> Result<Frame, WireError> {
+    // The answer to ApiVersions never has tags: whoever reads it may not know the version.
+    let mut out = header(correlation, version >= M::FLEXIBLE_FROM && M::KEY != API_VERSIONS);
+    message.encode(version, &mut out)?;
+    finish(out)
+}
+
+/// Room for the length, and the header.
+fn header(correlation: i32, flexible: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&correlation.to_be_bytes());
-    // The answer to ApiVersions never has tags: whoever reads it may not know the version.
-    if version >= M::FLEXIBLE_FROM && M::KEY != API_VERSIONS {
+    if flexible {
         out.push(0);
     }
-    message.encode(version, &mut out)?;
+    out
+}
+
+/// Puts the length in front.
+fn finish(mut out: Vec<u8>) -> Result<Frame, WireError> {
     let len = i32::try_from(out.len() - 4).map_err(|_| WireError::TooLong { len: out.len() })?;
     out[..4].copy_from_slice(&len.to_be_bytes());
     Ok(out)

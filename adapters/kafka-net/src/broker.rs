@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use dolmen_host::Fault;
 use dolmen_kafka::ErrorCode;
-use dolmen_kafka::group::Groups;
 use dolmen_kafka::topics::{CONSUMER_OFFSETS, NewTopic, TRANSACTION_STATE, id_text};
 use dolmen_kafka::txn::{self, TransactionVersion};
 use tokio::net::TcpListener;
@@ -57,7 +56,7 @@ impl State {
         let users = Users::new(&settings.users);
         let state = Arc::new(State {
             transactions: Transactions::new(transaction_settings(&settings)),
-            groups: GroupDriver::new(Groups::new(crate::groups::settings(&settings))),
+            groups: GroupDriver::new(&settings, &catalog),
             users,
             cluster_id,
             counters: Counters::default(),

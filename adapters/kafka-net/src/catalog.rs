@@ -172,7 +172,7 @@ impl Catalog {
     /// Puts on record what was found in a directory without a metadata log of ours.
     fn adopt(&self) -> Result<(), Fault> {
         let mut known = self.known.write();
-        let records = known.topics.snapshot().map_err(|code| format!("the topics cannot be put on record: {code}"))?;
+        let records = known.topics.snapshot(self.settings.node_id).map_err(|code| format!("the topics cannot be put on record: {code}"))?;
         if records.is_empty() {
             return Ok(());
         }

@@ -115,6 +115,11 @@ impl Settings {
         InForce::broker(&self.given, &std::collections::BTreeMap::new()).number(name)
     }
 
+    /// A text that is fixed at the start, if there is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.given.given().find(|(given, _)| *given == name).map(|(_, value)| value)
+    }
+
     /// Where a client that came in at `local` reaches this broker.
     pub fn host_of(&self, local: SocketAddr) -> (String, i32) {
         match &self.advertised {

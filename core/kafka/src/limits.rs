@@ -18,3 +18,18 @@ pub const RECORD_ERRORS_MAX: usize = 64;
 /// Bytes of keys that one pass of the cleaner remembers; a log with more is cleaned in several passes. Kafka's
 /// `log.cleaner.dedupe.buffer.size`.
 pub const CLEANER_KEY_BYTES_MAX: usize = 128 << 20;
+
+/// Letters of a topic's name: with the partition's number it is a folder's name.
+pub const TOPIC_NAME_LEN_MAX: usize = 249;
+
+/// Partitions of one topic: as many as Kafka makes in one request.
+pub const PARTITIONS_MAX: i32 = 10_000;
+
+/// Groups of one broker: a client that invents them without end must not take all memory.
+pub const GROUPS_MAX: usize = 1 << 20;
+
+/// Members of one group where `group.max.size` says nothing less.
+pub const MEMBERS_MAX: usize = 10_000;
+
+/// Requests of one group that wait for its log.
+pub const WAITING_MAX: usize = 1 << 14;

@@ -205,6 +205,23 @@ impl Partition {
     }
 }
 
+/// What a Produce of this version is told when its transaction was not found as it must be: older clients know fewer codes, and try a busy
+/// coordinator again only if they take it for missing replicas.
+pub fn unverified(code: ErrorCode, version: i16) -> ErrorCode {
+    match code {
+        ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
+        ErrorCode::TRANSACTION_ABORTABLE if version < 11 => ErrorCode::INVALID_TXN_STATE,
+        ErrorCode::CONCURRENT_TRANSACTIONS
+        | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+            if version < 12 =>
+        {
+            ErrorCode::NOT_ENOUGH_REPLICAS
+        }
+        code => code,
+    }
+}
+
 /// The offset that the record with a sequence number of a batch has.
 pub fn offset_at(base_sequence: i32, base_offset: i64, sequence: i32) -> i64 {
     base_offset + i64::from(sequence_after(sequence, -base_sequence))

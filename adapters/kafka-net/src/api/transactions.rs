@@ -247,8 +247,6 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
 
 /// The first version of TxnOffsetCommit that adds the group to the transaction.
 const COMMIT_ADDS_FROM: i16 = 5;
-/// The first version of TxnOffsetCommit that knows [`ErrorCode::TRANSACTION_ABORTABLE`].
-const COMMIT_ABORTABLE_FROM: i16 = 4;
 
 /// Handles TxnOffsetCommit.
 pub async fn commit_offsets(call: &Call) -> Result<Reply, WireError> {
@@ -266,12 +264,7 @@ pub async fn commit_offsets(call: &Call) -> Result<Reply, WireError> {
             Err(code) => Err(code),
         }
     };
-    let checked = checked.map_err(|code| match code {
-        ErrorCode::TRANSACTION_ABORTABLE if call.version < COMMIT_ABORTABLE_FROM => ErrorCode::INVALID_TXN_STATE,
-        ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
-        code => code,
-    });
-    crate::groups::commit_in_transaction(call, checked).await
+    crate::groups::commit_in_transaction(call, id, producer, checked).await
 }
 
 /// Handles DescribeTransactions.

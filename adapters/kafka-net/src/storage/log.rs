@@ -172,6 +172,11 @@ impl Inner {
         }
     }
 
+    /// A segment has other positions now.
+    pub(super) fn forget_trails(&mut self, base_offset: i64) {
+        self.trails.retain(|(_, base, _)| *base != base_offset);
+    }
+
     pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = &Segment> + Clone {
         Segments { inner: self, at: 0 }
     }
@@ -726,7 +731,7 @@ impl PartitionLog {
 }
 
 /// The first batch from a position on that fits.
-fn find(
+pub(super) fn find(
     file: &dyn File,
     len: u64,
     mut position: u64,

@@ -57,6 +57,15 @@ impl Segment {
         segment
     }
 
+    /// Takes over what is known of the segment that this one, cleaned, is put in the place of: what it covers, and how old it is.
+    pub fn reaches(&mut self, old: &Segment) {
+        self.next_offset = self.next_offset.max(old.next_offset);
+        if old.max_timestamp_ms > self.max_timestamp_ms {
+            self.max_timestamp_ms = old.max_timestamp_ms;
+            self.max_timestamp_offset = old.max_timestamp_offset;
+        }
+    }
+
     /// The offset in its name.
     pub const fn base_offset(&self) -> i64 {
         self.base_offset
