@@ -18,6 +18,14 @@ macro_rules! codes {
                     _ => "",
                 }
             }
+
+            /// What it means, in a sentence; for the text beside a code in answers.
+            pub const fn about(self) -> &'static str {
+                match self.0 {
+                    $($code => $about,)*
+                    _ => "",
+                }
+            }
         }
     };
 }
@@ -101,6 +109,7 @@ codes! {
     UNSUPPORTED_ASSIGNOR = 112, "The assignor is not known.";
     STALE_MEMBER_EPOCH = 113, "The member's epoch is older.";
     INVALID_REGULAR_EXPRESSION = 128, "The regular expression does not parse.";
+    UNSUPPORTED_ENDPOINT_TYPE = 115, "There is no endpoint of this type.";
     TRANSACTION_ABORTABLE = 120, "The transaction must be aborted.";
 }
 

@@ -13,6 +13,7 @@ pub mod error_code;
 pub mod files;
 pub mod group;
 pub mod limits;
+pub mod log;
 pub mod messages;
 pub mod partition;
 pub mod record;

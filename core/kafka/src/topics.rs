@@ -296,6 +296,36 @@ impl Topics {
         Ok(records)
     }
 
+    /// Records that say all of this again.
+    ///
+    /// # Errors
+    /// [`ErrorCode::INVALID_REQUEST`] for a name that no string can hold.
+    pub fn snapshot(&self, broker_id: i32) -> Result<Vec<RecordValue>, ErrorCode> {
+        let mut records = Vec::new();
+        for (name, level) in &self.features {
+            records.push(self.decide_feature(name, *level)?);
+        }
+        for topic in self.iter() {
+            let made = TopicRecord { name: &topic.name, topic_id: topic.id, ..TopicRecord::default() };
+            records.push(record(key::TOPIC, 0, &made)?);
+            for (name, value) in &topic.configs {
+                records.push(config_record(Resource::Topic(&topic.name), name, Some(value))?);
+            }
+            for partition in 0..topic.partition_count {
+                records.push(partition_record(topic.id, partition, broker_id)?);
+            }
+        }
+        for (name, value) in &self.broker_configs {
+            records.push(config_record(Resource::Broker, name, Some(value))?);
+        }
+        if self.next_producer_id > 0 {
+            let next_producer_id = self.next_producer_id;
+            let ids = ProducerIdsRecord { broker_id, next_producer_id, ..ProducerIdsRecord::default() };
+            records.push(record(key::PRODUCER_IDS, 0, &ids)?);
+        }
+        Ok(records)
+    }
+
     /// The record that deletes a topic.
     ///
     /// # Errors
