@@ -208,7 +208,7 @@ impl Answer {
             }
             Answer::Scan => {
                 let mut tokens = Tokens::default();
-                scan::scan(text, &mut tokens)?;
+                scan::scan(text, Default::default(), &mut tokens)?;
                 let token = |i: usize| {
                     let name = tokens.scan_name(text.as_bytes(), i);
                     json!([tokens.starts[i], tokens.ends[i], name, tokens.kinds[i].scan_class()])

@@ -8,6 +8,7 @@ use crate::compare::same;
 use crate::format::{self, FormatError, Style};
 use crate::lexer::{Mode, lex};
 use crate::token::Tokens;
+use crate::version::Dialect;
 use crate::workspace::{Options, Workspace};
 use crate::{fingerprint, json, normalize, scan, tolerant, view};
 
@@ -15,7 +16,7 @@ use crate::{fingerprint, json, normalize, scan, tolerant, view};
 pub fn check_lex(data: &[u8]) {
     let mut tokens = Tokens::default();
     for mode in [Mode::Grammar, Mode::Scan, Mode::Tolerant] {
-        lex(data, mode, &mut tokens, &mut Vec::new());
+        lex(data, mode, Dialect::default(), &mut tokens, &mut Vec::new());
         let mut at = 0;
         for index in 0..tokens.len() {
             let range = tokens.range(index);
