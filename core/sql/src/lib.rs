@@ -21,13 +21,17 @@ pub mod normalize;
 pub(crate) mod parser;
 pub mod psql;
 pub(crate) mod repair;
+pub mod rewrite;
 pub mod scan;
 pub mod text;
 pub mod token;
 pub mod tolerant;
 pub mod tree;
+pub mod usage;
 pub mod version;
 pub mod view;
+pub mod views;
+pub mod visit;
 mod workspace;
 
 pub use error::Error;

@@ -496,3 +496,4 @@ macro_rules! node_table {
 }
 
 node_table!(shapes);
+pub(crate) use node_table;

@@ -196,6 +196,11 @@ impl<'t> Tree<'t> {
         self.list(self.arena.root)
     }
 
+    /// A list without items.
+    pub(crate) fn no_items(self) -> List<'t> {
+        List { tree: self, items: &[] }
+    }
+
     fn list(self, word: u32) -> List<'t> {
         List { tree: self, items: items_of(&self.arena.data, word) }
     }

@@ -10,6 +10,7 @@ use crate::compare::is_place;
 use crate::json::Constant;
 use crate::nodes::{Field, HEAD, Tag, f};
 use crate::tree::{Node, TextId, Tree, Value};
+use crate::visit;
 
 /// A node's kind and its own values on one line.
 fn label(node: Node<'_>) -> String {
@@ -47,16 +48,7 @@ fn label(node: Node<'_>) -> String {
 /// A node's children with the names of their fields.
 fn children(node: Node<'_>) -> Vec<(&'static str, Node<'_>)> {
     let mut all = Vec::new();
-    if node.string().is_some() || node.tag() == Tag::A_Const {
-        return all;
-    }
-    for (index, def) in node.tag().shape().fields.iter().enumerate() {
-        match node.field(index) {
-            Value::Node(child) => all.push((def.name, child)),
-            Value::List(list) => all.extend(list.iter().flatten().map(|item| (def.name, item))),
-            _ => {}
-        }
-    }
+    visit::children(node, |name, child| all.push((name, child)));
     all
 }
 
