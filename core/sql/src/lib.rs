@@ -16,6 +16,7 @@ pub mod keyword;
 pub(crate) mod layout;
 pub mod lexer;
 pub mod limits;
+pub mod lint;
 pub mod nodes;
 pub mod normalize;
 pub(crate) mod parser;
