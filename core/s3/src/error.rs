@@ -70,6 +70,7 @@ codes! {
     InvalidAccessKeyId 403 "The AWS Access Key Id you provided does not exist in our records."
     InvalidAnnotationName 400 "The annotation name is not valid."
     InvalidArgument 400 "Invalid Argument"
+    InvalidBucketAclWithObjectOwnership 400 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
     InvalidBucketName 400 "The specified bucket is not valid."
     InvalidBucketState 409 "The request is not valid with the current state of the bucket."
     InvalidChunkSizeError 403 "Only the last chunk is allowed to have a size less than 8192 bytes"

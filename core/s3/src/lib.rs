@@ -13,6 +13,7 @@ pub mod condition;
 pub mod encoding;
 pub mod error;
 pub mod etag;
+pub mod head;
 pub mod limits;
 pub mod md5;
 #[doc(hidden)]
@@ -28,6 +29,8 @@ pub mod time;
 pub mod xml;
 
 // Decisions.
+pub mod blob;
+pub mod state;
 
 #[doc(hidden)]
 pub mod check;

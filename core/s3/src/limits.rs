@@ -16,6 +16,47 @@ pub const LIST_LEN_MAX: usize = 10_000;
 pub const DELETE_KEYS_MAX: usize = 1000;
 /// Highest number of a part.
 pub const PART_NUMBER_MAX: u32 = 10_000;
+// What the store keeps.
+
+/// Bytes of one put (S3 user guide, "Uploading objects").
+pub const PUT_LEN_MAX: u64 = 5 << 30;
+/// Bytes of an object: 48.8 TiB since December 2025, 10,000 parts of 5 GiB.
+pub const OBJECT_LEN_MAX: u64 = 10_000 * (5 << 30);
+/// Least bytes of a part that is not the last.
+pub const PART_LEN_MIN: u64 = 5 << 20;
+/// Parts of an upload.
+pub const PARTS_MAX: u16 = 10_000;
+/// Appends to one object, as to objects of directory buckets.
+pub const APPENDS_MAX: u32 = 10_000;
+/// Annotations of one version: the model names a limit without its number; a listing has one page of them.
+pub const ANNOTATIONS_MAX: usize = 1000;
+/// Longest name of an annotation.
+pub const ANNOTATION_NAME_LEN_MAX: usize = 512;
+/// Bytes of a policy (S3 user guide, "Bucket policies").
+pub const POLICY_LEN_MAX: usize = 20 << 10;
+/// Values of one member of a policy, and conditions of a statement: more than fit into its bytes in earnest.
+pub const POLICY_VALUES_MAX: usize = 4096;
+/// Rules of one lifecycle (S3 user guide).
+pub const LIFECYCLE_RULES_MAX: usize = 1000;
+/// Tags of an object.
+pub const OBJECT_TAGS_MAX: usize = 10;
+/// Tags of a bucket.
+pub const BUCKET_TAGS_MAX: usize = 50;
+/// Characters of a tag's key.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value.
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Routing rules of a website.
+pub const ROUTING_RULES_MAX: usize = 50;
+/// Configurations of one kind with ids: analytics, inventories, metrics; and rules of replication.
+pub const CONFIGURATIONS_MAX: usize = 1000;
+/// Bytes of a user's, key's or policy's name.
+pub const NAME_LEN_MAX: usize = 128;
+/// Policies of a user, managed and its own each.
+pub const USER_POLICIES_MAX: usize = 20;
+
+// What requests and bodies may be.
+
 /// Longest access key; Amazon's have 20 bytes and may have 128.
 pub const ACCESS_KEY_LEN_MAX: usize = 128;
 /// Most headers of one signature.
