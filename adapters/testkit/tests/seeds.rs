@@ -7,6 +7,7 @@ type Target = (&'static str, fn(&[u8]));
 /// Every target.
 const TARGETS: &[Target] = &[
     // written by `cargo xtask systems`: targets
+    ("backup", dolmen_lsm::check::check_backup),
     ("batch", dolmen_lsm::check::check_batch),
     ("block", dolmen_lsm::check::check_block),
     ("bti_bloom", dolmen_bti::check::check_bloom),
@@ -27,7 +28,9 @@ const TARGETS: &[Target] = &[
     ("hnsw_vectors", dolmen_hnsw::check::check_vectors),
     ("index", dolmen_lsm::check::check_index),
     ("json", dolmen_text::check::check_json),
-    ("llm_record", dolmen_llm::check::check_record),
+    ("llm_config", dolmen_llm::check::check_config),
+    ("llm_gguf", dolmen_llm::check::check_gguf),
+    ("llm_safetensors", dolmen_llm::check::check_safetensors),
     ("log", dolmen_wal::check::check_log),
     ("manifest", dolmen_lsm::check::check_manifest),
     ("properties", dolmen_lsm::check::check_properties),
