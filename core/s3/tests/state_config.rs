@@ -75,6 +75,7 @@ fn version(kind: VersionKind, modified_ms: u64) -> ObjectRecord {
         acl: Acl::default(),
         retention: None,
         legal_hold: false,
+        restored_until_ms: 0,
     }
 }
 

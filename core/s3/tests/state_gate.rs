@@ -62,6 +62,7 @@ fn object_of(owner: &str, acl: Acl) -> ObjectRecord {
         acl,
         retention: None,
         legal_hold: false,
+        restored_until_ms: 0,
     }
 }
 

@@ -6,6 +6,7 @@ use dolmen_s3::ETag;
 use dolmen_s3::checksum::{Algorithm, ChecksumType, Hasher, ObjectChecksum};
 use dolmen_s3::state::condition::{DeleteCondition, EtagCondition, SourceCondition, WriteCondition};
 use dolmen_s3::state::copy::{self, CopyRequest};
+use dolmen_s3::state::lifecycle::Clock;
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
 use dolmen_s3::state::object::{self, NewObject, Put, RenameCondition};
 use dolmen_s3::state::record::{LockMode, Retention, UploadId, Version};
@@ -495,4 +496,27 @@ fn locks_weaken_only_when_they_may() {
     assert_eq!(refused.unwrap_err().code(), Code::InvalidRetentionPeriod);
     let mut plain = Store::new(Versioning::Suspended).bucket;
     assert_eq!(bucket::set_object_lock(&mut plain, None).unwrap_err().code(), Code::InvalidBucketState);
+}
+
+#[test]
+fn archived_objects_are_restored_for_a_while() {
+    let mut store = Store::new(Versioning::Unversioned);
+    store.put_if(b"warm", 1, WriteCondition::default()).unwrap();
+    let mut new = store.new_object(1);
+    new.attributes.storage_class = "GLACIER".into();
+    store
+        .run(|tx, env, bucket| object::put(tx, env, bucket, b"cold", &WriteCondition::default(), new))
+        .unwrap();
+    let clock = |now_ms| Clock { now_ms, day_ms: 100 };
+    let mut restore = |key: &[u8], days, now_ms| {
+        store.run(|tx, _, bucket| object::restore(tx, bucket, key, None, days, clock(now_ms)))
+    };
+    assert_eq!(restore(b"warm", 1, 0), Err(Code::ObjectAlreadyInActiveTierError));
+    assert_eq!(restore(b"cold", 0, 0), Err(Code::InvalidArgument));
+    assert_eq!(restore(b"cold", 1, 1000), Ok(false));
+    assert_eq!(restore(b"cold", 2, 1050), Ok(true));
+    assert_eq!(restore(b"cold", 2, 1250), Ok(false), "it had been over");
+    let tx = Tx::new(&store.map);
+    let (_, record) = object::find(&tx, &store.bucket, b"cold", None).unwrap();
+    assert!(object::is_readable(&record, 1449) && !object::is_readable(&record, 1450));
 }

@@ -1,6 +1,9 @@
 //! Seeds of the fuzz targets of the state, replayed.
 
-use dolmen_testkit::replay;
+use std::cell::RefCell;
+
+use dolmen_base::rng::Rng;
+use dolmen_testkit::{replay, soak};
 
 use dolmen_s3::state::admin::UserRecord;
 use dolmen_s3::state::check::{check_lifecycle, check_meta, check_policy};
@@ -49,4 +52,39 @@ fn damaged_records_are_refused() {
 #[test]
 fn lifecycles() {
     replay("s3_lifecycle", check_lifecycle);
+}
+
+/// Seeds with bytes changed, taken out, doubled and put together: what a fuzzer does first.
+#[test]
+fn mutated_seeds() {
+    let mut rng = Rng::new(17);
+    for (target, check) in
+        [("s3_policy", check_policy as fn(&[u8])), ("s3_meta", check_meta), ("s3_lifecycle", check_lifecycle)]
+    {
+        let seeds = RefCell::new(Vec::new());
+        replay(target, |seed| seeds.borrow_mut().push(seed.to_vec()));
+        let seeds = seeds.into_inner();
+        for _ in 0..soak(20_000) {
+            let mut bytes = seeds[rng.below(seeds.len() as u64) as usize].clone();
+            for _ in 0..1 + rng.below(4) {
+                let at = rng.below(bytes.len() as u64 + 1) as usize;
+                let end = (at + rng.below(12) as usize).min(bytes.len());
+                match rng.below(5) {
+                    0 if at < bytes.len() => bytes[at] = rng.next_u32() as u8,
+                    1 if at < bytes.len() => bytes[at] ^= 1 << rng.below(8),
+                    2 => drop(bytes.drain(at..end)),
+                    3 => {
+                        let copy = bytes[at..end].to_vec();
+                        bytes.splice(at..at, copy);
+                    }
+                    _ => {
+                        let other = &seeds[rng.below(seeds.len() as u64) as usize];
+                        let from = rng.below(other.len() as u64) as usize;
+                        bytes.splice(at.., other[from..].iter().copied());
+                    }
+                }
+            }
+            check(&bytes);
+        }
+    }
 }

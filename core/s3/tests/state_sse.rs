@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use dolmen_base::rng::Rng;
+use dolmen_s3::body::AccessControlPolicy;
 use dolmen_s3::state::admin::{self, AdminError, Secret, UserRecord};
 use dolmen_s3::state::gate::Caller;
-use dolmen_s3::state::record::Encryption;
+use dolmen_s3::state::record::{Acl, Encryption, Grant, Grantee, Permission};
+use dolmen_s3::state::shapes;
 use dolmen_s3::state::sse::{self, CHUNK_LEN, SecretKey, TAG_LEN, Unsealed};
-use dolmen_s3::state::{BlobId, Env, Tx, bucket};
+use dolmen_s3::state::{BlobId, Code, Env, Tx, bucket};
+use dolmen_s3::xml::Document;
 
 fn seal(key: &SecretKey, blob: BlobId, plain: &[u8]) -> Vec<u8> {
     let key = key.of_blob(blob);
@@ -192,6 +195,46 @@ fn users_keys_and_policies() {
     bucket::create(&mut tx, &env, "b", bucket::NewBucket::default()).unwrap();
     commit(&mut map, tx.into_batch());
     assert_eq!(change(&mut map, |tx, _| admin::remove_user(tx, "root")).unwrap_err(), AdminError::InUse);
+}
+
+#[test]
+fn grants_go_to_accounts_that_are_known() {
+    let mut map = Map::new();
+    let (ann, bob) =
+        (|name: &str| UserRecord { name: name.into(), id: name.into(), ..UserRecord::default() }, "bob");
+    change(&mut map, |tx, env| {
+        admin::add_user(tx, env, UserRecord { email: "ann@x".into(), ..ann("ann") })?;
+        admin::add_user(tx, env, UserRecord { account: "ann".into(), email: "bob@x".into(), ..ann(bob) })
+    })
+    .unwrap();
+    let tx = Tx::new(&map);
+    let acl = |value: &str| {
+        shapes::acl_of_headers(&tx, &[(Permission::Read, value)])
+            .map(|acl| acl.grants)
+            .map_err(|error| error.code())
+    };
+    let to_ann = Grant { grantee: Grantee::User("ann".into()), permission: Permission::Read };
+    assert_eq!(acl(r#"id="ann", emailAddress=ANN@x"#).unwrap(), [to_ann.clone(), to_ann.clone()]);
+    let all = acl("uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"").unwrap();
+    assert_eq!(all, [Grant { grantee: Grantee::AllUsers, permission: Permission::Read }]);
+    for (value, code) in [
+        ("id=bob", Code::InvalidArgument),
+        ("id=nobody", Code::InvalidArgument),
+        ("emailAddress=no@x", Code::UnresolvableGrantByEmailAddress),
+        ("emailAddress=bob@x", Code::UnresolvableGrantByEmailAddress),
+        ("uri=http://x", Code::InvalidArgument),
+        ("ann", Code::InvalidArgument),
+        ("name=ann", Code::InvalidArgument),
+    ] {
+        assert_eq!(acl(value), Err(code), "{value}");
+    }
+    // What is put is read back.
+    let acl = Acl { grants: vec![to_ann] };
+    let body = shapes::acl_body(&tx, "ann", &acl).unwrap();
+    let text = body.to_xml(false);
+    let again = AccessControlPolicy::parse(text.as_bytes()).unwrap();
+    assert_eq!(shapes::acl_of_body(&tx, "ann", again.clone()).unwrap(), acl);
+    assert_eq!(shapes::acl_of_body(&tx, "other", again).unwrap_err().code(), Code::AccessDenied);
 }
 
 /// GHSA-r54g-49rx-98cr: a secret is never printed.

@@ -125,6 +125,11 @@ fn check_name(name: &str) -> Result<(), AdminError> {
 }
 
 impl UserRecord {
+    /// Whether it is an account of its own: only those own anything, and only those are granted anything by an ACL.
+    pub fn is_account(&self) -> bool {
+        self.id == self.account
+    }
+
     /// As it is stored.
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
