@@ -11,4 +11,4 @@ pub mod open;
 
 pub use checkpoint::Checkpoints;
 pub use flush::Flusher;
-pub use log::{Appended, Completion, Lost, PartitionLog, Read};
+pub use log::{Completion, Lost, PartitionLog, Read};

@@ -5,6 +5,7 @@ mod batches;
 mod coordinator;
 mod coordinator_model;
 mod data;
+mod log;
 mod log_files;
 mod messages;
 mod partition;
