@@ -8,6 +8,8 @@ pub mod clean;
 pub mod flush;
 pub mod log;
 pub mod open;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoint::Checkpoints;
 pub use flush::Flusher;

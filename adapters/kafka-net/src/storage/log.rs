@@ -486,7 +486,7 @@ impl PartitionLog {
     }
 }
 
-/// Writes the index files of a segment whose entries are in memory, and forgets them.
+/// Writes and syncs the index files of a segment whose entries are in memory, and forgets them.
 pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Result<(), IoError> {
     segment.seal();
     for (suffix, bytes) in [("index", segment.offsets().as_bytes()), ("timeindex", segment.times().as_bytes())] {
@@ -495,7 +495,14 @@ pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Resul
             Ok(()) | Err(IoError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        dir.open(&name, OpenMode::CreateNew)?.write_all_at(0, bytes)?;
+        let file = dir.open(&name, OpenMode::CreateNew)?;
+        file.write_all_at(0, bytes)?;
+        file.sync()?;
+    }
+    match dir.open(&file_name(segment.base_offset(), "txnindex"), OpenMode::Write) {
+        Ok(file) => file.sync()?,
+        Err(IoError::NotFound) => {}
+        Err(error) => return Err(error),
     }
     segment.forget_entries();
     Ok(())
