@@ -39,7 +39,9 @@ impl Disks {
     }
 
     fn crash(&self, seed: u64) -> Disks {
-        Disks { folder: self.folder.crash(seed), root: self.root.crash(seed + 1) }
+        // The checkpoints first: they are never newer than what they speak of.
+        let root = self.root.crash(seed + 1);
+        Disks { folder: self.folder.crash(seed), root }
     }
 }
 
