@@ -467,11 +467,10 @@ pub fn parse_folder(folder: &str) -> Option<(&str, i32)> {
     (number.to_string() == partition && check_name(topic).is_ok()).then_some((topic, number))
 }
 
-/// The text of `partition.metadata`.
+/// The text of `partition.metadata`; no line end stands behind it.
 pub fn partition_metadata(id: Uuid) -> String {
     let mut out = String::from("version: 0\ntopic_id: ");
     out.push_str(&id_text(id));
-    out.push('\n');
     out
 }
 

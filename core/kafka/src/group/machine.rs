@@ -10,6 +10,10 @@
 //! The adapter appends effects of one partition in the order in which it takes them, and tells facts of one partition in the order of its log. Every
 //! request is answered once. After [`AppendError::Unknown`] everything is refused: the log must be read again.
 
+mod admin;
+mod load;
+mod offsets;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
@@ -18,24 +22,25 @@ use core::fmt::Write;
 
 use dolmen_base::{Rng, Time};
 
-use crate::batch::Batch;
-use crate::control::{self, Outcome};
+use crate::ErrorCode;
+use crate::control::Outcome;
 use crate::limits::{GROUPS_MAX, WAITING_MAX};
 use crate::topics::Topics;
 use crate::txn::Producer;
 use crate::txn::machine::{RequestId, Ticket};
 use crate::wire::Uuid;
-use crate::{BatchError, ErrorCode, WireError};
 
 use super::ask::{
-    Answer, Ask, Beat, Beaten, Client, Commit, DeleteOffsets, Described, DescribedConsumers, Fetch,
-    FetchGroup, FetchedGroup, FetchedPartition, Joined, Listed, Synced, TopicName,
+    Answer, Ask, Beat, Beaten, Client, Described, DescribedConsumers, FetchGroup, FetchedGroup, Joined,
+    Synced, TopicName,
 };
-use super::classic::{self, Classic, State, Turn};
+use super::classic::{self, Classic, Turn};
 use super::consumer::{self, Change, Consumers, Decision, MemberState};
 use super::offsets::{Committed, Offsets};
 use super::partition_of;
-use super::records::{self, Record, Said};
+use super::records::{self, Record};
+
+pub use load::LoadError;
 
 /// Settings, named as Kafka names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,122 +299,11 @@ impl Groups {
         }
     }
 
-    /// Takes over one batch of a partition of the log, in order. `expanded` are the records of a compressed one.
-    ///
-    /// # Errors
-    /// What is wrong with its records; those before are taken over.
-    pub fn load(&mut self, partition: i32, batch: &Batch<'_>, expanded: &[u8]) -> Result<(), LoadError> {
-        if batch.is_control() {
-            if let Some(marker) = control::marker(batch) {
-                self.ended(partition, batch.producer_id(), marker.outcome);
-            }
-            return Ok(());
-        }
-        let producer_id = (batch.is_transactional() && batch.producer_id() >= 0).then(|| batch.producer_id());
-        for (offset, key, value) in records::each(batch, expanded).map_err(LoadError::Batch)? {
-            let said = records::parse(key, value).map_err(|error| LoadError::Record { offset, error })?;
-            self.said(partition, offset, said, producer_id);
-        }
-        Ok(())
-    }
-
-    fn said(&mut self, partition: i32, log_offset: i64, said: Said, producer_id: Option<i64>) {
-        match said {
-            Said::Offset { group, topic, partition: index, committed: Some(committed) } => {
-                let committed = Committed { log_offset, ..committed };
-                self.logged(partition, &group, (topic, index, committed), producer_id);
-            }
-            Said::Offset { group, topic, partition, committed: None } => {
-                self.forget_offsets(&group, &[(topic, partition)]);
-                self.drop_idle(&group);
-            }
-            Said::Classic { group, state } => {
-                let slot = self.slot(&group);
-                match (state, &slot.kind) {
-                    (Some(state), _) => slot.kind = Kind::Classic(state),
-                    (None, Kind::Classic(_)) => slot.kind = Kind::Classic(Classic::default()),
-                    (None, Kind::Consumers(_)) => {}
-                }
-                self.drop_idle(&group);
-            }
-            Said::Epoch { group, value: None } => {
-                if let Some(slot) =
-                    self.slots.get_mut(&group).filter(|s| matches!(s.kind, Kind::Consumers(_)))
-                {
-                    slot.kind = Kind::Classic(Classic::default());
-                }
-                self.drop_idle(&group);
-            }
-            Said::Epoch { group, value: Some((epoch, hash)) } => {
-                let group = self.consumers(&group);
-                (group.epoch, group.hash) = (epoch, hash);
-            }
-            Said::TargetEpoch { group, value: Some((epoch, _)) } => {
-                self.consumers(&group).target_epoch = epoch
-            }
-            Said::Member { group, member, value: Some(value) } => {
-                let members = &mut self.consumers(&group).members;
-                let known = members.entry(member).or_default();
-                *known = consumer::ConsumerMember {
-                    epoch: known.epoch,
-                    previous_epoch: known.previous_epoch,
-                    state: known.state,
-                    assigned: core::mem::take(&mut known.assigned),
-                    revoking: core::mem::take(&mut known.revoking),
-                    ..value
-                };
-            }
-            Said::Member { group, member, value: None } => {
-                if let Some(group) = self.known_consumers(&group) {
-                    group.members.remove(&member);
-                }
-            }
-            Said::Target { group, member, value: Some(targets) } => {
-                self.consumers(&group).target.insert(member, targets);
-            }
-            Said::Target { group, member, value: None } => {
-                if let Some(group) = self.known_consumers(&group) {
-                    group.target.remove(&member);
-                }
-            }
-            Said::Current { group, member, value } => {
-                // Without a subscription it is nobody's: its member's record comes first.
-                let known = self.known_consumers(&group).and_then(|group| group.members.get_mut(&member));
-                let (Some(known), Some(current)) = (known, value) else { return };
-                known.epoch = current.epoch;
-                known.previous_epoch = current.previous_epoch;
-                known.state = current.state;
-                known.assigned = current.assigned;
-                known.revoking = current.revoking;
-            }
-            Said::TargetEpoch { value: None, .. } | Said::Other => {}
-        }
-    }
-
     fn slot(&mut self, group: &str) -> &mut Slot {
         if !self.slots.contains_key(group) {
             self.slots.insert(group.into(), Slot::new(Kind::Classic(Classic::default())));
         }
         self.slots.get_mut(group).expect("it was just made")
-    }
-
-    /// A newer group of this name, made if need be.
-    fn consumers(&mut self, group: &str) -> &mut Consumers {
-        let slot = self.slot(group);
-        if let Kind::Classic(_) = slot.kind {
-            slot.kind = Kind::Consumers(Consumers::default());
-        }
-        match &mut slot.kind {
-            Kind::Consumers(group) => group,
-            Kind::Classic(_) => unreachable!("it was just made"),
-        }
-    }
-
-    fn known_consumers(&mut self, group: &str) -> Option<&mut Consumers> {
-        match &mut self.slots.get_mut(group)?.kind {
-            Kind::Consumers(group) => Some(group),
-            Kind::Classic(_) => None,
-        }
     }
 
     /// Begins: every member has a whole session before it.
@@ -783,309 +677,6 @@ impl Groups {
         }
     }
 
-    // ---- offsets
-
-    fn commit(&mut self, at: At<'_>, request: RequestId, ask: Commit) {
-        let caller = Caller::Request(request);
-        let checked = self.check_commit(&ask, at.now_ms);
-        let group = match self.slots.get(&ask.group).map(|slot| &slot.kind) {
-            Some(Kind::Consumers(group)) => Some(group),
-            _ => None,
-        };
-        let (mut answer, mut entries) = (CommitAnswer::new(), Vec::new());
-        for (topic, partitions) in &ask.topics {
-            let found = resolve(at.topics, topic);
-            let mut results = Vec::new();
-            for wanted in partitions {
-                let code = match found {
-                    Err(code) => Err(code),
-                    Ok(found) if !(0..found.partition_count).contains(&wanted.partition) => {
-                        Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                    }
-                    Ok(_) if wanted.metadata.len() > self.settings.metadata_len_max => {
-                        Err(ErrorCode::OFFSET_METADATA_TOO_LARGE)
-                    }
-                    Ok(found) => checked.and_then(|()| match group {
-                        Some(group) => group.may_commit(&ask, found.id, wanted.partition),
-                        None => Ok(()),
-                    }),
-                };
-                results.push((wanted.partition, code.err().unwrap_or(ErrorCode::NONE)));
-                if let (Ok(()), Ok(found)) = (code, found) {
-                    let committed = Committed {
-                        offset: wanted.offset,
-                        leader_epoch: wanted.leader_epoch,
-                        metadata: wanted.metadata.clone(),
-                        commit_ms: at.now_ms,
-                        expire_ms: (ask.retention_ms >= 0)
-                            .then(|| at.now_ms.saturating_add(ask.retention_ms)),
-                        topic_id: found.id,
-                        log_offset: -1,
-                    };
-                    entries.push((found.name.clone(), wanted.partition, committed));
-                }
-            }
-            answer.push((topic.clone(), results));
-        }
-        self.touch(&ask.group);
-        let encoded: Result<Vec<Record>, WireError> = entries
-            .iter()
-            .map(|(topic, partition, committed)| {
-                records::offset(&ask.group, topic, *partition, Some(committed))
-            })
-            .collect();
-        let Ok(records) = encoded else {
-            return self.answer(caller, refusal(&Ask::Commit(ask), ErrorCode::INVALID_REQUEST));
-        };
-        if records.is_empty() {
-            return self.answer(caller, Answer::Commit(answer));
-        }
-        let producer_id = ask.producer.map(|producer| producer.id);
-        self.slot(&ask.group).commits += 1;
-        let purpose = Purpose::Commit { request, entries, producer_id, answer };
-        self.append(&ask.group, ask.producer, records, purpose);
-    }
-
-    fn check_commit(&mut self, ask: &Commit, now_ms: i64) -> Result<(), ErrorCode> {
-        match self.slots.get_mut(&ask.group).map(|slot| &mut slot.kind) {
-            Some(Kind::Classic(group)) => group.check_commit(ask, now_ms),
-            Some(Kind::Consumers(group)) => group.check_commit(ask),
-            // A group that does no more than keep offsets comes to be by committing.
-            None if ask.generation < 0 => Ok(()),
-            None if ask.producer.is_none() && ask.version >= 9 => Err(ErrorCode::GROUP_ID_NOT_FOUND),
-            None => Err(ErrorCode::ILLEGAL_GENERATION),
-        }
-    }
-
-    /// An offset stands in the log.
-    fn logged(
-        &mut self,
-        partition: i32,
-        name: &str,
-        (topic, index, committed): (String, i32, Committed),
-        producer_id: Option<i64>,
-    ) {
-        if let Some(id) = producer_id {
-            self.open.entry((partition, id)).or_default().insert(name.into());
-        }
-        self.slot(name).offsets.logged(&topic, index, committed, producer_id);
-    }
-
-    fn forget_offsets(&mut self, name: &str, keys: &[(String, i32)]) {
-        let Some(slot) = self.slots.get_mut(name) else { return };
-        for (topic, partition) in keys {
-            slot.offsets.forgotten(topic, *partition);
-        }
-    }
-
-    fn ended(&mut self, partition: i32, producer_id: i64, outcome: Outcome) {
-        for name in self.open.remove(&(partition, producer_id)).unwrap_or_default() {
-            if let Some(slot) = self.slots.get_mut(&name) {
-                slot.offsets.ended(producer_id, outcome);
-            }
-            self.drop_idle(&name);
-        }
-    }
-
-    fn fetch(&self, at: At<'_>, ask: &Fetch) -> Answer {
-        Answer::Fetch(ask.groups.iter().map(|group| self.fetch_group(at, group, ask.is_stable)).collect())
-    }
-
-    fn fetch_group(&self, at: At<'_>, ask: &FetchGroup, is_stable: bool) -> FetchedGroup {
-        let slot = self.slots.get(&ask.group);
-        let error = match (&ask.member, slot.map(|slot| &slot.kind)) {
-            (Some((member, epoch)), Some(Kind::Consumers(group))) => group.check_fetch(member, *epoch),
-            (Some((member, epoch)), None) if !member.is_empty() || *epoch >= 0 => {
-                Err(ErrorCode::GROUP_ID_NOT_FOUND)
-            }
-            _ => Ok(()),
-        };
-        let group = ask.group.clone();
-        if let Err(error) = error {
-            return FetchedGroup { group, error, topics: Vec::new() };
-        }
-        let none = Offsets::default();
-        let offsets = slot.map_or(&none, |slot| &slot.offsets);
-        let topics = match &ask.topics {
-            Some(topics) => {
-                let one = |(topic, partitions): &(TopicName, Vec<i32>)| {
-                    (topic.clone(), fetch_topic(at.topics, offsets, topic, partitions, is_stable))
-                };
-                topics.iter().map(one).collect()
-            }
-            None => fetch_all(at.topics, offsets, is_stable),
-        };
-        FetchedGroup { group, error: ErrorCode::NONE, topics }
-    }
-
-    fn delete_offsets(&mut self, at: At<'_>, request: RequestId, ask: DeleteOffsets) {
-        let caller = Caller::Request(request);
-        let refuse = |error| Answer::DeleteOffsets { error, topics: Vec::new() };
-        let Some(slot) = self.slots.get(&ask.group) else {
-            return self.answer(caller, refuse(ErrorCode::GROUP_ID_NOT_FOUND));
-        };
-        let subscribed = match &slot.kind {
-            Kind::Classic(group) if group.state == State::Empty => Some(BTreeSet::new()),
-            Kind::Classic(group) => group.subscribed(),
-            Kind::Consumers(group) => {
-                let names = ask.topics.iter().map(|(topic, _)| topic);
-                Some(names.filter(|topic| group.reads(topic)).cloned().collect())
-            }
-        };
-        let Some(subscribed) = subscribed else {
-            return self.answer(caller, refuse(ErrorCode::NON_EMPTY_GROUP));
-        };
-        let (mut topics, mut keys) = (Vec::new(), Vec::new());
-        for (topic, partitions) in &ask.topics {
-            let mut results = Vec::new();
-            for partition in partitions {
-                let code = if !at.topics.has_partition(topic, *partition) {
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-                } else if subscribed.contains(topic) {
-                    ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC
-                } else {
-                    ErrorCode::NONE
-                };
-                if code == ErrorCode::NONE && slot.offsets.get(topic, *partition).is_some() {
-                    keys.push((topic.clone(), *partition));
-                }
-                results.push((*partition, code));
-            }
-            topics.push((topic.clone(), results));
-        }
-        let answer = Answer::DeleteOffsets { error: ErrorCode::NONE, topics };
-        if keys.is_empty() {
-            return self.answer(caller, answer);
-        }
-        self.append_forgotten(&ask.group, keys, Some((request, answer)));
-    }
-
-    fn append_forgotten(
-        &mut self,
-        name: &str,
-        keys: Vec<(String, i32)>,
-        answer: Option<(RequestId, Answer)>,
-    ) {
-        let records = tombstones(name, &keys);
-        self.slot(name).commits += 1;
-        self.append(name, None, records, Purpose::OffsetsForgotten { answer, keys });
-    }
-
-    fn topic_deleted(&mut self, topic: &str) {
-        if self.is_poisoned {
-            return;
-        }
-        let has = |slot: &Slot| -> Vec<(String, i32)> {
-            slot.offsets.keys().into_iter().filter(|(name, _)| name == topic).collect()
-        };
-        let found: Vec<(String, Vec<(String, i32)>)> =
-            self.slots.iter().map(|(name, slot)| (name.clone(), has(slot))).collect();
-        for (name, keys) in found.into_iter().filter(|(_, keys)| !keys.is_empty()) {
-            self.append_forgotten(&name, keys, None);
-        }
-    }
-
-    // ---- groups as a whole
-
-    fn describe(&self, name: &str, version: i16) -> Described {
-        match self.slots.get(name).map(|slot| &slot.kind) {
-            Some(Kind::Classic(group)) => group.describe(name),
-            _ => Described {
-                error: if version >= 6 { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::NONE },
-                group: name.into(),
-                state: "Dead",
-                protocol_type: String::new(),
-                protocol: String::new(),
-                members: Vec::new(),
-            },
-        }
-    }
-
-    fn describe_consumers(&self, at: At<'_>, name: &str) -> DescribedConsumers {
-        match self.slots.get(name).map(|slot| &slot.kind) {
-            Some(Kind::Consumers(group)) => group.describe(name, at.topics),
-            _ => DescribedConsumers {
-                error: if name.is_empty() {
-                    ErrorCode::INVALID_GROUP_ID
-                } else {
-                    ErrorCode::GROUP_ID_NOT_FOUND
-                },
-                group: name.into(),
-                ..DescribedConsumers::default()
-            },
-        }
-    }
-
-    fn list(&self, states: &[String], types: &[String]) -> Answer {
-        let one = |(name, slot): (&String, &Slot)| match &slot.kind {
-            Kind::Classic(group) => Listed {
-                group: name.clone(),
-                protocol_type: group.protocol_type.clone().unwrap_or_default(),
-                state: group.state.name(),
-                group_type: "classic",
-            },
-            Kind::Consumers(group) => Listed {
-                group: name.clone(),
-                protocol_type: "consumer".into(),
-                state: group.state(),
-                group_type: "consumer",
-            },
-        };
-        let fits = |wanted: &[String], found: &str| {
-            wanted.is_empty() || wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(found))
-        };
-        let groups =
-            self.slots.iter().map(one).filter(|g| fits(states, g.state) && fits(types, g.group_type));
-        Answer::List { error: ErrorCode::NONE, groups: groups.collect() }
-    }
-
-    fn delete(&mut self, request: RequestId, groups: Vec<String>) {
-        if groups.is_empty() {
-            return self.answer(Caller::Request(request), Answer::Delete(Vec::new()));
-        }
-        let results = groups.iter().map(|group| (group.clone(), ErrorCode::NONE)).collect();
-        self.deleting.insert(request, Deleting { left: groups.len(), results });
-        for (index, group) in groups.into_iter().enumerate() {
-            let caller = Caller::Part { request, index };
-            match self.slots.get_mut(&group).filter(|slot| slot.changing.is_some()) {
-                Some(slot) => {
-                    slot.waiting.push_back((caller, Client::default(), Ask::Delete([group].into())))
-                }
-                None => self.delete_one(caller, &group),
-            }
-        }
-    }
-
-    fn delete_one(&mut self, caller: Caller, name: &str) {
-        let code = match self.slots.get(name).map(|slot| &slot.kind) {
-            _ if name.is_empty() => ErrorCode::INVALID_GROUP_ID,
-            None => ErrorCode::GROUP_ID_NOT_FOUND,
-            Some(Kind::Classic(group)) if !group.members.is_empty() || group.state != State::Empty => {
-                ErrorCode::NON_EMPTY_GROUP
-            }
-            Some(Kind::Consumers(group)) if !group.members.is_empty() => ErrorCode::NON_EMPTY_GROUP,
-            Some(_) => ErrorCode::NONE,
-        };
-        if code != ErrorCode::NONE {
-            return self.answer(caller, Answer::Delete([(name.into(), code)].into()));
-        }
-        self.forget(Some(caller), name);
-    }
-
-    /// A group without members is forgotten, with all of its offsets.
-    fn forget(&mut self, caller: Option<Caller>, name: &str) {
-        let Some(slot) = self.slots.get(name) else { return };
-        let keys = slot.offsets.keys();
-        let mut records = tombstones(name, &keys);
-        match &slot.kind {
-            Kind::Classic(_) => records.extend(records::classic(name, None)),
-            Kind::Consumers(_) => records.extend(consumer::forget(name).into_iter().flatten()),
-        }
-        let ticket = self.append(name, None, records, Purpose::Forgotten { caller, keys });
-        self.slot(name).changing = Some(ticket);
-        self.touch(name);
-    }
-
     // ---- the log
 
     fn append(
@@ -1181,38 +772,6 @@ impl Groups {
             _ => Turn::default(),
         };
         self.turn(name, turn);
-    }
-
-    fn committed(
-        &mut self,
-        name: &str,
-        request: RequestId,
-        entries: Vec<(String, i32, Committed)>,
-        producer_id: Option<i64>,
-        mut answer: CommitAnswer,
-        result: Result<i64, AppendError>,
-    ) {
-        let partition = self.partition_of(name);
-        self.slot(name).commits -= 1;
-        match result {
-            Ok(base_offset) => {
-                for (log_offset, (topic, index, committed)) in (base_offset..).zip(entries) {
-                    let committed = Committed { log_offset, ..committed };
-                    self.logged(partition, name, (topic, index, committed), producer_id);
-                }
-            }
-            Err(error) => {
-                let code = match error {
-                    AppendError::Refused(code) => code,
-                    _ => ErrorCode::COORDINATOR_NOT_AVAILABLE,
-                };
-                let results = answer.iter_mut().flat_map(|(_, results)| results);
-                results
-                    .filter(|(_, result)| *result == ErrorCode::NONE)
-                    .for_each(|(_, result)| *result = code);
-            }
-        }
-        self.answer(Caller::Request(request), Answer::Commit(answer));
     }
 
     fn forgotten(&mut self, name: &str, caller: Option<Caller>, keys: &[(String, i32)], is_durable: bool) {
@@ -1376,39 +935,6 @@ impl Groups {
         self.drop_idle(name);
     }
 
-    /// Offsets that are over their time are forgotten, and with the last of them a group without members.
-    fn expire(&mut self, at: At<'_>) {
-        let names: Vec<String> = self.slots.keys().cloned().collect();
-        for name in names {
-            let Some(slot) = self.slots.get(&name).filter(|slot| slot.changing.is_none()) else { continue };
-            let expired =
-                |idle_since_ms| slot.offsets.expired(at.now_ms, self.settings.retention_ms, idle_since_ms);
-            let (keys, is_empty) = match &slot.kind {
-                Kind::Classic(group) if group.state != State::Empty => {
-                    let Some(subscribed) = group.subscribed() else { continue };
-                    let mut keys = expired(None);
-                    keys.retain(|(topic, _)| !subscribed.contains(topic));
-                    (keys, false)
-                }
-                Kind::Classic(group) => {
-                    let idle_since_ms = group.protocol_type.is_some().then_some(group.state_ms);
-                    (expired(idle_since_ms), group.is_unused())
-                }
-                Kind::Consumers(group) => {
-                    let mut keys = expired(None);
-                    keys.retain(|(topic, _)| !group.reads(topic));
-                    (keys, group.members.is_empty())
-                }
-            };
-            let is_last = slot.offsets.keys().len() == keys.len() && slot.commits == 0;
-            if is_empty && is_last {
-                self.forget(None, &name);
-            } else if !keys.is_empty() {
-                self.append_forgotten(&name, keys, None);
-            }
-        }
-    }
-
     fn fresh(&mut self) -> Uuid {
         let mut bytes = [0; 16];
         self.rng.fill(&mut bytes);
@@ -1418,32 +944,6 @@ impl Groups {
         Uuid(bytes)
     }
 }
-
-/// Why a batch of the log was not taken over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The batch is damaged.
-    Batch(BatchError),
-    /// A record of it is.
-    Record {
-        /// Its offset.
-        offset: i64,
-        /// What is wrong.
-        error: WireError,
-    },
-}
-
-impl core::fmt::Display for LoadError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            LoadError::Batch(error) => error.fmt(f),
-            LoadError::Record { offset, error } => write!(f, "the record at offset {offset}: {error}"),
-        }
-    }
-}
-
-impl core::error::Error for LoadError {}
 
 /// When, and with which topics.
 #[derive(Clone, Copy)]
@@ -1513,57 +1013,6 @@ fn refusal(ask: &Ask, code: ErrorCode) -> Answer {
         }
         Ask::DeleteOffsets(_) => Answer::DeleteOffsets { error: code, topics: Vec::new() },
     }
-}
-
-fn resolve<'t>(topics: &'t Topics, name: &TopicName) -> Result<&'t crate::topics::Topic, ErrorCode> {
-    if name.name.is_empty() {
-        topics.topic_by_id(name.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
-    } else {
-        topics.topic(&name.name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-    }
-}
-
-fn fetch_topic(
-    topics: &Topics,
-    offsets: &Offsets,
-    topic: &TopicName,
-    partitions: &[i32],
-    is_stable: bool,
-) -> Vec<FetchedPartition> {
-    // Offsets of a topic that is gone are told by its name as long as they are kept.
-    let name = match (topic.name.as_str(), topics.topic_by_id(topic.id)) {
-        ("", Some(found)) => Ok(found.name.as_str()),
-        ("", None) => Err(ErrorCode::UNKNOWN_TOPIC_ID),
-        (name, _) => Ok(name),
-    };
-    let one = |partition: &i32| match name {
-        Ok(name) => offsets.fetch(name, *partition, is_stable),
-        Err(error) => FetchedPartition {
-            partition: *partition,
-            offset: -1,
-            leader_epoch: -1,
-            metadata: String::new(),
-            error,
-        },
-    };
-    partitions.iter().map(one).collect()
-}
-
-fn fetch_all(topics: &Topics, offsets: &Offsets, is_stable: bool) -> Vec<(TopicName, Vec<FetchedPartition>)> {
-    let mut by_topic: BTreeMap<&str, Vec<FetchedPartition>> = BTreeMap::new();
-    for (topic, partition, _) in offsets.iter() {
-        by_topic.entry(topic).or_default().push(offsets.fetch(topic, partition, is_stable));
-    }
-    let id_of = |name: &str| topics.topic(name).map(|topic| topic.id).unwrap_or_default();
-    by_topic
-        .into_iter()
-        .map(|(name, partitions)| (TopicName { name: name.into(), id: id_of(name) }, partitions))
-        .collect()
-}
-
-fn tombstones(name: &str, keys: &[(String, i32)]) -> Vec<Record> {
-    let one = |(topic, partition): &(String, i32)| records::offset(name, topic, *partition, None).ok();
-    keys.iter().filter_map(one).collect()
 }
 
 /// An id as Java prints it.

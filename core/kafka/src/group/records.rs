@@ -418,6 +418,7 @@ pub fn member(group: &str, id: &str, member: Option<&ConsumerMember>) -> Result<
         subscribed_topic_regex: Some(member.regex.as_deref().unwrap_or_default()),
         rebalance_timeout_ms: member.rebalance_timeout_ms,
         server_assignor: member.assignor.as_deref(),
+        classic_member_metadata: None,
         ..ConsumerGroupMemberMetadataValue::default()
     };
     record(kind::MEMBER, &key, Some((0, &|out| value.encode(0, out))))
