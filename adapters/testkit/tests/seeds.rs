@@ -37,6 +37,7 @@ const TARGETS: &[Target] = &[
     ("ring_wire", dolmen_ring::check::check_wire_body),
     ("s3_record", dolmen_s3::check::check_record),
     ("simd_blocks", dolmen_simd::check::check_blocks),
+    ("sql_deparse", dolmen_sql::check::check_deparse),
     ("sql_format", dolmen_sql::check::check_format),
     ("sql_lex", dolmen_sql::check::check_lex),
     ("sql_parse", dolmen_sql::check::check_parse),
