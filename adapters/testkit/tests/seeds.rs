@@ -48,6 +48,7 @@ const TARGETS: &[Target] = &[
     ("s3_target", dolmen_s3::check::check_target),
     ("s3_xml", dolmen_s3::check::check_xml),
     ("simd_blocks", dolmen_simd::check::check_blocks),
+    ("sql_deparse", dolmen_sql::check::check_deparse),
     ("sql_format", dolmen_sql::check::check_format),
     ("sql_lex", dolmen_sql::check::check_lex),
     ("sql_parse", dolmen_sql::check::check_parse),
