@@ -22,7 +22,6 @@ use dolmen_kafka::wire::Uuid;
 use parking_lot::{Mutex, RwLock};
 
 use crate::settings::{Settings, now_ms};
-use crate::storage::checkpoint::Place;
 use crate::storage::log::Shared;
 use crate::storage::open::{Opening, Report, open};
 use crate::storage::{Checkpoints, Flusher, PartitionLog};
@@ -194,7 +193,6 @@ impl Catalog {
                 batches += report.batches;
                 cut += report.cut_bytes;
                 if report.cut_bytes > 0 {
-                    let Place { .. } = &log.place;
                     tracing::warn!(
                         target: "kafka",
                         "{}-{}: {} bytes that no client was told of are cut off", log.place.0, log.place.1, report.cut_bytes

@@ -157,7 +157,7 @@ impl Transactions {
 
     /// Writes one marker of the coordinator's and tells it how that went.
     fn mark(&self, state: &Arc<State>, id: &str, topic: &str, partition: i32, wanted: Wanted) {
-        let written = |id: &str, topic: &str| Input::MarkerWritten {
+        let written = move |id: &str, topic: &str| Input::MarkerWritten {
             transactional_id: id.to_owned(),
             producer: wanted.producer,
             topic: topic.to_owned(),

@@ -157,7 +157,7 @@ async fn set(call: &Call, kind: i8, name: &str, changes: Result<Vec<Change>, Err
 pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
     let request: AlterConfigsRequest<'_> = call.request()?;
     let mut responses = Vec::new();
-    for asked in &request.resources {
+    for asked in request.resources.iter() {
         let given = asked.configs.iter().map(|one| (one.name.to_owned(), one.value.map(str::to_owned)));
         let mut changes: Vec<Change> = given.collect();
         {
@@ -187,7 +187,7 @@ pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
 pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> {
     let request: IncrementalAlterConfigsRequest<'_> = call.request()?;
     let mut responses = Vec::new();
-    for asked in &request.resources {
+    for asked in request.resources.iter() {
         let changes: Result<Vec<Change>, ErrorCode> = {
             let known = call.state.catalog.known();
             let broker = call.state.settings.broker(&known.topics);

@@ -35,9 +35,9 @@ pub async fn metadata(call: &Call) -> Result<Reply, WireError> {
     if is_all {
         let known = call.state.catalog.known();
         shown.extend(known.topics.iter().map(|topic| Shown::Topic(topic.clone(), epoch_of(&known, topic))));
-    } else {
+    } else if let Some(topics) = &request.topics {
         let creates = call.version < 4 || request.allow_auto_topic_creation;
-        for topic in request.topics.iter().flatten() {
+        for topic in topics.iter() {
             shown.push(match topic.name {
                 Some(name) => by_name(call, name, creates).await,
                 None => by_id(call, topic.topic_id),
@@ -233,7 +233,7 @@ pub async fn find_coordinator(call: &Call) -> Result<Reply, WireError> {
 pub async fn create_topics(call: &Call) -> Result<Reply, WireError> {
     let request: CreateTopicsRequest<'_> = call.request()?;
     let mut results: Vec<(String, Result<Topic, ErrorCode>)> = Vec::new();
-    for topic in &request.topics {
+    for topic in request.topics.iter() {
         let is_double = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
         let result = if is_double { Err(ErrorCode::INVALID_REQUEST) } else { create(call, &topic, request.validate_only).await };
         results.push((topic.name.to_owned(), result));
@@ -326,7 +326,7 @@ pub async fn delete_topics(call: &Call) -> Result<Reply, WireError> {
 pub async fn create_partitions(call: &Call) -> Result<Reply, WireError> {
     let request: CreatePartitionsRequest<'_> = call.request()?;
     let mut results = Vec::new();
-    for topic in &request.topics {
+    for topic in request.topics.iter() {
         let (name, count) = (topic.name.to_owned(), topic.count);
         let assignments: Option<Vec<Vec<i32>>> =
             topic.assignments.as_ref().map(|list| list.iter().map(|one| one.broker_ids.iter().collect()).collect());

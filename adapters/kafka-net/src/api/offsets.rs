@@ -78,9 +78,9 @@ fn offset_at(log: &PartitionLog, time: i64, is_committed: bool, version: i16) ->
 pub async fn delete_records(call: &Call) -> Result<Reply, WireError> {
     let request: DeleteRecordsRequest<'_> = call.request()?;
     let mut topics = Vec::new();
-    for topic in &request.topics {
+    for topic in request.topics.iter() {
         let mut partitions = Vec::new();
-        for asked in &topic.partitions {
+        for asked in topic.partitions.iter() {
             let log = call.state.catalog.log(topic.name, asked.partition_index);
             let result = match log {
                 Ok(_) if is_internal(topic.name) => Err(ErrorCode::INVALID_TOPIC_EXCEPTION),

@@ -76,7 +76,7 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
         return call.answer(&response);
     }
     let mut results = Vec::new();
-    for transaction in &request.transactions {
+    for transaction in request.transactions.iter() {
         let addition = Addition {
             id: transaction.transactional_id,
             producer: Producer { id: transaction.producer_id, epoch: transaction.producer_epoch },
@@ -96,8 +96,8 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
 async fn add<'a>(call: &Call, addition: &Addition<'a>) -> List<'a, added::AddPartitionsToTxnTopicResult<'a>> {
     let mut missing: BTreeMap<(&str, i32), ErrorCode> = BTreeMap::new();
     let mut partitions = Partitions::new();
-    for topic in &addition.topics {
-        for index in &topic.partitions {
+    for topic in addition.topics.iter() {
+        for index in topic.partitions.iter() {
             if let Err(code) = call.state.catalog.log(topic.name, index) {
                 missing.insert((topic.name, index), code);
             }
@@ -203,17 +203,20 @@ pub async fn end(call: &Call) -> Result<Reply, WireError> {
 pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
     let request: WriteTxnMarkersRequest<'_> = call.request()?;
     let mut waiting = Vec::new();
-    for marker in &request.markers {
+    for marker in request.markers.iter() {
         let wanted = Wanted {
             producer: Producer { id: marker.producer_id, epoch: marker.producer_epoch },
             outcome: if marker.transaction_result { Outcome::Commit } else { Outcome::Abort },
             coordinator_epoch: marker.coordinator_epoch,
             is_raised: marker.transaction_version >= 2,
         };
-        for topic in &marker.topics {
-            for index in &topic.partition_indexes {
+        for topic in marker.topics.iter() {
+            for index in topic.partition_indexes.iter() {
                 let (sender, receiver) = oneshot::channel();
-                let done = Box::new(move |result| drop(sender.send(result)));
+                let done = Box::new(move |result| {
+                    // Nobody is there any more where the connection was closed.
+                    let _ = sender.send(result);
+                });
                 let begun = write_marker(&call.state, topic.name, index, wanted, done);
                 waiting.push((begun, receiver));
             }
@@ -233,9 +236,9 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
         ..Default::default()
     };
     let mut markers = Vec::new();
-    for marker in &request.markers {
+    for marker in request.markers.iter() {
         let mut topics = Vec::new();
-        for topic in &marker.topics {
+        for topic in marker.topics.iter() {
             let partitions: List<'_, _> = topic.partition_indexes.iter().map(&mut partition).collect();
             topics.push(marked::WritableTxnMarkerTopicResult { name: topic.name, partitions, ..Default::default() });
         }
@@ -306,15 +309,19 @@ pub fn list(call: &Call) -> Result<Reply, WireError> {
     let pattern = request.transactional_id_pattern.filter(|pattern| !pattern.is_empty());
     let machine = call.state.transactions.machine();
     let states: Vec<&str> = request.state_filters.iter().filter(|name| known.contains(name)).collect();
-    let fits = |id: &str, entry: &dolmen_kafka::txn::Entry| {
+    let fits = |entry: &dolmen_kafka::txn::Entry| {
         let by_state = states.is_empty() || states.contains(&entry.status.name());
         let by_id = request.producer_id_filters.is_empty()
             || request.producer_id_filters.iter().any(|producer| producer == entry.producer.id);
         // One that never began is as old as one can be.
         let by_age = request.duration_filter < 0 || now_ms.saturating_sub(entry.start_ms) > request.duration_filter;
-        by_state && by_id && by_age && pattern.is_none_or(|pattern| dolmen_kafka::group::matches(pattern, id))
+        by_state && by_id && by_age
     };
-    let states = machine.entries().filter(|(id, entry)| fits(id, entry)).map(|(id, entry)| listed::TransactionState {
+    let matching = match machine.matching(pattern) {
+        Ok(matching) => matching,
+        Err(code) => return call.answer(&ListTransactionsResponse { error_code: code.0, ..Default::default() }),
+    };
+    let states = matching.filter(|(_, entry)| fits(entry)).map(|(id, entry)| listed::TransactionState {
         transactional_id: id,
         producer_id: entry.producer.id,
         transaction_state: entry.status.name(),

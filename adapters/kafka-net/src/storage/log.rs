@@ -267,12 +267,12 @@ impl PartitionLog {
     ) -> Result<Appended, ErrorCode> {
         let base_offset = inner.rules.log_end();
         stamp(bytes, base_offset, inner.leader_epoch());
-        let (batch, _) = Batch::split(bytes, 0).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
-        let is_stamped = inner.settings.timestamp_type == TimestampType::LogAppend && !batch.is_control();
+        let is_control = Batch::known(bytes).is_some_and(|batch| batch.is_control());
+        let is_stamped = inner.settings.timestamp_type == TimestampType::LogAppend && !is_control;
         if is_stamped {
             stamp_append_time(bytes, now_ms);
         }
-        let (batch, _) = Batch::split(bytes, 0).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
+        let batch = Batch::known(bytes).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
         let (len, last, time) = (bytes.len(), batch.last_offset(), batch.max_timestamp_ms());
         if inner.active.must_roll(&inner.settings, len, last, time, now_ms) {
             self.roll(inner, now_ms).map_err(|error| self.fail(inner, error))?;
@@ -311,7 +311,10 @@ impl PartitionLog {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
-        let done: Completion = Box::new(move |result| drop(sender.send(result)));
+        let done: Completion = Box::new(move |result| {
+            // Nobody is there any more where the connection was closed.
+            let _ = sender.send(result);
+        });
         let at = inner.waiters.partition_point(|(waits_for, _)| *waits_for <= offset);
         inner.waiters.insert(at, (offset, done));
         self.queue(inner);
@@ -483,7 +486,7 @@ impl PartitionLog {
     }
 }
 
-/// Writes the index files of a segment whose entries are in memory, and forgets them.
+/// Writes and syncs the index files of a segment whose entries are in memory, and forgets them.
 pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Result<(), IoError> {
     segment.seal();
     for (suffix, bytes) in [("index", segment.offsets().as_bytes()), ("timeindex", segment.times().as_bytes())] {
@@ -492,7 +495,14 @@ pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Resul
             Ok(()) | Err(IoError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        dir.open(&name, OpenMode::CreateNew)?.write_all_at(0, bytes)?;
+        let file = dir.open(&name, OpenMode::CreateNew)?;
+        file.write_all_at(0, bytes)?;
+        file.sync()?;
+    }
+    match dir.open(&file_name(segment.base_offset(), "txnindex"), OpenMode::Write) {
+        Ok(file) => file.sync()?,
+        Err(IoError::NotFound) => {}
+        Err(error) => return Err(error),
     }
     segment.forget_entries();
     Ok(())
@@ -818,7 +828,10 @@ impl PartitionLog {
         let is_durable = inner.rules.high_watermark() == inner.rules.log_end();
         if is_durable && retention::is_active_over(&inner.active, &inner.settings, now_ms) {
             let rolled = self.roll(&mut inner, now_ms);
-            rolled.inspect_err(|error| drop(self.fail(&mut inner, *error)))?;
+            if let Err(error) = rolled {
+                self.fail(&mut inner, error);
+                return Err(error);
+            }
         }
         let (start, end) = (inner.rules.log_start(), inner.rules.high_watermark());
         let count = retention::expired(inner.segments(), &inner.settings, start, end, now_ms);

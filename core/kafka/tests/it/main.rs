@@ -11,6 +11,7 @@ mod groups_consumer;
 mod groups_log;
 mod groups_model;
 mod groups_wire;
+mod log;
 mod log_files;
 mod messages;
 mod partition;
