@@ -568,7 +568,7 @@ impl Tape {
     ///
     /// # Errors
     ///
-    /// The shapes do not fit, the length is odd, or too great.
+    /// The shapes do not fit, the length is odd or too great, or the table depends on what is trained.
     pub fn rotate(&mut self, x: Id, table: Id, pairs: Pairs) -> Built {
         let shape = self.floats(x)?.shape;
         let &[_, time, _, len] = shape.dims() else {
@@ -577,6 +577,9 @@ impl Tape {
         self.expect(table, &[time, len])?;
         if len % 2 != 0 || len > HEAD_LEN_MAX {
             return Err(TapeError::Head { len });
+        }
+        if self.storages[self.view(table)?.storage as usize].grad {
+            return Err(TapeError::Constant { id: table });
         }
         let table = self.dense(table)?;
         self.record(Op::Rotate(pairs), &[x, table], shape, 0)
