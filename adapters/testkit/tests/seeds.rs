@@ -27,6 +27,8 @@ const TARGETS: &[Target] = &[
     ("hnsw_vectors", dolmen_hnsw::check::check_vectors),
     ("index", dolmen_lsm::check::check_index),
     ("json", dolmen_text::check::check_json),
+    ("llm_config", dolmen_llm::check::check_config),
+    ("llm_gguf", dolmen_llm::check::check_gguf),
     ("llm_safetensors", dolmen_llm::check::check_safetensors),
     ("log", dolmen_wal::check::check_log),
     ("manifest", dolmen_lsm::check::check_manifest),

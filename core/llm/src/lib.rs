@@ -5,23 +5,36 @@
 extern crate alloc;
 
 mod attention;
+pub mod beam;
 #[doc(hidden)]
 pub mod check;
 pub mod config;
+pub mod constrain;
+pub mod convert;
 pub mod element;
 mod engine;
 mod error;
 mod forward;
 pub mod gguf;
+pub mod grammar;
 pub mod limits;
+pub mod lookup;
 mod matrix;
 pub mod model;
 mod names;
 mod parts;
 mod plan;
 pub mod safetensors;
+pub mod sample;
+pub mod scheduler;
+pub mod schema;
 pub mod shape;
+<<<<<<< HEAD
 pub mod train;
+=======
+pub mod stop;
+pub mod vocabulary;
+>>>>>>> llm
 
 pub use config::Config;
 pub use engine::{Engine, Row, Watch};

@@ -28,3 +28,23 @@ pub const SLOTS_MAX: usize = 1 << 10;
 pub const PARTS_MAX: usize = 64;
 /// Most losses of a checkpoint: of one for each of so many steps, the file is still mostly weights.
 pub const CHECKPOINT_LOSSES_MAX: u64 = 1 << 24;
+/// Most stop strings of a request, as many as servers usually take.
+pub const STOPS_MAX: usize = 16;
+/// Longest stop string in bytes: as much of the answer is held back at most.
+pub const STOP_LEN_MAX: usize = 1024;
+/// Ids that are guessed from what came before, in one step: as many rows as a step has almost for the price of one.
+pub const DRAFT_MAX: usize = 3;
+/// Longest grammar in bytes; llama.cpp's own for whole languages have a few kilobytes.
+pub const GRAMMAR_LEN_MAX: usize = 1 << 20;
+/// Most elements of a compiled grammar, repetitions written out.
+pub const GRAMMAR_ELEMENTS_MAX: usize = 1 << 17;
+/// How deep groups stand in each other.
+pub const GRAMMAR_DEPTH_MAX: usize = 64;
+/// Most repetitions that are counted, as in llama.cpp.
+pub const GRAMMAR_REPEAT_MAX: u32 = 2000;
+/// Deepest stack of rules while text is matched: brackets in brackets beyond it are not accepted.
+pub const GRAMMAR_STACK_MAX: usize = 256;
+/// Most ways in which a text can be read at one place; further ones are not followed.
+pub const GRAMMAR_STACKS_MAX: usize = 1 << 10;
+/// How deep a JSON schema may be nested, references included.
+pub const SCHEMA_DEPTH_MAX: usize = 64;

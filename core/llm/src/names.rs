@@ -37,6 +37,29 @@ pub(crate) enum Part {
 }
 
 impl Role {
+    /// All of them, in the order of files.
+    pub const ALL: [Role; 19] = [
+        Role::Embedding,
+        Role::Positions,
+        Role::Types,
+        Role::EmbeddingNorm,
+        Role::AttentionNorm,
+        Role::Query,
+        Role::Key,
+        Role::Value,
+        Role::Fused,
+        Role::QueryNorm,
+        Role::KeyNorm,
+        Role::Output,
+        Role::InnerNorm,
+        Role::Gate,
+        Role::Up,
+        Role::Down,
+        Role::Norm,
+        Role::Head,
+        Role::Pooler,
+    ];
+
     /// For errors.
     pub const fn what(self) -> &'static str {
         match self {
