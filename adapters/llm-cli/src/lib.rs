@@ -11,11 +11,7 @@ mod inspect;
 mod model;
 mod tokenize;
 mod tour;
-<<<<<<< HEAD
 mod train;
-pub mod vocabulary;
-=======
->>>>>>> llm
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -27,16 +23,11 @@ pub use tour::tour;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  dolmen llm tokenize --vocab cl100k_base.tiktoken --ids \"Hello, world\"\n  \
-<<<<<<< HEAD
-                  dolmen llm tokenize --vocab tokenizer.json - < README.md\n  \
-                  echo '[9906, 11, 1917]' | dolmen llm tokenize --vocab cl100k_base.tiktoken --decode -\n  \
-                  dolmen llm train --data input.txt --model gpt-char --steps 2000 --out gpt"
-=======
+                  dolmen llm train --data input.txt --model gpt-char --steps 2000 --out gpt\n  \
                   dolmen llm generate --model model.gguf --prompt \"Once upon a time\" --max-tokens 64\n  \
                   dolmen llm inspect model.gguf\n  \
                   dolmen llm quantize model-f16.gguf model-q4_k.gguf --type q4_k\n  \
                   echo '[9906, 11, 1917]' | dolmen llm tokenize --vocab cl100k_base.tiktoken --decode -"
->>>>>>> llm
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -21,7 +21,7 @@ use dolmen_tensor::{Context, Level};
 use dolmen_tokenizer::{Scratch, Specials, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary;
+use dolmen_llm_cpu::vocabulary;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -211,10 +211,15 @@ impl<'a> Run<'a> {
             let words = Words::Characters(characters);
             return Ok(Run { args, trainer, words, tokens, threads, config_json: None });
         };
-        let read = |name: &str| fs::read(folder.join(name)).with_context(|| folder.join(name).display().to_string());
+        let read =
+            |name: &str| fs::read(folder.join(name)).with_context(|| folder.join(name).display().to_string());
         let config_json = read("config.json")?;
         let config = Config::from_json(&config_json).with_context(|| folder.display().to_string())?;
-        ensure!(settings.block_size <= config.context, "block_size: the model has {} positions", config.context);
+        ensure!(
+            settings.block_size <= config.context,
+            "block_size: the model has {} positions",
+            config.context
+        );
         let path = folder.join("tokenizer.json");
         let words = Words::Tokenizer(Box::new(vocabulary::open(&path)?.tokenizer), path);
         let tokens = words.encode(&text)?;
@@ -246,7 +251,8 @@ impl<'a> Run<'a> {
                 }
                 Effect::Evaluate(step) => {
                     let loss = self.trainer.evaluate(&context, &self.tokens)?;
-                    let (train_loss, learning_rate) = last.map_or((f32::NAN, 0.0), |last| (last.loss, last.rate));
+                    let (train_loss, learning_rate) =
+                        last.map_or((f32::NAN, 0.0), |last| (last.loss, last.rate));
                     out.note(format_args!(
                         "step {step:>6}: training {train_loss:.4}, validation {loss:.4}, rate {learning_rate:.2e}"
                     ));
@@ -320,7 +326,10 @@ impl<'a> Run<'a> {
             let (step, loss) = (last.step, last.validation);
             out.line(format_args!("step {step}: validation loss {loss:.4} on the last tenth"))?;
         }
-        out.line(format_args!("{}: config.json, model.safetensors, tokenizer.json, loss.svg", folder.display()))?;
+        out.line(format_args!(
+            "{}: config.json, model.safetensors, tokenizer.json, loss.svg",
+            folder.display()
+        ))?;
         out.line("")?;
         out.line(sample)?;
         Ok(Status::Success)

@@ -7,6 +7,7 @@ type Target = (&'static str, fn(&[u8]));
 /// Every target.
 const TARGETS: &[Target] = &[
     // written by `cargo xtask systems`: targets
+    ("backup", dolmen_lsm::check::check_backup),
     ("batch", dolmen_lsm::check::check_batch),
     ("block", dolmen_lsm::check::check_block),
     ("bti_bloom", dolmen_bti::check::check_bloom),

@@ -29,12 +29,9 @@ pub mod sample;
 pub mod scheduler;
 pub mod schema;
 pub mod shape;
-<<<<<<< HEAD
-pub mod train;
-=======
 pub mod stop;
+pub mod train;
 pub mod vocabulary;
->>>>>>> llm
 
 pub use config::Config;
 pub use engine::{Engine, Row, Watch};

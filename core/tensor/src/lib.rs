@@ -1,6 +1,6 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
-//! Tensors.
 
 extern crate alloc;
 
