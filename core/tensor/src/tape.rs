@@ -147,6 +147,19 @@ impl Tape {
         }
     }
 
+    /// The trained parameters in their order: where their elements stand, and their shapes.
+    pub fn params(&self) -> impl Iterator<Item = (core::ops::Range<usize>, Shape)> {
+        let mut next = 0;
+        self.nodes.iter().filter_map(move |view| match self.storages[view.storage as usize].origin {
+            // Later views onto a parameter begin before the next one.
+            Origin::Param(start) if start == next => {
+                next += view.shape.elements();
+                Some((start..next, view.shape))
+            }
+            _ => None,
+        })
+    }
+
     /// A tensor's shape.
     ///
     /// # Errors
