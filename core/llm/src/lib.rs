@@ -29,8 +29,8 @@ pub mod sample;
 pub mod scheduler;
 pub mod schema;
 pub mod shape;
-pub mod train;
 pub mod stop;
+pub mod train;
 pub mod vocabulary;
 
 pub use config::Config;
