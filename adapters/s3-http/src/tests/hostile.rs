@@ -77,7 +77,7 @@ async fn wrong_digests_keep_nothing() {
         ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==", "BadDigest"),
         ("content-md5", "x", "InvalidDigest"),
         ("x-amz-checksum-crc32", "AAAAAA==", "BadDigest"),
-        ("x-amz-checksum-crc32", "AAAA", "InvalidRequest"),
+        ("x-amz-checksum-crc32", "AAAA", "BadDigest"),
         ("x-amz-checksum-sha256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "BadDigest"),
         (
             "x-amz-content-sha256",
