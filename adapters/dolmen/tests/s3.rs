@@ -30,7 +30,18 @@ impl Server {
     /// Starts on free ports and waits for the line that names the port of S3.
     fn start(data: &Path) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dolmen"))
-            .args(["up", "--only", "s3", "--s3", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log", "warn", "--data"])
+            .args([
+                "up",
+                "--only",
+                "s3",
+                "--s3",
+                "127.0.0.1:0",
+                "--http",
+                "127.0.0.1:0",
+                "--log",
+                "warn",
+                "--data",
+            ])
             .arg(data)
             .env("DOLMEN_S3_ACCESS_KEY", KEYS.0)
             .env("DOLMEN_S3_SECRET_KEY", KEYS.1)
@@ -86,7 +97,13 @@ impl Client {
     }
 
     /// Sends a request, its body in pieces; status and body of the answer, or why there is none.
-    fn ask(&mut self, method: Method, path: &str, len: u64, piece: &[u8]) -> std::io::Result<(u16, u64, Vec<u8>)> {
+    fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        len: u64,
+        piece: &[u8],
+    ) -> std::io::Result<(u16, u64, Vec<u8>)> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = Timestamp::from_unix_ms(since.as_millis() as i64);
         let secret = Secret::new(KEYS.1);

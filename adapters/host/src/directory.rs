@@ -22,9 +22,8 @@ pub(crate) fn own(data: &Path, services: &[&str], for_tests: bool) -> Result<imp
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let is_ours = |name: &String| {
-        [LOCK, secrets::FILE, FOR_TESTS].contains(&&**name) || services.contains(&&**name)
-    };
+    let is_ours =
+        |name: &String| [LOCK, secrets::FILE, FOR_TESTS].contains(&&**name) || services.contains(&&**name);
     if !names.is_empty() && !names.iter().any(is_ours) {
         return Err(format!(
             "{shown} holds other files, {} for instance; choose an empty directory with --data DIR",

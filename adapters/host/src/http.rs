@@ -54,7 +54,8 @@ pub(crate) struct Host {
 }
 
 /// What a service may not be called: its place on port 7000 is taken.
-pub(crate) const RESERVED: [&str; 7] = ["_dolmen", "metrics", "healthz", "livez", "readyz", "style.css", "dolmen.svg"];
+pub(crate) const RESERVED: [&str; 7] =
+    ["_dolmen", "metrics", "healthz", "livez", "readyz", "style.css", "dolmen.svg"];
 
 /// Serves until `stop` says so. Idle connections do not hold it up.
 pub(crate) async fn serve(host: Arc<Host>, listener: TcpListener) {

@@ -204,7 +204,8 @@ async fn reset_one(State(host): State<Arc<Host>>, Path(name): Path<String>) -> R
 
 async fn reset(host: Arc<Host>, name: Option<String>) -> Response {
     let emptied = tokio::task::spawn_blocking(move || {
-        let chosen = |entry: &&crate::http::Running| name.as_deref().is_none_or(|name| name == entry.entry.name);
+        let chosen =
+            |entry: &&crate::http::Running| name.as_deref().is_none_or(|name| name == entry.entry.name);
         let mut done = Vec::new();
         for running in host.services.iter().filter(chosen) {
             running.hosted.reset().map_err(|reason| format!("{}: {reason}", running.entry.name))?;
@@ -274,7 +275,8 @@ struct Asked {
 
 async fn requests(State(api): State<Arc<TestApi>>, Query(asked): Query<Asked>) -> Response {
     let seen = hold(&api.seen);
-    let fits = |one: &&Seen| one.id > asked.since && asked.service.as_deref().is_none_or(|name| name == one.service);
+    let fits =
+        |one: &&Seen| one.id > asked.since && asked.service.as_deref().is_none_or(|name| name == one.service);
     Json(seen.iter().filter(fits).cloned().collect::<Vec<_>>()).into_response()
 }
 

@@ -34,7 +34,13 @@ pub(crate) struct Remote {
     #[arg(long, value_name = "KEY", env = "AWS_ACCESS_KEY_ID", requires = "secret_key")]
     pub access_key: Option<String>,
     /// Secret key [default: DOLMEN_S3_SECRET_KEY, else the one of the data directory]
-    #[arg(long, value_name = "KEY", env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true, requires = "access_key")]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AWS_SECRET_ACCESS_KEY",
+        hide_env_values = true,
+        requires = "access_key"
+    )]
     pub secret_key: Option<String>,
     /// Region to sign for
     #[arg(long, value_name = "NAME", env = "AWS_REGION", default_value = "us-east-1")]
@@ -91,7 +97,13 @@ impl Client {
     }
 
     /// Sends a request to a target that is no bucket: the interface for users.
-    pub async fn admin(&self, method: Method, path: &str, query: &[(&str, String)], body: Bytes) -> Result<Bytes> {
+    pub async fn admin(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Bytes> {
         let answer = self.send(method, path.to_owned(), query, &[], body).await?;
         answer.whole().await
     }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use dolmen_cli::{Out, Progress, Status};
-use dolmen_s3::body::{CompletedMultipartUpload, CompletedPart, CreateMultipartUploadOutput, ObjectIdentifier};
+use dolmen_s3::body::{
+    CompletedMultipartUpload, CompletedPart, CreateMultipartUploadOutput, ObjectIdentifier,
+};
 use dolmen_s3::checksum::{Algorithm, Hasher};
 use dolmen_s3::encoding::{Keep, percent};
 use dolmen_s3::etag::ETag;
@@ -239,7 +241,11 @@ async fn moves(client: &Client, from: &Place, to: &Place) -> Result<Vec<Move>> {
 /// Where a key goes in the file system: never outside the directory.
 fn local(root: &Path, name: &str) -> Result<PathBuf> {
     let sound = name.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'));
-    if sound { Ok(root.join(name)) } else { bail!("the key {name:?} cannot be a file under {}", root.display()) }
+    if sound {
+        Ok(root.join(name))
+    } else {
+        bail!("the key {name:?} cannot be a file under {}", root.display())
+    }
 }
 
 async fn carry_out(client: &Arc<Client>, moves: Vec<Move>, out: &mut Out) -> Result<()> {
@@ -261,7 +267,9 @@ async fn carry_out(client: &Arc<Client>, moves: Vec<Move>, out: &mut Out) -> Res
                 copy_remote(client, (bucket, key), (to, to_key)).await?;
                 progress.add(one.len);
             }
-            (Place::Local(_), Place::Local(_)) => bail!("both are directories; one must be s3://BUCKET/PREFIX"),
+            (Place::Local(_), Place::Local(_)) => {
+                bail!("both are directories; one must be s3://BUCKET/PREFIX")
+            }
         }
     }
     Ok(())
@@ -387,7 +395,13 @@ async fn parts(
     Ok(done)
 }
 
-async fn download(client: &Client, bucket: &str, key: &str, path: &Path, progress: &mut Progress) -> Result<()> {
+async fn download(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    path: &Path,
+    progress: &mut Progress,
+) -> Result<()> {
     let shown = || path.display().to_string();
     let mut answer = client.ask(Method::Get, &Ask { bucket, key, ..Ask::default() }).await?;
     let len: Option<u64> = header(&answer.headers, "content-length").parse().ok();

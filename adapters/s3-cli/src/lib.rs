@@ -26,7 +26,9 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Verb {
     /// Serve buckets and objects, without the other systems
-    #[command(after_help = "Example: dolmen s3 serve --backend local --data ./dolmen-data --addr 127.0.0.1:9000")]
+    #[command(
+        after_help = "Example: dolmen s3 serve --backend local --data ./dolmen-data --addr 127.0.0.1:9000"
+    )]
     Serve(serve::Args),
     /// Make a bucket
     #[command(after_help = "Example: dolmen s3 mb s3://stones")]

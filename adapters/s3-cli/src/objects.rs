@@ -4,7 +4,8 @@ use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use dolmen_cli::{Out, Status, show_size};
 use dolmen_s3::body::{
-    Delete, DeleteObjectsOutput, ListBucketsOutput, ListObjectVersionsOutput, ListObjectsV2Output, Object, ObjectIdentifier,
+    Delete, DeleteObjectsOutput, ListBucketsOutput, ListObjectVersionsOutput, ListObjectsV2Output, Object,
+    ObjectIdentifier,
 };
 use dolmen_s3::request::Method;
 use dolmen_s3::xml::Document as _;
@@ -69,7 +70,11 @@ pub(crate) async fn remove_bucket(args: &BucketArgs, out: &mut Out) -> Result<St
 }
 
 /// Deletes objects by name; the first that cannot be is an error.
-pub(crate) async fn delete(client: &Client, bucket: &str, mut objects: Vec<ObjectIdentifier>) -> Result<usize> {
+pub(crate) async fn delete(
+    client: &Client,
+    bucket: &str,
+    mut objects: Vec<ObjectIdentifier>,
+) -> Result<usize> {
     let count = objects.len();
     while !objects.is_empty() {
         let rest = objects.split_off(objects.len().min(DELETE_LEN));
@@ -94,8 +99,11 @@ pub(crate) async fn page(
     delimiter: &str,
     token: Option<String>,
 ) -> Result<ListObjectsV2Output> {
-    let mut query =
-        vec![("list-type", "2".to_owned()), ("prefix", prefix.to_owned()), ("encoding-type", "url".to_owned())];
+    let mut query = vec![
+        ("list-type", "2".to_owned()),
+        ("prefix", prefix.to_owned()),
+        ("encoding-type", "url".to_owned()),
+    ];
     if !delimiter.is_empty() {
         query.push(("delimiter", delimiter.to_owned()));
     }
@@ -246,7 +254,8 @@ pub(crate) async fn stat(args: &ObjectArgs, out: &mut Out) -> Result<Status> {
     let Remote { bucket, key } = &args.place;
     let headers = vec![("x-amz-checksum-mode", "ENABLED".to_owned())];
     let answer = client.ask(Method::Head, &Ask { bucket, key, headers, ..Ask::default() }).await?;
-    let told = |name: &str| !matches!(name, "date" | "server" | "connection" | "x-amz-request-id" | "x-amz-id-2");
+    let told =
+        |name: &str| !matches!(name, "date" | "server" | "connection" | "x-amz-request-id" | "x-amz-id-2");
     if out.is_json() {
         let names = answer.headers.keys().map(|name| name.as_str()).filter(|name| told(name));
         let pairs = names.map(|name| (name.to_owned(), header(&answer.headers, name).into()));

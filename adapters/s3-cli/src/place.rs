@@ -6,10 +6,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In a bucket; the key may be empty, or a prefix.
-    Remote {
-        bucket: String,
-        key: String,
-    },
+    Remote { bucket: String, key: String },
     /// In the file system.
     Local(PathBuf),
 }

@@ -80,8 +80,7 @@ fn given(args: &Args) -> Result<HashMap<String, String>> {
         given.insert("test-api".into(), "true".into());
     }
     for setting in &args.settings {
-        let (key, value) =
-            setting.split_once('=').ok_or_else(|| anyhow!("{setting:?} is no KEY=VALUE"))?;
+        let (key, value) = setting.split_once('=').ok_or_else(|| anyhow!("{setting:?} is no KEY=VALUE"))?;
         given.insert(key.trim().to_owned(), value.to_owned());
     }
     Ok(given)

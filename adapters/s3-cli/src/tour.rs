@@ -102,7 +102,8 @@ async fn ask(endpoint: &str) -> Result<u64> {
     }
     let stranger = Client::with(endpoint, KEYS.0, "another-secret", "us-east-1")?;
     let refused = stranger.ask(Method::Get, &Ask { bucket, key: "large", ..Ask::default() }).await;
-    let code = refused.err().and_then(|error| error.downcast_ref::<Refused>().map(|refused| refused.code.clone()));
+    let code =
+        refused.err().and_then(|error| error.downcast_ref::<Refused>().map(|refused| refused.code.clone()));
     ensure!(code.as_deref() == Some("SignatureDoesNotMatch"), "a wrong key was answered {code:?}");
     Ok(bodies.iter().map(|(_, body)| body.len() as u64).sum())
 }

@@ -133,14 +133,18 @@ impl Transport {
         let host = endpoint.host.trim_start_matches('[').trim_end_matches(']');
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect((host, endpoint.port))).await;
         let stream = stream
-            .map_err(|_| anyhow!("cannot reach {endpoint}: no answer within {} s", CONNECT_TIMEOUT.as_secs()))?
+            .map_err(|_| {
+                anyhow!("cannot reach {endpoint}: no answer within {} s", CONNECT_TIMEOUT.as_secs())
+            })?
             .with_context(|| format!("cannot reach {endpoint}"))?;
         stream.set_nodelay(true)?;
         match &self.tls {
             None => handshake(stream).await,
             Some(tls) => {
-                let name = ServerName::try_from(host.to_owned()).with_context(|| format!("{host:?} is no name"))?;
-                let stream = tls.connect(name, stream).await.with_context(|| format!("cannot reach {endpoint}"))?;
+                let name =
+                    ServerName::try_from(host.to_owned()).with_context(|| format!("{host:?} is no name"))?;
+                let stream =
+                    tls.connect(name, stream).await.with_context(|| format!("cannot reach {endpoint}"))?;
                 handshake(stream).await
             }
         }

@@ -245,13 +245,12 @@ async fn changed<T: Send + 'static>(
     server: &Arc<Server>,
     mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, AdminError> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let outcome = server.engine.change("", Scope::Accounts, Vec::new(), move |tx, env| {
-        match operation(tx, env) {
+    let outcome =
+        server.engine.change("", Scope::Accounts, Vec::new(), move |tx, env| match operation(tx, env) {
             Ok(answer) => Ok(Ok(answer)),
             Err(AdminError::State(error)) => Err(error),
             Err(error) => Ok(Err(error)),
-        }
-    });
+        });
     let answer = outcome.await?.map_err(|error| {
         let code = match error {
             AdminError::Absent => ErrorCode::NoSuchKey,
@@ -262,7 +261,11 @@ async fn changed<T: Send + 'static>(
         Refusal::says(code, error.to_string())
     })?;
     let accounts = &server.accounts;
-    server.engine.meta.read(|source| accounts.load(&Tx::new(source))).map_err(|error: StateError| Refusal::from(error))?;
+    server
+        .engine
+        .meta
+        .read(|source| accounts.load(&Tx::new(source)))
+        .map_err(|error: StateError| Refusal::from(error))?;
     Ok(answer)
 }
 

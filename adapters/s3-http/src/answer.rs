@@ -48,14 +48,16 @@ impl Refusal {
     /// The answer. A HEAD has no body, and so has what is no error of the client's.
     pub fn answer(self, resource: &str, request_id: &str, is_head: bool) -> Response<Reply> {
         let mut response = Response::new(Reply::Empty);
-        *response.status_mut() = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers {
             put(response.headers_mut(), name, &value);
         }
         if self.code == ErrorCode::NotModified {
             return response;
         }
-        let fields: Vec<(&str, &str)> = self.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let fields: Vec<(&str, &str)> =
+            self.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let document = ErrorDocument {
             message: self.message.as_deref(),
             fields: &fields,

@@ -23,15 +23,9 @@ const RESERVE_MAX: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BlobFault {
     /// The file system refused.
-    Io {
-        blob: BlobId,
-        error: IoError,
-    },
+    Io { blob: BlobId, error: IoError },
     /// The file is not what was written.
-    Damaged {
-        blob: BlobId,
-        error: BlobError,
-    },
+    Damaged { blob: BlobId, error: BlobError },
 }
 
 impl std::fmt::Display for BlobFault {
@@ -187,7 +181,10 @@ impl Blobs {
     pub fn list(&self, at: u8) -> Result<Vec<(BlobId, u64)>, IoError> {
         let Some(dir) = self.existing(at)? else { return Ok(Vec::new()) };
         let entries = dir.list()?;
-        Ok(entries.iter().filter_map(|entry| Some((BlobId::from_bytes(blob::parse(&entry.name)?), entry.len))).collect())
+        Ok(entries
+            .iter()
+            .filter_map(|entry| Some((BlobId::from_bytes(blob::parse(&entry.name)?), entry.len)))
+            .collect())
     }
 
     /// Whether a file is still being written, or is not named yet.

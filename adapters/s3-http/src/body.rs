@@ -8,9 +8,9 @@ use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumError};
 use dolmen_s3::chunked::{ChunkedError, Decoder, Event};
 use dolmen_s3::encoding::unbase64;
 use dolmen_s3::error::ErrorCode;
-use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::operation::Operation;
 use dolmen_s3::payload::{ChunkedBody, PayloadMode, parse_len};
+use dolmen_s3::state::sse::SecretKey;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 

@@ -51,9 +51,12 @@ impl<'a> Call<'a> {
         let Some(text) = self.query(name).filter(|text| !text.is_empty()) else { return Ok(None) };
         let number = text.parse::<u64>().ok().filter(|&number| number <= max);
         let refusal = || {
-            Refusal::says(ErrorCode::InvalidArgument, format!("Provided {name} not an integer or within integer range"))
-                .field("ArgumentName", name)
-                .field("ArgumentValue", text)
+            Refusal::says(
+                ErrorCode::InvalidArgument,
+                format!("Provided {name} not an integer or within integer range"),
+            )
+            .field("ArgumentName", name)
+            .field("ArgumentValue", text)
         };
         number.map(Some).ok_or_else(refusal)
     }
@@ -68,9 +71,11 @@ impl<'a> Call<'a> {
         match self.query("encoding-type") {
             None => Ok(false),
             Some("url") => Ok(true),
-            Some(other) => Err(Refusal::says(ErrorCode::InvalidArgument, "Invalid Encoding Method specified in Request")
-                .field("ArgumentName", "encoding-type")
-                .field("ArgumentValue", other)),
+            Some(other) => {
+                Err(Refusal::says(ErrorCode::InvalidArgument, "Invalid Encoding Method specified in Request")
+                    .field("ArgumentName", "encoding-type")
+                    .field("ArgumentValue", other))
+            }
         }
     }
 
@@ -89,7 +94,9 @@ impl<'a> Call<'a> {
     pub async fn change_key<T: Send + 'static>(
         &self,
         written: Vec<Writer>,
-        mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>, &BucketRecord, &[u8]) -> Result<T, StateError> + Send + 'static,
+        mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>, &BucketRecord, &[u8]) -> Result<T, StateError>
+        + Send
+        + 'static,
     ) -> Result<T, Refusal> {
         let (name, key) = (self.bucket().to_owned(), self.key().to_vec());
         let scope = Scope::Keys(name.clone(), vec![key.clone()]);
@@ -103,15 +110,18 @@ impl<'a> Call<'a> {
     /// Changes the bucket of the request, and stores its record.
     pub async fn change_bucket(
         &self,
-        mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>, &mut BucketRecord) -> Result<(), StateError> + Send + 'static,
+        mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>, &mut BucketRecord) -> Result<(), StateError>
+        + Send
+        + 'static,
     ) -> Result<(), Refusal> {
         let name = self.bucket().to_owned();
-        let changed = self.engine().change(&self.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
-            let mut record = bucket::find(tx, &name)?;
-            operation(tx, env, &mut record)?;
-            bucket::save(tx, &name, &record);
-            Ok(())
-        });
+        let changed =
+            self.engine().change(&self.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
+                let mut record = bucket::find(tx, &name)?;
+                operation(tx, env, &mut record)?;
+                bucket::save(tx, &name, &record);
+                Ok(())
+            });
         Ok(changed.await?)
     }
 }

@@ -32,7 +32,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("s3.tls-cert", Kind::Text, "", "File of the certificate chain, PEM").unset("no TLS"),
     Setting::new("s3.tls-key", Kind::Text, "", "File of the certificate's key, PEM").unset("no TLS"),
     Setting::new("s3.proxies", Kind::Names, "", "Addresses whose X-Forwarded-For is believed").unset("none"),
-    Setting::new("s3.signature-v2", Kind::Switch, "false", "Accept signatures of version 2 too, for old clients"),
+    Setting::new(
+        "s3.signature-v2",
+        Kind::Switch,
+        "false",
+        "Accept signatures of version 2 too, for old clients",
+    ),
 ];
 
 /// Where objects are.
@@ -72,9 +77,8 @@ impl Config {
         if day.is_zero() {
             return Err("s3.lifecycle-day must be longer than nothing".into());
         }
-        let proxy = |text: &String| {
-            text.parse().map_err(|_| format!("s3.proxies: {text:?} is no IP address"))
-        };
+        let proxy =
+            |text: &String| text.parse().map_err(|_| format!("s3.proxies: {text:?} is no IP address"));
         let backend = if values.choice("s3.backend") == "memory" { Backend::Memory } else { Backend::Local };
         Ok(Config {
             backend,

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::operation::{Operation, Resource};
 use dolmen_s3::request::Headers;
+use dolmen_s3::state::Version;
 use dolmen_s3::state::facts;
 use dolmen_s3::state::gate::{self, Ask, Object, Place};
 use dolmen_s3::state::keys::Order;
 use dolmen_s3::state::{BucketRecord, ObjectRecord, Source, StateError, Tx, bucket, object, tagging};
 use dolmen_s3::target::{CopySource, Target};
-use dolmen_s3::state::Version;
 
 use crate::answer::Refusal;
 use crate::call::version;
@@ -75,9 +75,7 @@ pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refu
         Ok((found, from))
     });
     let ((bucket, object), from) = admitted.map_err(|error: StateError| Refusal::from(error))?;
-    let origin = origin
-        .zip(from)
-        .map(|((source, version), (bucket, _))| Origin { source, version, bucket });
+    let origin = origin.zip(from).map(|((source, version), (bucket, _))| Origin { source, version, bucket });
     Ok(Admitted { bucket, object, origin, context, _only_here: () })
 }
 
@@ -91,7 +89,9 @@ fn find(tx: &Tx<'_>, asked: &Asked<'_>, version: Option<Version>) -> Result<Foun
     };
     let record = bucket::find(tx, name.as_str())?;
     let object = match asked.target.key() {
-        Some(key) if reads(asked.operation) => Some(object::find(tx, &record, key.as_str().as_bytes(), version)),
+        Some(key) if reads(asked.operation) => {
+            Some(object::find(tx, &record, key.as_str().as_bytes(), version))
+        }
         _ => None,
     };
     // What cannot be read is not taken for absent.
@@ -135,8 +135,10 @@ fn decide(
         key: asked.target.key().map_or("", |key| key.as_str()),
         object: seen(object.as_ref()),
     });
-    let source_policy =
-        from.map(|((source, _), (record, _))| gate::policy_of(source.bucket.as_str(), record)).transpose()?.flatten();
+    let source_policy = from
+        .map(|((source, _), (record, _))| gate::policy_of(source.bucket.as_str(), record))
+        .transpose()?
+        .flatten();
     let source = from.map(|((source, _), (record, object))| Place {
         name: source.bucket.as_str(),
         bucket: Some(record),
@@ -167,7 +169,8 @@ fn seen(object: Option<&Result<(Order, ObjectRecord), StateError>>) -> Object<'_
 
 /// What a copy or a rename names as its source.
 fn origin_of(asked: &Asked<'_>) -> Result<Option<(CopySource, Option<Version>)>, Refusal> {
-    let needs = asked.operation.needs(asked.headers, false, false).any(|(_, resource)| resource == Resource::Source);
+    let needs =
+        asked.operation.needs(asked.headers, false, false).any(|(_, resource)| resource == Resource::Source);
     if !needs {
         return Ok(None);
     }

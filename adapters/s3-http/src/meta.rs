@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use dolmen_s3::state::keys::REFERENCES;
 use dolmen_s3::state::{Batch, Cursor, Source, Unavailable};
-use dolmen_store::{Db, DbIter, Family, Options, ReadMode, ReadOptions, StoreError, SyncPolicy, WriteBatch, WriteError, WriteOptions};
+use dolmen_store::{
+    Db, DbIter, Family, Options, ReadMode, ReadOptions, StoreError, SyncPolicy, WriteBatch, WriteError,
+    WriteOptions,
+};
 use tokio::sync::oneshot;
 
 use crate::memory::MemoryDir;
@@ -170,7 +173,8 @@ impl View<'_> {
 
 impl Source for View<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
-        let value = self.meta.db.get(&self.meta.family, key, &self.options).map_err(|error| self.fail(&error))?;
+        let value =
+            self.meta.db.get(&self.meta.family, key, &self.options).map_err(|error| self.fail(&error))?;
         if key.first() == Some(&REFERENCES) {
             self.counts.borrow_mut().push((key.to_vec(), value.clone()));
         }

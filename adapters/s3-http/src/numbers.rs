@@ -19,11 +19,7 @@ pub(crate) struct Numbers {
 impl Numbers {
     pub fn new() -> Numbers {
         let operations = (0..=Operation::all().count()).map(|_| Outcomes::default()).collect();
-        Numbers {
-            operations,
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-        }
+        Numbers { operations, received: AtomicU64::new(0), sent: AtomicU64::new(0) }
     }
 
     /// A request was answered; `None`: no operation was recognised.
@@ -54,7 +50,9 @@ impl Numbers {
                 }
             }
         }
-        out.counter("dolmen_s3_received_bytes_total", "Bytes of objects that came in.").sample(&[], self.received.load(Relaxed));
-        out.counter("dolmen_s3_sent_bytes_total", "Bytes of bodies that were announced.").sample(&[], self.sent.load(Relaxed));
+        out.counter("dolmen_s3_received_bytes_total", "Bytes of objects that came in.")
+            .sample(&[], self.received.load(Relaxed));
+        out.counter("dolmen_s3_sent_bytes_total", "Bytes of bodies that were announced.")
+            .sample(&[], self.sent.load(Relaxed));
     }
 }

@@ -25,7 +25,11 @@ pub(crate) struct Body {
 
 impl Body {
     /// Opens the first file, so that it stays readable whatever happens to the object.
-    pub fn open(engine: &Arc<Engine>, extents: Vec<Extent>, key: Option<SecretKey>) -> Result<Body, BlobFault> {
+    pub fn open(
+        engine: &Arc<Engine>,
+        extents: Vec<Extent>,
+        key: Option<SecretKey>,
+    ) -> Result<Body, BlobFault> {
         let mut body = Body { engine: engine.clone(), left: extents.into(), open: None, key };
         body.open_first()?;
         Ok(body)

@@ -21,7 +21,10 @@ pub(crate) enum Reply {
     Bytes(Bytes),
     Stream(Stream),
     /// A body that ends early and takes the connection with it.
-    Cut { body: Box<Reply>, left: u64 },
+    Cut {
+        body: Box<Reply>,
+        left: u64,
+    },
 }
 
 type Step = (Box<dyn Pieces>, Result<Vec<Bytes>, BlobFault>);
@@ -64,7 +67,9 @@ impl Stream {
             self.reading = None;
             match step {
                 Ok(pieces) if pieces.is_empty() => {
-                    return Poll::Ready(Some(Err(std::io::Error::other("the object is shorter than its record says"))));
+                    return Poll::Ready(Some(Err(std::io::Error::other(
+                        "the object is shorter than its record says",
+                    ))));
                 }
                 Ok(pieces) => {
                     self.source = Some(source);
@@ -115,7 +120,9 @@ impl Body for Reply {
             }
             Reply::Cut { body, left } => {
                 if *left == 0 {
-                    return Poll::Ready(Some(Err(std::io::Error::other("a test ordered the end of the connection"))));
+                    return Poll::Ready(Some(Err(std::io::Error::other(
+                        "a test ordered the end of the connection",
+                    ))));
                 }
                 let frame = ready!(Pin::new(&mut **body).poll_frame(context));
                 Poll::Ready(frame.map(|frame| {

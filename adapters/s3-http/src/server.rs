@@ -98,8 +98,7 @@ impl Handler for Server {
         let is_head = parts.method == http::Method::HEAD;
         let answer = self.respond(&parts, &mut incoming, from, &mut seen).await;
         let is_refused = answer.is_err();
-        let mut response =
-            answer.unwrap_or_else(|refusal| refusal.answer(parts.uri.path(), &id, is_head));
+        let mut response = answer.unwrap_or_else(|refusal| refusal.answer(parts.uri.path(), &id, is_head));
         let is_expecting = parts.headers.contains_key(http::header::EXPECT);
         if is_refused && !body::drain(&mut incoming, is_expecting).await {
             put(response.headers_mut(), http::header::CONNECTION, "close");
@@ -199,9 +198,8 @@ impl Server {
             });
         };
         let known = self.accounts.by_key(access_key);
-        let (user, secret) = known.ok_or_else(|| {
-            Refusal::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key)
-        })?;
+        let (user, secret) = known
+            .ok_or_else(|| Refusal::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
         if claim.token().is_some_and(|token| !token.is_empty()) {
             return Err(Refusal::new(ErrorCode::InvalidToken));
         }
@@ -229,7 +227,12 @@ impl Server {
     }
 
     /// A key that is derived once a day.
-    pub fn signing_key(&self, access_key: &str, secret: &dolmen_s3::auth::Secret, scope: &KeyScope) -> SigningKey {
+    pub fn signing_key(
+        &self,
+        access_key: &str,
+        secret: &dolmen_s3::auth::Secret,
+        scope: &KeyScope,
+    ) -> SigningKey {
         let at = (access_key.to_owned(), scope.clone());
         if let Some(key) = self.keys.read().get(&at) {
             return key.clone();
@@ -350,7 +353,8 @@ fn lines(parts: &Parts) -> Vec<Header<'_>> {
 /// The bucket, if it stands in the host.
 fn host_bucket<'a>(host: Option<&'a str>, target: &'a Target<'_>) -> Option<&'a str> {
     let bucket = target.bucket()?.as_str();
-    let in_host = host.is_some_and(|host| host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')));
+    let in_host =
+        host.is_some_and(|host| host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')));
     let in_path = target.raw_path().get(1..).is_some_and(|path| path.starts_with(bucket.as_bytes()));
     (in_host && !in_path).then_some(bucket)
 }

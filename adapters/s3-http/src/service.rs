@@ -95,7 +95,9 @@ impl Service for S3 {
         let engine = self.server.engine.clone();
         tokio::task::spawn_blocking(move || match sweep::sweep(&engine) {
             Ok(0) => {}
-            Ok(count) => tracing::info!(target: "s3", "{count} files of uploads that were cut off are deleted"),
+            Ok(count) => {
+                tracing::info!(target: "s3", "{count} files of uploads that were cut off are deleted")
+            }
             Err(error) => tracing::warn!(target: "s3", "the files cannot be looked through: {error}"),
         });
         let worker = tokio::spawn(worker::run(self.server.clone(), stop.clone()));

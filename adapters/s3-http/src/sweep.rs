@@ -27,7 +27,9 @@ pub(crate) fn sweep(engine: &Engine) -> Result<u64, IoError> {
             }
             match engine.blobs.delete(blob) {
                 Ok(()) => count += 1,
-                Err(fault) => tracing::warn!(target: "s3", "a file that nothing needs cannot be deleted: {fault}"),
+                Err(fault) => {
+                    tracing::warn!(target: "s3", "a file that nothing needs cannot be deleted: {fault}")
+                }
             }
         }
     }
@@ -126,10 +128,17 @@ enum Depth {
 }
 
 /// Bytes of data that there are, or why they cannot be had.
-fn length(view: &dyn Source, blobs: &Blobs, blob: BlobId, depth: Depth) -> Result<Result<u64, String>, Unavailable> {
+fn length(
+    view: &dyn Source,
+    blobs: &Blobs,
+    blob: BlobId,
+    depth: Depth,
+) -> Result<Result<u64, String>, Unavailable> {
     if blob.is_inline() {
         let bytes = view.get(&keys::inline(blob))?;
-        return Ok(bytes.map(|bytes| bytes.len() as u64).ok_or_else(|| format!("{blob}: its bytes are gone")));
+        return Ok(bytes
+            .map(|bytes| bytes.len() as u64)
+            .ok_or_else(|| format!("{blob}: its bytes are gone")));
     }
     let opened = blobs.open(blob).and_then(|reader| {
         if depth == Depth::Bytes {
@@ -192,7 +201,9 @@ fn name_all(
             let end = extent.offset.saturating_add(extent.len);
             match length(view, blobs, extent.blob, Depth::Length)? {
                 Ok(len) if len >= end => {}
-                Ok(len) => found.damaged.push(format!("{name}: {} ends after {len} of {end} bytes", extent.blob)),
+                Ok(len) => {
+                    found.damaged.push(format!("{name}: {} ends after {len} of {end} bytes", extent.blob))
+                }
                 Err(reason) => found.damaged.push(format!("{name}: {reason}")),
             }
         }

@@ -169,7 +169,8 @@ mod tests {
             assert_eq!(data_len(file_len(len)), Ok(len));
         }
         assert!(data_len(BLOCK_LEN as u64 + 4).is_err() && data_len(3).is_err());
-        let edges = [0, 1, BLOCK_DATA_LEN - 1, BLOCK_DATA_LEN, BLOCK_DATA_LEN + 1, data.len() - 1, data.len()];
+        let edges =
+            [0, 1, BLOCK_DATA_LEN - 1, BLOCK_DATA_LEN, BLOCK_DATA_LEN + 1, data.len() - 1, data.len()];
         for start in edges {
             for len in [0, 1, 5, BLOCK_DATA_LEN, 2 * BLOCK_DATA_LEN + 3, data.len()] {
                 let span = span(data.len() as u64, start as u64, len as u64);
@@ -179,7 +180,11 @@ mod tests {
                     found.extend_from_slice(open(id, index, block).unwrap());
                 }
                 let end = (start + len).min(data.len());
-                assert_eq!(&found[span.skip.min(found.len())..][..end - start], &data[start..end], "{start} {len}");
+                assert_eq!(
+                    &found[span.skip.min(found.len())..][..end - start],
+                    &data[start..end],
+                    "{start} {len}"
+                );
             }
         }
     }

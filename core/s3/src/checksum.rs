@@ -111,9 +111,7 @@ impl ChecksumError {
         match self {
             // Clients that send what is no value expect the same as for a wrong one.
             Self::Mismatch { .. } | Self::Value { .. } => ErrorCode::BadDigest,
-            Self::Algorithm | Self::Several | Self::Type { .. } => {
-                ErrorCode::InvalidRequest
-            }
+            Self::Algorithm | Self::Several | Self::Type { .. } => ErrorCode::InvalidRequest,
         }
     }
 }

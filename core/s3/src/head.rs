@@ -97,7 +97,11 @@ fn text_of(value: &[u8]) -> String {
 pub fn bytes_of(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for c in text.chars() {
-        match u32::from(c).checked_sub(RAW).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80) {
+        match u32::from(c)
+            .checked_sub(RAW)
+            .and_then(|byte| u8::try_from(byte).ok())
+            .filter(|byte| *byte >= 0x80)
+        {
             Some(byte) => out.push(byte),
             None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
@@ -163,7 +167,11 @@ pub fn delete_condition(headers: Headers<'_>) -> Result<DeleteCondition, ErrorCo
         None => None,
         Some(text) => Some(text.parse().map_err(|_| ErrorCode::InvalidArgument)?),
     };
-    Ok(DeleteCondition { if_match: headers.get("if-match").map(EtagCondition::parse), if_modified_ms, if_size })
+    Ok(DeleteCondition {
+        if_match: headers.get("if-match").map(EtagCondition::parse),
+        if_modified_ms,
+        if_size,
+    })
 }
 
 /// What a copy asks of its source, with `prefix` in front of the names: `x-amz-copy-source-` or `x-amz-rename-source-`. Times that
@@ -187,9 +195,9 @@ pub fn source_condition(headers: Headers<'_>, prefix: &str) -> SourceCondition {
 pub fn storage_class(headers: Headers<'_>) -> Result<String, ErrorCode> {
     match headers.get("x-amz-storage-class") {
         None => Ok(String::new()),
-        Some(text) => {
-            crate::body::StorageClass::parse(text).map(|class| class.as_str().to_string()).ok_or(ErrorCode::InvalidStorageClass)
-        }
+        Some(text) => crate::body::StorageClass::parse(text)
+            .map(|class| class.as_str().to_string())
+            .ok_or(ErrorCode::InvalidStorageClass),
     }
 }
 

@@ -9,10 +9,10 @@ use dolmen_s3::state::{Tx, bucket, keys};
 use hyper::body::Incoming;
 
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
-use dolmen_s3::auth::Verified;
 use crate::body::{self, Told};
 use crate::call::Call;
 use crate::pieces;
+use dolmen_s3::auth::Verified;
 
 /// Bytes of an annotation.
 const LEN_MAX: u64 = 1 << 20;
@@ -74,7 +74,9 @@ pub(crate) async fn get(call: &Call<'_>) -> Answer {
 pub(crate) async fn delete(call: &Call<'_>) -> Answer {
     let (version, name) = (call.version()?, name(call)?.to_owned());
     let shown = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| annotation::delete(tx, (bucket, key, version), &name))
+        .change_key(Vec::new(), move |tx, _, bucket, key| {
+            annotation::delete(tx, (bucket, key, version), &name)
+        })
         .await?;
     Ok(Head::new(204).version(shown).empty())
 }

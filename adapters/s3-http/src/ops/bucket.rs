@@ -1,6 +1,8 @@
 //! Buckets: made, listed, removed.
 
-use dolmen_s3::body::{Bucket, Buckets, CreateBucketConfiguration, ListBucketsOutput, LocationConstraint, Tagging};
+use dolmen_s3::body::{
+    Bucket, Buckets, CreateBucketConfiguration, ListBucketsOutput, LocationConstraint, Tagging,
+};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::bucket::{self, BucketQuery, NewBucket};
 use dolmen_s3::state::record::{Acl, Ownership};
@@ -35,13 +37,14 @@ pub(crate) async fn create(call: &Call<'_>, body: &[u8]) -> Answer {
     let tags = wanted.tags.map(|tag_set| Tagging { tag_set });
     let name = call.bucket().to_owned();
     let new = NewBucket { region, acl: asked.acl.clone(), lock_enabled, ownership };
-    let made = call.engine().change(&call.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
-        let record = bucket::create(tx, env, &name, new.clone())?;
-        match &tags {
-            Some(tags) => config::put(tx, env, record.id, tags.clone()),
-            None => Ok(()),
-        }
-    });
+    let made =
+        call.engine().change(&call.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
+            let record = bucket::create(tx, env, &name, new.clone())?;
+            match &tags {
+                Some(tags) => config::put(tx, env, record.id, tags.clone()),
+                None => Ok(()),
+            }
+        });
     if let Err(fault) = made.await {
         again(call, &asked.acl, fault)?;
     }

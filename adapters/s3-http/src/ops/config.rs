@@ -126,38 +126,38 @@ pub(crate) async fn answer(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
 fn listed(call: &Call<'_>) -> Option<Answer> {
     let token = || call.query("continuation-token").map(str::to_owned);
     Some(match call.operation {
-        Op::ListBucketAnalyticsConfigurations => list(call, |found, more, next| {
-            body::ListBucketAnalyticsConfigurationsOutput {
+        Op::ListBucketAnalyticsConfigurations => {
+            list(call, |found, more, next| body::ListBucketAnalyticsConfigurationsOutput {
                 is_truncated: Some(more),
                 continuation_token: token(),
                 next_continuation_token: next,
                 analytics_configuration_list: found,
-            }
-        }),
-        Op::ListBucketIntelligentTieringConfigurations => list(call, |found, more, next| {
-            body::ListBucketIntelligentTieringConfigurationsOutput {
+            })
+        }
+        Op::ListBucketIntelligentTieringConfigurations => {
+            list(call, |found, more, next| body::ListBucketIntelligentTieringConfigurationsOutput {
                 is_truncated: Some(more),
                 continuation_token: token(),
                 next_continuation_token: next,
                 intelligent_tiering_configuration_list: found,
-            }
-        }),
-        Op::ListBucketInventoryConfigurations => list(call, |found, more, next| {
-            body::ListBucketInventoryConfigurationsOutput {
+            })
+        }
+        Op::ListBucketInventoryConfigurations => {
+            list(call, |found, more, next| body::ListBucketInventoryConfigurationsOutput {
                 is_truncated: Some(more),
                 continuation_token: token(),
                 next_continuation_token: next,
                 inventory_configuration_list: found,
-            }
-        }),
-        Op::ListBucketMetricsConfigurations => list(call, |found, more, next| {
-            body::ListBucketMetricsConfigurationsOutput {
+            })
+        }
+        Op::ListBucketMetricsConfigurations => {
+            list(call, |found, more, next| body::ListBucketMetricsConfigurationsOutput {
                 is_truncated: Some(more),
                 continuation_token: token(),
                 next_continuation_token: next,
                 metrics_configuration_list: found,
-            }
-        }),
+            })
+        }
         _ => return None,
     })
 }

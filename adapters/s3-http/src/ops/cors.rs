@@ -23,14 +23,17 @@ fn rules(server: &Server, name: &str) -> Result<Option<CorsConfiguration>, State
 
 /// Answers a browser that asks before it sends. Nothing of the bucket is told but its rules.
 pub(crate) fn preflight(server: &Server, target: &Target<'_>, headers: Headers<'_>) -> Answer {
-    let (Some(origin), Some(method)) = (headers.get("origin"), headers.get("access-control-request-method")) else {
+    let (Some(origin), Some(method)) = (headers.get("origin"), headers.get("access-control-request-method"))
+    else {
         let text = "Insufficient information. Origin request header needed.";
         return Err(Refusal::says(ErrorCode::BadRequest, text));
     };
     let denied = || Refusal::says(ErrorCode::AccessDenied, "CORSResponse: This CORS request is not allowed.");
     let name = target.bucket().ok_or_else(denied)?;
     let rules = match rules(server, name.as_str()) {
-        Err(StateError::Refused(ErrorCode::NoSuchBucket)) => return Err(Refusal::new(ErrorCode::NoSuchBucket)),
+        Err(StateError::Refused(ErrorCode::NoSuchBucket)) => {
+            return Err(Refusal::new(ErrorCode::NoSuchBucket));
+        }
         Err(error) => return Err(error.into()),
         Ok(rules) => rules.ok_or_else(denied)?,
     };

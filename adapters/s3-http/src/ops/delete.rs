@@ -20,7 +20,9 @@ const AT_ONCE: usize = 64;
 
 /// Whether the request wants to bypass governance; the gate has asked whether it may.
 fn bypasses(call: &Call<'_>) -> bool {
-    call.headers.get("x-amz-bypass-governance-retention").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    call.headers
+        .get("x-amz-bypass-governance-retention")
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 pub(crate) async fn one(call: &Call<'_>) -> Answer {
@@ -39,15 +41,23 @@ pub(crate) async fn one(call: &Call<'_>) -> Answer {
 pub(crate) async fn many(call: &Call<'_>, admitted: &Admitted, body: &[u8]) -> Answer {
     let document: Delete = parse(body)?;
     let has_digest = call.headers.has("content-md5")
-        || call.headers.0.iter().any(|(name, _)| name.starts_with("x-amz-checksum-") || *name == "x-amz-trailer");
+        || call
+            .headers
+            .0
+            .iter()
+            .any(|(name, _)| name.starts_with("x-amz-checksum-") || *name == "x-amz-trailer");
     let is_signed = call.headers.get("x-amz-content-sha256").is_some_and(|mode| mode.len() == 64);
     if !has_digest && !is_signed {
-        return Err(Refusal::says(ErrorCode::InvalidRequest, "Missing required header for this request: Content-MD5"));
+        return Err(Refusal::says(
+            ErrorCode::InvalidRequest,
+            "Missing required header for this request: Content-MD5",
+        ));
     }
     let bypass = bypasses(call);
     let mut out = DeleteObjectsOutput::default();
     let entries = document.objects.iter();
-    let outcomes = join_bounded(AT_ONCE, entries.map(|entry| entry_deleted(call, admitted, entry, bypass))).await;
+    let outcomes =
+        join_bounded(AT_ONCE, entries.map(|entry| entry_deleted(call, admitted, entry, bypass))).await;
     for (entry, outcome) in document.objects.iter().zip(outcomes) {
         match outcome {
             Ok(deleted) => {
@@ -87,7 +97,11 @@ async fn entry_deleted(
     bypass: bool,
 ) -> Result<Deleted, Refusal> {
     if entry.key.is_empty() || entry.key.len() > KEY_LEN_MAX {
-        return Err(Refusal::new(if entry.key.is_empty() { ErrorCode::InvalidArgument } else { ErrorCode::KeyTooLongError }));
+        return Err(Refusal::new(if entry.key.is_empty() {
+            ErrorCode::InvalidArgument
+        } else {
+            ErrorCode::KeyTooLongError
+        }));
     }
     let named = version(entry.version_id.as_deref()).map_err(|_| Refusal::new(ErrorCode::NoSuchVersion))?;
     permitted(call, admitted, entry, named)?;

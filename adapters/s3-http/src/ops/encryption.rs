@@ -106,7 +106,9 @@ pub(crate) fn key_of_source(call: &Call<'_>, record: &ObjectRecord) -> Result<Op
 fn opening(call: &Call<'_>, encryption: &Encryption, prefix: &str) -> Result<Option<SecretKey>, Refusal> {
     let given = customer(call, prefix)?;
     match (encryption, given) {
-        (Encryption::Customer { .. }, Some(given)) if given.key.is_customer(encryption) => Ok(Some(given.key)),
+        (Encryption::Customer { .. }, Some(given)) if given.key.is_customer(encryption) => {
+            Ok(Some(given.key))
+        }
         (Encryption::Customer { .. }, Some(_)) => {
             let text = "The provided encryption parameters did not match the ones used originally.";
             Err(Refusal::says(ErrorCode::InvalidRequest, text))

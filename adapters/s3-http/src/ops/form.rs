@@ -109,7 +109,8 @@ pub(crate) async fn post(
     let raw = format!("/{bucket}/{}", percent(key.as_bytes(), Keep::Slash));
     let target = Target::parse(raw.as_bytes(), None, &[])?;
     let fields = fields(&form, headers)?;
-    let lines: Vec<Header<'_>> = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let lines: Vec<Header<'_>> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let headers = Headers(&lines);
     let asked = Asked {
         operation: Operation::PostObject,
@@ -192,7 +193,8 @@ fn fields(form: &Form, headers: Headers<'_>) -> Result<Vec<(String, String)>, Re
         } else if name == "tagging" {
             let document = Tagging::parse(value.as_bytes())?;
             let pair = |text: &str| percent(text.as_bytes(), Keep::Unreserved);
-            let pairs = document.tag_set.tags.iter().map(|tag| format!("{}={}", pair(&tag.key), pair(&tag.value)));
+            let pairs =
+                document.tag_set.tags.iter().map(|tag| format!("{}={}", pair(&tag.key), pair(&tag.value)));
             out.push(("x-amz-tagging".to_owned(), pairs.collect::<Vec<_>>().join("&")));
         } else if PLAIN.contains(&name) || (name.starts_with("x-amz-") && !SIGNING.contains(&name)) {
             out.push((name.to_owned(), value.to_owned()));

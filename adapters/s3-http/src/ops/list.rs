@@ -1,8 +1,8 @@
 //! Pages of listings.
 
 use dolmen_s3::body::{
-    CommonPrefix, DeleteMarkerEntry, EncodingType, ListMultipartUploadsOutput, ListObjectVersionsOutput, ListObjectsOutput,
-    ListObjectsV2Output, MultipartUpload, Object, ObjectVersion, Owner, StorageClass,
+    CommonPrefix, DeleteMarkerEntry, EncodingType, ListMultipartUploadsOutput, ListObjectVersionsOutput,
+    ListObjectsOutput, ListObjectsV2Output, MultipartUpload, Object, ObjectVersion, Owner, StorageClass,
 };
 use dolmen_s3::state::list::{self, Item, Page, Query, Start, What};
 use dolmen_s3::state::record::{Listed, VersionKind};
@@ -121,8 +121,7 @@ fn objects(
 pub(crate) fn objects_v1(call: &Call<'_>) -> Answer {
     let asked = Asked::read(call, "max-keys")?;
     let marker = call.query("marker").unwrap_or("");
-    let start =
-        list::start_at_marker(marker.as_bytes(), asked.prefix.as_bytes(), asked.delimiter.as_bytes());
+    let start = list::start_at_marker(marker.as_bytes(), asked.prefix.as_bytes(), asked.delimiter.as_bytes());
     let (contents, common_prefixes, page) = objects(call, &asked.query(What::Objects, start), true)?;
     let last = page.items.last().filter(|_| page.next.is_some());
     // Without a delimiter the last key is the marker, and nobody is told.
@@ -212,7 +211,13 @@ pub(crate) fn versions(call: &Call<'_>) -> Answer {
     Ok(Head::new(200).xml_url(&document, asked.url))
 }
 
-fn push_version(out: &mut ListObjectVersionsOutput, key: &[u8], listed: &Listed, latest: bool, owner: Option<Owner>) {
+fn push_version(
+    out: &mut ListObjectVersionsOutput,
+    key: &[u8],
+    listed: &Listed,
+    latest: bool,
+    owner: Option<Owner>,
+) {
     let version_id = Some(listed.version.to_string());
     let last_modified = Some(stamp(listed.modified_ms));
     match listed.kind {
@@ -225,7 +230,11 @@ fn push_version(out: &mut ListObjectVersionsOutput, key: &[u8], listed: &Listed,
         }),
         VersionKind::Object => out.versions.push(ObjectVersion {
             etag: Some(listed.etag.clone()),
-            checksum_algorithm: listed.checksum.iter().map(|checksum| checksum.checksum.algorithm()).collect(),
+            checksum_algorithm: listed
+                .checksum
+                .iter()
+                .map(|checksum| checksum.checksum.algorithm())
+                .collect(),
             checksum_type: listed.checksum.map(|checksum| checksum.kind),
             size: listed.size,
             storage_class: StorageClass::parse(&listed.storage_class),

@@ -1,21 +1,22 @@
 //! Objects that come in: put whole, appended, copied, in parts.
 
-use dolmen_s3::body::{
-    CompleteMultipartUploadOutput, CompletedMultipartUpload, CopyObjectResult, CopyPartResult, CreateMultipartUploadOutput,
-};
 use dolmen_s3::auth::Verified;
 use dolmen_s3::body::Checksums;
+use dolmen_s3::body::{
+    CompleteMultipartUploadOutput, CompletedMultipartUpload, CopyObjectResult, CopyPartResult,
+    CreateMultipartUploadOutput,
+};
 use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head;
-use dolmen_s3::limits::{PUT_LEN_MAX, PARTS_MAX};
+use dolmen_s3::limits::{PARTS_MAX, PUT_LEN_MAX};
 use dolmen_s3::state::condition::WriteCondition;
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
 use dolmen_s3::state::object::{self, NewObject, Put};
-use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::record::{Attributes, BucketRecord, Extent, PartRecord};
+use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::{StateError, Tx, UploadId, acl as acls, bucket, keys, shapes, tagging};
 use hyper::body::Incoming;
 
@@ -124,7 +125,12 @@ impl Ready {
     }
 
     /// Makes the object of its bytes; the head of the answer.
-    pub async fn finish(self, call: &Call<'_>, admitted: &Admitted, mut stored: Stored) -> Result<Head, Refusal> {
+    pub async fn finish(
+        self,
+        call: &Call<'_>,
+        admitted: &Admitted,
+        mut stored: Stored,
+    ) -> Result<Head, Refusal> {
         let Ready { making, condition, offset } = self;
         let checksum = kept(&stored);
         let etag = ETag::Whole(stored.md5);
@@ -185,8 +191,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
         Some(_) => Err(Refusal::new(ErrorCode::InvalidArgument)),
     };
     let (headers, tags) = (replaces("x-amz-metadata-directive")?, replaces("x-amz-tagging-directive")?);
-    let changing =
-        ["x-amz-storage-class", "x-amz-website-redirect-location", "x-amz-server-side-encryption"];
+    let changing = ["x-amz-storage-class", "x-amz-website-redirect-location", "x-amz-server-side-encryption"];
     let request = CopyRequest {
         source: head::source_condition(call.headers, "x-amz-copy-source-"),
         headers: headers.then(|| making.attributes.headers.clone()),
@@ -298,23 +303,28 @@ async fn copied(
     // A file that is shared cannot go meanwhile: its count is looked at again before the batch is written.
     let put = call
         .engine()
-        .change(&call.caller.id, Scope::Keys(to.clone(), held), writer.into_iter().collect(), move |tx, env| {
-            let target = bucket::find(tx, &to)?;
-            let plan = if bytes.is_some() {
-                plan.clone()
-            } else {
-                let source = bucket::find(tx, &from_name)?;
-                let from = copy::Source { bucket: &source, key: &from_key, version };
-                let again = copy::plan(tx, from, (&target, &key), &request)?;
-                if !again.share {
-                    return Err(StateError::Refused(ErrorCode::OperationAborted));
-                }
-                again
-            };
-            keep_inline(tx, &inline);
-            let body = bytes.clone().unwrap_or(CopyBody::Shared);
-            copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)
-        })
+        .change(
+            &call.caller.id,
+            Scope::Keys(to.clone(), held),
+            writer.into_iter().collect(),
+            move |tx, env| {
+                let target = bucket::find(tx, &to)?;
+                let plan = if bytes.is_some() {
+                    plan.clone()
+                } else {
+                    let source = bucket::find(tx, &from_name)?;
+                    let from = copy::Source { bucket: &source, key: &from_key, version };
+                    let again = copy::plan(tx, from, (&target, &key), &request)?;
+                    if !again.share {
+                        return Err(StateError::Refused(ErrorCode::OperationAborted));
+                    }
+                    again
+                };
+                keep_inline(tx, &inline);
+                let body = bytes.clone().unwrap_or(CopyBody::Shared);
+                copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)
+            },
+        )
         .await?;
     Ok((put, checksum))
 }
@@ -335,7 +345,9 @@ pub(crate) async fn create_upload(call: &Call<'_>, admitted: &Admitted) -> Answe
     let encryption = making.attributes.encryption.clone();
     let new = NewUpload { attributes: making.attributes, owner: making.owner, checksum };
     let id = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| multipart::create(tx, env, bucket, key, new.clone()))
+        .change_key(Vec::new(), move |tx, env, bucket, key| {
+            multipart::create(tx, env, bucket, key, new.clone())
+        })
         .await?;
     let document = CreateMultipartUploadOutput {
         bucket: call.bucket().to_owned(),
@@ -355,7 +367,9 @@ fn part_number(call: &Call<'_>) -> Result<u16, Refusal> {
     let number = text.parse::<u64>().map_err(|_| ErrorCode::InvalidArgument)?;
     multipart::part_number(number).map_err(|_| {
         let message = format!("Part number must be an integer between 1 and {PARTS_MAX}, inclusive");
-        Refusal::says(ErrorCode::InvalidArgument, message).field("ArgumentName", "partNumber").field("ArgumentValue", text)
+        Refusal::says(ErrorCode::InvalidArgument, message)
+            .field("ArgumentName", "partNumber")
+            .field("ArgumentValue", text)
     })
 }
 
@@ -470,7 +484,9 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
     let request = Complete { parts, condition, size, checksum: named, checksum_type };
     let id = call.query("uploadId").unwrap_or("").to_owned();
     let completed = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| multipart::complete(tx, env, bucket, key, &id, &request))
+        .change_key(Vec::new(), move |tx, env, bucket, key| {
+            multipart::complete(tx, env, bucket, key, &id, &request)
+        })
         .await?;
     let path = dolmen_s3::encoding::percent(call.key(), dolmen_s3::encoding::Keep::Slash);
     let host = call.headers.get("host").unwrap_or("localhost");

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use dolmen_s3::body::{
-    Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration, ObjectChecksums,
-    ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
+    Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration,
+    ObjectChecksums, ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
 };
 use dolmen_s3::condition::{Conditions, Facts};
 use dolmen_s3::error::ErrorCode;
@@ -287,7 +287,8 @@ fn parts(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<GetObjectAttri
 pub(crate) fn get_tags(admitted: &Admitted) -> Answer {
     let record = seen(admitted)?;
     let bucket = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
-    let tags = record.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+    let tags =
+        record.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
     let shown = object::shown(bucket, record.listed.version);
     Ok(Head::new(200).version(shown).xml(&Tagging { tag_set: TagSet { tags } }))
 }
@@ -306,7 +307,9 @@ pub(crate) async fn delete_tags(call: &Call<'_>) -> Answer {
 async fn set_tags(call: &Call<'_>, tags: Vec<(String, String)>, status: u16) -> Answer {
     let version = call.version()?;
     let shown = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| object::set_tags(tx, bucket, key, version, tags.clone()))
+        .change_key(Vec::new(), move |tx, _, bucket, key| {
+            object::set_tags(tx, bucket, key, version, tags.clone())
+        })
         .await?;
     Ok(Head::new(status).version(shown).empty())
 }
@@ -343,8 +346,10 @@ pub(crate) async fn put_legal_hold(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: LegalHold = parse(body)?;
     let on = document.status.ok_or(ErrorCode::MalformedXML)? == OnOff::On;
     let version = call.version()?;
-    call.change_key(Vec::new(), move |tx, _, bucket, key| object::set_legal_hold(tx, bucket, key, version, on))
-        .await?;
+    call.change_key(Vec::new(), move |tx, _, bucket, key| {
+        object::set_legal_hold(tx, bucket, key, version, on)
+    })
+    .await?;
     Ok(Head::new(200).empty())
 }
 

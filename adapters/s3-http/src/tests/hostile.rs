@@ -16,8 +16,12 @@ async fn no_request_hides_in_another() {
     let world = World::new().await;
     let hidden = "GET /hidden HTTP/1.1\r\nhost: x\r\n\r\n";
     let corpus = [
-        format!("PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello{hidden}"),
-        format!("PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n{hidden}"),
+        format!(
+            "PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello{hidden}"
+        ),
+        format!(
+            "PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n{hidden}"
+        ),
         format!("PUT /b/k HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n{hidden}"),
         format!("PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: +5\r\n\r\nhello{hidden}"),
         format!("PUT /b/k HTTP/1.1\r\nhost: x\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n{hidden}"),
@@ -46,10 +50,26 @@ async fn no_request_hides_in_another() {
 async fn whatever_comes_is_answered_with_a_4xx() {
     let world = World::new().await;
     world.root(Method::Put, "/stones", &[], b"").await;
-    for target in ["*", "/", "//", "/%", "/stones/%zz", "/../etc/passwd", "/stones?%", "/a%2fb/c", "/stones/a?versionId=x"] {
+    for target in [
+        "*",
+        "/",
+        "//",
+        "/%",
+        "/stones/%zz",
+        "/../etc/passwd",
+        "/stones?%",
+        "/a%2fb/c",
+        "/stones/a?versionId=x",
+    ] {
         for method in ["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "TRACE"] {
-            let got = world.raw(format!("{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").as_bytes()).await;
-            assert!((400..500).contains(&got.status) || got.status == 501, "{method} {target}: {}", got.status);
+            let got = world
+                .raw(format!("{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").as_bytes())
+                .await;
+            assert!(
+                (400..500).contains(&got.status) || got.status == 501,
+                "{method} {target}: {}",
+                got.status
+            );
         }
     }
     let copies = ["", "/", "//", "a", "/a", "a/", "a/%00", "a/b?versionId=", "a/b?x", "%", "a/%ff"];
@@ -57,7 +77,8 @@ async fn whatever_comes_is_answered_with_a_4xx() {
         let got = world.root(Method::Put, "/stones/k", &[("x-amz-copy-source", source)], b"").await;
         assert!((400..500).contains(&got.status), "{source:?}: {}", got.status);
     }
-    for range in ["bytes=-0", "bytes=5-1", "bytes=18446744073709551616-", "bytes=0-18446744073709551616", "x"] {
+    for range in ["bytes=-0", "bytes=5-1", "bytes=18446744073709551616-", "bytes=0-18446744073709551616", "x"]
+    {
         world.root(Method::Put, "/stones/k", &[], b"0123456789").await;
         let got = world.root(Method::Get, "/stones/k", &[("range", range)], b"").await;
         assert!(matches!(got.status, 200 | 206 | 416), "{range}: {}", got.status);
@@ -119,10 +140,12 @@ async fn other_accounts_get_what_they_are_given() {
     let source = [("x-amz-copy-source", "/private/k")];
     assert_eq!(ann(Method::Put, "/anns/k", &source, b"").await.status, 403, "the source is asked for too");
     assert_eq!(ann(Method::Put, "/private", &[], b"").await.code(), "BucketAlreadyExists");
-    let by_address = br#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",
+    let by_address =
+        br#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",
         "Resource":"arn:aws:s3:::private/*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.1/32"}}}]}"#;
     assert_eq!(world.root(Method::Put, "/private?policy", &[], by_address).await.status, 204);
-    let forwarded = [("x-forwarded-for", "10.0.0.1"), ("x-real-ip", "10.0.0.1"), ("forwarded", "for=10.0.0.1")];
+    let forwarded =
+        [("x-forwarded-for", "10.0.0.1"), ("x-real-ip", "10.0.0.1"), ("forwarded", "for=10.0.0.1")];
     assert_eq!(ann(Method::Get, "/private/k", &forwarded, b"").await.status, 403);
     let here = String::from_utf8(by_address.to_vec()).unwrap().replace("10.0.0.1/32", "127.0.0.0/8");
     assert_eq!(world.root(Method::Put, "/private?policy", &[], here.as_bytes()).await.status, 204);

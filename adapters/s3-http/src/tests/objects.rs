@@ -16,14 +16,29 @@ async fn keys_are_no_paths() {
     let meta = Meta::local(&data.join("store"), 1 << 20).unwrap();
     let world = World::over(meta, Blobs::local(data.join("blobs"))).await;
     world.root(Method::Put, "/stones", &[], b"").await;
-    let mut keys: Vec<String> = ["../x", "a//b", "./a", "a/", "a", "a/b", "/etc/passwd", "..", ".", "a\\b", "r+1", "r 1", "%2e%2e%2f"]
-        .iter()
-        .map(|key| (*key).to_owned())
-        .collect();
+    let mut keys: Vec<String> = [
+        "../x",
+        "a//b",
+        "./a",
+        "a/",
+        "a",
+        "a/b",
+        "/etc/passwd",
+        "..",
+        ".",
+        "a\\b",
+        "r+1",
+        "r 1",
+        "%2e%2e%2f",
+    ]
+    .iter()
+    .map(|key| (*key).to_owned())
+    .collect();
     keys.push("\u{1f600}".repeat(256));
     keys.push("x".repeat(1024));
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let any = proptest::collection::vec(any::<char>(), 1..64).prop_map(|chars| chars.into_iter().collect::<String>());
+    let any = proptest::collection::vec(any::<char>(), 1..64)
+        .prop_map(|chars| chars.into_iter().collect::<String>());
     while keys.len() < 80 {
         let key = any.new_tree(&mut runner).unwrap().current();
         if !key.contains('\0') && !keys.contains(&key) {
@@ -59,7 +74,11 @@ async fn encrypted_bytes_are_encrypted_on_the_disk() {
     let on = [("x-amz-server-side-encryption", "AES256")];
     for (key, body) in [("small", &small), ("large", &large)] {
         let got = world.root(Method::Put, &format!("/stones/{key}"), &on, body).await;
-        assert_eq!(got.headers.get("x-amz-server-side-encryption").map(String::as_str), Some("AES256"), "{got:?}");
+        assert_eq!(
+            got.headers.get("x-amz-server-side-encryption").map(String::as_str),
+            Some("AES256"),
+            "{got:?}"
+        );
         let got = world.root(Method::Get, &format!("/stones/{key}"), &[], b"").await;
         assert!(got.body == *body, "{key}");
     }
@@ -153,7 +172,8 @@ async fn one_of_many_makes_an_absent_key() {
         let world = world.clone();
         running.spawn(async move {
             let body = format!("writer {at}");
-            let got = world.root(Method::Put, "/stones/one", &[("if-none-match", "*")], body.as_bytes()).await;
+            let got =
+                world.root(Method::Put, "/stones/one", &[("if-none-match", "*")], body.as_bytes()).await;
             (got.status, body)
         });
     }
