@@ -13,7 +13,9 @@ pub mod condition;
 pub mod encoding;
 pub mod error;
 pub mod etag;
+pub mod head;
 pub mod limits;
+pub mod md5;
 #[doc(hidden)]
 pub mod naive;
 pub mod name;
@@ -27,6 +29,7 @@ pub mod time;
 pub mod xml;
 
 // Decisions.
+pub mod blob;
 pub mod state;
 
 #[doc(hidden)]

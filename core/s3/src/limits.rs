@@ -1,5 +1,21 @@
 //! Limits, each with its reason.
 
+/// Longest key in bytes (S3 user guide, "Object key naming").
+pub const KEY_LEN_MAX: usize = 1024;
+/// Longest target or source of a copy: a key with every byte encoded, and a presigned query with a session token of 8 KiB.
+pub const TARGET_LEN_MAX: usize = 32 << 10;
+/// Most pairs of a query; presigned requests have about 20.
+pub const QUERY_PAIRS_MAX: usize = 128;
+/// Longest XML body: 10,000 parts with a checksum each take 2.5 MB.
+pub const XML_LEN_MAX: usize = 4 << 20;
+/// Deepest nesting of elements; the deepest shape of the model has nine.
+pub const XML_DEPTH_MAX: usize = 16;
+/// Most elements in one list; a multipart upload has 10,000 parts.
+pub const LIST_LEN_MAX: usize = 10_000;
+/// Most keys of one DeleteObjects.
+pub const DELETE_KEYS_MAX: usize = 1000;
+/// Highest number of a part.
+pub const PART_NUMBER_MAX: u32 = 10_000;
 // What the store keeps.
 
 /// Bytes of one put (S3 user guide, "Uploading objects").
@@ -41,22 +57,6 @@ pub const USER_POLICIES_MAX: usize = 20;
 
 // What requests and bodies may be.
 
-/// Longest key in bytes (S3 user guide, "Object key naming").
-pub const KEY_LEN_MAX: usize = 1024;
-/// Longest target or source of a copy: a key with every byte encoded, and a presigned query with a session token of 8 KiB.
-pub const TARGET_LEN_MAX: usize = 32 << 10;
-/// Most pairs of a query; presigned requests have about 20.
-pub const QUERY_PAIRS_MAX: usize = 128;
-/// Longest XML body: 10,000 parts with a checksum each take 2.5 MB.
-pub const XML_LEN_MAX: usize = 4 << 20;
-/// Deepest nesting of elements; the deepest shape of the model has nine.
-pub const XML_DEPTH_MAX: usize = 16;
-/// Most elements in one list; a multipart upload has 10,000 parts.
-pub const LIST_LEN_MAX: usize = 10_000;
-/// Most keys of one DeleteObjects.
-pub const DELETE_KEYS_MAX: usize = 1000;
-/// Highest number of a part.
-pub const PART_NUMBER_MAX: u32 = 10_000;
 /// Longest access key; Amazon's have 20 bytes and may have 128.
 pub const ACCESS_KEY_LEN_MAX: usize = 128;
 /// Most headers of one signature.

@@ -34,19 +34,21 @@ pub struct Stream<'a> {
 /// Takes every stream to the end of its blocks.
 pub fn compress(level: Level, streams: &mut [Stream<'_>]) {
     if level != Level::SCALAR {
-        while let Some(turn) = Turn::of(streams) {
+        while let Some(turn) = Turn::of(level, streams) {
             let states = level.run(turn);
             turn.end(states, streams);
         }
     }
     for stream in streams {
-        stream.blocks.iter().for_each(|block| scalar(&mut stream.state, block));
+        stream.blocks.iter().for_each(|block| one(&mut stream.state, block));
         stream.blocks = &[];
     }
 }
 
 /// Fewer streams than this go one by one: a lane costs as much whether it is used or not.
-const LANES_MIN: usize = 3;
+fn lanes_min(level: Level) -> usize {
+    if level.register_bits() < 256 { 4 } else { 3 }
+}
 
 /// As many blocks of up to sixteen streams as the shortest of them has. Lanes that are left do what the first does.
 #[derive(Clone, Copy)]
@@ -59,7 +61,7 @@ struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     /// Of the streams that have blocks; `None` if too few have.
-    fn of(streams: &[Stream<'a>]) -> Option<Turn<'a>> {
+    fn of(level: Level, streams: &[Stream<'a>]) -> Option<Turn<'a>> {
         let mut open = streams.iter().enumerate().filter(|(_, stream)| !stream.blocks.is_empty());
         let (at, first) = open.next()?;
         let mut turn = Turn {
@@ -76,7 +78,7 @@ impl<'a> Turn<'a> {
         }
         let len = turn.blocks.iter().map(|blocks| blocks.len()).min()?;
         turn.blocks = turn.blocks.map(|blocks| &blocks[..len]);
-        (turn.used >= LANES_MIN).then_some(turn)
+        (turn.used >= lanes_min(level)).then_some(turn)
     }
 
     fn end(&self, states: [State; LANES], streams: &mut [Stream<'a>]) {
@@ -92,7 +94,7 @@ impl Kernel for Turn<'_> {
 
     fn scalar(mut self) -> [State; LANES] {
         for (state, blocks) in self.states.iter_mut().zip(self.blocks) {
-            blocks.iter().for_each(|block| scalar(state, block));
+            blocks.iter().for_each(|block| one(state, block));
         }
         self.states
     }
@@ -109,7 +111,12 @@ impl Kernel for Turn<'_> {
         let mut state =
             [w.load_bytes(&rows[0]), w.load_bytes(&rows[1]), w.load_bytes(&rows[2]), w.load_bytes(&rows[3])];
         for nth in 0..self.blocks[0].len() {
-            state = steps(w, state, &words(&self.blocks, nth));
+            let rows = words(&self.blocks, nth);
+            let mut words = [w.zero(); 16];
+            for (word, row) in words.iter_mut().zip(&rows) {
+                *word = w.load_bytes(row);
+            }
+            state = steps(Many(w), state, &words);
         }
         for (row, register) in rows.iter_mut().zip(state) {
             w.store_bytes(register, row);
@@ -136,39 +143,122 @@ fn words(blocks: &[&[[u8; BLOCK_LEN]]; LANES], nth: usize) -> [[u8; BYTES]; 16] 
     rows
 }
 
-/// Where `x` has a bit, that of `y`, else that of `z`.
-#[inline(always)]
-fn choose<W: Wide>(w: W, x: W::I, y: W::I, z: W::I) -> W::I {
-    w.xor(z, w.and(x, w.xor(y, z)))
+/// Words of one stream, or of sixteen.
+trait Words: Copy {
+    type Word: Copy;
+
+    fn constant(self, x: u32) -> Self::Word;
+    fn add(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    fn and(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    fn or(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    fn xor(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    /// To the left by `L`, which with `R` is 32.
+    fn turn<const L: i32, const R: i32>(self, a: Self::Word) -> Self::Word;
+
+    /// Where `x` has a bit, that of `y`, else that of `z`.
+    #[inline(always)]
+    fn choose(self, x: Self::Word, y: Self::Word, z: Self::Word) -> Self::Word {
+        self.xor(z, self.and(x, self.xor(y, z)))
+    }
+
+    // What each round adds to a sum. `x` comes last, and everything waits for it.
+    #[inline(always)]
+    fn first(self, sum: Self::Word, x: Self::Word, y: Self::Word, z: Self::Word) -> Self::Word {
+        self.add(sum, self.choose(x, y, z))
+    }
+    #[inline(always)]
+    fn second(self, sum: Self::Word, x: Self::Word, y: Self::Word, z: Self::Word) -> Self::Word {
+        self.add(sum, self.choose(z, x, y))
+    }
+    #[inline(always)]
+    fn third(self, sum: Self::Word, x: Self::Word, y: Self::Word, z: Self::Word) -> Self::Word {
+        self.add(sum, self.xor(x, self.xor(y, z)))
+    }
+    #[inline(always)]
+    fn fourth(self, sum: Self::Word, x: Self::Word, y: Self::Word, z: Self::Word) -> Self::Word {
+        self.add(sum, self.xor(y, self.or(x, self.xor(z, self.constant(!0)))))
+    }
 }
 
-#[inline(always)]
-fn choose_by_last<W: Wide>(w: W, x: W::I, y: W::I, z: W::I) -> W::I {
-    choose(w, z, x, y)
+#[derive(Clone, Copy)]
+struct One;
+
+impl Words for One {
+    type Word = u32;
+
+    #[inline(always)]
+    fn constant(self, x: u32) -> u32 {
+        x
+    }
+    #[inline(always)]
+    fn add(self, a: u32, b: u32) -> u32 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    fn and(self, a: u32, b: u32) -> u32 {
+        a & b
+    }
+    #[inline(always)]
+    fn or(self, a: u32, b: u32) -> u32 {
+        a | b
+    }
+    #[inline(always)]
+    fn xor(self, a: u32, b: u32) -> u32 {
+        a ^ b
+    }
+    #[inline(always)]
+    fn turn<const L: i32, const R: i32>(self, a: u32) -> u32 {
+        a.rotate_left(L as u32)
+    }
+    /// The two halves of the choice have no bit in common: they can be added, the one that does not wait first.
+    #[inline(always)]
+    fn second(self, sum: u32, x: u32, y: u32, z: u32) -> u32 {
+        sum.wrapping_add(y & !z).wrapping_add(x & z)
+    }
 }
 
-#[inline(always)]
-fn parity<W: Wide>(w: W, x: W::I, y: W::I, z: W::I) -> W::I {
-    w.xor(w.xor(x, y), z)
+#[derive(Clone, Copy)]
+struct Many<W>(W);
+
+impl<W: Wide> Words for Many<W> {
+    type Word = W::I;
+
+    #[inline(always)]
+    fn constant(self, x: u32) -> W::I {
+        self.0.splat_i32(x as i32)
+    }
+    #[inline(always)]
+    fn add(self, a: W::I, b: W::I) -> W::I {
+        self.0.add_i32(a, b)
+    }
+    #[inline(always)]
+    fn and(self, a: W::I, b: W::I) -> W::I {
+        self.0.and(a, b)
+    }
+    #[inline(always)]
+    fn or(self, a: W::I, b: W::I) -> W::I {
+        self.0.or(a, b)
+    }
+    #[inline(always)]
+    fn xor(self, a: W::I, b: W::I) -> W::I {
+        self.0.xor(a, b)
+    }
+    #[inline(always)]
+    fn turn<const L: i32, const R: i32>(self, a: W::I) -> W::I {
+        self.0.or(self.0.shl_i32::<L>(a), self.0.shr_u32::<R>(a))
+    }
 }
 
-#[inline(always)]
-fn or_not<W: Wide>(w: W, x: W::I, y: W::I, z: W::I) -> W::I {
-    w.xor(y, w.or(x, w.xor(z, w.splat_i32(-1))))
-}
-
-/// Sixteen steps, four for each way that the registers stand: a round. Step `i` takes the word `(mul · i + add) mod 16`.
+/// Sixteen steps, four for each way that the words of the state stand. Step `i` takes the word `(mul · i + add) mod 16`.
 macro_rules! round {
     ($w:ident, $state:ident, $words:ident, $constants:ident, $mix:ident, $mul:literal, $add:literal, $(($left:literal, $right:literal)),*) => {
         for quarter in 0..4 {
             let mut nth = 4 * quarter;
             $({
                 let [a, b, c, d] = $state;
-                let word = $w.load_bytes(&$words[($mul * nth + $add) % 16]);
-                let known = $w.add_i32(word, $w.splat_i32($constants[nth] as i32));
-                let sum = $w.add_i32($w.add_i32(a, known), $mix($w, b, c, d));
-                let turned = $w.or($w.shl_i32::<$left>(sum), $w.shr_u32::<$right>(sum));
-                $state = [d, $w.add_i32(b, turned), b, c];
+                let known = $w.add($words[($mul * nth + $add) % 16], $w.constant($constants[nth]));
+                let sum = $w.$mix($w.add(a, known), b, c, d);
+                $state = [d, $w.add(b, $w.turn::<$left, $right>(sum)), b, c];
                 nth += 1;
             })*
             let _ = nth;
@@ -178,18 +268,25 @@ macro_rules! round {
 
 /// All steps of one block in every lane.
 #[inline(always)]
-fn steps<W: Wide>(w: W, start: [W::I; 4], words: &[[u8; BYTES]; 16]) -> [W::I; 4] {
+fn steps<W: Words>(w: W, start: [W::Word; 4], words: &[W::Word; 16]) -> [W::Word; 4] {
     let [first, second, third, fourth] = CONSTANTS.as_chunks::<16>().0 else { return start };
     let mut state = start;
-    round!(w, state, words, first, choose, 1, 0, (7, 25), (12, 20), (17, 15), (22, 10));
-    round!(w, state, words, second, choose_by_last, 5, 1, (5, 27), (9, 23), (14, 18), (20, 12));
-    round!(w, state, words, third, parity, 3, 5, (4, 28), (11, 21), (16, 16), (23, 9));
-    round!(w, state, words, fourth, or_not, 7, 0, (6, 26), (10, 22), (15, 17), (21, 11));
+    round!(w, state, words, first, first, 1, 0, (7, 25), (12, 20), (17, 15), (22, 10));
+    round!(w, state, words, second, second, 5, 1, (5, 27), (9, 23), (14, 18), (20, 12));
+    round!(w, state, words, third, third, 3, 5, (4, 28), (11, 21), (16, 16), (23, 9));
+    round!(w, state, words, fourth, fourth, 7, 0, (6, 26), (10, 22), (15, 17), (21, 11));
     let [a, b, c, d] = start;
-    [w.add_i32(a, state[0]), w.add_i32(b, state[1]), w.add_i32(c, state[2]), w.add_i32(d, state[3])]
+    [w.add(a, state[0]), w.add(b, state[1]), w.add(c, state[2]), w.add(d, state[3])]
 }
 
-/// One block of one stream: the judge.
+/// One block of one stream.
+fn one(state: &mut State, block: &[u8; BLOCK_LEN]) {
+    let words = core::array::from_fn(|i| u32::from_le_bytes(block.as_chunks::<4>().0[i]));
+    *state = steps(One, *state, &words);
+}
+
+/// One block of one stream, as the RFC says it: the judge.
+#[cfg(test)]
 fn scalar(state: &mut State, block: &[u8; BLOCK_LEN]) {
     let words: [u32; 16] = core::array::from_fn(|i| u32::from_le_bytes(block.as_chunks::<4>().0[i]));
     let [mut a, mut b, mut c, mut d] = *state;
@@ -209,6 +306,7 @@ fn scalar(state: &mut State, block: &[u8; BLOCK_LEN]) {
     }
 }
 
+#[cfg(test)]
 const TURNS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
 /// The first 32 bits behind the point of |sin(i + 1)|.
@@ -278,7 +376,7 @@ mod tests {
         }
     }
 
-    /// Any number of streams of any lengths: every level gives what the scalar one gives.
+    /// Any number of streams of any lengths: every level gives what the judge gives.
     #[test]
     fn streams_of_unequal_length() {
         let mut rng = Rng::new(5);
@@ -298,7 +396,12 @@ mod tests {
                 compress(level, &mut streams);
                 streams.iter().map(|stream| stream.state).collect::<Vec<_>>()
             };
-            let wanted = states(Level::SCALAR);
+            let judge = |stream: &Stream<'_>| {
+                let mut state = stream.state;
+                stream.blocks.iter().for_each(|block| scalar(&mut state, block));
+                state
+            };
+            let wanted: Vec<State> = streams.iter().map(judge).collect();
             for level in Level::each() {
                 assert_eq!(states(level), wanted, "{} streams at {level}", streams.len());
             }
