@@ -219,7 +219,9 @@ impl Feed {
 
     /// Takes bytes; waits if the piece before is still being written.
     pub async fn push(&mut self, data: Bytes) -> Result<(), BlobFault> {
-        if let Some(intake) = self.intake.as_mut().filter(|intake| intake.is_quick(data.len())) {
+        // What was gathered before comes first.
+        let is_first = self.gathered.is_empty();
+        if let Some(intake) = self.intake.as_mut().filter(|intake| is_first && intake.is_quick(data.len())) {
             return intake.write(&data);
         }
         self.gathered_len += data.len();

@@ -38,6 +38,8 @@ mod reply;
 mod server;
 mod service;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod worker;
 

@@ -109,8 +109,9 @@ impl ChecksumError {
     /// What goes out.
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::Mismatch { algorithm: Algorithm::Md5 } | Self::Mismatch { .. } => ErrorCode::BadDigest,
-            Self::Algorithm | Self::Value { .. } | Self::Several | Self::Type { .. } => {
+            // Clients that send what is no value expect the same as for a wrong one.
+            Self::Mismatch { .. } | Self::Value { .. } => ErrorCode::BadDigest,
+            Self::Algorithm | Self::Several | Self::Type { .. } => {
                 ErrorCode::InvalidRequest
             }
         }
