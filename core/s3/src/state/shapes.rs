@@ -42,8 +42,6 @@ pub fn acl_body(tx: &Tx<'_>, owner_id: &str, acl: &Acl) -> Result<body::AccessCo
         let permission = body::Permission::parse(grant.permission.name());
         grants.push(body::Grant { grantee: Some(grantee), permission });
     }
-    // Groups first, as clients that look at the first grant expect.
-    grants.sort_by_key(|grant| !matches!(grant.grantee, Some(body::Grantee::Group(_))));
     Ok(body::AccessControlPolicy {
         owner: Some(owner(tx, owner_id)?),
         grants: Some(body::AccessControlList { grants }),
