@@ -4,7 +4,7 @@
 //! do so over a client of our own, to ours and to Apache Kafka's.
 #![forbid(unsafe_code)]
 
-mod client;
+pub mod client;
 mod doctor;
 mod dump;
 pub mod history;
