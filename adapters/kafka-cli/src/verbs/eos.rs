@@ -257,7 +257,9 @@ impl Runner {
             false => committed(&mut self.cluster, &self.pipeline.group, &wanted)?,
         };
         for (topic, partition) in wanted {
-            if let std::collections::btree_map::Entry::Vacant(entry) = self.positions.entry((topic, partition)) {
+            if let std::collections::btree_map::Entry::Vacant(entry) =
+                self.positions.entry((topic, partition))
+            {
                 let (topic, partition) = entry.key().clone();
                 entry.insert(offset_for(&mut self.cluster, &topic, partition, EARLIEST, true)?);
             }

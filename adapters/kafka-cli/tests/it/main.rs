@@ -1,5 +1,8 @@
 //! `dolmen kafka dump` beside Kafka's own tool and a real consumer.
 
+mod broker;
+mod history;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
