@@ -28,14 +28,12 @@ impl Served {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let mut settings = Settings::default();
-        for (name, value) in [
+        let given = [
             ("group.initial.rebalance.delay.ms", "0"),
             ("offsets.topic.num.partitions", "2"),
             ("transaction.state.log.num.partitions", "2"),
-        ] {
-            settings.set(name, value).unwrap();
-        }
+        ];
+        let settings = Settings::new(&given).unwrap();
         let broker = runtime.block_on(Broker::start_with(dir.path(), settings, "127.0.0.1:0")).unwrap();
         let address = broker.address().to_string();
         Served { runtime, broker: Some(broker), address, dir }
