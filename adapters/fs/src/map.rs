@@ -17,6 +17,20 @@ impl Map {
     ///
     /// As opening the file.
     pub fn open(path: &Path) -> io::Result<Map> {
+        // Walks touch pages in no order; reading ahead would only fill memory.
+        Map::advised(path, memmap2::Advice::Random)
+    }
+
+    /// The same for a file of which everything is read soon, from its beginning to its end: the kernel reads ahead.
+    ///
+    /// # Errors
+    ///
+    /// As opening the file.
+    pub fn open_whole(path: &Path) -> io::Result<Map> {
+        Map::advised(path, memmap2::Advice::WillNeed)
+    }
+
+    fn advised(path: &Path, advice: memmap2::Advice) -> io::Result<Map> {
         let file = File::open(path)?;
         if file.metadata()?.len() == 0 {
             return memmap2::MmapMut::map_anon(1).and_then(memmap2::MmapMut::make_read_only).map(Map);
@@ -25,8 +39,7 @@ impl Map {
         // lives. A foreign process that writes into the file can change what is read, which every reader of a mapped file checks for; one
         // that shortens it ends this process with a signal, as with every map.
         let map = unsafe { memmap2::Mmap::map(&file) }?;
-        // Walks touch pages in no order; reading ahead would only fill memory.
-        let _ = map.advise(memmap2::Advice::Random);
+        let _ = map.advise(advice);
         Ok(Map(map))
     }
 }

@@ -13,7 +13,9 @@ use dolmen_host::Fault;
 use dolmen_kafka::control::Outcome;
 use dolmen_kafka::group::ask::Commit;
 use dolmen_kafka::group::machine::AppendError;
-use dolmen_kafka::group::{Answer, Ask, Client, Effect, Groups, Input, classic, consumer, machine, records, serve as wire};
+use dolmen_kafka::group::{
+    Answer, Ask, Client, Effect, Groups, Input, classic, consumer, machine, records, serve as wire,
+};
 use dolmen_kafka::topics::CONSUMER_OFFSETS;
 use dolmen_kafka::txn::Producer;
 use dolmen_kafka::txn::machine::{RequestId, Ticket};

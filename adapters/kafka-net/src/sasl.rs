@@ -276,7 +276,9 @@ mod tests {
         };
         assert_eq!(answer("\0tree\0oak=,1"), (true, true));
         assert_eq!(answer("tree\0tree\0oak=,1"), (true, true));
-        for wrong in ["\0tree\0oak", "\0bush\0oak=,1", "bush\0tree\0oak=,1", "\0tree", "", "\0tree\0oak=,1\0x"] {
+        for wrong in
+            ["\0tree\0oak", "\0bush\0oak=,1", "bush\0tree\0oak=,1", "\0tree", "", "\0tree\0oak=,1\0x"]
+        {
             assert_eq!(answer(wrong), (false, false), "{wrong:?}");
         }
     }
@@ -289,7 +291,9 @@ mod tests {
         let stored = Sha256::digest(mac::<Sha256>(&salted, &[b"Client Key"])).to_vec();
         let keys = Keys { salt, stored, server: mac::<Sha256>(&salted, &[b"Server Key"]) };
         let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let about = format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}");
+        let about = format!(
+            "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
+        );
         let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
         let signature = check::<Sha256>(&keys, about.as_bytes(), &proof).unwrap();
         assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");

@@ -70,7 +70,12 @@ pub struct Peer {
 }
 
 /// Accepts until `stop`, then waits for the connections to end.
-pub async fn serve(state: Arc<State>, listener: TcpListener, tls: Option<Acceptor>, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    state: Arc<State>,
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    mut stop: watch::Receiver<bool>,
+) {
     let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
     let most = state.settings.number("max.connections").unsigned_abs();
     loop {

@@ -4,14 +4,15 @@ use std::env;
 use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use dolmen_cli::{Out, Status};
+use dolmen_llm_cpu::vocabulary;
 use dolmen_tokenizer::load::Kind;
 use dolmen_tokenizer::{Scratch, Span, Specials, Tokenizer};
 use serde::Serialize;
 
-use crate::vocabulary;
+use crate::ids;
 
 /// Longest list of ids in one line.
 const LINE_LEN_MAX: usize = 1 << 30;
@@ -158,7 +159,7 @@ impl Verb<'_> {
         if ids_only && !out.is_json() {
             self.ids.clear();
             self.tokenizer.encode(&mut self.scratch, text, self.specials, &mut self.ids)?;
-            list(&self.ids, &mut self.line);
+            ids::list(&self.ids, &mut self.line);
             return Ok(out.line(&self.line)?);
         }
         self.spans.clear();
@@ -235,38 +236,11 @@ impl Verb<'_> {
     }
 
     fn decode(&mut self, line: &[u8], out: &mut Out) -> Result<()> {
-        parse_ids(line, &mut self.ids)?;
+        ids::parse_bytes(line, &mut self.ids)?;
         let text = self.tokenizer.decode(&self.ids, false)?;
         if out.is_json() {
             return Ok(out.object(&Decoded { text: &text })?);
         }
         Ok(out.line(serde_json::to_string(&text)?)?)
     }
-}
-
-/// `[1,2,3]`
-fn list(ids: &[u32], line: &mut String) {
-    use std::fmt::Write as _;
-    line.clear();
-    line.push('[');
-    for (i, id) in ids.iter().enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{comma}{id}");
-    }
-    line.push(']');
-}
-
-/// Numbers, with or without brackets, commas and blanks between them.
-fn parse_ids(line: &[u8], ids: &mut Vec<u32>) -> Result<()> {
-    ids.clear();
-    let text = std::str::from_utf8(line).context("expected a list of ids")?.trim();
-    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-    for part in inner.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty()) {
-        match part.parse() {
-            Ok(id) => ids.push(id),
-            Err(_) => bail!("expected a list of ids such as [1, 2, 3], found {part:?} in it"),
-        }
-    }
-    Ok(())
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use dolmen_cli::Report;
+use dolmen_llm_cpu::vocabulary;
 use dolmen_tokenizer::scan::CL100K;
 use dolmen_tokenizer::train::{Options, Trainer, write_json};
 use dolmen_tokenizer::{Scratch, Specials};
-
-use crate::vocabulary;
 
 /// The input: the source of the verb that makes tokens.
 const SOURCE: &str = include_str!("tokenize.rs");

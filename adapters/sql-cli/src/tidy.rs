@@ -8,11 +8,14 @@ use anyhow::{Context as _, Result};
 use dolmen_cli::{Out, Status};
 use dolmen_sql::format::{self, FormatError, Style};
 
-use crate::input;
+use crate::diagnosis::{Color, Diagnosis};
+use crate::input::{self, Dialect};
 
 /// What becomes of a formatted text.
 #[derive(clap::Args)]
 pub struct How {
+    #[command(flatten)]
+    dialect: Dialect,
     /// Only say which files would change; status 1 if any would
     #[arg(long, conflicts_with = "write")]
     check: bool,
@@ -31,14 +34,16 @@ pub struct How {
 }
 
 /// Formats each file; a refused one stays as it is, and the status is 1.
-pub fn format(files: &[PathBuf], how: &How, out: &mut Out) -> Result<Status> {
+pub fn format(files: &[PathBuf], how: &How, color: Color, out: &mut Out) -> Result<Status> {
     let style = Style { indent: how.indent, width: how.width, uppercase: !how.lowercase };
     let mut status = Status::Success;
     for file in files {
         let bytes = input::read(file)?;
         let text = input::utf8(&bytes);
         let source = text.as_ref().copied().unwrap_or_default();
-        let formatted = text.map_err(FormatError::Syntax).and_then(|text| format::format(text, &style));
+        let formatted = text
+            .map_err(FormatError::Syntax)
+            .and_then(|text| format::format_with(text, &style, how.dialect.options()));
         match formatted {
             Ok(formatted) if how.check => {
                 if formatted != source {
@@ -54,7 +59,8 @@ pub fn format(files: &[PathBuf], how: &How, out: &mut Out) -> Result<Status> {
             Ok(formatted) => out.bytes(formatted.as_bytes())?,
             Err(FormatError::Syntax(error)) => {
                 status = Status::Failure;
-                out.warn(input::diagnosis(&error, source, &file.display().to_string()));
+                let diagnosis = Diagnosis::refusal(&error, source, how.dialect.options());
+                out.diagnosis(diagnosis.render(source, &file.display().to_string(), color.on_stderr()));
             }
             Err(error) => {
                 status = Status::Failure;

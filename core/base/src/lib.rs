@@ -9,10 +9,12 @@ extern crate alloc;
 pub mod block;
 pub mod id;
 pub mod io;
+pub mod jobs;
 pub mod rng;
 pub mod time;
 pub mod trace;
 
+pub use jobs::{Jobs, Serial};
 pub use rng::Rng;
 pub use time::Time;
 pub use trace::{NoTrace, Trace};

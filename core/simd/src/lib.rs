@@ -33,6 +33,7 @@ pub mod quant;
 pub mod rotate;
 pub mod row64;
 pub mod rows;
+pub mod slope;
 pub mod transpose;
 pub mod utf8;
 pub mod vector;

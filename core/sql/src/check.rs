@@ -8,14 +8,15 @@ use crate::compare::same;
 use crate::format::{self, FormatError, Style};
 use crate::lexer::{Mode, lex};
 use crate::token::Tokens;
+use crate::version::Dialect;
 use crate::workspace::{Options, Workspace};
-use crate::{fingerprint, json, normalize, scan, tolerant, view};
+use crate::{fingerprint, json, lint, normalize, scan, tolerant, usage, view};
 
 /// Tokens and the gaps between them are the text, in every mode.
 pub fn check_lex(data: &[u8]) {
     let mut tokens = Tokens::default();
     for mode in [Mode::Grammar, Mode::Scan, Mode::Tolerant] {
-        lex(data, mode, &mut tokens, &mut Vec::new());
+        lex(data, mode, Dialect::default(), &mut tokens, &mut Vec::new());
         let mut at = 0;
         for index in 0..tokens.len() {
             let range = tokens.range(index);
@@ -42,6 +43,11 @@ pub fn check_parse(data: &[u8]) {
     view::outline(tree, &mut out);
     view::s_expression(tree, &mut out);
     view::dot(tree, &mut out);
+    if tree.tokens().len() < 2_000 {
+        view::svg(tree, &mut out);
+    }
+    usage::usage(tree);
+    lint::lint(tree, &lint::Settings::default());
     normalize::normalize(tree, false);
     normalize::normalize(tree, true);
     assert!(scan::split(tree).iter().all(|range| range.end <= sql.len()));

@@ -18,7 +18,7 @@ use crate::layout::{BLOCK, BREAK, CALL, ELEMENT, ITEM, NAME, PREFIX, ROW, marks}
 use crate::lexer::is_ident_byte;
 use crate::token::{Kind, Tokens};
 use crate::tree::Tree;
-use crate::workspace::Workspace;
+use crate::workspace::{Options, Workspace};
 
 /// How the result should look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,14 +67,22 @@ impl core::error::Error for FormatError {}
 /// # Errors
 /// [`FormatError::Syntax`] for what does not parse, [`FormatError::Changed`] where the proof fails.
 pub fn format(source: &str, style: &Style) -> Result<String, FormatError> {
+    format_with(source, style, Options::default())
+}
+
+/// Formats a text that is read with these options.
+///
+/// # Errors
+/// As [`format()`].
+pub fn format_with(source: &str, style: &Style, options: Options) -> Result<String, FormatError> {
     let mut workspace = Workspace::new();
-    let tree = workspace.parse(source).map_err(FormatError::Syntax)?;
+    let tree = workspace.parse_with(source, options).map_err(FormatError::Syntax)?;
     let marks = marks(tree);
     let mut printer = Printer::new(tree, &marks, style, true);
     printer.script();
     let out = printer.out;
     let mut second = Workspace::new();
-    let again = second.parse(&out).map_err(|_| FormatError::Changed("whether it parses"))?;
+    let again = second.parse_with(&out, options).map_err(|_| FormatError::Changed("whether it parses"))?;
     if !compare::same(tree, again) {
         return Err(FormatError::Changed("its meaning"));
     }

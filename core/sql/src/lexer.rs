@@ -13,8 +13,10 @@
 
 use crate::error::Problem;
 use crate::keyword;
+use crate::psql;
 use crate::text;
 use crate::token::{Kind, Tokens};
+use crate::version::{Dialect, Feature, Version};
 
 /// What the lexer should hand out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,39 +99,39 @@ pub struct Lexer<'a> {
     source: &'a [u8],
     position: usize,
     mode: Mode,
+    words: &'static keyword::Table,
+    dialect: Dialect,
 }
 
 /// Fills `tokens` with those of `source` and `problems` with its faults.
 ///
 /// `problems` gets at most one entry unless the mode is [`Mode::Tolerant`]; each entry belongs to one token of kind
 /// [`Kind::FAULT`] (or, in the tolerant mode, to the token that was meant), in order.
-pub fn lex(source: &[u8], mode: Mode, tokens: &mut Tokens, problems: &mut alloc::vec::Vec<Problem>) {
+pub fn lex(
+    source: &[u8],
+    mode: Mode,
+    dialect: Dialect,
+    tokens: &mut Tokens,
+    problems: &mut alloc::vec::Vec<Problem>,
+) {
     tokens.clear();
     tokens.reserve(source.len() / 4 + 8);
     problems.clear();
-    let mut lexer = Lexer { source, position: 0, mode };
-    loop {
-        lexer.common(tokens);
-        match lexer.next() {
-            Ok((Kind::EOF, start, end)) => {
-                tokens.push(Kind::EOF, start, end);
-                return;
-            }
-            Ok((kind, start, end)) => {
-                if kind.0 < keyword::KEYWORD_COUNT as u16 && mode != Mode::Scan {
-                    merge(tokens, kind);
-                }
-                tokens.push(kind, start, end);
-            }
-            Err(problem) => {
-                let start = lexer.refuse(tokens, &problem);
-                let goes_on = lexer.recover(start, &problem, tokens);
-                problems.push(*problem);
-                if !goes_on {
-                    tokens.push(Kind::EOF, source.len(), source.len());
-                    return;
-                }
-            }
+    let mut lexer = Lexer { source, position: 0, mode, words: keyword::table(dialect.version), dialect };
+    lexer.all(tokens, problems);
+    if dialect.version == Version::V16 && mode != Mode::Scan {
+        plain_json(tokens);
+    }
+}
+
+/// In version 16, `json` is an ordinary name but for three places.
+fn plain_json(tokens: &mut Tokens) {
+    for index in 0..tokens.len() {
+        let before = |back| index.checked_sub(back).map_or(Kind::EOF, |at| tokens.kinds[at]);
+        let special = matches!(before(1), Kind::IS | Kind::FORMAT_LA)
+            || before(1) == Kind::NOT && before(2) == Kind::IS;
+        if tokens.kinds[index] == Kind::JSON && !special {
+            tokens.kinds[index] = Kind::IDENT;
         }
     }
 }
@@ -167,7 +169,41 @@ const fn singles() -> [Kind; 256] {
     single
 }
 
-impl<'a> Lexer<'a> {
+impl Lexer<'_> {
+    fn all(&mut self, tokens: &mut Tokens, problems: &mut alloc::vec::Vec<Problem>) {
+        let mode = self.mode;
+        loop {
+            self.common(tokens);
+            match self.next() {
+                Ok((Kind::EOF, start, end)) => {
+                    tokens.push(Kind::EOF, start, end);
+                    return;
+                }
+                Ok((Kind::SEMICOLON, start, end)) => {
+                    tokens.push(Kind::SEMICOLON, start, end);
+                    if self.dialect.psql {
+                        self.position = psql::behind_data(self.source, tokens);
+                    }
+                }
+                Ok((kind, start, end)) => {
+                    if kind.0 < keyword::KEYWORD_COUNT as u16 && mode != Mode::Scan {
+                        merge(tokens, kind);
+                    }
+                    tokens.push(kind, start, end);
+                }
+                Err(problem) => {
+                    let start = self.refuse(tokens, &problem);
+                    let goes_on = self.recover(start, &problem, tokens);
+                    problems.push(*problem);
+                    if !goes_on {
+                        tokens.push(Kind::EOF, self.source.len(), self.source.len());
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     /// Takes tokens while they are of the commonest forms: words, small integers, strings without quotes in them, commas,
     /// parentheses, single operators. Stops before anything else, which [`Lexer::next`] reads by the full rules.
     fn common(&mut self, tokens: &mut Tokens) {
@@ -192,7 +228,7 @@ impl<'a> Lexer<'a> {
                 {
                     end += 1;
                 }
-                let kind = keyword::lookup_at(source, at, end).unwrap_or(Kind::IDENT);
+                let kind = keyword::lookup_at(self.words, source, at, end).unwrap_or(Kind::IDENT);
                 if kind != Kind::IDENT && self.mode != Mode::Scan {
                     merge(tokens, kind);
                 }
@@ -209,6 +245,9 @@ impl<'a> Lexer<'a> {
                 }
                 Kind::ICONST
             } else if SINGLE[usize::from(first)] != Kind::JUNK {
+                if self.dialect.psql && first == b';' {
+                    return;
+                }
                 SINGLE[usize::from(first)]
             } else if first == b'\'' {
                 let Some(quote) = text::find_byte(source, end, b'\'') else { return };
@@ -300,6 +339,18 @@ impl<'a> Lexer<'a> {
                     }
                     continue;
                 }
+                b'\\' if self.dialect.psql => {
+                    let (ends, end) = psql::command(self.source, start);
+                    self.position = end;
+                    if ends {
+                        return Ok((Kind::SEMICOLON, start, end));
+                    }
+                    continue;
+                }
+                b':' if self.dialect.psql => match psql::variable(self.source, start) {
+                    Some((kind, end)) => (kind, start, end),
+                    None => self.token(start, first)?,
+                },
                 _ => self.token(start, first)?,
             };
             self.position = token.2;
@@ -361,7 +412,7 @@ impl<'a> Lexer<'a> {
             }
         }
         let end = self.run(start + 1, IDENT_CONT);
-        let kind = keyword::lookup_at(self.source, start, end).unwrap_or(Kind::IDENT);
+        let kind = keyword::lookup_at(self.words, self.source, start, end).unwrap_or(Kind::IDENT);
         Ok((kind, start, end))
     }
 
@@ -391,7 +442,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn long_number(&mut self, start: usize) -> Result<Token, Fault> {
-        if self.source[start] == b'0' {
+        let loose = self.has(Feature::LooseNumbers);
+        let forms = self.has(Feature::NumberForms);
+        if forms && self.source[start] == b'0' {
             let radix = match self.byte(start + 1) | 0x20 {
                 b'x' => Some((HEX, 0, "invalid hexadecimal integer")),
                 b'o' => Some((DIGIT, b'8', "invalid octal integer")),
@@ -402,16 +455,17 @@ impl<'a> Lexer<'a> {
                 return self.radix_number(start, class, limit, message);
             }
         }
+        let digits = |at| if forms { self.digits(at, DIGIT, 0) } else { self.run(at, DIGIT) };
         let mut end = start;
         let mut integer = true;
         if self.source[start] != b'.' {
-            end = self.digits(start, DIGIT, 0);
+            end = digits(start);
         }
         if self.byte(end) == b'.' && self.byte(end + 1) != b'.' {
             integer = false;
             end += 1;
             if is(self.byte(end), DIGIT) {
-                end = self.digits(end, DIGIT, 0);
+                end = digits(end);
             }
         }
         if self.byte(end) | 0x20 == b'e' {
@@ -419,16 +473,21 @@ impl<'a> Lexer<'a> {
             let exponent = end + 1 + usize::from(signed);
             if is(self.byte(exponent), DIGIT) {
                 integer = false;
-                end = self.digits(exponent, DIGIT, 0);
-            } else if signed {
+                end = digits(exponent);
+            } else if signed && !loose {
                 return Err(self.junk_number(start, exponent));
             }
         }
-        if is(self.byte(end), IDENT_START) {
+        if is(self.byte(end), IDENT_START) && !loose {
             return Err(self.junk_number(start, self.run(end, IDENT_CONT)));
         }
         let fits = integer && text::integer(&self.source[start..end]).is_some();
         Ok((if fits { Kind::ICONST } else { Kind::FCONST }, start, end))
+    }
+
+    /// Whether the version that is read takes `feature`.
+    fn has(&self, feature: Feature) -> bool {
+        feature.difference().is_in(self.dialect.version)
     }
 
     fn junk_number(&self, start: usize, end: usize) -> Fault {
@@ -460,11 +519,12 @@ impl<'a> Lexer<'a> {
         if is(self.byte(start + 1), DIGIT) {
             let end = self.run(start + 1, DIGIT);
             // The scanner of libpg_query, whose lists `scan` gives, lets a word follow.
-            if is(self.byte(end), IDENT_START) && self.mode != Mode::Scan {
+            if is(self.byte(end), IDENT_START) && self.mode != Mode::Scan && !self.has(Feature::LooseNumbers)
+            {
                 let end = self.run(end, IDENT_CONT);
                 return Err(Problem::near("trailing junk after parameter", start, start, end, Kind::PARAM));
             }
-            if text::integer(&self.source[start + 1..end]).is_none() {
+            if self.dialect.version >= Version::V18 && text::integer(&self.source[start + 1..end]).is_none() {
                 return Err(Problem::near("parameter number too large", start, start, end, Kind::PARAM));
             }
             return Ok((Kind::PARAM, start, end));

@@ -65,13 +65,14 @@ pub fn normalize(tree: Tree<'_>, utility_only: bool) -> String {
     };
     walker.push_list(tree.statements());
     walker.run();
-    replace(tree.source(), walker.places, walker.highest)
+    replace(tree, walker.places, walker.highest)
 }
 
-fn replace(source: &str, mut places: Vec<Place>, highest: i32) -> String {
+fn replace(tree: Tree<'_>, mut places: Vec<Place>, highest: i32) -> String {
+    let source = tree.source();
     places.sort_by_key(|place| place.location);
     let mut tokens = Tokens::default();
-    lex(source.as_bytes(), Mode::Scan, &mut tokens, &mut Vec::new());
+    lex(source.as_bytes(), Mode::Scan, tree.arena.dialect, &mut tokens, &mut Vec::new());
     let mut out = String::with_capacity(source.len());
     let (mut copied, mut last) = (0, None);
     for place in places {

@@ -52,7 +52,7 @@ pub struct Tolerant<'t> {
 pub fn parse<'t>(workspace: &'t mut Workspace, source: &'t str, options: Options) -> Tolerant<'t> {
     let mut tokens = Tokens::default();
     let mut problems = Vec::new();
-    lex(source.as_bytes(), Mode::Tolerant, &mut tokens, &mut problems);
+    lex(source.as_bytes(), Mode::Tolerant, options.dialect(), &mut tokens, &mut problems);
     let mut findings: Vec<Finding> = problems.iter().map(|p| lexical(p, source)).collect();
     let tokens = backticks(source, tokens, &mut findings);
     double_equals(source, &tokens, &mut findings);
@@ -147,7 +147,7 @@ fn double_equals(source: &str, tokens: &Tokens, findings: &mut Vec<Finding>) {
 }
 
 /// The tokens of each statement, without the semicolon or end behind it.
-fn statements(tokens: &Tokens) -> Vec<Range<usize>> {
+pub(crate) fn statements(tokens: &Tokens) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut depth, mut atomic) = (0, 0_i32, 0);
     let mut rule = false;

@@ -1,16 +1,27 @@
-#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+//! Tensors.
 
 extern crate alloc;
 
-#[doc(hidden)]
-pub mod check;
+mod context;
 mod error;
+mod kernels;
+pub mod layers;
 pub mod limits;
-#[doc(hidden)]
-pub mod naive;
-pub mod record;
+mod memory;
+pub mod op;
+pub mod optim;
+mod plan;
+mod run;
+pub mod schedule;
+mod shape;
+mod tape;
 
-pub use error::RecordError;
-pub use record::Record;
+pub use context::Context;
+pub use dolmen_simd::level::Level;
+pub use error::{RunError, TapeError};
+pub use memory::{Memory, Room};
+pub use plan::{Goal, Plan};
+pub use shape::Shape;
+pub use tape::{Id, Tape};

@@ -87,7 +87,7 @@ pub fn check_sentencepiece(data: &[u8]) {
 /// A GGUF file.
 pub fn check_gguf(data: &[u8]) {
     if let Ok(metadata) = gguf::Metadata::read(data) {
-        for (_, value) in metadata.iter() {
+        for value in metadata.iter().map(|key| key.value) {
             if let gguf::Value::Array(array) = value {
                 assert!(array.texts().count() <= array.len() && array.numbers().count() <= array.len());
             }

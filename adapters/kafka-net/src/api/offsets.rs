@@ -49,13 +49,22 @@ pub fn list_offsets(call: &Call) -> Result<Reply, WireError> {
             }
             one
         });
-        listed::ListOffsetsTopicResponse { name: topic.name, partitions: partitions.collect(), ..Default::default() }
+        listed::ListOffsetsTopicResponse {
+            name: topic.name,
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
     });
     let topics = topics.collect();
     call.answer(&ListOffsetsResponse { topics, ..Default::default() })
 }
 
-fn offset_at(log: &PartitionLog, time: i64, is_committed: bool, version: i16) -> Result<(i64, i64), ErrorCode> {
+fn offset_at(
+    log: &PartitionLog,
+    time: i64,
+    is_committed: bool,
+    version: i16,
+) -> Result<(i64, i64), ErrorCode> {
     let (start, until) = {
         let inner = log.lock();
         let rules = &inner.rules;
@@ -125,7 +134,11 @@ pub fn offset_for_leader_epoch(call: &Call) -> Result<Reply, WireError> {
                 ..Default::default()
             }
         });
-        ended::OffsetForLeaderTopicResult { topic: topic.topic, partitions: partitions.collect(), ..Default::default() }
+        ended::OffsetForLeaderTopicResult {
+            topic: topic.topic,
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
     });
     let topics = topics.collect();
     call.answer(&OffsetForLeaderEpochResponse { topics, ..Default::default() })

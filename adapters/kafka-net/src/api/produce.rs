@@ -75,7 +75,9 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
     for topic in request.topic_data.iter() {
         let name = match call.version {
             ..=12 => Some(topic.name.to_owned()),
-            _ => call.state.catalog.known().topics.topic_by_id(topic.topic_id).map(|topic| topic.name.clone()),
+            _ => {
+                call.state.catalog.known().topics.topic_by_id(topic.topic_id).map(|topic| topic.name.clone())
+            }
         };
         let one = |partition: dolmen_kafka::messages::produce_request::PartitionProduceData<'_>| {
             let result = match (&name, request.acks) {
@@ -89,7 +91,8 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
         topics.push(TopicOutcomes { name: name.unwrap_or_default(), id: topic.topic_id, partitions });
     }
     if request.acks == 0 {
-        let failed = topics.iter().flat_map(|topic| &topic.partitions).any(|one| one.error != ErrorCode::NONE);
+        let failed =
+            topics.iter().flat_map(|topic| &topic.partitions).any(|one| one.error != ErrorCode::NONE);
         return Ok(if failed { Reply::Close } else { Reply::Nothing });
     }
     let (state, correlation, version) = (call.state.clone(), call.correlation, call.version);
@@ -163,7 +166,12 @@ fn append(
         Verdict::Duplicate { base_offset, .. } => {
             // The first of them may not be durable yet: the answer must not be earlier than its own.
             let durable = log.when_durable(&mut inner, base_offset + 1);
-            Ok(Outcome { base_offset, log_start, durable, ..Outcome::refused(partition, ErrorCode::NONE.into()) })
+            Ok(Outcome {
+                base_offset,
+                log_start,
+                durable,
+                ..Outcome::refused(partition, ErrorCode::NONE.into())
+            })
         }
         Verdict::Append => {
             let appended = log.append(&mut inner, batch.bytes(), now_ms, None)?;

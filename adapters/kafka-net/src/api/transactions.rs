@@ -6,11 +6,12 @@ use dolmen_kafka::control::Outcome;
 use dolmen_kafka::group::partition_of;
 use dolmen_kafka::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, InitProducerIdRequest,
-    InitProducerIdResponse, ListTransactionsRequest, ListTransactionsResponse, TxnOffsetCommitRequest,
-    WriteTxnMarkersRequest, WriteTxnMarkersResponse, add_partitions_to_txn_request as asked,
-    add_partitions_to_txn_response as added, describe_transactions_response as described,
-    list_transactions_response as listed, write_txn_markers_response as marked,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ListTransactionsRequest, ListTransactionsResponse,
+    TxnOffsetCommitRequest, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
+    add_partitions_to_txn_request as asked, add_partitions_to_txn_response as added,
+    describe_transactions_response as described, list_transactions_response as listed,
+    write_txn_markers_response as marked,
 };
 use dolmen_kafka::topics::CONSUMER_OFFSETS;
 use dolmen_kafka::txn::decide::downgraded;
@@ -66,7 +67,10 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
     if call.version < 4 {
         let addition = Addition {
             id: request.v3_and_below_transactional_id,
-            producer: Producer { id: request.v3_and_below_producer_id, epoch: request.v3_and_below_producer_epoch },
+            producer: Producer {
+                id: request.v3_and_below_producer_id,
+                epoch: request.v3_and_below_producer_epoch,
+            },
             is_check: false,
             topics: request.v3_and_below_topics.clone(),
         };
@@ -225,7 +229,9 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
     let mut codes = Vec::new();
     for (begun, receiver) in waiting {
         codes.push(match begun {
-            Ok(()) => receiver.await.unwrap_or(Err(ErrorCode::KAFKA_STORAGE_ERROR)).err().unwrap_or(ErrorCode::NONE),
+            Ok(()) => {
+                receiver.await.unwrap_or(Err(ErrorCode::KAFKA_STORAGE_ERROR)).err().unwrap_or(ErrorCode::NONE)
+            }
             Err(code) => code,
         });
     }
@@ -240,10 +246,18 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
         let mut topics = Vec::new();
         for topic in marker.topics.iter() {
             let partitions: List<'_, _> = topic.partition_indexes.iter().map(&mut partition).collect();
-            topics.push(marked::WritableTxnMarkerTopicResult { name: topic.name, partitions, ..Default::default() });
+            topics.push(marked::WritableTxnMarkerTopicResult {
+                name: topic.name,
+                partitions,
+                ..Default::default()
+            });
         }
         let producer_id = marker.producer_id;
-        markers.push(marked::WritableTxnMarkerResult { producer_id, topics: topics.into(), ..Default::default() });
+        markers.push(marked::WritableTxnMarkerResult {
+            producer_id,
+            topics: topics.into(),
+            ..Default::default()
+        });
     }
     call.answer(&WriteTxnMarkersResponse { markers: markers.into(), ..Default::default() })
 }
@@ -275,10 +289,18 @@ pub fn describe(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeTransactionsRequest<'_> = call.request()?;
     let machine = call.state.transactions.machine();
     let states = request.transactional_ids.iter().map(|id| {
-        let none = described::TransactionState { transactional_id: id, producer_id: -1, producer_epoch: -1, ..Default::default() };
+        let none = described::TransactionState {
+            transactional_id: id,
+            producer_id: -1,
+            producer_epoch: -1,
+            ..Default::default()
+        };
         let Some(entry) = machine.entry(id).filter(|_| !id.is_empty()) else {
-            let code =
-                if id.is_empty() { ErrorCode::INVALID_REQUEST } else { ErrorCode::TRANSACTIONAL_ID_NOT_FOUND };
+            let code = if id.is_empty() {
+                ErrorCode::INVALID_REQUEST
+            } else {
+                ErrorCode::TRANSACTIONAL_ID_NOT_FOUND
+            };
             return described::TransactionState { error_code: code.0, ..none };
         };
         let topics = entry.partitions.iter().map(|(topic, indexes)| described::TopicData {
@@ -314,12 +336,15 @@ pub fn list(call: &Call) -> Result<Reply, WireError> {
         let by_id = request.producer_id_filters.is_empty()
             || request.producer_id_filters.iter().any(|producer| producer == entry.producer.id);
         // One that never began is as old as one can be.
-        let by_age = request.duration_filter < 0 || now_ms.saturating_sub(entry.start_ms) > request.duration_filter;
+        let by_age =
+            request.duration_filter < 0 || now_ms.saturating_sub(entry.start_ms) > request.duration_filter;
         by_state && by_id && by_age
     };
     let matching = match machine.matching(pattern) {
         Ok(matching) => matching,
-        Err(code) => return call.answer(&ListTransactionsResponse { error_code: code.0, ..Default::default() }),
+        Err(code) => {
+            return call.answer(&ListTransactionsResponse { error_code: code.0, ..Default::default() });
+        }
     };
     let states = matching.filter(|(_, entry)| fits(entry)).map(|(id, entry)| listed::TransactionState {
         transactional_id: id,

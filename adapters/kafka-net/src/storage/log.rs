@@ -306,7 +306,11 @@ impl PartitionLog {
     }
 
     /// Says when what stands before an offset is durable; at once where the log does not wait for that.
-    pub fn when_durable(self: &Arc<Self>, inner: &mut Inner, offset: i64) -> Option<oneshot::Receiver<Result<(), Lost>>> {
+    pub fn when_durable(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        offset: i64,
+    ) -> Option<oneshot::Receiver<Result<(), Lost>>> {
         if inner.rules.high_watermark() >= offset {
             return None;
         }
@@ -489,7 +493,9 @@ impl PartitionLog {
 /// Writes and syncs the index files of a segment whose entries are in memory, and forgets them.
 pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Result<(), IoError> {
     segment.seal();
-    for (suffix, bytes) in [("index", segment.offsets().as_bytes()), ("timeindex", segment.times().as_bytes())] {
+    for (suffix, bytes) in
+        [("index", segment.offsets().as_bytes()), ("timeindex", segment.times().as_bytes())]
+    {
         let name = file_name(segment.base_offset(), suffix);
         match dir.delete(&name) {
             Ok(()) | Err(IoError::NotFound) => {}
@@ -608,7 +614,9 @@ impl PartitionLog {
     ) -> Result<Option<(i64, u64)>, IoError> {
         let file = self.file_of(source)?;
         let found = find(&*file, source.len, position, |head| head.last_offset >= want.offset)?;
-        let Some((head, position)) = found.filter(|(head, _)| head.base_offset < until) else { return Ok(None) };
+        let Some((head, position)) = found.filter(|(head, _)| head.base_offset < until) else {
+            return Ok(None);
+        };
         let left = usize::try_from(source.len - position).unwrap_or(usize::MAX);
         let first = if want.at_least_one { head.len } else { 0 };
         let len = want.len_max.max(first).min(left);
@@ -701,7 +709,9 @@ impl PartitionLog {
             }
         };
         let start = self.inner.lock().rules.log_start();
-        while let Some((head, at)) = find(&*file, source.len, position, |head| head.last_offset >= start && fits(head))? {
+        while let Some((head, at)) =
+            find(&*file, source.len, position, |head| head.last_offset >= start && fits(head))?
+        {
             if head.base_offset >= until {
                 return Ok(None);
             }
@@ -782,9 +792,10 @@ fn record_at(bytes: &[u8], timestamp_ms: i64, start: i64) -> Option<(i64, i64)> 
         &mut expanded,
     )
     .ok()?;
-    let found = batch.records(&expanded).ok()?.find(|record| {
-        batch.timestamp_of(record) >= timestamp_ms && batch.offset_of(record) >= start
-    })?;
+    let found = batch
+        .records(&expanded)
+        .ok()?
+        .find(|record| batch.timestamp_of(record) >= timestamp_ms && batch.offset_of(record) >= start)?;
     Some((batch.timestamp_of(&found), batch.offset_of(&found)))
 }
 

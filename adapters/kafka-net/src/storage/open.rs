@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use dolmen_base::io::{Directory, File, IoError, OpenMode, read_file};
 use dolmen_kafka::files::{self, Aborted, TimeEntry, parse_epochs, put_epochs};
+use dolmen_kafka::log::LogSettings;
 use dolmen_kafka::log::recovery::{Found, look};
 use dolmen_kafka::log::segment::{Segment, file_name, offset_of_name};
-use dolmen_kafka::log::LogSettings;
 use dolmen_kafka::partition::Partition;
 
 use super::checkpoint::{Place, replace};
@@ -109,7 +109,9 @@ impl Finder<'_> {
         let names = self.dir.list()?;
         let bases: Vec<(i64, u64)> =
             names.iter().filter_map(|entry| Some((offset_of_name(&entry.name, "log")?, entry.len))).collect();
-        let Some(&(first, _)) = bases.first() else { return self.make(log_start).map(Box::new).map(Attempt::Found) };
+        let Some(&(first, _)) = bases.first() else {
+            return self.make(log_start).map(Box::new).map(Attempt::Found);
+        };
         let snapshots: Vec<i64> =
             names.iter().filter_map(|entry| offset_of_name(&entry.name, "snapshot")).collect();
         let mut rules = self.restore(first, &snapshots, newest)?;
@@ -185,7 +187,8 @@ impl Finder<'_> {
 
     /// The leader's epochs; the first is made up for a log that has none.
     fn epochs(&self, first: i64) -> Result<Vec<(i32, i64)>, IoError> {
-        let text = read_file(self.dir, EPOCHS, SIDE_LEN_MAX).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text =
+            read_file(self.dir, EPOCHS, SIDE_LEN_MAX).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(epochs) = text.and_then(|text| parse_epochs(&text)).filter(|epochs| !epochs.is_empty()) {
             return Ok(epochs);
         }

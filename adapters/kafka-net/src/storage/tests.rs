@@ -32,8 +32,10 @@ struct Disks {
 impl Disks {
     fn open(&self, is_clean: bool) -> Arc<PartitionLog> {
         let root: Arc<dyn Directory> = Arc::new(self.root.clone());
-        let shared =
-            Arc::new(Shared { flusher: Flusher::start().unwrap(), checkpoints: Checkpoints::read(root.clone()) });
+        let shared = Arc::new(Shared {
+            flusher: Flusher::start().unwrap(),
+            checkpoints: Checkpoints::read(root.clone()),
+        });
         let opening = Opening { place: ("t".into(), 0), settings: settings(), is_clean, now_ms: NOW };
         open(Arc::new(self.folder.clone()), root, shared, opening).unwrap().0
     }
@@ -48,7 +50,13 @@ impl Disks {
 fn record_batch(producer: i64, epoch: i16, sequence: i32, is_transactional: bool, count: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let attributes = if is_transactional { attribute::TRANSACTIONAL } else { 0 };
-    let meta = Meta { producer_id: producer, producer_epoch: epoch, base_sequence: sequence, attributes, ..Meta::default() };
+    let meta = Meta {
+        producer_id: producer,
+        producer_epoch: epoch,
+        base_sequence: sequence,
+        attributes,
+        ..Meta::default()
+    };
     let mut builder = Builder::new(&mut out, meta);
     for _ in 0..count {
         builder.push(NOW, Record { value: Some(&[b'x'; 40]), ..Record::default() });
@@ -59,7 +67,13 @@ fn record_batch(producer: i64, epoch: i16, sequence: i32, is_transactional: bool
 
 fn marker(producer: i64, outcome: Outcome) -> Vec<u8> {
     let mut out = Vec::new();
-    let meta = MarkerMeta { producer_id: producer, producer_epoch: 0, base_offset: 0, leader_epoch: 0, timestamp_ms: NOW };
+    let meta = MarkerMeta {
+        producer_id: producer,
+        producer_epoch: 0,
+        base_offset: 0,
+        leader_epoch: 0,
+        timestamp_ms: NOW,
+    };
     put_marker(&mut out, meta, Marker { outcome, coordinator_epoch: 0 });
     out
 }
@@ -217,7 +231,10 @@ fn a_compacted_log_says_the_same_in_less() {
         let mut bytes = Vec::new();
         let mut builder = Builder::new(&mut bytes, Meta::default());
         let key = [b'a' + (n % 5) as u8];
-        builder.push(NOW, Record { key: Some(&key), value: Some(&[b'0' + (n % 10) as u8; 30]), ..Record::default() });
+        builder.push(
+            NOW,
+            Record { key: Some(&key), value: Some(&[b'0' + (n % 10) as u8; 30]), ..Record::default() },
+        );
         builder.finish(None);
         let sender = sender.clone();
         let done = Box::new(move |_| drop(sender.send(())));
@@ -228,7 +245,10 @@ fn a_compacted_log_says_the_same_in_less() {
         let mut values = std::collections::BTreeMap::new();
         log.walk(|batch| {
             for record in batch.records(&[]).unwrap() {
-                values.insert(record.key.unwrap().to_vec(), (batch.offset_of(&record), record.value.unwrap().to_vec()));
+                values.insert(
+                    record.key.unwrap().to_vec(),
+                    (batch.offset_of(&record), record.value.unwrap().to_vec()),
+                );
             }
             true
         })

@@ -100,7 +100,10 @@ fn a_produced_batch_is_whole_and_the_clients_own() {
 fn a_compacted_topic_names_the_records_without_keys() {
     let settings = LogSettings { compacts: true, ..LogSettings::default() };
     let bytes = batch(&[(Some("k"), Some("1")), (None, Some("2")), (Some(""), None)], Meta::default(), NOW);
-    assert_eq!(refusal(&bytes, &settings), Some(Refusal { code: ErrorCode::INVALID_RECORD, records: vec![1] }));
+    assert_eq!(
+        refusal(&bytes, &settings),
+        Some(Refusal { code: ErrorCode::INVALID_RECORD, records: vec![1] })
+    );
     let keyed = batch(&[(Some("k"), Some("1")), (Some(""), None)], Meta::default(), NOW);
     assert_eq!(refusal(&keyed, &settings), None);
 }
@@ -164,7 +167,9 @@ fn a_segment_ends_by_size_time_and_offsets() {
     assert!(segment.must_roll(&settings, 1, i64::from(i32::MAX) + 1, NOW, NOW), "by what an index can say");
     assert_eq!(file_name(7, "log"), "00000000000000000007.log");
     assert_eq!(offset_of_name("00000000000000000007.log", "log"), Some(7));
-    for other in ["7.log", "00000000000000000007.logs", "0000000000000000000x.log", "00000000000000000007.index"] {
+    for other in
+        ["7.log", "00000000000000000007.logs", "0000000000000000000x.log", "00000000000000000007.index"]
+    {
         assert_eq!(offset_of_name(other, "log"), None, "{other}");
     }
 }
@@ -208,7 +213,9 @@ fn recovery_keeps_what_is_whole_and_in_order() {
     assert_eq!(walk(&doubled), (bytes.len(), Some(Cut::Order { least: 3, found: 1 })));
     let zeros = [&bytes[..], &[0; 100]].concat();
     assert_eq!(walk(&zeros).0, bytes.len(), "preallocated space is no batch");
-    let Found::More(wanted) = look(&bytes[..61], 0, bytes.len() as u64, 0) else { panic!("it is not all there") };
+    let Found::More(wanted) = look(&bytes[..61], 0, bytes.len() as u64, 0) else {
+        panic!("it is not all there")
+    };
     assert_eq!(wanted, len);
 }
 
@@ -301,7 +308,11 @@ fn compaction_keeps_the_last_value_of_each_key_and_what_batches_cover() {
         let records: Vec<(String, String)> = (from..from + 10).map(|n| ("k".into(), n.to_string())).collect();
         let records: Vec<_> = records.iter().map(|(k, v)| (Some(k.as_str()), Some(v.as_str()))).collect();
         let sequence = i32::try_from(from).unwrap();
-        batch(&records, Meta { producer_id: 1, producer_epoch: 0, base_sequence: sequence, ..Meta::default() }, NOW)
+        batch(
+            &records,
+            Meta { producer_id: 1, producer_epoch: 0, base_sequence: sequence, ..Meta::default() },
+            NOW,
+        )
     };
     let mut batches: Vec<Vec<u8>> = (0..10).map(|n| keyed(n * 10)).collect();
     batches.insert(0, batch(&[(Some("other"), Some("1")), (Some("k"), Some("old"))], Meta::default(), NOW));
@@ -316,9 +327,16 @@ fn compaction_keeps_the_last_value_of_each_key_and_what_batches_cover() {
 
 #[test]
 fn tombstones_and_markers_go_when_their_horizon_is_over() {
-    let meta = Meta { producer_id: 3, producer_epoch: 0, base_sequence: 0, attributes: attribute::TRANSACTIONAL, ..Meta::default() };
+    let meta = Meta {
+        producer_id: 3,
+        producer_epoch: 0,
+        base_sequence: 0,
+        attributes: attribute::TRANSACTIONAL,
+        ..Meta::default()
+    };
     let mut marker = Vec::new();
-    let about = MarkerMeta { producer_id: 3, producer_epoch: 0, base_offset: 0, leader_epoch: 0, timestamp_ms: NOW };
+    let about =
+        MarkerMeta { producer_id: 3, producer_epoch: 0, base_offset: 0, leader_epoch: 0, timestamp_ms: NOW };
     put_marker(&mut marker, about, Marker { outcome: Outcome::Abort, coordinator_epoch: 0 });
     let log = placed(vec![
         batch(&[(Some("a"), Some("1"))], Meta::default(), NOW),
@@ -336,7 +354,9 @@ fn tombstones_and_markers_go_when_their_horizon_is_over() {
     each(&once, |batch| horizons.push((batch.base_offset(), batch.delete_horizon_ms())));
     assert_eq!(horizons, [(0, None), (2, Some(NOW + 1000)), (3, Some(NOW + 1000)), (5, None)]);
     let mut times = Vec::new();
-    each(&once, |batch| times.extend(batch.records(&[]).unwrap().map(|record| batch.timestamp_of(&record) - NOW)));
+    each(&once, |batch| {
+        times.extend(batch.records(&[]).unwrap().map(|record| batch.timestamp_of(&record) - NOW))
+    });
     assert_eq!(times, [0, 0, 0, 0], "the horizon does not change the records' times");
     let (later, left) = clean(&once, &aborted, NOW + 999);
     assert_eq!((later == once, left.len()), (true, 3));

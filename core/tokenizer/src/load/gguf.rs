@@ -40,7 +40,20 @@ pub struct Array<'a> {
 /// All keys in the order of the file.
 #[derive(Clone, Debug)]
 pub struct Metadata<'a> {
-    keys: Vec<(&'a [u8], Value<'a>)>,
+    keys: Vec<Key<'a>>,
+    tensors: u64,
+    end: usize,
+}
+
+/// A key with its value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Key<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its value.
+    pub value: Value<'a>,
+    /// Name, type and value as they stand in the file.
+    pub raw: &'a [u8],
 }
 
 const STRING: u32 = 8;
@@ -60,7 +73,7 @@ impl<'a> Metadata<'a> {
         if !(2..=3).contains(&version) {
             return Err(LoadError::Unsupported { what: "this version of GGUF", at: 4 });
         }
-        let _tensors = from.get_u64_le()?;
+        let tensors = from.get_u64_le()?;
         let count = from.get_u64_le()?;
         // A key takes at least 13 bytes.
         let possible = (from.rest().len() / 13) as u64;
@@ -73,16 +86,28 @@ impl<'a> Metadata<'a> {
         }
         let mut keys = Vec::new();
         for _ in 0..count {
+            let before = from.rest();
             let name = string(&mut from)?;
             let kind = from.get_u32_le()?;
-            keys.push((name, value(&mut from, kind)?));
+            let value = value(&mut from, kind)?;
+            keys.push(Key { name, value, raw: &before[..before.len() - from.rest().len()] });
         }
-        Ok(Metadata { keys })
+        Ok(Metadata { keys, tensors, end: from.position() })
+    }
+
+    /// How many tensors the file says that it has; nothing has been checked of it.
+    pub fn tensors(&self) -> u64 {
+        self.tensors
+    }
+
+    /// Where the keys end and the descriptions of tensors begin, in bytes from the start of the file.
+    pub fn end(&self) -> usize {
+        self.end
     }
 
     /// The value of a key.
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.keys.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
+        self.keys.iter().find(|key| key.name == name.as_bytes()).map(|key| key.value)
     }
 
     /// A text.
@@ -118,7 +143,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// All keys with their values.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
+    pub fn iter(&self) -> impl Iterator<Item = Key<'a>> {
         self.keys.iter().copied()
     }
 }

@@ -1,0 +1,18 @@
+//! Language models on threads and mapped files.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`files`] | a model's files, mapped: a folder of Hugging Face's, or one GGUF file |
+//! | [`export`] | what a GGUF file gets besides its tensors |
+//! | [`vocabulary`] | vocabulary files and a cache of their prebuilt forms |
+//! | [`threads`] | the threads that a step is cut over |
+#![forbid(unsafe_code)]
+
+pub mod export;
+pub mod files;
+pub mod memory;
+pub mod threads;
+pub mod vocabulary;
+
+pub use files::Files;
+pub use threads::Threads;
