@@ -25,6 +25,10 @@ pub struct Served {
 
 impl Served {
     pub fn start() -> Served {
+        Served::start_with(&[])
+    }
+
+    pub fn start_with(more: &[(&str, &str)]) -> Served {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -33,13 +37,13 @@ impl Served {
             ("offsets.topic.num.partitions", "2"),
             ("transaction.state.log.num.partitions", "2"),
         ];
-        let settings = Settings::new(&given).unwrap();
+        let settings = Settings::new(&[&given[..], more].concat()).unwrap();
         let broker = runtime.block_on(Broker::start_with(dir.path(), settings, "127.0.0.1:0")).unwrap();
         let address = broker.address().to_string();
         Served { runtime, broker: Some(broker), address, dir }
     }
 
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
         // Beside the broker's own folder names, which have a dash and a number.
         let path = self.dir.path().join(name);
         std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
@@ -47,7 +51,7 @@ impl Served {
     }
 
     /// Runs `kafka …` against it.
-    fn kafka(&self, words: &[&str]) -> Vec<Value> {
+    pub fn kafka(&self, words: &[&str]) -> Vec<Value> {
         let (lines, status) = self.try_kafka(words);
         assert_eq!(status.unwrap(), Status::Success, "{words:?}");
         lines
@@ -57,12 +61,12 @@ impl Served {
         kafka(&[words, &["--bootstrap", &self.address]].concat())
     }
 
-    fn produce(&self, topic: &str, lines: &[&str], more: &[&str]) {
+    pub fn produce(&self, topic: &str, lines: &[&str], more: &[&str]) {
         let file = self.file("input.txt", &lines.iter().map(|line| format!("{line}\n")).collect::<String>());
         self.kafka(&[&["produce", topic, "--file", file.to_str().unwrap()], more].concat());
     }
 
-    fn consume(&self, topic: &str, more: &[&str]) -> Vec<Value> {
+    pub fn consume(&self, topic: &str, more: &[&str]) -> Vec<Value> {
         self.kafka(&[&["consume", topic, "--exit"], more].concat())
     }
 }

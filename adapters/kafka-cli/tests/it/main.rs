@@ -2,6 +2,7 @@
 
 mod broker;
 mod history;
+mod kills;
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -14,10 +14,10 @@ use dolmen_kafka::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use dolmen_kafka::messages::{
-    APIS, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, DescribeGroupsResponse,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse,
-    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
-    SyncGroupResponse, TxnOffsetCommitResponse,
+    APIS, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, DeleteGroupsResponse,
+    DescribeGroupsResponse, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, SyncGroupResponse, TxnOffsetCommitResponse,
 };
 use dolmen_kafka::wire::{Message, Uuid};
 
@@ -63,7 +63,9 @@ fn leaves_of_one_member_and_of_many() {
             0..=2 => LeaveGroupRequest { group_id: "g", member_id: "a", ..Default::default() },
             _ => LeaveGroupRequest { group_id: "g", members: (&members[..]).into(), ..Default::default() },
         };
-        let Ask::Leave(leave) = serve::read(13, version, &bytes(&request, version)).unwrap() else { panic!() };
+        let Ask::Leave(leave) = serve::read(13, version, &bytes(&request, version)).unwrap() else {
+            panic!()
+        };
         assert_eq!(leave.members, [(if version <= 2 { "a" } else { "b" }.to_owned(), None)]);
         let answer = Answer::Leave {
             error: ErrorCode::NONE,
@@ -80,7 +82,8 @@ fn leaves_of_one_member_and_of_many() {
 
 #[test]
 fn commits_by_name_and_by_id() {
-    let partitions = [OffsetCommitRequestPartition { partition_index: 3, committed_offset: 5, ..Default::default() }];
+    let partitions =
+        [OffsetCommitRequestPartition { partition_index: 3, committed_offset: 5, ..Default::default() }];
     for version in 2..=10 {
         let topics = [OffsetCommitRequestTopic {
             name: if version <= 9 { "t" } else { "" },
@@ -94,7 +97,9 @@ fn commits_by_name_and_by_id() {
             topics: (&topics[..]).into(),
             ..OffsetCommitRequest::default()
         };
-        let Ask::Commit(commit) = serve::read(8, version, &bytes(&request, version)).unwrap() else { panic!() };
+        let Ask::Commit(commit) = serve::read(8, version, &bytes(&request, version)).unwrap() else {
+            panic!()
+        };
         assert_eq!(commit.retention_ms, if version <= 4 { 77 } else { -1 });
         assert_eq!((commit.generation, commit.producer), (-1, None));
         let (topic, wanted) = &commit.topics[0];
@@ -108,8 +113,11 @@ fn commits_by_name_and_by_id() {
 fn fetches_of_one_group_and_of_many() {
     let partitions = [0, 4];
     for version in 1..=10 {
-        let by_name =
-            [OffsetFetchRequestTopic { name: "t", partition_indexes: (&partitions[..]).into(), ..Default::default() }];
+        let by_name = [OffsetFetchRequestTopic {
+            name: "t",
+            partition_indexes: (&partitions[..]).into(),
+            ..Default::default()
+        }];
         let by_group = [OffsetFetchRequestTopics {
             name: if version == 10 { "" } else { "t" },
             topic_id: if version == 10 { Uuid([1; 16]) } else { Uuid::default() },
@@ -117,7 +125,11 @@ fn fetches_of_one_group_and_of_many() {
             ..Default::default()
         }];
         let groups = [
-            OffsetFetchRequestGroup { group_id: "g", topics: Some((&by_group[..]).into()), ..Default::default() },
+            OffsetFetchRequestGroup {
+                group_id: "g",
+                topics: Some((&by_group[..]).into()),
+                ..Default::default()
+            },
             OffsetFetchRequestGroup { group_id: "h", topics: None, ..Default::default() },
         ];
         let request = match version {
@@ -142,7 +154,13 @@ fn fetches_of_one_group_and_of_many() {
 
 fn answers() -> Vec<(i16, Answer)> {
     let topic = TopicName { name: "t".into(), id: Uuid([1; 16]) };
-    let member = DescribedMember { member: "m".into(), instance: Some("i".into()), client: Client::default(), metadata: vec![1], assignment: vec![2] };
+    let member = DescribedMember {
+        member: "m".into(),
+        instance: Some("i".into()),
+        client: Client::default(),
+        metadata: vec![1],
+        assignment: vec![2],
+    };
     let joined = Joined {
         error: ErrorCode::NONE,
         generation: 3,
@@ -168,10 +186,21 @@ fn answers() -> Vec<(i16, Answer)> {
         epoch: 3,
         target_epoch: 3,
         assignor: "uniform",
-        members: vec![DescribedConsumer { member: "m".into(), assignment: named.clone(), target: named, ..Default::default() }],
+        members: vec![DescribedConsumer {
+            member: "m".into(),
+            assignment: named.clone(),
+            target: named,
+            ..Default::default()
+        }],
         ..Default::default()
     };
-    let fetched = FetchedPartition { partition: 1, offset: 5, leader_epoch: 2, metadata: "x".into(), error: ErrorCode::NONE };
+    let fetched = FetchedPartition {
+        partition: 1,
+        offset: 5,
+        leader_epoch: 2,
+        metadata: "x".into(),
+        error: ErrorCode::NONE,
+    };
     let beaten = Beaten {
         error: ErrorCode::NONE,
         member: Some("m".into()),
@@ -182,17 +211,48 @@ fn answers() -> Vec<(i16, Answer)> {
     let commit = Answer::Commit(vec![(topic.clone(), vec![(1, ErrorCode::NONE)])]);
     vec![
         (11, Answer::Join(joined)),
-        (14, Answer::Sync(Synced { assignment: vec![7], protocol: Some("range".into()), ..Default::default() })),
+        (
+            14,
+            Answer::Sync(Synced {
+                assignment: vec![7],
+                protocol: Some("range".into()),
+                ..Default::default()
+            }),
+        ),
         (12, Answer::Heartbeat(ErrorCode::REBALANCE_IN_PROGRESS)),
         (15, Answer::Describe(vec![described])),
-        (16, Answer::List { error: ErrorCode::NONE, groups: vec![Listed { group: "g".into(), protocol_type: "consumer".into(), state: "Stable", group_type: "classic" }] }),
+        (
+            16,
+            Answer::List {
+                error: ErrorCode::NONE,
+                groups: vec![Listed {
+                    group: "g".into(),
+                    protocol_type: "consumer".into(),
+                    state: "Stable",
+                    group_type: "classic",
+                }],
+            },
+        ),
         (42, Answer::Delete(vec![("g".into(), ErrorCode::NON_EMPTY_GROUP)])),
         (68, Answer::Beat(beaten)),
         (69, Answer::DescribeConsumers(vec![consumers])),
         (8, commit.clone()),
         (28, commit),
-        (9, Answer::Fetch(vec![FetchedGroup { group: "g".into(), error: ErrorCode::NONE, topics: vec![(topic, vec![fetched])] }])),
-        (47, Answer::DeleteOffsets { error: ErrorCode::NONE, topics: vec![("t".into(), vec![(1, ErrorCode::NONE)])] }),
+        (
+            9,
+            Answer::Fetch(vec![FetchedGroup {
+                group: "g".into(),
+                error: ErrorCode::NONE,
+                topics: vec![(topic, vec![fetched])],
+            }]),
+        ),
+        (
+            47,
+            Answer::DeleteOffsets {
+                error: ErrorCode::NONE,
+                topics: vec![("t".into(), vec![(1, ErrorCode::NONE)])],
+            },
+        ),
     ]
 }
 
@@ -203,7 +263,8 @@ fn answers_of_every_version_are_written() {
         assert!(serve::is_of_groups(key));
         for version in api.low..=api.high {
             let mut out = Vec::new();
-            serve::write(&answer, key, version, &mut out).unwrap_or_else(|error| panic!("{} {version}: {error}", api.name));
+            serve::write(&answer, key, version, &mut out)
+                .unwrap_or_else(|error| panic!("{} {version}: {error}", api.name));
             assert!(!out.is_empty());
         }
     }
@@ -221,7 +282,10 @@ fn answers_say_what_they_should() {
     };
     let out = written(11, 9);
     let join = JoinGroupResponse::decode(&out, 9).unwrap();
-    assert_eq!((join.generation_id, join.leader, join.skip_assignment, join.members.len()), (3, "m", true, 1));
+    assert_eq!(
+        (join.generation_id, join.leader, join.skip_assignment, join.members.len()),
+        (3, "m", true, 1)
+    );
     assert_eq!(join.protocol_name, None);
     assert_eq!(JoinGroupResponse::decode(&written(11, 4), 4).unwrap().protocol_name, Some(""));
     assert_eq!(SyncGroupResponse::decode(&written(14, 5), 5).unwrap().assignment, [7]);
@@ -232,10 +296,16 @@ fn answers_say_what_they_should() {
     let out = written(16, 5);
     let group = ListGroupsResponse::decode(&out, 5).unwrap().groups.first().unwrap();
     assert_eq!((group.group_state, group.group_type), ("Stable", "classic"));
-    assert_eq!(DeleteGroupsResponse::decode(&written(42, 3), 3).unwrap().results.first().unwrap().error_code, 68);
+    assert_eq!(
+        DeleteGroupsResponse::decode(&written(42, 3), 3).unwrap().results.first().unwrap().error_code,
+        68
+    );
     let out = written(68, 1);
     let beat = ConsumerGroupHeartbeatResponse::decode(&out, 1).unwrap();
-    assert_eq!((beat.member_epoch, beat.assignment.unwrap().topic_partitions.first().unwrap().partitions.len()), (3, 2));
+    assert_eq!(
+        (beat.member_epoch, beat.assignment.unwrap().topic_partitions.first().unwrap().partitions.len()),
+        (3, 2)
+    );
     let out = written(69, 1);
     let group = ConsumerGroupDescribeResponse::decode(&out, 1).unwrap().groups.first().unwrap();
     let member = group.members.first().unwrap();
@@ -244,13 +314,28 @@ fn answers_say_what_they_should() {
     let out = written(8, 10);
     let commit = OffsetCommitResponse::decode(&out, 10).unwrap();
     assert_eq!(commit.topics.first().unwrap().topic_id, Uuid([1; 16]));
-    assert_eq!(TxnOffsetCommitResponse::decode(&written(28, 3), 3).unwrap().topics.first().unwrap().name, "t");
+    assert_eq!(
+        TxnOffsetCommitResponse::decode(&written(28, 3), 3).unwrap().topics.first().unwrap().name,
+        "t"
+    );
     for version in [1, 7, 9, 10] {
         let out = written(9, version);
         let fetched = OffsetFetchResponse::decode(&out, version).unwrap();
         let offset = match version {
             1..=7 => fetched.topics.first().unwrap().partitions.first().unwrap().committed_offset,
-            _ => fetched.groups.first().unwrap().topics.first().unwrap().partitions.first().unwrap().committed_offset,
+            _ => {
+                fetched
+                    .groups
+                    .first()
+                    .unwrap()
+                    .topics
+                    .first()
+                    .unwrap()
+                    .partitions
+                    .first()
+                    .unwrap()
+                    .committed_offset
+            }
         };
         assert_eq!(offset, 5, "{version}");
     }
