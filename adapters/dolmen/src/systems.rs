@@ -77,5 +77,6 @@ pub const SERVICES: &[Registered] = &[
     Registered::of::<dolmen_kv_resp::Kv>(),
     Registered::of::<dolmen_vector_http::Vectors>(),
     Registered::of::<dolmen_s3_http::S3>(),
+    Registered::of::<dolmen_kafka_net::Kafka>(),
     // end of services
 ];

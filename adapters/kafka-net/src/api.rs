@@ -13,7 +13,9 @@ mod transactions;
 
 use std::sync::Arc;
 
-use dolmen_kafka::messages::{APIS, ApiVersionsRequest, ApiVersionsResponse, api_versions_response as versions};
+use dolmen_kafka::messages::{
+    APIS, ApiVersionsRequest, ApiVersionsResponse, api_versions_response as versions,
+};
 use dolmen_kafka::wire::{Api, Message, Reader, Wire};
 use dolmen_kafka::{ErrorCode, WireError};
 
@@ -230,8 +232,8 @@ fn api_versions(call: &Call) -> Result<Reply, WireError> {
             && bytes.last().is_some_and(ends)
             && bytes.iter().all(|byte| ends(byte) || matches!(byte, b'-' | b'.'))
     };
-    let is_right =
-        call.version < 3 || (is_named(request.client_software_name) && is_named(request.client_software_version));
+    let is_right = call.version < 3
+        || (is_named(request.client_software_name) && is_named(request.client_software_version));
     let level = call.state.settings.int("transaction.version") as i16;
     let response = ApiVersionsResponse {
         error_code: if is_right { 0 } else { ErrorCode::INVALID_REQUEST.0 },

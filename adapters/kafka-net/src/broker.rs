@@ -92,7 +92,8 @@ impl State {
     /// # Errors
     /// [`ErrorCode::KAFKA_STORAGE_ERROR`].
     pub fn internal_topic(&self, name: &str) -> Result<i32, ErrorCode> {
-        let count = |state: &State| state.catalog.known().topics.topic(name).map(|topic| topic.partition_count);
+        let count =
+            |state: &State| state.catalog.known().topics.topic(name).map(|topic| topic.partition_count);
         if let Some(count) = count(self) {
             // Its logs follow its record, under the same lock.
             return Ok(count);
@@ -197,7 +198,12 @@ impl Broker {
 }
 
 /// Serves until `stop`.
-pub async fn run(state: Arc<State>, listener: TcpListener, tls: Option<crate::tls::Acceptor>, stop: watch::Receiver<bool>) {
+pub async fn run(
+    state: Arc<State>,
+    listener: TcpListener,
+    tls: Option<crate::tls::Acceptor>,
+    stop: watch::Receiver<bool>,
+) {
     let ticking = tokio::spawn(tasks::run(state.clone(), stop.clone()));
     server::serve(state, listener, tls, stop).await;
     ticking.abort();

@@ -22,7 +22,6 @@ use dolmen_kafka::wire::Uuid;
 use parking_lot::{Mutex, RwLock};
 
 use crate::settings::{Settings, now_ms};
-use crate::storage::checkpoint::Place;
 use crate::storage::log::Shared;
 use crate::storage::open::{Opening, Report, open};
 use crate::storage::{Checkpoints, Flusher, PartitionLog};
@@ -92,7 +91,8 @@ impl Catalog {
         fs::create_dir_all(root)?;
         let dir: Arc<dyn Directory> = Arc::new(Dir::create(root)?);
         let is_clean = fs::exists(root.join(CLEAN_SHUTDOWN))?;
-        let shared = Arc::new(Shared { flusher: Flusher::start()?, checkpoints: Checkpoints::read(dir.clone()) });
+        let shared =
+            Arc::new(Shared { flusher: Flusher::start()?, checkpoints: Checkpoints::read(dir.clone()) });
         let mut topics = Topics::new();
         let is_new = !fs::exists(root.join(topics::FILE))?;
         let records = open_records(&*dir, &mut topics)?;
@@ -137,7 +137,10 @@ impl Catalog {
     /// Deals with folders that are no topic's: half-deleted ones go, strangers are set aside.
     fn sweep(&self, is_new: bool) -> Result<(), Fault> {
         for entry in fs::read_dir(&self.root)? {
-            let (path, name) = { let entry = entry?; (entry.path(), entry.file_name()) };
+            let (path, name) = {
+                let entry = entry?;
+                (entry.path(), entry.file_name())
+            };
             let Some(name) = name.to_str() else { continue };
             if !path.is_dir() {
                 continue;
@@ -163,7 +166,8 @@ impl Catalog {
                 continue;
             }
             tracing::warn!(target: "kafka", "{name} belongs to no topic and is set aside");
-            let aside = (0..).map(|n| self.root.join(format!("{name}.{n}-stray"))).find(|path| !path.exists());
+            let aside =
+                (0..).map(|n| self.root.join(format!("{name}.{n}-stray"))).find(|path| !path.exists());
             fs::rename(&path, aside.unwrap_or_else(|| path.clone()))?;
         }
         Ok(())
@@ -172,12 +176,16 @@ impl Catalog {
     /// Puts on record what was found in a directory without a metadata log of ours.
     fn adopt(&self) -> Result<(), Fault> {
         let mut known = self.known.write();
-        let records = known.topics.snapshot(self.settings.node_id).map_err(|code| format!("the topics cannot be put on record: {code}"))?;
+        let records = known
+            .topics
+            .snapshot(self.settings.node_id)
+            .map_err(|code| format!("the topics cannot be put on record: {code}"))?;
         if records.is_empty() {
             return Ok(());
         }
         tracing::info!(target: "kafka", "{} topics of another broker are taken over", known.topics.len());
-        self.append(&mut self.records.lock(), &records).map_err(|code| format!("{}: {code}", topics::FILE))?;
+        self.append(&mut self.records.lock(), &records)
+            .map_err(|code| format!("{}: {code}", topics::FILE))?;
         known.topics = Topics::new();
         for record in &records {
             known.topics.load(record)?;
@@ -194,7 +202,6 @@ impl Catalog {
                 batches += report.batches;
                 cut += report.cut_bytes;
                 if report.cut_bytes > 0 {
-                    let Place { .. } = &log.place;
                     tracing::warn!(
                         target: "kafka",
                         "{}-{}: {} bytes that no client was told of are cut off", log.place.0, log.place.1, report.cut_bytes
@@ -266,11 +273,18 @@ impl Catalog {
     ///
     /// # Errors
     /// As [`Topics::decide_grow`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
-    pub fn grow(&self, name: &str, count: i32, assignments: Option<&[&[i32]]>, is_trial: bool) -> Result<(), ErrorCode> {
+    pub fn grow(
+        &self,
+        name: &str,
+        count: i32,
+        assignments: Option<&[&[i32]]>,
+        is_trial: bool,
+    ) -> Result<(), ErrorCode> {
         let mut log = self.records.lock();
         let (records, before) = {
             let known = self.known.read();
-            let records = known.topics.decide_grow(name, count, assignments, self.settings.topic_defaults())?;
+            let records =
+                known.topics.decide_grow(name, count, assignments, self.settings.topic_defaults())?;
             (records, known.topics.topic(name).map_or(0, |topic| topic.partition_count))
         };
         if is_trial {
@@ -328,11 +342,18 @@ impl Catalog {
     ///
     /// # Errors
     /// As [`Topics::decide_set`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
-    pub fn set(&self, resource: Resource<'_>, changes: &[(String, Option<String>)], is_trial: bool) -> Result<(), ErrorCode> {
+    pub fn set(
+        &self,
+        resource: Resource<'_>,
+        changes: &[(String, Option<String>)],
+        is_trial: bool,
+    ) -> Result<(), ErrorCode> {
         let mut log = self.records.lock();
         let records = {
             let known = self.known.read();
-            let one = |(name, value): &(String, Option<String>)| known.topics.decide_set(resource, name, value.as_deref());
+            let one = |(name, value): &(String, Option<String>)| {
+                known.topics.decide_set(resource, name, value.as_deref())
+            };
             changes.iter().map(one).collect::<Result<Vec<_>, _>>()?
         };
         if is_trial || records.is_empty() {
@@ -489,9 +510,12 @@ fn read_foreign(dir: &dyn Directory, topics: &mut Topics) -> Result<(), Fault> {
 /// An id that nobody has.
 pub fn random_id() -> Uuid {
     let mut id = [0; 16];
-    let source = fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut id));
+    let source =
+        fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut id));
     if source.is_err() {
-        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |now| now.as_nanos());
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |now| now.as_nanos());
         id = (nanos << 32 | u128::from(std::process::id())).to_be_bytes();
     }
     Uuid(id)

@@ -11,8 +11,11 @@ use std::time::Duration;
 use dolmen_base::Time;
 use dolmen_host::Fault;
 use dolmen_kafka::control::Outcome;
+use dolmen_kafka::group::ask::Commit;
 use dolmen_kafka::group::machine::AppendError;
-use dolmen_kafka::group::{Answer, Ask, Client, Effect, Groups, Input, classic, consumer, machine, records, serve as wire};
+use dolmen_kafka::group::{
+    Answer, Ask, Client, Effect, Groups, Input, classic, consumer, machine, records, serve as wire,
+};
 use dolmen_kafka::topics::CONSUMER_OFFSETS;
 use dolmen_kafka::txn::Producer;
 use dolmen_kafka::txn::machine::{RequestId, Ticket};
@@ -211,7 +214,7 @@ impl GroupDriver {
 
 /// Handles what is asked of groups.
 pub async fn serve(call: &Call) -> Result<Reply, WireError> {
-    let ask = call.read_with(wire::read)?;
+    let ask = call.read_with(|key, version, body| wire::read(key, version, body))?;
     if is_of_log(call).await.is_err() {
         // Its log cannot be made: the client tries again.
         return Ok(Reply::Close);
@@ -246,16 +249,10 @@ pub async fn commit_in_transaction(
     producer: Producer,
     checked: Result<(), ErrorCode>,
 ) -> Result<Reply, WireError> {
-    let ask = call.read_with(wire::read)?;
+    let ask = call.read_with(|key, version, body| wire::read(key, version, body))?;
     let Ask::Commit(commit) = &ask else { return Ok(Reply::Close) };
-    let refused = |code: ErrorCode| {
-        let topics = commit.topics.iter().map(|(name, partitions)| {
-            (name.clone(), partitions.iter().map(|one| (one.partition, told(call, code))).collect())
-        });
-        Answer::Commit(topics.collect())
-    };
     if let Err(code) = checked {
-        return respond(call, &refused(code));
+        return respond(call, &refused(commit, told(call, code)));
     }
     let groups = &call.state.groups;
     groups.committing.lock().entry(producer.id).or_insert_with(|| (id.to_owned(), 0)).1 += 1;
@@ -279,6 +276,14 @@ pub async fn commit_in_transaction(
         Some(answer) => respond(call, &answer),
         None => Ok(Reply::Close),
     }
+}
+
+/// The answer with one code for all that was to be committed.
+fn refused(commit: &Commit, code: ErrorCode) -> Answer {
+    let topics = commit.topics.iter().map(|(name, partitions)| {
+        (name.clone(), partitions.iter().map(|one| (one.partition, code)).collect())
+    });
+    Answer::Commit(topics.collect())
 }
 
 /// A code as this version of TxnOffsetCommit knows it.

@@ -90,8 +90,11 @@ pub fn write(state: &State, out: &mut Metrics) {
         out.counter(name, help).sample(&[], value.load(Relaxed));
     }
     out.gauge("dolmen_kafka_connections", "Connections now.").sample(&[], counters.connected.load(Relaxed));
-    out.histogram("dolmen_kafka_produce_duration_seconds", "Time from a Produce to its answer, with the sync.")
-        .buckets(&[], &counters.produce_durations);
+    out.histogram(
+        "dolmen_kafka_produce_duration_seconds",
+        "Time from a Produce to its answer, with the sync.",
+    )
+    .buckets(&[], &counters.produce_durations);
     let (mut bytes, mut open) = (0, 0);
     let logs = state.catalog.logs();
     for log in &logs {

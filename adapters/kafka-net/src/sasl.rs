@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dolmen_host::same;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Mac, SimpleHmac};
 use sha2::digest::core_api::BlockSizeUser;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -105,7 +105,7 @@ impl Keys {
 }
 
 fn mac<D: Digest + BlockSizeUser + Clone>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = hmac::SimpleHmac::<D>::new_from_slice(key).expect("HMAC takes keys of every length");
+    let mut mac = SimpleHmac::<D>::new_from_slice(key).expect("HMAC takes keys of every length");
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().to_vec()
 }
@@ -132,8 +132,8 @@ enum Stage {
     Chosen(Mechanism),
     /// SCRAM's first exchange is over.
     Challenged { mechanism: Mechanism, user: String, nonce: String, messages: String },
-    /// It is this user.
-    Known(String),
+    /// It has proved it.
+    Known,
 }
 
 /// One connection.
@@ -161,7 +161,7 @@ impl Session {
 
     /// Whether requests are taken.
     pub fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Known(_))
+        matches!(self.stage, Stage::Open | Stage::Known)
     }
 
     /// Whether the client must say who it is.
@@ -207,7 +207,7 @@ fn plain(users: &Users, text: &str) -> Option<(Stage, Vec<u8>)> {
     let (found, exists) = users.find(user);
     let is_right = same(password.as_bytes(), found.password.as_bytes()) && exists;
     let is_self = as_whom.is_empty() || as_whom == user;
-    (is_right && is_self && parts.next().is_none()).then(|| (Stage::Known(user.to_owned()), Vec::new()))
+    (is_right && is_self && parts.next().is_none()).then(|| (Stage::Known, Vec::new()))
 }
 
 /// `n,,n=user,r=nonce`.
@@ -246,7 +246,7 @@ fn prove(
         _ => check::<Sha256>(keys, about.as_bytes(), &proof),
     };
     let signature = signature.filter(|_| is_bound && is_same && exists)?;
-    Some((Stage::Known(user), format!("v={}", STANDARD.encode(signature)).into_bytes()))
+    Some((Stage::Known, format!("v={}", STANDARD.encode(signature)).into_bytes()))
 }
 
 /// The server's signature, if the proof is right.
@@ -276,7 +276,9 @@ mod tests {
         };
         assert_eq!(answer("\0tree\0oak=,1"), (true, true));
         assert_eq!(answer("tree\0tree\0oak=,1"), (true, true));
-        for wrong in ["\0tree\0oak", "\0bush\0oak=,1", "bush\0tree\0oak=,1", "\0tree", "", "\0tree\0oak=,1\0x"] {
+        for wrong in
+            ["\0tree\0oak", "\0bush\0oak=,1", "bush\0tree\0oak=,1", "\0tree", "", "\0tree\0oak=,1\0x"]
+        {
             assert_eq!(answer(wrong), (false, false), "{wrong:?}");
         }
     }
@@ -289,7 +291,9 @@ mod tests {
         let stored = Sha256::digest(mac::<Sha256>(&salted, &[b"Client Key"])).to_vec();
         let keys = Keys { salt, stored, server: mac::<Sha256>(&salted, &[b"Server Key"]) };
         let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let about = format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}");
+        let about = format!(
+            "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
+        );
         let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
         let signature = check::<Sha256>(&keys, about.as_bytes(), &proof).unwrap();
         assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");

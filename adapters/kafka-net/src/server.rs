@@ -70,7 +70,12 @@ pub struct Peer {
 }
 
 /// Accepts until `stop`, then waits for the connections to end.
-pub async fn serve(state: Arc<State>, listener: TcpListener, tls: Option<Acceptor>, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    state: Arc<State>,
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    mut stop: watch::Receiver<bool>,
+) {
     let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
     let most = state.settings.number("max.connections").unsigned_abs();
     loop {
@@ -172,7 +177,7 @@ async fn talk(
                 let Ok(Some(frame)) = frame.unwrap_or(Ok(None)) else { return Ok(()) };
                 working = Some(Box::pin(api::handle(state.clone(), peer.clone(), frame)));
             }
-            _ = stop.wait_for(|stop| *stop), if working.is_none() && waiting.is_empty() => return Ok(()),
+            () = stopped(&mut stop), if working.is_none() && waiting.is_empty() => return Ok(()),
             () = stopped_for_long(&mut late) => return Ok(()),
         }
     }
@@ -180,8 +185,13 @@ async fn talk(
 
 /// Some time behind the stop: who still waits then, waits for other clients.
 async fn stopped_for_long(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
+    stopped(stop).await;
     tokio::time::sleep(STOP_GRACE).await;
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Nobody is left who could say it: that is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn front(waiting: &mut VecDeque<Work>) -> Reply {

@@ -14,7 +14,8 @@ use crate::tls::{Acceptor, acceptor};
 const USER: &str = "dolmen";
 
 const SETTINGS: &[Setting] = &[
-    Setting::new("kafka.listen", Kind::Listen, "127.0.0.1:9092", "Address of the Kafka broker").short("kafka"),
+    Setting::new("kafka.listen", Kind::Listen, "127.0.0.1:9092", "Address of the Kafka broker")
+        .short("kafka"),
     Setting::new(
         "kafka.set",
         Kind::Pairs,
@@ -22,9 +23,9 @@ const SETTINGS: &[Setting] = &[
         "Settings of the broker by Kafka's names, such as num.partitions=4; may be given more than once",
     )
     .short("kafka-set"),
-    Setting::new("kafka.users", Kind::Pairs, "", "Who may come in, as USER=PASSWORD,..").secret().unset(
-        "anyone on loopback, else dolmen with the data directory's password",
-    ),
+    Setting::new("kafka.users", Kind::Pairs, "", "Who may come in, as USER=PASSWORD,..")
+        .secret()
+        .unset("anyone on loopback, else dolmen with the data directory's password"),
     Setting::new("kafka.tls", Kind::Text, "", "PEM file with certificate chain and key").unset("no TLS"),
 ];
 
@@ -50,10 +51,12 @@ impl Service for Kafka {
     type Config = Config;
 
     fn configure(values: &Values) -> Result<Config, Fault> {
-        let given: Vec<(&str, &str)> = values.pairs("kafka.set").iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let given: Vec<(&str, &str)> =
+            values.pairs("kafka.set").iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let mut settings = Settings::new(&given).map_err(|error| format!("--kafka-set {error}"))?;
         settings.users = values.pairs("kafka.users").to_vec();
-        let tls = values.text("kafka.tls").or_else(|| settings.text("ssl.keystore.location")).map(PathBuf::from);
+        let tls =
+            values.text("kafka.tls").or_else(|| settings.text("ssl.keystore.location")).map(PathBuf::from);
         Ok(Config { settings, tls })
     }
 
@@ -118,7 +121,9 @@ impl Service for Kafka {
         let messages = self.state.settings.number("log.flush.interval.messages");
         let durability = match messages {
             1 => "every batch is on disk before it is acknowledged".to_owned(),
-            more => format!("synced every {more} records or by log.flush.interval.ms: a power cut loses what was not"),
+            more => format!(
+                "synced every {more} records or by log.flush.interval.ms: a power cut loses what was not"
+            ),
         };
         let bytes: u64 = known.logs().map(|log| log.lock().len()).sum();
         vec![

@@ -46,7 +46,11 @@ impl Settings {
         }
         let nothing = std::collections::BTreeMap::new();
         let force = InForce::broker(&all, &nothing);
-        let node_id = force.int(if given.iter().any(|(name, _)| *name == "broker.id") { "broker.id" } else { "node.id" });
+        let node_id = force.int(if given.iter().any(|(name, _)| *name == "broker.id") {
+            "broker.id"
+        } else {
+            "node.id"
+        });
         let advertised = force.get("advertised.listeners").and_then(parse_listener);
         let words = |name| {
             let list: &str = force.get(name).unwrap_or_default();

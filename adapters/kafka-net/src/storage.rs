@@ -8,7 +8,9 @@ pub mod clean;
 pub mod flush;
 pub mod log;
 pub mod open;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoint::Checkpoints;
 pub use flush::Flusher;
-pub use log::{Appended, Completion, Lost, PartitionLog, Read};
+pub use log::{Completion, Lost, PartitionLog, Read};

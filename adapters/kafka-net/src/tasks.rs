@@ -93,8 +93,12 @@ fn housekeep(state: &Arc<State>, retains: bool, cleans: bool) {
         if retains {
             match log.retain(now_ms, now_ms.saturating_sub(expiration)) {
                 Ok(0) => {}
-                Ok(count) => tracing::info!(target: "kafka", "{}: {count} segments have had their time", name()),
-                Err(error) => tracing::warn!(target: "kafka", "{}: old segments cannot be deleted: {error}", name()),
+                Ok(count) => {
+                    tracing::info!(target: "kafka", "{}: {count} segments have had their time", name())
+                }
+                Err(error) => {
+                    tracing::warn!(target: "kafka", "{}: old segments cannot be deleted: {error}", name())
+                }
             }
         }
         let compacts = log.lock().settings.compacts;

@@ -157,7 +157,7 @@ impl Transactions {
 
     /// Writes one marker of the coordinator's and tells it how that went.
     fn mark(&self, state: &Arc<State>, id: &str, topic: &str, partition: i32, wanted: Wanted) {
-        let written = |id: &str, topic: &str| Input::MarkerWritten {
+        let written = move |id: &str, topic: &str| Input::MarkerWritten {
             transactional_id: id.to_owned(),
             producer: wanted.producer,
             topic: topic.to_owned(),
@@ -203,8 +203,18 @@ pub fn write_marker(
     let Producer { id, epoch } = wanted.producer;
     let now_ms = now_ms();
     let mut bytes = Vec::new();
-    let meta = MarkerMeta { producer_id: id, producer_epoch: epoch, base_offset: 0, leader_epoch: 0, timestamp_ms: now_ms };
-    put_marker(&mut bytes, meta, Marker { outcome: wanted.outcome, coordinator_epoch: wanted.coordinator_epoch });
+    let meta = MarkerMeta {
+        producer_id: id,
+        producer_epoch: epoch,
+        base_offset: 0,
+        leader_epoch: 0,
+        timestamp_ms: now_ms,
+    };
+    put_marker(
+        &mut bytes,
+        meta,
+        Marker { outcome: wanted.outcome, coordinator_epoch: wanted.coordinator_epoch },
+    );
     let then = state.clone();
     let is_offsets = topic == CONSUMER_OFFSETS;
     let mut inner = log.lock();
@@ -219,7 +229,13 @@ pub fn write_marker(
 }
 
 /// Appends a record to the coordinator's log.
-fn append(state: &Arc<State>, id: &str, key: &[u8], value: Option<&[u8]>, done: Completion) -> Result<(), ErrorCode> {
+fn append(
+    state: &Arc<State>,
+    id: &str,
+    key: &[u8],
+    value: Option<&[u8]>,
+    done: Completion,
+) -> Result<(), ErrorCode> {
     let count = state.internal_topic(TRANSACTION_STATE)?;
     let log = state.catalog.log(TRANSACTION_STATE, partition_of(id, count))?;
     let mut bytes = Vec::new();
@@ -246,7 +262,8 @@ pub fn replay(
         log.walk(|batch| {
             expanded.clear();
             let limit = dolmen_kafka::limits::PRODUCED_EXPANDED_LEN_MAX;
-            let result = dolmen_kafka::compression::expand(batch, &dolmen_blocks::Libraries, limit, &mut expanded);
+            let result =
+                dolmen_kafka::compression::expand(batch, &dolmen_blocks::Libraries, limit, &mut expanded);
             damaged = result.err();
             if damaged.is_none() {
                 body(log.place.1, batch, &expanded);

@@ -147,6 +147,14 @@ impl<'a> Batch<'a> {
         Ok((Batch { header, bytes }, rest))
     }
 
+    /// The batch that `bytes` are, whose checksum was computed before: when it came, or when it was stamped.
+    pub fn known(bytes: &'a [u8]) -> Option<Batch<'a>> {
+        let (header, _) = Header::ref_from_prefix(bytes).ok()?;
+        let is_whole = total_len(bytes, 0).ok().flatten() == Some(bytes.len()) && header.magic == MAGIC;
+        let is_right = header.last_offset_delta.get() >= 0 && header.record_count.get() >= 0;
+        (is_whole && is_right).then_some(Batch { header, bytes })
+    }
+
     /// All of its bytes.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes

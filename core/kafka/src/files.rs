@@ -150,12 +150,15 @@ pub fn time_entries(bytes: &[u8]) -> &[TimeEntry] {
     &all[..count]
 }
 
-/// The entries of `.txnindex`. Each is whole or the file is torn there; markers ascend.
+/// The entries of `.txnindex`. Each is whole or the file is torn there; markers ascend and stand behind the first record of their transaction, which
+/// tells zeros of a crash from an entry.
 pub fn aborted_entries(bytes: &[u8]) -> impl Iterator<Item = Aborted> {
     let mut last = i64::MIN;
     let ascends =
         move |aborted: &Aborted| core::mem::replace(&mut last, aborted.last_offset) < aborted.last_offset;
-    let known = |entry: &&AbortedEntry| entry.version.get() == 0;
+    let known = |entry: &&AbortedEntry| {
+        entry.version.get() == 0 && entry.first_offset.get() < entry.last_offset.get()
+    };
     whole::<AbortedEntry>(bytes)
         .iter()
         .take_while(known)

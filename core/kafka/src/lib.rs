@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod check;
 pub mod compression;
 pub mod configs;
 pub mod control;

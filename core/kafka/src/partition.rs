@@ -71,6 +71,12 @@ impl Partition {
         self.aborted = aborted.into_iter().filter(|aborted| aborted.last_offset < self.log_end).collect();
     }
 
+    /// The first offset that is there: a snapshot speaks of producers as of its own offset, the log begins before.
+    pub fn begins_at(&mut self, offset: i64) {
+        self.log_start = offset;
+        self.aborted.retain(|aborted| aborted.last_offset >= offset);
+    }
+
     /// The next offset is `offset` at least: the log has no batch there any more, but it had.
     pub fn reached(&mut self, offset: i64) {
         self.log_end = self.log_end.max(offset);

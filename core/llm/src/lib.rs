@@ -12,6 +12,7 @@ pub mod config;
 pub mod constrain;
 pub mod convert;
 pub mod element;
+pub mod embed;
 mod engine;
 mod error;
 mod forward;
@@ -30,6 +31,7 @@ pub mod scheduler;
 pub mod schema;
 pub mod shape;
 pub mod stop;
+pub mod template;
 pub mod train;
 pub mod vocabulary;
 

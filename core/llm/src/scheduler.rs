@@ -207,9 +207,9 @@ pub struct Scheduler<'r, 'e, 'a> {
 }
 
 impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
-    /// A scheduler in which at most `queue_max` requests wait.
-    pub fn new(engine: Engine<'e, 'a>, queue_max: usize) -> Self {
-        let slots = (0..engine.plan().slots()).map(|_| Slot::default()).collect();
+    /// A scheduler over the first `slots` slots of an engine, in which at most `queue_max` requests wait.
+    pub fn new(engine: Engine<'e, 'a>, slots: usize, queue_max: usize) -> Self {
+        let slots = (0..slots.clamp(1, engine.plan().slots())).map(|_| Slot::default()).collect();
         Scheduler {
             engine,
             slots,
@@ -224,13 +224,9 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
         }
     }
 
-    /// The engine, for what is no answer: embeddings. What its slots hold is forgotten.
-    pub fn engine(&mut self) -> Option<&mut Engine<'e, 'a>> {
-        if !self.is_idle() {
-            return None;
-        }
-        self.slots.iter_mut().for_each(|slot| slot.ids.clear());
-        Some(&mut self.engine)
+    /// The engine, for what is no answer: embeddings. Only slots behind those of the scheduler may be used.
+    pub fn engine(&mut self) -> &mut Engine<'e, 'a> {
+        &mut self.engine
     }
 
     /// Whether there is nothing to do.

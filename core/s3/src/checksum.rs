@@ -15,8 +15,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
+use ::md5::{Digest as _, Md5};
 use dolmen_codec::checksum as crc;
-use md5::{Digest as _, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use xxhash_rust::xxh3::Xxh3;

@@ -684,6 +684,25 @@ pub(crate) fn table(version: Version) -> &'static Table {
     &TABLES[version as usize]
 }
 
+/// The keyword of `table` that a word of fewer than eight bytes spells: its bytes, the first lowest, zeros above.
+///
+/// No byte of a word becomes zero, so equal bytes mean equal lengths too.
+#[inline]
+pub(crate) fn lookup_short(table: &Table, bytes: u64, len: usize) -> Option<Kind> {
+    let head = (bytes | SMALL) & ((1 << (8 * len)) - 1);
+    let mut place = slot(Key { len, head, tail: 0 });
+    loop {
+        let index = table[place];
+        if index == EMPTY {
+            return None;
+        }
+        if KEYS[usize::from(index)].head == head {
+            return Some(Kind(index));
+        }
+        place = (place + 1) % SLOTS;
+    }
+}
+
 /// The keyword of `table` that the word `source[start..end]` spells in any case, if it is one.
 #[inline]
 pub(crate) fn lookup_at(table: &Table, source: &[u8], start: usize, end: usize) -> Option<Kind> {

@@ -2,11 +2,11 @@
 
 use dolmen_kafka::configs::{self, Kind, Origin, Setting};
 use dolmen_kafka::messages::{
-    AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest,
-    DescribeConfigsResponse, DescribeProducersRequest, DescribeProducersResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, alter_configs_response as altered, create_topics_response as made,
-    describe_cluster_response as cluster, describe_configs_response as out, describe_producers_response as producers,
-    incremental_alter_configs_response as incremental,
+    AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, DescribeProducersRequest, DescribeProducersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, alter_configs_response as altered,
+    create_topics_response as made, describe_cluster_response as cluster, describe_configs_response as out,
+    describe_producers_response as producers, incremental_alter_configs_response as incremental,
 };
 use dolmen_kafka::topics::{Resource, Topic, Topics, check_name};
 use dolmen_kafka::wire::List;
@@ -74,13 +74,19 @@ pub fn describe_configs(call: &Call) -> Result<Reply, WireError> {
             Err(code) => (one.error_code, one.error_message) = (code.0, Some(code.about())),
             Ok((force, table)) => {
                 let is_asked = |setting: &&Setting| {
-                    asked.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key == setting.name))
+                    asked
+                        .configuration_keys
+                        .as_ref()
+                        .is_none_or(|keys| keys.iter().any(|key| key == setting.name))
                 };
                 // Of the cluster's defaults only what was set.
                 let is_shown = |setting: &&'static Setting| {
                     asked.resource_type != kind::BROKER
                         || !asked.resource_name.is_empty()
-                        || force.values(setting).next().is_some_and(|value| value.origin == Origin::DynamicBroker)
+                        || force
+                            .values(setting)
+                            .next()
+                            .is_some_and(|value| value.origin == Origin::DynamicBroker)
                 };
                 let rows = table.iter().filter(is_asked).filter(is_shown);
                 one.configs = rows.map(|setting| row(call.version, &request, force, setting)).collect();
@@ -131,12 +137,20 @@ type Change = (String, Option<String>);
 fn resource<'n>(call: &Call, kind: i8, name: &'n str) -> Result<Resource<'n>, ErrorCode> {
     match kind {
         kind::TOPIC => Ok(Resource::Topic(name)),
-        kind::BROKER if name.is_empty() || name == call.state.settings.node_id.to_string() => Ok(Resource::Broker),
+        kind::BROKER if name.is_empty() || name == call.state.settings.node_id.to_string() => {
+            Ok(Resource::Broker)
+        }
         _ => Err(ErrorCode::INVALID_REQUEST),
     }
 }
 
-async fn set(call: &Call, kind: i8, name: &str, changes: Result<Vec<Change>, ErrorCode>, is_trial: bool) -> ErrorCode {
+async fn set(
+    call: &Call,
+    kind: i8,
+    name: &str,
+    changes: Result<Vec<Change>, ErrorCode>,
+    is_trial: bool,
+) -> ErrorCode {
     let (state, owned) = (call.state.clone(), name.to_owned());
     let is_topic = match resource(call, kind, name) {
         Ok(resource) => matches!(resource, Resource::Topic(_)),
@@ -157,7 +171,7 @@ async fn set(call: &Call, kind: i8, name: &str, changes: Result<Vec<Change>, Err
 pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
     let request: AlterConfigsRequest<'_> = call.request()?;
     let mut responses = Vec::new();
-    for asked in &request.resources {
+    for asked in request.resources.iter() {
         let given = asked.configs.iter().map(|one| (one.name.to_owned(), one.value.map(str::to_owned)));
         let mut changes: Vec<Change> = given.collect();
         {
@@ -167,11 +181,14 @@ pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
                 _ => Some(known.topics.broker_configs()),
             };
             let unnamed = own.into_iter().flatten().map(|(name, _)| name.clone());
-            let unnamed = unnamed.filter(|name| asked.configs.iter().all(|one| one.name != name)).map(|name| (name, None));
+            let unnamed = unnamed
+                .filter(|name| asked.configs.iter().all(|one| one.name != name))
+                .map(|name| (name, None));
             let unnamed: Vec<Change> = unnamed.collect();
             changes.extend(unnamed);
         }
-        let code = set(call, asked.resource_type, asked.resource_name, Ok(changes), request.validate_only).await;
+        let code =
+            set(call, asked.resource_type, asked.resource_name, Ok(changes), request.validate_only).await;
         responses.push(altered::AlterConfigsResourceResponse {
             error_code: code.0,
             error_message: (code != ErrorCode::NONE).then(|| code.about()),
@@ -187,15 +204,19 @@ pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
 pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> {
     let request: IncrementalAlterConfigsRequest<'_> = call.request()?;
     let mut responses = Vec::new();
-    for asked in &request.resources {
+    for asked in request.resources.iter() {
         let changes: Result<Vec<Change>, ErrorCode> = {
             let known = call.state.catalog.known();
             let broker = call.state.settings.broker(&known.topics);
-            let topic = known.topics.topic(asked.resource_name).filter(|_| asked.resource_type == kind::TOPIC);
+            let topic =
+                known.topics.topic(asked.resource_name).filter(|_| asked.resource_type == kind::TOPIC);
             let force = topic.map_or(broker, |topic| broker.topic(&topic.configs));
             let is_topic = asked.resource_type == kind::TOPIC;
-            let one = |config: dolmen_kafka::messages::incremental_alter_configs_request::AlterableConfig<'_>| {
-                let setting = if is_topic { configs::topic(config.name) } else { configs::broker(config.name) };
+            let one = |config: dolmen_kafka::messages::incremental_alter_configs_request::AlterableConfig<
+                '_,
+            >| {
+                let setting =
+                    if is_topic { configs::topic(config.name) } else { configs::broker(config.name) };
                 let setting = setting.ok_or(ErrorCode::INVALID_CONFIG)?;
                 let value = change(setting, config.config_operation, config.value, force.get(config.name))?;
                 Ok((config.name.to_owned(), value))
@@ -232,12 +253,15 @@ fn change(
         2 | 3 if !is_list => Err(ErrorCode::INVALID_CONFIG),
         2 => {
             let mut all = words(now.unwrap_or_default());
-            all.extend(words(given?).into_iter().filter(|word| !words(now.unwrap_or_default()).contains(word)));
+            all.extend(
+                words(given?).into_iter().filter(|word| !words(now.unwrap_or_default()).contains(word)),
+            );
             Ok(Some(all.join(",")))
         }
         3 => {
             let gone = words(given?);
-            let left: Vec<String> = words(now.unwrap_or_default()).into_iter().filter(|word| !gone.contains(word)).collect();
+            let left: Vec<String> =
+                words(now.unwrap_or_default()).into_iter().filter(|word| !gone.contains(word)).collect();
             Ok(Some(left.join(",")))
         }
         _ => Err(ErrorCode::INVALID_REQUEST),
@@ -249,7 +273,8 @@ pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeClusterRequest<'_> = call.request()?;
     let (host, port) = call.host();
     let node_id = call.state.settings.node_id;
-    let broker = cluster::DescribeClusterBroker { broker_id: node_id, host: &host, port, ..Default::default() };
+    let broker =
+        cluster::DescribeClusterBroker { broker_id: node_id, host: &host, port, ..Default::default() };
     // Endpoint 1 is a broker's; controllers have none of their own here.
     let error = match request.endpoint_type {
         1 => ErrorCode::NONE,
@@ -277,14 +302,16 @@ pub fn describe_producers(call: &Call) -> Result<Reply, WireError> {
                 Err(code) => (one.error_code, one.error_message) = (code.0, Some(code.about())),
                 Ok(log) => {
                     let inner = log.lock();
-                    let state = |(id, known): (i64, &dolmen_kafka::partition::producers::Known)| producers::ProducerState {
-                        producer_id: id,
-                        producer_epoch: i32::from(known.epoch),
-                        last_sequence: known.batches.back().map_or(-1, |batch| batch.last_sequence),
-                        last_timestamp: known.timestamp_ms,
-                        coordinator_epoch: known.coordinator_epoch,
-                        current_txn_start_offset: known.open_since.unwrap_or(-1),
-                        ..Default::default()
+                    let state = |(id, known): (i64, &dolmen_kafka::partition::producers::Known)| {
+                        producers::ProducerState {
+                            producer_id: id,
+                            producer_epoch: i32::from(known.epoch),
+                            last_sequence: known.batches.back().map_or(-1, |batch| batch.last_sequence),
+                            last_timestamp: known.timestamp_ms,
+                            coordinator_epoch: known.coordinator_epoch,
+                            current_txn_start_offset: known.open_since.unwrap_or(-1),
+                            ..Default::default()
+                        }
                     };
                     one.active_producers = inner.rules.producers().iter().map(state).collect();
                 }

@@ -42,7 +42,8 @@ pub async fn fetch(call: &Call) -> Result<Reply, WireError> {
         let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
         return call.answer(&FetchResponse { error_code, ..Default::default() });
     }
-    let topics: Vec<AskedTopic> = request.topics.iter().map(|topic| resolve(call, &request, &topic)).collect();
+    let topics: Vec<AskedTopic> =
+        request.topics.iter().map(|topic| resolve(call, &request, &topic)).collect();
     let most = call.state.settings.int("fetch.max.bytes");
     let len_max = usize::try_from(request.max_bytes.min(most)).unwrap_or(0);
     let len_min = usize::try_from(request.min_bytes).unwrap_or(0);
@@ -70,7 +71,11 @@ pub async fn fetch(call: &Call) -> Result<Reply, WireError> {
 fn resolve(call: &Call, request: &FetchRequest<'_>, topic: &asked::FetchTopic<'_>) -> AskedTopic {
     let known = call.state.catalog.known();
     let by_id = call.version >= 13;
-    let name = if by_id { known.topics.topic_by_id(topic.topic_id).map(|topic| topic.name.as_str()) } else { Some(topic.topic) };
+    let name = if by_id {
+        known.topics.topic_by_id(topic.topic_id).map(|topic| topic.name.as_str())
+    } else {
+        Some(topic.topic)
+    };
     let one = |partition: asked::FetchPartition<'_>| Asked {
         index: partition.partition,
         log: match name {
@@ -130,7 +135,11 @@ pub fn check_epoch(log: &PartitionLog, epoch: i32) -> Result<(), ErrorCode> {
     }
 }
 
-fn respond(call: &Call, topics: &[AskedTopic], reads: Vec<Result<Read, ErrorCode>>) -> Result<Reply, WireError> {
+fn respond(
+    call: &Call,
+    topics: &[AskedTopic],
+    reads: Vec<Result<Read, ErrorCode>>,
+) -> Result<Reply, WireError> {
     let mut at = 0;
     let mut responses = Vec::with_capacity(topics.len());
     for topic in topics {
@@ -185,7 +194,8 @@ struct Watch {
 
 impl Watch {
     fn new(topics: &[AskedTopic], notify: &Arc<Notify>) -> Watch {
-        let logs = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|asked| asked.log.as_ref().ok());
+        let logs =
+            topics.iter().flat_map(|topic| &topic.partitions).filter_map(|asked| asked.log.as_ref().ok());
         let mut seen = BTreeMap::new();
         for log in logs {
             seen.entry(Arc::as_ptr(log) as usize).or_insert_with(|| (log.clone(), log.watch(notify.clone())));

@@ -1,10 +1,11 @@
 //! Metadata, FindCoordinator, and what makes and unmakes topics.
 
 use dolmen_kafka::messages::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, FindCoordinatorRequest,
-    FindCoordinatorResponse, MetadataRequest, MetadataResponse, create_partitions_response as grown,
-    create_topics_request as asked, create_topics_response as made, delete_topics_response as deleted,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteTopicsRequest, DeleteTopicsResponse, DescribeTopicPartitionsRequest,
+    DescribeTopicPartitionsResponse, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest,
+    MetadataResponse, create_partitions_response as grown, create_topics_request as asked,
+    create_topics_response as made, delete_topics_response as deleted,
     describe_topic_partitions_response as described, find_coordinator_response as coordinated,
     metadata_response as out,
 };
@@ -35,9 +36,9 @@ pub async fn metadata(call: &Call) -> Result<Reply, WireError> {
     if is_all {
         let known = call.state.catalog.known();
         shown.extend(known.topics.iter().map(|topic| Shown::Topic(topic.clone(), epoch_of(&known, topic))));
-    } else {
+    } else if let Some(topics) = &request.topics {
         let creates = call.version < 4 || request.allow_auto_topic_creation;
-        for topic in request.topics.iter().flatten() {
+        for topic in topics.iter() {
             shown.push(match topic.name {
                 Some(name) => by_name(call, name, creates).await,
                 None => by_id(call, topic.topic_id),
@@ -93,7 +94,8 @@ async fn by_name(call: &Call, name: &str, creates: bool) -> Shown {
             let known = state.catalog.known();
             return known.topics.topic(&owned).cloned().ok_or(ErrorCode::UNKNOWN_SERVER_ERROR);
         }
-        let new = NewTopic { name: &owned, partition_count: -1, replication_factor: -1, ..NewTopic::default() };
+        let new =
+            NewTopic { name: &owned, partition_count: -1, replication_factor: -1, ..NewTopic::default() };
         match state.catalog.create(&new, false) {
             Err(ErrorCode::TOPIC_ALREADY_EXISTS) => {
                 state.catalog.known().topics.topic(&owned).cloned().ok_or(ErrorCode::LEADER_NOT_AVAILABLE)
@@ -108,7 +110,8 @@ async fn by_name(call: &Call, name: &str, creates: bool) -> Shown {
 }
 
 fn topic(version: i16, node_id: i32, shown: &Shown) -> out::MetadataResponseTopic<'_> {
-    let base = out::MetadataResponseTopic { topic_authorized_operations: NO_OPERATIONS, ..Default::default() };
+    let base =
+        out::MetadataResponseTopic { topic_authorized_operations: NO_OPERATIONS, ..Default::default() };
     match shown {
         Shown::Error(name, id, code) => out::MetadataResponseTopic {
             error_code: code.0,
@@ -148,7 +151,8 @@ pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
     names.sort_unstable();
     names.dedup();
     let from = request.cursor.as_ref().map_or(("", 0), |cursor| (cursor.topic_name, cursor.partition_index));
-    let mut left = usize::try_from(request.response_partition_limit).unwrap_or(0).clamp(1, PARTITIONS_TOLD_MAX);
+    let mut left =
+        usize::try_from(request.response_partition_limit).unwrap_or(0).clamp(1, PARTITIONS_TOLD_MAX);
     let (mut topics, mut next) = (Vec::new(), None);
     let node_id = call.state.settings.node_id;
     for name in names.into_iter().filter(|name| *name >= from.0) {
@@ -192,7 +196,11 @@ pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
             break;
         }
     }
-    call.answer(&DescribeTopicPartitionsResponse { topics: topics.into(), next_cursor: next, ..Default::default() })
+    call.answer(&DescribeTopicPartitionsResponse {
+        topics: topics.into(),
+        next_cursor: next,
+        ..Default::default()
+    })
 }
 
 /// Partitions of one answer, whatever the client asks for: Kafka's `max.request.partition.size.limit`.
@@ -221,10 +229,18 @@ pub async fn find_coordinator(call: &Call) -> Result<Reply, WireError> {
     };
     let mut response = FindCoordinatorResponse::default();
     if call.version >= 4 {
-        let one = |key| coordinated::Coordinator { key, node_id, host, port, error_code: error.0, ..Default::default() };
+        let one = |key| coordinated::Coordinator {
+            key,
+            node_id,
+            host,
+            port,
+            error_code: error.0,
+            ..Default::default()
+        };
         response.coordinators = request.coordinator_keys.iter().map(one).collect();
     } else {
-        (response.error_code, response.node_id, response.host, response.port) = (error.0, node_id, host, port);
+        (response.error_code, response.node_id, response.host, response.port) =
+            (error.0, node_id, host, port);
     }
     call.answer(&response)
 }
@@ -233,9 +249,13 @@ pub async fn find_coordinator(call: &Call) -> Result<Reply, WireError> {
 pub async fn create_topics(call: &Call) -> Result<Reply, WireError> {
     let request: CreateTopicsRequest<'_> = call.request()?;
     let mut results: Vec<(String, Result<Topic, ErrorCode>)> = Vec::new();
-    for topic in &request.topics {
+    for topic in request.topics.iter() {
         let is_double = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
-        let result = if is_double { Err(ErrorCode::INVALID_REQUEST) } else { create(call, &topic, request.validate_only).await };
+        let result = if is_double {
+            Err(ErrorCode::INVALID_REQUEST)
+        } else {
+            create(call, &topic, request.validate_only).await
+        };
         results.push((topic.name.to_owned(), result));
     }
     let known = call.state.catalog.known();
@@ -268,7 +288,8 @@ async fn create(call: &Call, topic: &asked::CreatableTopic<'_>, is_trial: bool) 
         topic.configs.iter().map(|one| (one.name.to_owned(), one.value.map(str::to_owned))).collect();
     let state = call.state.clone();
     blocking(move || {
-        let assignments: Vec<(i32, &[i32])> = assignments.iter().map(|(index, ids)| (*index, ids.as_slice())).collect();
+        let assignments: Vec<(i32, &[i32])> =
+            assignments.iter().map(|(index, ids)| (*index, ids.as_slice())).collect();
         let configs: Vec<(&str, Option<&str>)> =
             configs.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         let new = NewTopic {
@@ -294,9 +315,9 @@ pub async fn delete_topics(call: &Call) -> Result<Reply, WireError> {
     }
     let mut results = Vec::new();
     for (name, id) in asked {
-        let named = name.clone().or_else(|| {
-            call.state.catalog.known().topics.topic_by_id(id).map(|topic| topic.name.clone())
-        });
+        let named = name
+            .clone()
+            .or_else(|| call.state.catalog.known().topics.topic_by_id(id).map(|topic| topic.name.clone()));
         let (code, id) = match named.clone() {
             None => (ErrorCode::UNKNOWN_TOPIC_ID, id),
             Some(name) => {
@@ -326,10 +347,12 @@ pub async fn delete_topics(call: &Call) -> Result<Reply, WireError> {
 pub async fn create_partitions(call: &Call) -> Result<Reply, WireError> {
     let request: CreatePartitionsRequest<'_> = call.request()?;
     let mut results = Vec::new();
-    for topic in &request.topics {
+    for topic in request.topics.iter() {
         let (name, count) = (topic.name.to_owned(), topic.count);
-        let assignments: Option<Vec<Vec<i32>>> =
-            topic.assignments.as_ref().map(|list| list.iter().map(|one| one.broker_ids.iter().collect()).collect());
+        let assignments: Option<Vec<Vec<i32>>> = topic
+            .assignments
+            .as_ref()
+            .map(|list| list.iter().map(|one| one.broker_ids.iter().collect()).collect());
         let (state, is_trial) = (call.state.clone(), request.validate_only);
         let result = blocking(move || {
             let assignments: Option<Vec<&[i32]>> =

@@ -49,13 +49,22 @@ pub fn list_offsets(call: &Call) -> Result<Reply, WireError> {
             }
             one
         });
-        listed::ListOffsetsTopicResponse { name: topic.name, partitions: partitions.collect(), ..Default::default() }
+        listed::ListOffsetsTopicResponse {
+            name: topic.name,
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
     });
     let topics = topics.collect();
     call.answer(&ListOffsetsResponse { topics, ..Default::default() })
 }
 
-fn offset_at(log: &PartitionLog, time: i64, is_committed: bool, version: i16) -> Result<(i64, i64), ErrorCode> {
+fn offset_at(
+    log: &PartitionLog,
+    time: i64,
+    is_committed: bool,
+    version: i16,
+) -> Result<(i64, i64), ErrorCode> {
     let (start, until) = {
         let inner = log.lock();
         let rules = &inner.rules;
@@ -78,9 +87,9 @@ fn offset_at(log: &PartitionLog, time: i64, is_committed: bool, version: i16) ->
 pub async fn delete_records(call: &Call) -> Result<Reply, WireError> {
     let request: DeleteRecordsRequest<'_> = call.request()?;
     let mut topics = Vec::new();
-    for topic in &request.topics {
+    for topic in request.topics.iter() {
         let mut partitions = Vec::new();
-        for asked in &topic.partitions {
+        for asked in topic.partitions.iter() {
             let log = call.state.catalog.log(topic.name, asked.partition_index);
             let result = match log {
                 Ok(_) if is_internal(topic.name) => Err(ErrorCode::INVALID_TOPIC_EXCEPTION),
@@ -125,7 +134,11 @@ pub fn offset_for_leader_epoch(call: &Call) -> Result<Reply, WireError> {
                 ..Default::default()
             }
         });
-        ended::OffsetForLeaderTopicResult { topic: topic.topic, partitions: partitions.collect(), ..Default::default() }
+        ended::OffsetForLeaderTopicResult {
+            topic: topic.topic,
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
     });
     let topics = topics.collect();
     call.answer(&OffsetForLeaderEpochResponse { topics, ..Default::default() })

@@ -6,7 +6,6 @@
 //! 4. The answer goes out when every batch is durable; the next request is worked on meanwhile.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -27,12 +26,10 @@ use super::{Call, answer};
 use crate::broker::State;
 use crate::server::Reply;
 use crate::settings::now_ms;
-use crate::storage::{Lost, PartitionLog};
+use crate::storage::Lost;
 
 /// The first version that adds partitions to the transaction.
 const ADDS_FROM: i16 = 12;
-/// The first version that knows [`ErrorCode::TRANSACTION_ABORTABLE`].
-const ABORTABLE_FROM: i16 = 11;
 
 /// What became of one partition's batch.
 struct Outcome {
@@ -75,10 +72,12 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
         _ => Ok(()),
     };
     let mut topics = Vec::new();
-    for topic in &request.topic_data {
+    for topic in request.topic_data.iter() {
         let name = match call.version {
             ..=12 => Some(topic.name.to_owned()),
-            _ => call.state.catalog.known().topics.topic_by_id(topic.topic_id).map(|topic| topic.name.clone()),
+            _ => {
+                call.state.catalog.known().topics.topic_by_id(topic.topic_id).map(|topic| topic.name.clone())
+            }
         };
         let one = |partition: dolmen_kafka::messages::produce_request::PartitionProduceData<'_>| {
             let result = match (&name, request.acks) {
@@ -92,7 +91,8 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
         topics.push(TopicOutcomes { name: name.unwrap_or_default(), id: topic.topic_id, partitions });
     }
     if request.acks == 0 {
-        let failed = topics.iter().flat_map(|topic| &topic.partitions).any(|one| one.error != ErrorCode::NONE);
+        let failed =
+            topics.iter().flat_map(|topic| &topic.partitions).any(|one| one.error != ErrorCode::NONE);
         return Ok(if failed { Reply::Close } else { Reply::Nothing });
     }
     let (state, correlation, version) = (call.state.clone(), call.correlation, call.version);
@@ -104,13 +104,13 @@ async fn add(call: &Call, request: &ProduceRequest<'_>, id: &str) -> Result<(), 
     let (mut partitions, mut producers) = (Partitions::new(), BTreeSet::new());
     {
         let known = call.state.catalog.known();
-        for topic in &request.topic_data {
+        for topic in request.topic_data.iter() {
             let name = match call.version {
                 ..=12 => known.topics.topic(topic.name),
                 _ => known.topics.topic_by_id(topic.topic_id),
             };
             let Some(record) = name else { continue };
-            for partition in &topic.partition_data {
+            for partition in topic.partition_data.iter() {
                 let bytes = partition.records.unwrap_or_default();
                 let Ok((batch, _)) = Batch::split(bytes, 0) else { continue };
                 if batch.is_transactional() && (0..record.partition_count).contains(&partition.index) {
@@ -166,7 +166,12 @@ fn append(
         Verdict::Duplicate { base_offset, .. } => {
             // The first of them may not be durable yet: the answer must not be earlier than its own.
             let durable = log.when_durable(&mut inner, base_offset + 1);
-            Ok(Outcome { base_offset, log_start, durable, ..Outcome::refused(partition, ErrorCode::NONE.into()) })
+            Ok(Outcome {
+                base_offset,
+                log_start,
+                durable,
+                ..Outcome::refused(partition, ErrorCode::NONE.into())
+            })
         }
         Verdict::Append => {
             let appended = log.append(&mut inner, batch.bytes(), now_ms, None)?;

@@ -27,7 +27,8 @@ fn handshake(call: &Call) -> Result<Reply, WireError> {
     let request: SaslHandshakeRequest<'_> = call.request()?;
     let offered = &call.state.settings.mechanisms;
     let mut session = call.peer.session.lock();
-    let chosen = Mechanism::of(request.mechanism).filter(|_| offered.iter().any(|name| name == request.mechanism));
+    let chosen =
+        Mechanism::of(request.mechanism).filter(|_| offered.iter().any(|name| name == request.mechanism));
     let error = match chosen {
         _ if !session.is_needed() => ErrorCode::ILLEGAL_SASL_STATE,
         None => ErrorCode::UNSUPPORTED_SASL_MECHANISM,
@@ -44,7 +45,9 @@ fn authenticate(call: &Call) -> Result<Reply, WireError> {
     let request: SaslAuthenticateRequest<'_> = call.request()?;
     let step = call.peer.session.lock().step(&call.state.users, request.auth_bytes);
     match step {
-        Step::Go(answer) => call.answer(&SaslAuthenticateResponse { auth_bytes: &answer, ..Default::default() }),
+        Step::Go(answer) => {
+            call.answer(&SaslAuthenticateResponse { auth_bytes: &answer, ..Default::default() })
+        }
         Step::Wrong => {
             tracing::info!(target: "kafka", "{} gave a wrong user or password", call.peer.remote.ip());
             call.answer(&SaslAuthenticateResponse {

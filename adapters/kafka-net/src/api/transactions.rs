@@ -6,11 +6,12 @@ use dolmen_kafka::control::Outcome;
 use dolmen_kafka::group::partition_of;
 use dolmen_kafka::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, InitProducerIdRequest,
-    InitProducerIdResponse, ListTransactionsRequest, ListTransactionsResponse, TxnOffsetCommitRequest,
-    WriteTxnMarkersRequest, WriteTxnMarkersResponse, add_partitions_to_txn_request as asked,
-    add_partitions_to_txn_response as added, describe_transactions_response as described,
-    list_transactions_response as listed, write_txn_markers_response as marked,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ListTransactionsRequest, ListTransactionsResponse,
+    TxnOffsetCommitRequest, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
+    add_partitions_to_txn_request as asked, add_partitions_to_txn_response as added,
+    describe_transactions_response as described, list_transactions_response as listed,
+    write_txn_markers_response as marked,
 };
 use dolmen_kafka::topics::CONSUMER_OFFSETS;
 use dolmen_kafka::txn::decide::downgraded;
@@ -66,7 +67,10 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
     if call.version < 4 {
         let addition = Addition {
             id: request.v3_and_below_transactional_id,
-            producer: Producer { id: request.v3_and_below_producer_id, epoch: request.v3_and_below_producer_epoch },
+            producer: Producer {
+                id: request.v3_and_below_producer_id,
+                epoch: request.v3_and_below_producer_epoch,
+            },
             is_check: false,
             topics: request.v3_and_below_topics.clone(),
         };
@@ -76,7 +80,7 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
         return call.answer(&response);
     }
     let mut results = Vec::new();
-    for transaction in &request.transactions {
+    for transaction in request.transactions.iter() {
         let addition = Addition {
             id: transaction.transactional_id,
             producer: Producer { id: transaction.producer_id, epoch: transaction.producer_epoch },
@@ -96,8 +100,8 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
 async fn add<'a>(call: &Call, addition: &Addition<'a>) -> List<'a, added::AddPartitionsToTxnTopicResult<'a>> {
     let mut missing: BTreeMap<(&str, i32), ErrorCode> = BTreeMap::new();
     let mut partitions = Partitions::new();
-    for topic in &addition.topics {
-        for index in &topic.partitions {
+    for topic in addition.topics.iter() {
+        for index in topic.partitions.iter() {
             if let Err(code) = call.state.catalog.log(topic.name, index) {
                 missing.insert((topic.name, index), code);
             }
@@ -203,17 +207,20 @@ pub async fn end(call: &Call) -> Result<Reply, WireError> {
 pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
     let request: WriteTxnMarkersRequest<'_> = call.request()?;
     let mut waiting = Vec::new();
-    for marker in &request.markers {
+    for marker in request.markers.iter() {
         let wanted = Wanted {
             producer: Producer { id: marker.producer_id, epoch: marker.producer_epoch },
             outcome: if marker.transaction_result { Outcome::Commit } else { Outcome::Abort },
             coordinator_epoch: marker.coordinator_epoch,
             is_raised: marker.transaction_version >= 2,
         };
-        for topic in &marker.topics {
-            for index in &topic.partition_indexes {
+        for topic in marker.topics.iter() {
+            for index in topic.partition_indexes.iter() {
                 let (sender, receiver) = oneshot::channel();
-                let done = Box::new(move |result| drop(sender.send(result)));
+                let done = Box::new(move |result| {
+                    // Nobody is there any more where the connection was closed.
+                    let _ = sender.send(result);
+                });
                 let begun = write_marker(&call.state, topic.name, index, wanted, done);
                 waiting.push((begun, receiver));
             }
@@ -222,7 +229,9 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
     let mut codes = Vec::new();
     for (begun, receiver) in waiting {
         codes.push(match begun {
-            Ok(()) => receiver.await.unwrap_or(Err(ErrorCode::KAFKA_STORAGE_ERROR)).err().unwrap_or(ErrorCode::NONE),
+            Ok(()) => {
+                receiver.await.unwrap_or(Err(ErrorCode::KAFKA_STORAGE_ERROR)).err().unwrap_or(ErrorCode::NONE)
+            }
             Err(code) => code,
         });
     }
@@ -233,14 +242,22 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
         ..Default::default()
     };
     let mut markers = Vec::new();
-    for marker in &request.markers {
+    for marker in request.markers.iter() {
         let mut topics = Vec::new();
-        for topic in &marker.topics {
+        for topic in marker.topics.iter() {
             let partitions: List<'_, _> = topic.partition_indexes.iter().map(&mut partition).collect();
-            topics.push(marked::WritableTxnMarkerTopicResult { name: topic.name, partitions, ..Default::default() });
+            topics.push(marked::WritableTxnMarkerTopicResult {
+                name: topic.name,
+                partitions,
+                ..Default::default()
+            });
         }
         let producer_id = marker.producer_id;
-        markers.push(marked::WritableTxnMarkerResult { producer_id, topics: topics.into(), ..Default::default() });
+        markers.push(marked::WritableTxnMarkerResult {
+            producer_id,
+            topics: topics.into(),
+            ..Default::default()
+        });
     }
     call.answer(&WriteTxnMarkersResponse { markers: markers.into(), ..Default::default() })
 }
@@ -272,10 +289,18 @@ pub fn describe(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeTransactionsRequest<'_> = call.request()?;
     let machine = call.state.transactions.machine();
     let states = request.transactional_ids.iter().map(|id| {
-        let none = described::TransactionState { transactional_id: id, producer_id: -1, producer_epoch: -1, ..Default::default() };
+        let none = described::TransactionState {
+            transactional_id: id,
+            producer_id: -1,
+            producer_epoch: -1,
+            ..Default::default()
+        };
         let Some(entry) = machine.entry(id).filter(|_| !id.is_empty()) else {
-            let code =
-                if id.is_empty() { ErrorCode::INVALID_REQUEST } else { ErrorCode::TRANSACTIONAL_ID_NOT_FOUND };
+            let code = if id.is_empty() {
+                ErrorCode::INVALID_REQUEST
+            } else {
+                ErrorCode::TRANSACTIONAL_ID_NOT_FOUND
+            };
             return described::TransactionState { error_code: code.0, ..none };
         };
         let topics = entry.partitions.iter().map(|(topic, indexes)| described::TopicData {
@@ -306,15 +331,22 @@ pub fn list(call: &Call) -> Result<Reply, WireError> {
     let pattern = request.transactional_id_pattern.filter(|pattern| !pattern.is_empty());
     let machine = call.state.transactions.machine();
     let states: Vec<&str> = request.state_filters.iter().filter(|name| known.contains(name)).collect();
-    let fits = |id: &str, entry: &dolmen_kafka::txn::Entry| {
+    let fits = |entry: &dolmen_kafka::txn::Entry| {
         let by_state = states.is_empty() || states.contains(&entry.status.name());
         let by_id = request.producer_id_filters.is_empty()
             || request.producer_id_filters.iter().any(|producer| producer == entry.producer.id);
         // One that never began is as old as one can be.
-        let by_age = request.duration_filter < 0 || now_ms.saturating_sub(entry.start_ms) > request.duration_filter;
-        by_state && by_id && by_age && pattern.is_none_or(|pattern| dolmen_kafka::group::matches(pattern, id))
+        let by_age =
+            request.duration_filter < 0 || now_ms.saturating_sub(entry.start_ms) > request.duration_filter;
+        by_state && by_id && by_age
     };
-    let states = machine.entries().filter(|(id, entry)| fits(id, entry)).map(|(id, entry)| listed::TransactionState {
+    let matching = match machine.matching(pattern) {
+        Ok(matching) => matching,
+        Err(code) => {
+            return call.answer(&ListTransactionsResponse { error_code: code.0, ..Default::default() });
+        }
+    };
+    let states = matching.filter(|(_, entry)| fits(entry)).map(|(id, entry)| listed::TransactionState {
         transactional_id: id,
         producer_id: entry.producer.id,
         transaction_state: entry.status.name(),

@@ -31,10 +31,16 @@ impl Checkpoint {
         self.offsets.lock().get(place).copied()
     }
 
-    fn set(&self, dir: &dyn Directory, change: impl FnOnce(&mut BTreeMap<Place, i64>)) -> Result<(), IoError> {
+    fn set(
+        &self,
+        dir: &dyn Directory,
+        change: impl FnOnce(&mut BTreeMap<Place, i64>),
+    ) -> Result<(), IoError> {
         let mut offsets = self.offsets.lock();
         change(&mut offsets);
-        let text = put_checkpoint(offsets.iter().map(|((topic, partition), offset)| (topic.as_str(), *partition, *offset)));
+        let text = put_checkpoint(
+            offsets.iter().map(|((topic, partition), offset)| (topic.as_str(), *partition, *offset)),
+        );
         replace(dir, self.name, text.as_bytes())
     }
 }

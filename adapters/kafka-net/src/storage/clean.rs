@@ -60,7 +60,8 @@ impl PartitionLog {
             let stable = inner.rules.last_stable_offset();
             let ripe = |segment: &&Segment| {
                 segment.next_offset() <= stable
-                    && segment.max_timestamp_ms() <= now_ms.saturating_sub(inner.settings.compaction_lag_ms_min)
+                    && segment.max_timestamp_ms()
+                        <= now_ms.saturating_sub(inner.settings.compaction_lag_ms_min)
             };
             let segments: Vec<Segment> = inner.sealed.iter().take_while(ripe).cloned().collect();
             (inner.settings, segments, stable, inner.rules.aborted().to_vec())

@@ -267,12 +267,12 @@ impl PartitionLog {
     ) -> Result<Appended, ErrorCode> {
         let base_offset = inner.rules.log_end();
         stamp(bytes, base_offset, inner.leader_epoch());
-        let (batch, _) = Batch::split(bytes, 0).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
-        let is_stamped = inner.settings.timestamp_type == TimestampType::LogAppend && !batch.is_control();
+        let is_control = Batch::known(bytes).is_some_and(|batch| batch.is_control());
+        let is_stamped = inner.settings.timestamp_type == TimestampType::LogAppend && !is_control;
         if is_stamped {
             stamp_append_time(bytes, now_ms);
         }
-        let (batch, _) = Batch::split(bytes, 0).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
+        let batch = Batch::known(bytes).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
         let (len, last, time) = (bytes.len(), batch.last_offset(), batch.max_timestamp_ms());
         if inner.active.must_roll(&inner.settings, len, last, time, now_ms) {
             self.roll(inner, now_ms).map_err(|error| self.fail(inner, error))?;
@@ -306,12 +306,19 @@ impl PartitionLog {
     }
 
     /// Says when what stands before an offset is durable; at once where the log does not wait for that.
-    pub fn when_durable(self: &Arc<Self>, inner: &mut Inner, offset: i64) -> Option<oneshot::Receiver<Result<(), Lost>>> {
+    pub fn when_durable(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        offset: i64,
+    ) -> Option<oneshot::Receiver<Result<(), Lost>>> {
         if inner.rules.high_watermark() >= offset {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
-        let done: Completion = Box::new(move |result| drop(sender.send(result)));
+        let done: Completion = Box::new(move |result| {
+            // Nobody is there any more where the connection was closed.
+            let _ = sender.send(result);
+        });
         let at = inner.waiters.partition_point(|(waits_for, _)| *waits_for <= offset);
         inner.waiters.insert(at, (offset, done));
         self.queue(inner);
@@ -483,16 +490,25 @@ impl PartitionLog {
     }
 }
 
-/// Writes the index files of a segment whose entries are in memory, and forgets them.
+/// Writes and syncs the index files of a segment whose entries are in memory, and forgets them.
 pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Result<(), IoError> {
     segment.seal();
-    for (suffix, bytes) in [("index", segment.offsets().as_bytes()), ("timeindex", segment.times().as_bytes())] {
+    for (suffix, bytes) in
+        [("index", segment.offsets().as_bytes()), ("timeindex", segment.times().as_bytes())]
+    {
         let name = file_name(segment.base_offset(), suffix);
         match dir.delete(&name) {
             Ok(()) | Err(IoError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        dir.open(&name, OpenMode::CreateNew)?.write_all_at(0, bytes)?;
+        let file = dir.open(&name, OpenMode::CreateNew)?;
+        file.write_all_at(0, bytes)?;
+        file.sync()?;
+    }
+    match dir.open(&file_name(segment.base_offset(), "txnindex"), OpenMode::Write) {
+        Ok(file) => file.sync()?,
+        Err(IoError::NotFound) => {}
+        Err(error) => return Err(error),
     }
     segment.forget_entries();
     Ok(())
@@ -598,7 +614,9 @@ impl PartitionLog {
     ) -> Result<Option<(i64, u64)>, IoError> {
         let file = self.file_of(source)?;
         let found = find(&*file, source.len, position, |head| head.last_offset >= want.offset)?;
-        let Some((head, position)) = found.filter(|(head, _)| head.base_offset < until) else { return Ok(None) };
+        let Some((head, position)) = found.filter(|(head, _)| head.base_offset < until) else {
+            return Ok(None);
+        };
         let left = usize::try_from(source.len - position).unwrap_or(usize::MAX);
         let first = if want.at_least_one { head.len } else { 0 };
         let len = want.len_max.max(first).min(left);
@@ -691,7 +709,9 @@ impl PartitionLog {
             }
         };
         let start = self.inner.lock().rules.log_start();
-        while let Some((head, at)) = find(&*file, source.len, position, |head| head.last_offset >= start && fits(head))? {
+        while let Some((head, at)) =
+            find(&*file, source.len, position, |head| head.last_offset >= start && fits(head))?
+        {
             if head.base_offset >= until {
                 return Ok(None);
             }
@@ -772,9 +792,10 @@ fn record_at(bytes: &[u8], timestamp_ms: i64, start: i64) -> Option<(i64, i64)> 
         &mut expanded,
     )
     .ok()?;
-    let found = batch.records(&expanded).ok()?.find(|record| {
-        batch.timestamp_of(record) >= timestamp_ms && batch.offset_of(record) >= start
-    })?;
+    let found = batch
+        .records(&expanded)
+        .ok()?
+        .find(|record| batch.timestamp_of(record) >= timestamp_ms && batch.offset_of(record) >= start)?;
     Some((batch.timestamp_of(&found), batch.offset_of(&found)))
 }
 
@@ -818,7 +839,10 @@ impl PartitionLog {
         let is_durable = inner.rules.high_watermark() == inner.rules.log_end();
         if is_durable && retention::is_active_over(&inner.active, &inner.settings, now_ms) {
             let rolled = self.roll(&mut inner, now_ms);
-            rolled.inspect_err(|error| drop(self.fail(&mut inner, *error)))?;
+            if let Err(error) = rolled {
+                self.fail(&mut inner, error);
+                return Err(error);
+            }
         }
         let (start, end) = (inner.rules.log_start(), inner.rules.high_watermark());
         let count = retention::expired(inner.segments(), &inner.settings, start, end, now_ms);

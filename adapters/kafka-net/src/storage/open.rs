@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use dolmen_base::io::{Directory, File, IoError, OpenMode, read_file};
 use dolmen_kafka::files::{self, Aborted, TimeEntry, parse_epochs, put_epochs};
+use dolmen_kafka::log::LogSettings;
 use dolmen_kafka::log::recovery::{Found, look};
 use dolmen_kafka::log::segment::{Segment, file_name, offset_of_name};
-use dolmen_kafka::log::LogSettings;
 use dolmen_kafka::partition::Partition;
 
 use super::checkpoint::{Place, replace};
@@ -71,6 +71,14 @@ pub fn open(
     Ok((PartitionLog::new(opening.place, dir, root, shared, inner), report))
 }
 
+/// How an attempt ended.
+enum Attempt {
+    /// Well.
+    Found(Box<Inner>),
+    /// The log ends here, before what the snapshot says.
+    Shorter(i64),
+}
+
 struct Finder<'a> {
     dir: &'a dyn Directory,
     settings: LogSettings,
@@ -83,49 +91,87 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn find(&mut self, log_start: i64) -> Result<Inner, IoError> {
-        let mut names = self.dir.list()?;
-        for entry in names.extract_if(.., |entry| is_leftover(&entry.name)) {
+        for entry in self.dir.list()?.into_iter().filter(|entry| is_leftover(&entry.name)) {
             self.dir.delete(&entry.name)?;
         }
+        let mut newest = i64::MAX;
+        loop {
+            match self.attempt(log_start, newest)? {
+                Attempt::Found(inner) => return Ok(*inner),
+                // The snapshot speaks of batches that the disk has lost: an older one, or none, is the truth.
+                Attempt::Shorter(end) => newest = end,
+            }
+        }
+    }
+
+    /// One attempt with snapshots up to an offset. What is damaged is cut, so that the next attempt finds it whole.
+    fn attempt(&mut self, log_start: i64, newest: i64) -> Result<Attempt, IoError> {
+        let names = self.dir.list()?;
         let bases: Vec<(i64, u64)> =
             names.iter().filter_map(|entry| Some((offset_of_name(&entry.name, "log")?, entry.len))).collect();
-        let Some(&(first, _)) = bases.first() else { return self.make(log_start) };
-        let snapshots = names.iter().filter_map(|entry| offset_of_name(&entry.name, "snapshot")).collect();
-        let mut rules = self.restore(first, snapshots);
+        let Some(&(first, _)) = bases.first() else {
+            return self.make(log_start).map(Box::new).map(Attempt::Found);
+        };
+        let snapshots: Vec<i64> =
+            names.iter().filter_map(|entry| offset_of_name(&entry.name, "snapshot")).collect();
+        let mut rules = self.restore(first, &snapshots, newest)?;
         let from = rules.log_end();
         rules.restore_aborted(self.aborted(&bases)?);
         let mut sealed: Vec<Segment> = Vec::new();
         for (at, &(base, len)) in bases.iter().enumerate() {
             let next = bases.get(at + 1).map(|(next, _)| *next);
             let is_trusted = self.is_clean || next.is_some_and(|next| next <= self.recovery_point);
-            match next {
-                Some(next) if is_trusted && next <= from => {
-                    sealed.push(Segment::sealed(base, next, len, self.last_time(base)?));
+            if let Some(next) = next.filter(|next| is_trusted && *next <= from) {
+                if let Some(time) = self.last_time(base)? {
+                    sealed.push(Segment::sealed(base, next, len, Some(time)));
+                    continue;
                 }
-                _ => {
-                    let (mut segment, is_cut) = self.scan(base, from, &mut rules)?;
-                    if is_cut {
-                        self.set_aside(&bases[at + 1..])?;
-                    } else if next.is_some() {
-                        write_indexes(self.dir, &mut segment)?;
-                    }
-                    sealed.push(segment);
-                    if is_cut {
-                        break;
-                    }
-                }
+            }
+            let (mut segment, is_cut) = self.scan(base, from, &mut rules)?;
+            let is_short = !is_trusted && next.is_some_and(|next| segment.next_offset() < next);
+            if is_cut || is_short {
+                self.set_aside(&bases[at + 1..])?;
+            }
+            if (is_cut || is_short) && segment.next_offset() < from {
+                return Ok(Attempt::Shorter(segment.next_offset()));
+            }
+            if let (Some(next), false) = (next, is_cut || is_short) {
+                segment.covers_until(next);
+                write_indexes(self.dir, &mut segment)?;
+            }
+            sealed.push(segment);
+            if is_cut || is_short {
+                break;
             }
         }
         let active = sealed.pop().unwrap_or_else(|| Segment::new(first, self.now_ms));
+        if active.next_offset() < from {
+            return Ok(Attempt::Shorter(active.next_offset()));
+        }
+        self.finish(rules, sealed, active, log_start.max(first)).map(Box::new).map(Attempt::Found)
+    }
+
+    fn finish(
+        &self,
+        mut rules: Partition,
+        sealed: Vec<Segment>,
+        active: Segment,
+        log_start: i64,
+    ) -> Result<Inner, IoError> {
         let file = self.dir.open(&file_name(active.base_offset(), "log"), OpenMode::Write)?;
         if !self.is_clean {
             // What the operating system still had when the broker died may not be on the disk.
+            for segment in &sealed {
+                if segment.next_offset() > self.recovery_point {
+                    self.dir.open(&file_name(segment.base_offset(), "log"), OpenMode::Write)?.sync()?;
+                }
+            }
             file.sync()?;
         }
         rules.reached(active.next_offset());
         rules.durable_until(rules.log_end());
-        rules.delete_until(log_start.max(first));
-        let epochs = self.epochs(first)?;
+        rules.begins_at(log_start);
+        let epochs = self.epochs(log_start)?;
         Ok(Inner::new(rules, self.settings, sealed, (active, file), epochs))
     }
 
@@ -141,7 +187,8 @@ impl Finder<'_> {
 
     /// The leader's epochs; the first is made up for a log that has none.
     fn epochs(&self, first: i64) -> Result<Vec<(i32, i64)>, IoError> {
-        let text = read_file(self.dir, EPOCHS, SIDE_LEN_MAX).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text =
+            read_file(self.dir, EPOCHS, SIDE_LEN_MAX).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(epochs) = text.and_then(|text| parse_epochs(&text)).filter(|epochs| !epochs.is_empty()) {
             return Ok(epochs);
         }
@@ -154,16 +201,20 @@ impl Finder<'_> {
         Ok(epochs)
     }
 
-    /// The producers as of the newest snapshot that is whole.
-    fn restore(&self, first: i64, mut snapshots: Vec<i64>) -> Partition {
-        snapshots.sort_unstable();
-        for offset in snapshots.into_iter().rev() {
-            let Ok(bytes) = read_file(self.dir, &file_name(offset, "snapshot"), SIDE_LEN_MAX) else { continue };
+    /// The producers as of the newest snapshot that is whole, up to an offset. Newer ones are deleted.
+    fn restore(&self, first: i64, snapshots: &[i64], newest: i64) -> Result<Partition, IoError> {
+        for &offset in snapshots.iter().rev() {
+            let name = file_name(offset, "snapshot");
+            if offset > newest {
+                self.dir.delete(&name)?;
+                continue;
+            }
+            let Ok(bytes) = read_file(self.dir, &name, SIDE_LEN_MAX) else { continue };
             if let Ok(snapshot) = files::read_snapshot(&bytes) {
-                return Partition::restored(offset, &snapshot);
+                return Ok(Partition::restored(offset.max(first), &snapshot));
             }
         }
-        Partition::new(first)
+        Ok(Partition::new(first))
     }
 
     /// Aborted transactions of segments that are not read again; what is read again is noted again.
@@ -193,7 +244,6 @@ impl Finder<'_> {
         let file = self.dir.open(&name, OpenMode::Write)?;
         let len = file.len()?;
         let mut segment = Segment::new(base, self.now_ms);
-        let mut aborted = Vec::new();
         let mut window = Window::new(&*file, len);
         self.report.segments += 1;
         let cut = loop {
@@ -202,7 +252,7 @@ impl Finder<'_> {
                 Found::Batch(batch) => {
                     self.report.batches += 1;
                     if batch.base_offset() >= from {
-                        aborted.extend(rules.appended(&batch));
+                        rules.appended(&batch);
                     }
                     segment.appended(&batch, &self.settings);
                 }
@@ -218,18 +268,27 @@ impl Finder<'_> {
             file.truncate(at)?;
             file.sync()?;
         }
-        if !aborted.is_empty() {
-            self.rewrite_aborted(base, rules)?;
-        }
+        self.rewrite_aborted(&segment, rules)?;
         self.forget_indexes(base)?;
         Ok((segment, cut.is_some()))
     }
 
-    /// The aborted index of a segment that was read again.
-    fn rewrite_aborted(&self, base: i64, rules: &Partition) -> Result<(), IoError> {
-        let entries: Vec<files::AbortedEntry> =
-            rules.aborted().iter().filter(|one| one.last_offset >= base).map(|one| (*one).into()).collect();
-        replace(self.dir, &file_name(base, "txnindex"), zerocopy::IntoBytes::as_bytes(&entries[..]))
+    /// The aborted index of a segment that was read again: what a dying broker wrote there may speak of what is cut off.
+    fn rewrite_aborted(&self, segment: &Segment, rules: &Partition) -> Result<(), IoError> {
+        let name = file_name(segment.base_offset(), "txnindex");
+        let within = segment.base_offset()..segment.next_offset();
+        let entries: Vec<files::AbortedEntry> = rules
+            .aborted()
+            .iter()
+            .filter(|one| within.contains(&one.last_offset))
+            .map(|one| (*one).into())
+            .collect();
+        let wanted = zerocopy::IntoBytes::as_bytes(&entries[..]);
+        match read_file(self.dir, &name, SIDE_LEN_MAX) {
+            Ok(bytes) if bytes == wanted => Ok(()),
+            Err(IoError::NotFound) if wanted.is_empty() => Ok(()),
+            _ => replace(self.dir, &name, wanted),
+        }
     }
 
     /// Its entries are in memory again; a file from before might say something else.

@@ -794,8 +794,8 @@ fn still_owns(owned: Option<&TopicPartitions>, partitions: &Owned) -> bool {
     })
 }
 
-/// A regular expression that matches whole names of topics, which are ASCII; `None` if it is none, or too large.
-fn compile(pattern: &str) -> Option<Regex> {
+/// A regular expression that matches whole names, byte by byte; `None` if it is none, or too large.
+pub(crate) fn compile(pattern: &str) -> Option<Regex> {
     let mut whole = String::from("^(?:");
     whole.push_str(pattern);
     whole.push_str(")$");

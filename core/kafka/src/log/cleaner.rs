@@ -94,7 +94,9 @@ impl<'a> Fates<'a> {
 
     /// Whether the records of this batch are aborted. Batches are shown in order.
     pub fn is_aborted(&mut self, batch: &Batch<'_>) -> bool {
-        while let Some(one) = self.aborted.get(self.next).filter(|one| one.first_offset <= batch.last_offset()) {
+        while let Some(one) =
+            self.aborted.get(self.next).filter(|one| one.first_offset <= batch.last_offset())
+        {
             self.open.insert(one.producer_id);
             self.next += 1;
         }

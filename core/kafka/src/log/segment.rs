@@ -66,6 +66,11 @@ impl Segment {
         }
     }
 
+    /// The next segment begins at `next_offset`: offsets before it that no batch here has were cleaned away.
+    pub fn covers_until(&mut self, next_offset: i64) {
+        self.next_offset = self.next_offset.max(next_offset);
+    }
+
     /// The offset in its name.
     pub const fn base_offset(&self) -> i64 {
         self.base_offset

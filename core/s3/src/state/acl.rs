@@ -56,7 +56,9 @@ impl Canned {
                 grants.push(group(Grantee::AllUsers, Permission::Write));
             }
             Canned::AuthenticatedRead => grants.push(group(Grantee::AuthenticatedUsers, Permission::Read)),
-            Canned::BucketOwnerRead if owner != bucket_owner => grants.push(user(bucket_owner, Permission::Read)),
+            Canned::BucketOwnerRead if owner != bucket_owner => {
+                grants.push(user(bucket_owner, Permission::Read))
+            }
             Canned::BucketOwnerFullControl if owner != bucket_owner => {
                 grants.push(user(bucket_owner, Permission::FullControl));
             }

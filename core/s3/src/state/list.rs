@@ -205,7 +205,11 @@ impl<'a> Walk<'a> {
                 self.seek_behind(keys::prefixed(self.kind, self.bucket, &prefix))?;
                 return Ok(Some(Item::Prefix(prefix)));
             }
-            if self.query.what == What::Objects { self.leave(&key)? } else { self.cursor.next()? }
+            if self.query.what == What::Objects {
+                self.leave(&key)?
+            } else {
+                self.cursor.next()?
+            }
             return Ok(Some(match shown {
                 Shown::Object(listed) => Item::Object { key, order, listed: Box::new(listed), latest },
                 Shown::Upload(record) => {
