@@ -74,5 +74,6 @@ pub const SERVICES: &[Registered] = &[
     // written by `cargo xtask systems`: services
     Registered::of::<dolmen_kv_resp::Kv>(),
     Registered::of::<dolmen_vector_http::Vectors>(),
+    Registered::of::<dolmen_llm_cpu::Llm>(),
     // end of services
 ];

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`files`] | a model's files, mapped: a folder of Hugging Face's, or one GGUF file |
 //! | [`export`] | what a GGUF file gets besides its tensors |
+//! | [`memory`] | what a model takes, before it starts |
+//! | [`server`] | OpenAI's interface over HTTP, and the service of `dolmen up` |
 //! | [`vocabulary`] | vocabulary files and a cache of their prebuilt forms |
 //! | [`threads`] | the threads that a step is cut over |
 #![forbid(unsafe_code)]
@@ -11,8 +13,10 @@
 pub mod export;
 pub mod files;
 pub mod memory;
+pub mod server;
 pub mod threads;
 pub mod vocabulary;
 
 pub use files::Files;
+pub use server::Llm;
 pub use threads::Threads;

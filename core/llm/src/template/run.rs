@@ -1,11 +1,11 @@
 //! The stack machine.
 
-use alloc::rc::Rc;
+use alloc::sync::Arc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use dolmen_text::json;
+use spin::mutex::SpinMutex;
 
 use super::builtin::{self, Fail};
 use super::value::{Value, place};
@@ -176,7 +176,7 @@ impl Machine<'_> {
                 if matches!(value, Value::Namespace(_)) {
                     return Err(Fail::Unsupported("a namespace in a namespace"));
                 }
-                let mut members = members.borrow_mut();
+                let mut members = members.lock();
                 match members.iter_mut().find(|(known, _)| known == name) {
                     Some((_, old)) => *old = value,
                     None => members.push((name.clone(), value)),
@@ -378,7 +378,7 @@ impl Machine<'_> {
                 if named.iter().any(|(_, value)| matches!(value, Value::Namespace(_))) {
                     return Err(Fail::Unsupported("a namespace in a namespace"));
                 }
-                self.push(Value::Namespace(Rc::new(RefCell::new(named))));
+                self.push(Value::Namespace(Arc::new(SpinMutex::new(named))));
                 Ok(at + 1)
             }
             Value::Function(name) => {
