@@ -71,3 +71,42 @@ pub fn check_config(data: &[u8]) {
     let frequencies = config.rope.as_ref().map(crate::config::Rope::frequencies).unwrap_or_default();
     assert!(frequencies.len() * 2 <= config.head_len);
 }
+
+/// A template is read or refused, and runs over a small chat or ends with an error.
+///
+/// # Panics
+///
+/// If it does neither.
+pub fn check_template(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let Ok(template) = crate::template::Template::parse(text) else { return };
+    let variables = br#"{"messages":[{"role":"user","content":"a \"b\"\n"},{"role":"assistant","content":null,"n":[1,2.5,true]}],"add_generation_prompt":true,"bos_token":"<s>","tools":null}"#;
+    let document = dolmen_text::json::Document::read(variables).expect("the variables are sound");
+    let once = template.render(document.root(), 0);
+    assert_eq!(once, template.render(document.root(), 0), "another text the second time");
+}
+
+/// A grammar, or the grammar of a schema, is read or refused; walking along the shortest way completes a text.
+///
+/// # Panics
+///
+/// If it does not.
+pub fn check_grammar(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let grammar = match text.starts_with('{') {
+        true => crate::schema::grammar(data).ok(),
+        false => crate::grammar::Grammar::parse(text).ok(),
+    };
+    let Some(grammar) = grammar else { return };
+    let mut state = grammar.start();
+    for _ in 0..64 {
+        let before = grammar.distance(&state);
+        let mut next = (0..=127u8).filter_map(|byte| grammar.take(&state, byte));
+        // Most texts come nearer to their end with each character; those of other characters than ASCII are left alone.
+        match next.find(|next| grammar.distance(next) < before) {
+            Some(nearer) => state = nearer,
+            None => break,
+        }
+    }
+    assert!(!state.is_complete() || grammar.distance(&state) == 0);
+}

@@ -1,5 +1,6 @@
 //! Grammars and schemas: what they accept, what they let a model say, what they refuse.
 
+use dolmen_llm::check::check_grammar;
 use dolmen_llm::grammar::{Grammar, GrammarError};
 use dolmen_llm::schema::{self, SchemaError};
 use dolmen_text::json::Document;
@@ -153,4 +154,9 @@ fn walks_through_a_schema_are_json() {
         }
         Document::read(&text).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&text)));
     }
+}
+
+#[test]
+fn seeds_replay() {
+    dolmen_testkit::replay("llm_grammar", check_grammar);
 }

@@ -1,5 +1,6 @@
 //! Templates of chats: what Jinja 3.1 makes of them.
 
+use dolmen_llm::check::check_template;
 use dolmen_llm::template::{Template, TemplateError};
 use dolmen_text::json::Document;
 
@@ -91,4 +92,9 @@ fn nothing_runs_for_ever_or_fills_the_memory() {
     assert!(matches!(render(endless, "{}"), Err(TemplateError::Unsupported { .. })));
     let inside = "{% set a = namespace() %}{% set a.a = a %}";
     assert!(matches!(render(inside, "{}"), Err(TemplateError::Unsupported { .. })));
+}
+
+#[test]
+fn seeds_replay() {
+    dolmen_testkit::replay("llm_template", check_template);
 }
