@@ -56,7 +56,7 @@ const APIS: &[&str] = &[
     "DescribeTopicPartitions",
 ];
 
-/// What stands in records of internal topics, in producer snapshots and inside group messages.
+/// What stands in records of internal topics and of the metadata log, in producer snapshots and inside group messages.
 const RECORDS: &[&str] = &[
     "TransactionLogKey",
     "TransactionLogValue",
@@ -74,11 +74,19 @@ const RECORDS: &[&str] = &[
     "ConsumerGroupTargetAssignmentMemberValue",
     "ConsumerGroupCurrentMemberAssignmentKey",
     "ConsumerGroupCurrentMemberAssignmentValue",
+    "ConsumerGroupRegularExpressionKey",
+    "ConsumerGroupRegularExpressionValue",
     "ConsumerProtocolSubscription",
     "ConsumerProtocolAssignment",
     "ProducerSnapshot",
     "EndTxnMarker",
     "AbortedTxn",
+    "TopicRecord",
+    "PartitionRecord",
+    "ConfigRecord",
+    "RemoveTopicRecord",
+    "FeatureLevelRecord",
+    "ProducerIdsRecord",
 ];
 
 /// Writes the modules. The one argument is the folder with the schemas.

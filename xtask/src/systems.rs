@@ -28,8 +28,6 @@ pub struct Systems {
     pub systems: Vec<System>,
     #[serde(rename = "crate", default)]
     pub crates: Vec<Crate>,
-    #[serde(default)]
-    pub libraries_to_come: Vec<String>,
 }
 
 /// One system.

@@ -11,6 +11,7 @@
 //! wrong"), 2 for wrong usage (clap's). A reader that closes the pipe early is no failure; a full disk is one.
 #![forbid(unsafe_code)]
 
+mod lines;
 mod out;
 mod progress;
 pub mod value;
@@ -19,6 +20,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 pub use dolmen_units::{counted, show_duration, show_size};
+pub use lines::Lines;
 pub use out::Out;
 pub use progress::Progress;
 

@@ -122,6 +122,14 @@ impl Out {
         }
     }
 
+    /// A finding with its lines and colours on standard error, quiet or not, as it is.
+    pub fn diagnosis(&self, text: impl Display) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| tell(&text.to_string())),
+            None => tell(&text.to_string()),
+        }
+    }
+
     /// Shows how far a long piece of work has come: on standard error, if that is a terminal, from its second second on.
     /// `total` is how many steps there are, if that is known.
     pub fn progress(&mut self, what: &str, total: impl Into<Option<u64>>) -> Progress {

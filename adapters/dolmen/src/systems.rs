@@ -47,6 +47,7 @@ pub const SYSTEMS: &[System] = &[
     system!("simd", "SIMD kernels of this machine", dolmen_simd_cli),
     system!("vector", "Vector search", dolmen_vector_cli),
     system!("sql", "PostgreSQL's SQL: parse, format, fingerprint", dolmen_sql_cli),
+    system!("s3", "S3: buckets and objects", dolmen_s3_cli),
     system!("kafka", "Kafka: logs, topics, transactions", dolmen_kafka_cli),
     system!("llm", "Language models: tokens, training, generation", dolmen_llm_cli),
     // end of systems
@@ -64,6 +65,7 @@ pub const TOUR: &[(&str, Step)] = &[
     ("simd", dolmen_simd_cli::tour),
     ("vector", dolmen_vector_cli::tour),
     ("sql", dolmen_sql_cli::tour),
+    ("s3", dolmen_s3_cli::tour),
     ("kafka", dolmen_kafka_cli::tour),
     ("llm", dolmen_llm_cli::tour),
     // end of tour
@@ -74,6 +76,8 @@ pub const SERVICES: &[Registered] = &[
     // written by `cargo xtask systems`: services
     Registered::of::<dolmen_kv_resp::Kv>(),
     Registered::of::<dolmen_vector_http::Vectors>(),
+    Registered::of::<dolmen_s3_http::S3>(),
+    Registered::of::<dolmen_kafka_net::Kafka>(),
     Registered::of::<dolmen_llm_cpu::Llm>(),
     // end of services
 ];

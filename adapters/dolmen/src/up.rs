@@ -93,6 +93,7 @@ fn argument(setting: &'static Setting, name: &'static str, variable: &str) -> Ar
             arg.value_parser(PossibleValuesParser::new(words))
         }
         kind => {
+            let arg = if matches!(kind, Kind::Pairs) { arg.action(ArgAction::Append) } else { arg };
             let arg = if matches!(kind, Kind::Path) { arg.value_hint(ValueHint::DirPath) } else { arg };
             arg.value_parser(move |text: &str| setting.check(text).map(|()| text.to_owned()))
         }
@@ -142,7 +143,10 @@ fn decide(list: &[Registered], matches: &ArgMatches) -> Result<Values> {
     };
     let given = |name: &str, from: ValueSource| {
         let is_known = matches.ids().any(|id| id.as_str() == name);
-        let value = || matches.get_one::<String>(name).cloned();
+        let value = || {
+            let all: Vec<&str> = matches.get_many::<String>(name)?.map(String::as_str).collect();
+            Some(all.join(","))
+        };
         if is_known && matches.value_source(name) == Some(from) { value() } else { None }
     };
     let flag = |name: &str| given(name, ValueSource::CommandLine);

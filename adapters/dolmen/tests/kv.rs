@@ -54,7 +54,7 @@ fn inspect_shows_a_directory_and_changes_nothing() {
     for line in [
         "MANIFEST-000005: 291 bytes, 7 version edits, whole",
         "column family 1 users: logs from 12 on",
-        "  level 0: 1 tables, 11316 bytes",
+        "  level 0: 1 table, 11316 bytes",
         "000012.log: 5936 bytes, 74 records in 71 batches, sequence 271..=344, whole",
     ] {
         assert!(shown.lines().any(|l| l == line), "{line:?} is missing in\n{shown}");
@@ -79,6 +79,27 @@ fn compact_leaves_one_level_without_deleted_keys() {
         assert!(!levels[0].contains("level 0"), "{stats}");
         assert!(kv(&path, &["verify"]).starts_with("ok: 4 entries"), "the deleted key is gone");
     }
+}
+
+#[test]
+fn what_is_backed_up_is_restored_and_what_lost_its_manifest_is_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, backups, copy] = ["db", "backups", "copy"].map(|name| dir.path().join(name));
+    let shown_backups = backups.to_str().unwrap();
+    kv(&path, &["set", "a", "1"]);
+    kv(&path, &["backup", shown_backups]);
+    kv(&path, &["set", "b", "2"]);
+    kv(&copy, &["restore", shown_backups]);
+    assert_eq!(kv(&copy, &["scan"]), "a\t1\n");
+    for entry in std::fs::read_dir(&path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_str().unwrap().starts_with("MANIFEST") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    kv(&path, &["repair"]);
+    assert_eq!(kv(&path, &["scan"]), "a\t1\nb\t2\n");
+    assert!(kv(&path, &["count"]).starts_with("2 entries"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::Fault;
 use crate::secrets::Secrets;
+use crate::test_api::{Clock, TestApi};
 
 /// Says when to stop.
 #[derive(Clone)]
@@ -81,6 +82,8 @@ pub(crate) struct World {
     pub budget: Budget,
     pub addresses: HashMap<&'static str, SocketAddr>,
     pub stop: Stop,
+    pub clock: Arc<Clock>,
+    pub test_api: Option<Arc<TestApi>>,
 }
 
 /// What a service finds when it opens: its directory, what it shares with the others, secrets, budgets, and when to stop.
@@ -147,6 +150,16 @@ impl Context {
     /// When to stop.
     pub fn stop(&self) -> Stop {
         self.world.stop.clone()
+    }
+
+    /// The clock to ask for the time of day.
+    pub fn clock(&self) -> Arc<Clock> {
+        self.world.clock.clone()
+    }
+
+    /// What tests have ordered, in a process that was started for them.
+    pub fn test_api(&self) -> Option<Arc<TestApi>> {
+        self.world.test_api.clone()
     }
 
     /// A command line that shows the data directory's password, for hints.

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use crate::context::Stop;
 use crate::metrics::Metrics;
 use crate::service::{Hosted, Registered};
+use crate::test_api::{self, Clock, TestApi};
 use crate::{page, process};
 
 /// A service that runs, as port 7000 shows it.
@@ -46,10 +47,14 @@ pub(crate) struct Host {
     pub data: PathBuf,
     pub started: Instant,
     pub stop: Stop,
+    /// What the services' clock says.
+    pub clock: Arc<Clock>,
+    /// The interface for tests, where it was asked for.
+    pub test_api: Option<Arc<TestApi>>,
 }
 
 /// What a service may not be called: its place on port 7000 is taken.
-pub(crate) const RESERVED: [&str; 6] = ["metrics", "healthz", "livez", "readyz", "style.css", "dolmen.svg"];
+pub(crate) const RESERVED: [&str; 7] = ["_dolmen", "metrics", "healthz", "livez", "readyz", "style.css", "dolmen.svg"];
 
 /// Serves until `stop` says so. Idle connections do not hold it up.
 pub(crate) async fn serve(host: Arc<Host>, listener: TcpListener) {
@@ -62,6 +67,9 @@ pub(crate) async fn serve(host: Arc<Host>, listener: TcpListener) {
         .with_state(host.clone());
     for running in &host.services {
         app = app.nest(&format!("/{}", running.entry.name), running.hosted.clone().routes());
+    }
+    if let Some(api) = &host.test_api {
+        app = app.merge(test_api::routes(api.clone(), host.clock.clone(), host.clone()));
     }
     let app = app
         .fallback(missing)
@@ -220,6 +228,8 @@ mod tests {
             data: PathBuf::new(),
             started: Instant::now(),
             stop: Stop::new(stop),
+            clock: Arc::default(),
+            test_api: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! | [`context`] | what a service finds when it opens: its directory, shared caches, secrets, budgets, stop |
 //! | [`life`] | the life of a process: bind, lock, open, serve, announce, drain |
 //! | [`metrics`] | Prometheus's text format |
+//! | [`test_api`] | what tests order of a process that was started for them |
 //!
 //! Nothing here knows a particular service. Port 7000 shows people and probes what runs, and carries each service's own routes.
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod process;
 pub mod secrets;
 pub mod service;
 pub mod setting;
+pub mod test_api;
 
 pub use axum;
 pub use context::{Budget, Context, Listeners, Password, Stop, reachable};

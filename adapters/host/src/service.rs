@@ -82,6 +82,15 @@ pub trait Service: Send + Sync + Sized + 'static {
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+
+    /// Removes all its data, durably, and goes on; asked for by tests only. May block.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    fn reset(&self) -> Result<(), String> {
+        Err("this service cannot be emptied".into())
+    }
 }
 
 /// The part of [`Service`] that needs no types, for lists of services.
@@ -97,6 +106,7 @@ pub(crate) trait Hosted: Send + Sync {
     fn drain(&self) -> Result<(), Fault>;
     fn hints(&self) -> Vec<String>;
     fn facts(&self) -> Vec<(&'static str, String)>;
+    fn reset(&self) -> Result<(), String>;
 }
 
 impl<S: Service> Hosted for S {
@@ -124,6 +134,9 @@ impl<S: Service> Hosted for S {
     }
     fn facts(&self) -> Vec<(&'static str, String)> {
         Service::facts(self)
+    }
+    fn reset(&self) -> Result<(), String> {
+        Service::reset(self)
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Kind {
     Choice(&'static [(&'static str, &'static str)]),
     /// Words separated by commas.
     Names,
+    /// `NAME=VALUE` separated by commas; a word without `=` belongs to the value before it. A flag may be given more than once.
+    Pairs,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Kind::Switch => "BOOL",
             Kind::Choice(_) => "WORD",
             Kind::Names => "NAME,..",
+            Kind::Pairs => "NAME=VALUE,..",
         }
     }
 
@@ -81,11 +84,29 @@ impl Kind {
                 })?;
                 Value::Choice(word)
             }
+            Kind::Pairs => Value::Pairs(pairs(text)?),
             Kind::Names => {
                 Value::Names(text.split(',').map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect())
             }
         })
     }
+}
+
+/// Names and values of a text of [`Kind::Pairs`].
+fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut out: Vec<(String, String)> = Vec::new();
+    for word in text.split(',') {
+        match (word.split_once('='), out.last_mut()) {
+            (Some((name, value)), _) => out.push((name.trim().to_owned(), value.trim().to_owned())),
+            (None, Some((_, value))) => {
+                value.push(',');
+                value.push_str(word.trim());
+            }
+            (None, None) if word.trim().is_empty() => {}
+            (None, None) => return Err(format!("{word:?} is no NAME=VALUE")),
+        }
+    }
+    Ok(out)
 }
 
 /// The declaration of a setting.
@@ -196,6 +217,7 @@ enum Value {
     Switch(bool),
     Choice(&'static str),
     Names(Vec<String>),
+    Pairs(Vec<(String, String)>),
 }
 
 /// Why the settings cannot be decided.
@@ -408,6 +430,16 @@ impl Values {
     pub fn names(&self, key: &str) -> &[String] {
         match self.value(key) {
             Value::Names(names) => names,
+            other => wrong(key, other),
+        }
+    }
+}
+
+impl Values {
+    /// Names with their values, in the order in which they were given.
+    pub fn pairs(&self, key: &str) -> &[(String, String)] {
+        match self.value(key) {
+            Value::Pairs(pairs) => pairs,
             other => wrong(key, other),
         }
     }

@@ -9,6 +9,7 @@ use dolmen_base::Rng;
 use dolmen_cli::Out;
 use dolmen_store::{Db, Options, ReadOptions, SyncPolicy, WriteBatch, WriteOptions};
 use rustix::time::ClockId;
+use serde_json::json;
 
 /// Arguments of `dolmen kv bench`.
 #[derive(clap::Args)]
@@ -39,27 +40,25 @@ pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<()> {
         path.display()
     );
     let db = Db::open(path, Options { sync: SyncPolicy::Never, ..Options::default() })?;
-    let columns = ["operations", "us/op", "p50 us", "p99 us", "CPU ns/op", "all CPU ns/op"];
-    writeln!(out, "{:<12}{}", "workload", columns.map(|c| format!("{c:>14}")).concat())?;
+    if !out.is_json() {
+        let columns = ["operations", "us/op", "p50 us", "p99 us", "CPU ns/op", "all CPU ns/op"];
+        writeln!(out, "{:<12}{}", "workload", columns.map(|c| format!("{c:>14}")).concat())?;
+    }
     for workload in &args.workload {
         let (process, thread) = (cpu(ClockId::ProcessCPUTime), cpu(ClockId::ThreadCPUTime));
+        let progress = out.progress(workload, None).alive();
         let (start, mut laps) = (Instant::now(), Laps::start());
         let count = work(&db, workload, args.n, &mut laps)?;
         let (elapsed, thread) = (start.elapsed(), cpu(ClockId::ThreadCPUTime) - thread);
+        drop(progress);
         settle(&db)?;
         let process = cpu(ClockId::ProcessCPUTime) - process;
-        let per_op = |nanos: u128| nanos as f64 / count as f64;
-        let percentile = |p| laps.percentile(p).map_or("-".to_owned(), |n| format!("{:.2}", n as f64 / 1e3));
-        writeln!(
-            out,
-            "{workload:<12}{count:>14}{:>14.3}{:>14}{:>14}{:>14.0}{:>14.0}",
-            per_op(elapsed.as_nanos()) / 1e3,
-            percentile(50),
-            percentile(99),
-            per_op(thread),
-            per_op(process),
-        )?;
+        let measured = Measured { count, wall: elapsed.as_nanos(), thread, process, laps };
+        measured.print(workload, out)?;
         out.flush()?;
+    }
+    if out.is_json() {
+        return Ok(db.close()?);
     }
     let stats = db.stats();
     writeln!(
@@ -68,6 +67,40 @@ pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<()> {
         stats.flushes, stats.compactions, stats.compaction_written_bytes, stats.delays, stats.stops
     )?;
     Ok(db.close()?)
+}
+
+/// One workload; times are in nanoseconds.
+struct Measured {
+    count: u64,
+    wall: u128,
+    thread: u128,
+    process: u128,
+    laps: Laps,
+}
+
+impl Measured {
+    fn print(&self, workload: &str, out: &mut Out) -> Result<()> {
+        let per_op = |nanos: u128| nanos as f64 / self.count as f64;
+        let [p50, p99] = [50, 99].map(|p| self.laps.percentile(p));
+        if out.is_json() {
+            return Ok(out.object(&json!({
+                "workload": workload, "entry_count": self.count, "wall_ns_per_entry": per_op(self.wall),
+                "cpu_ns_per_entry": per_op(self.thread), "process_cpu_ns_per_entry": per_op(self.process),
+                "p50_ns": p50, "p99_ns": p99,
+            }))?);
+        }
+        let micros = |nanos: Option<u64>| nanos.map_or("-".to_owned(), |n| format!("{:.2}", n as f64 / 1e3));
+        Ok(writeln!(
+            out,
+            "{workload:<12}{:>14}{:>14.3}{:>14}{:>14}{:>14.0}{:>14.0}",
+            self.count,
+            per_op(self.wall) / 1e3,
+            micros(p50),
+            micros(p99),
+            per_op(self.thread),
+            per_op(self.process),
+        )?)
+    }
 }
 
 /// CPU time in nanoseconds.

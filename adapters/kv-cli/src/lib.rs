@@ -69,7 +69,8 @@ enum Recovery {
     /// As RocksDB's kPointInTimeRecovery: keep what stands before the damage
     PointInTime,
     /// As RocksDB's kSkipAnyCorruptedRecords: keep everything that can be read
-    SkipAny,
+    #[value(alias = "skip-any")]
+    SkipDamaged,
 }
 
 #[derive(Subcommand)]
@@ -134,9 +135,19 @@ enum Verb {
         /// Keys alone
         #[arg(long)]
         no_value: bool,
-        /// Print how many entries there are, and their bytes, instead of them
-        #[arg(long, conflicts_with = "no_value")]
-        count: bool,
+    },
+    /// Print how many entries there are, and their bytes
+    #[command(after_help = "Example: dolmen kv --path db count --prefix user:")]
+    Count {
+        /// First key
+        #[arg(long)]
+        from: Option<String>,
+        /// First key that is left out
+        #[arg(long)]
+        to: Option<String>,
+        /// Only keys that begin so
+        #[arg(long, conflicts_with_all = ["from", "to"])]
+        prefix: Option<String>,
     },
     /// Print every family, or the one of --cf: `NAME<TAB>KEYHEX<TAB>VALUEHEX`
     Dump,
@@ -151,7 +162,7 @@ enum Verb {
         /// Lines `NAME<TAB>KEYHEX<TAB>VALUEHEX`; those that begin with # are comments
         file: PathBuf,
     },
-    /// Print the column families
+    /// Print the column families; with --json the tables and bytes of each too
     Families,
     /// Make a column family
     CreateFamily {
@@ -181,6 +192,25 @@ enum Verb {
         /// A directory that is not there yet
         dir2: PathBuf,
     },
+    /// Add a backup to DIR2, in RocksDB's form; tables that an earlier backup there has are not copied again
+    #[command(after_help = "Example: dolmen kv --path db backup /mnt/backups")]
+    Backup {
+        /// The directory of the backups
+        dir2: PathBuf,
+    },
+    /// Make the database from the newest backup in DIR2
+    #[command(
+        after_help = "The directory of --path must be missing or empty. Example: dolmen kv --path db restore /mnt/backups"
+    )]
+    Restore {
+        /// The directory of the backups
+        dir2: PathBuf,
+    },
+    /// Make a database that does not open, or has damaged tables, openable again from its tables and logs
+    #[command(
+        after_help = "What is damaged is kept beside as NAME.lost; the blocks of a table that can be read stay. Exits with 1 if something is lost. Example: dolmen kv --path db repair"
+    )]
+    Repair,
     /// Read every block of every table and every record of every log, and report damage by file and offset
     #[command(
         after_help = "Exits with 1 if something is damaged or missing. Example: dolmen kv --path db verify"
@@ -225,6 +255,10 @@ impl Verb {
             Verb::Flush => ("flush", &["--hex", "--cf"]),
             Verb::Compact { .. } => ("compact", &[]),
             Verb::Checkpoint { .. } => ("checkpoint", &["--hex", "--cf"]),
+            Verb::Count { .. } => ("count", &[]),
+            Verb::Backup { .. } => ("backup", &["--hex", "--cf"]),
+            Verb::Restore { .. } => ("restore", &["--hex", "--cf", "--merge", "--recovery"]),
+            Verb::Repair => ("repair", &["--hex", "--cf", "--recovery"]),
             Verb::Verify => ("verify", &["--hex", "--cf"]),
             Verb::Bench(_) => ("bench", &["--hex", "--cf", "--merge", "--recovery"]),
             Verb::Stats => ("stats", &["--hex", "--cf"]),
@@ -249,12 +283,18 @@ pub fn run(args: Args, out: &mut Out) -> Result<Status> {
     match &args.verb {
         Verb::Get { .. }
         | Verb::Scan { .. }
+        | Verb::Count { .. }
         | Verb::Dump
         | Verb::Export
         | Verb::Stats
         | Verb::Verify
         | Verb::Families => read::run(path, &args, out),
         Verb::Inspect { .. } => inspect::directory(path, out),
+        Verb::Repair => write::repair(path, &args, out),
+        Verb::Restore { dir2 } => {
+            write::restore(path, dir2, out)?;
+            Ok(Status::Success)
+        }
         Verb::Bench(bench) => {
             bench::run(path, bench, out)?;
             Ok(Status::Success)

@@ -21,7 +21,7 @@ pub fn options(path: &Path, args: &Args) -> Result<Options> {
             Recovery::TolerateTail => RecoveryMode::TolerateCorruptedTail,
             Recovery::Absolute => RecoveryMode::Absolute,
             Recovery::PointInTime => RecoveryMode::PointInTime,
-            Recovery::SkipAny => RecoveryMode::SkipAnyCorrupted,
+            Recovery::SkipDamaged => RecoveryMode::SkipAnyCorrupted,
         }),
         ..Options::default()
     };
@@ -104,9 +104,9 @@ pub fn explain(path: &Path, error: StoreError) -> anyhow::Error {
         StoreError::NoDatabase { orphans: 0, .. } => {
             anyhow!("{shown} holds no database; `dolmen kv --path {shown} set KEY VALUE` makes one")
         }
-        StoreError::Log { .. } => anyhow!(
-            "{shown}/{error}. To open it without what is lost: --recovery point-in-time here, --kv.recovery point-in-time with dolmen up"
-        ),
+        StoreError::Log { .. } => {
+            anyhow!("{shown}/{error}. To open it without what is lost: --recovery point-in-time")
+        }
         StoreError::Locked { .. } | StoreError::NoDatabase { .. } => anyhow!(error),
         StoreError::Io { error: IoError::NotFound, .. } if !path.exists() => {
             anyhow!("{shown} is not there; `dolmen kv --path {shown} set KEY VALUE` makes a database")

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use dolmen_cli::{Out, Status, counted, show_size};
-use dolmen_store::{Db, Family, ReadOptions, StoreError};
+use dolmen_store::{Db, Family, ReadOptions, StoreError, Verified};
 use serde_json::{Map, Value, json};
 
 use crate::inspect::{Logs, logs};
@@ -19,38 +19,22 @@ pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<Status> {
     let explain = |error| open::explain(path, error);
     match &args.verb {
         Verb::Get { keys } => get(&db, &open::family(&db, args)?, keys, text, out),
-        Verb::Scan { from, to, prefix, limit, reverse, no_value, count } => {
-            let mut options = ReadOptions {
-                lower_bound: text.parse_bound(from)?,
-                upper_bound: text.parse_bound(to)?,
-                ..ReadOptions::default()
-            };
-            if let Some(prefix) = text.parse_bound(prefix)? {
-                options.upper_bound = behind(&prefix);
-                options.lower_bound = Some(prefix);
-            }
+        Verb::Scan { from, to, prefix, limit, reverse, no_value } => {
             let walk = Walk { reverse: *reverse, limit: limit.unwrap_or(usize::MAX) };
-            let family = open::family(&db, args)?;
-            let printed = if *count {
-                count_entries(&db, &family, options, walk, out)
-            } else {
-                walk.over(&db, &family, options, &mut |key, value| {
-                    print_entry(key, (!no_value).then_some(value), text, out)
-                })
-            };
-            printed.map_err(|error| hint_operator(error, args))?;
+            let options = bounds(text, from, to, prefix)?;
+            walk.over(&db, &open::family(&db, args)?, options, &mut |key, value| {
+                print_entry(key, (!no_value).then_some(value), text, out)
+            })
+            .map_err(|error| hint_operator(error, args))?;
             Ok(Status::Success)
         }
-        Verb::Families => {
-            for family in db.families() {
-                if out.is_json() {
-                    out.object(&json!({"family": &*family.name, "id": family.id.get()}))?;
-                } else {
-                    out.line(&family.name)?;
-                }
-            }
+        Verb::Count { from, to, prefix } => {
+            let options = bounds(text, from, to, prefix)?;
+            count(&db, &open::family(&db, args)?, options, out)
+                .map_err(|error| hint_operator(error, args))?;
             Ok(Status::Success)
         }
+        Verb::Families => families(&db, out),
         Verb::Verify => verify(path, &db, out),
         Verb::Stats => stats(path, &db, out),
         _ => dump(&db, args, out).map_err(|error| match error.downcast::<StoreError>() {
@@ -58,6 +42,36 @@ pub fn run(path: &Path, args: &Args, out: &mut Out) -> Result<Status> {
             Err(error) => error,
         }),
     }
+}
+
+/// The entries that are asked for.
+fn bounds(
+    text: Text,
+    from: &Option<String>,
+    to: &Option<String>,
+    prefix: &Option<String>,
+) -> Result<ReadOptions> {
+    let (mut lower_bound, mut upper_bound) = (text.parse_bound(from)?, text.parse_bound(to)?);
+    if let Some(prefix) = text.parse_bound(prefix)? {
+        upper_bound = behind(&prefix);
+        lower_bound = Some(prefix);
+    }
+    Ok(ReadOptions { lower_bound, upper_bound, ..ReadOptions::default() })
+}
+
+fn families(db: &Db, out: &mut Out) -> Result<Status> {
+    let levels = db.stats().levels;
+    for family in db.families() {
+        let own = levels.iter().filter(|(name, ..)| **name == *family.name);
+        let (tables, bytes) = own.fold((0, 0), |(n, b), (.., tables, bytes)| (n + tables, b + bytes));
+        if out.is_json() {
+            let (family, id) = (&*family.name, family.id.get());
+            out.object(&json!({"family": family, "id": id, "table_count": tables, "table_bytes": bytes}))?;
+        } else {
+            out.line(&family.name)?;
+        }
+    }
+    Ok(Status::Success)
 }
 
 /// The first key behind all that begin with `prefix`; none if there is no such key.
@@ -150,7 +164,8 @@ impl Walk {
     }
 }
 
-fn count_entries(db: &Db, family: &Family, options: ReadOptions, walk: Walk, out: &mut Out) -> Result<()> {
+fn count(db: &Db, family: &Family, options: ReadOptions, out: &mut Out) -> Result<()> {
+    let walk = Walk { reverse: false, limit: usize::MAX };
     let (mut entries, mut key_bytes, mut value_bytes) = (0u64, 0u64, 0u64);
     let mut progress = out.progress("counting", None);
     walk.over(db, family, options, &mut |key, value| {
@@ -192,24 +207,31 @@ fn dump(db: &Db, args: &Args, out: &mut Out) -> Result<Status> {
 /// Tables were read to open the database; here every block of them is, and every record of every log was.
 fn verify(path: &Path, db: &Db, out: &mut Out) -> Result<Status> {
     let progress = out.progress("reading every block", None).alive();
-    let entries = db.verify().map_err(|error| open::explain(path, error))?;
+    let families = db.verify().map_err(|error| open::explain(path, error))?;
     drop(progress);
-    let tables: u64 = db.stats().levels.iter().map(|(_, _, tables, _)| tables).sum();
+    let (entries, tables) = families.iter().fold((0, 0), |(n, t), f| (n + f.entry_count, t + f.table_count));
     let Logs { count, batches, records, damaged } = logs(path)?;
     if out.is_json() {
+        let family = |f: &Verified| json!({"family": &*f.family.name, "table_entry_count": f.entry_count, "table_count": f.table_count});
+        let families: Vec<Value> = families.iter().map(family).collect();
         out.object(&json!({
-            "ok": damaged.is_empty(), "table_entry_count": entries, "table_count": tables,
+            "ok": damaged.is_empty(), "table_entry_count": entries, "table_count": tables, "families": families,
             "log_record_count": records, "log_batch_count": batches, "log_count": count, "damaged": damaged,
         }))?;
     } else {
         let verdict = if damaged.is_empty() { "ok" } else { "damaged" };
+        let (tables, logs) = (counted(tables, "table"), counted(count, "log"));
         out.line(format_args!(
-            "{verdict}: {} in {}, {} in {}",
+            "{verdict}: {} in {tables}, {} in {logs}",
             counted(entries, "entry"),
-            counted(tables, "table"),
-            counted(records, "record"),
-            counted(count, "log")
+            counted(records, "record")
         ))?;
+        for Verified { family, entry_count, table_count, .. } in
+            families.iter().filter(|_| families.len() > 1)
+        {
+            let (entries, tables) = (counted(*entry_count, "entry"), counted(*table_count, "table"));
+            out.line(format_args!("  {}: {entries} in {tables}", family.name))?;
+        }
         for damage in &damaged {
             out.line(damage)?;
         }

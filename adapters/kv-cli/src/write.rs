@@ -5,8 +5,9 @@ use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use dolmen_cli::{Out, Progress, counted};
-use dolmen_store::{Db, Options, WriteBatch, WriteOptions};
+use dolmen_cli::{Out, Progress, Status, counted};
+use dolmen_store::{Damaged, Db, Options, Repaired, WriteBatch, WriteOptions};
+use serde_json::{Value, json};
 
 use crate::{Args, Text, Verb, open};
 
@@ -57,6 +58,13 @@ fn write(db: &Db, args: &Args, text: Text, out: &mut Out) -> Result<()> {
             let _progress = out.progress("copying", None).alive();
             return Ok(db.checkpoint(dir2)?);
         }
+        Verb::Backup { dir2 } => {
+            let progress = out.progress("copying", None).alive();
+            let number = db.backup(dir2)?;
+            drop(progress);
+            out.note(format_args!("backup {number} in {}", dir2.display()));
+            return Ok(());
+        }
         Verb::CreateFamily { name } => {
             ensure!(db.family(name).is_none(), "the column family {name} is there already");
             return Ok(db.create_family(name).map(drop)?);
@@ -78,6 +86,51 @@ fn write(db: &Db, args: &Args, text: Text, out: &mut Out) -> Result<()> {
     }
     db.write(batch, WriteOptions::default())?;
     Ok(())
+}
+
+/// Makes a database from the newest backup.
+pub fn restore(path: &Path, from: &Path, out: &mut Out) -> Result<()> {
+    let progress = out.progress("copying", None).alive();
+    let restored = Db::restore(from, path);
+    drop(progress);
+    let number = restored.map_err(|error| anyhow!("{error}"))?;
+    out.note(format_args!("{} is backup {number} of {}", path.display(), from.display()));
+    Ok(())
+}
+
+/// Makes a database openable again, and says what is lost.
+pub fn repair(path: &Path, args: &Args, out: &mut Out) -> Result<Status> {
+    let options = open::options(path, args)?;
+    let progress = out.progress("reading every table", None).alive();
+    let repaired = Db::repair(path, &options);
+    drop(progress);
+    let Repaired { table_count, entry_count, left_over_count, damaged, report, .. } =
+        repaired.map_err(|error| open::explain(path, error))?;
+    let losses: Vec<String> = report.losses.iter().map(ToString::to_string).collect();
+    if out.is_json() {
+        let damaged: Vec<Value> = damaged
+            .iter()
+            .map(|d| json!({"file": d.file, "error": d.error, "damaged_block_count": d.block_count, "kept_entry_count": d.kept_entry_count}))
+            .collect();
+        out.object(&json!({
+            "table_count": table_count, "table_entry_count": entry_count, "left_over_count": left_over_count,
+            "log_count": report.log_count, "log_batch_count": report.batch_count, "damaged": damaged, "losses": losses,
+        }))?;
+    } else {
+        out.line(format_args!(
+            "{} with {}, {} from {}",
+            counted(table_count, "table"),
+            counted(entry_count, "entry"),
+            counted(report.batch_count, "batch"),
+            counted(report.log_count, "log")
+        ))?;
+        for Damaged { file, error, kept_entry_count, .. } in &damaged {
+            let kept = counted(*kept_entry_count, "entry");
+            out.line(format_args!("damaged: {error}; {kept} of it kept, the file is {file}.lost now"))?;
+        }
+        losses.iter().try_for_each(|loss| out.line(format_args!("left out: {loss}")))?;
+    }
+    Ok(if damaged.is_empty() && losses.is_empty() { Status::Success } else { Status::Failure })
 }
 
 /// Lines `NAME<TAB>KEYHEX<TAB>VALUEHEX`; families are created as needed, lines that begin with `#` are comments.

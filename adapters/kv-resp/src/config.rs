@@ -31,11 +31,12 @@ pub const SETTINGS: &[Setting] = &[
             ("tolerate-tail", "as RocksDB's kTolerateCorruptedTailRecords"),
             ("absolute", "as RocksDB's kAbsoluteConsistency: refuse a torn tail too"),
             ("point-in-time", "as RocksDB's kPointInTimeRecovery: keep what stands before the damage"),
-            ("skip-any", "as RocksDB's kSkipAnyCorruptedRecords: keep everything that can be read"),
+            ("skip-damaged", "as RocksDB's kSkipAnyCorruptedRecords: keep everything that can be read"),
         ]),
         "torn-tail",
         "What to make of a damaged log",
-    ),
+    )
+    .short("recovery"),
     Setting::new("kv.password", Kind::Text, "", "Password that key-value clients must give")
         .secret()
         .unset("none on loopback, else the data directory's")
@@ -97,7 +98,7 @@ impl Config {
                 "tolerate-tail" => Some(RecoveryMode::TolerateCorruptedTail),
                 "absolute" => Some(RecoveryMode::Absolute),
                 "point-in-time" => Some(RecoveryMode::PointInTime),
-                "skip-any" => Some(RecoveryMode::SkipAnyCorrupted),
+                "skip-damaged" => Some(RecoveryMode::SkipAnyCorrupted),
                 _ => None,
             },
             password: values.text("kv.password").map(str::to_owned),

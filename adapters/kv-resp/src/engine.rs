@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 use crate::Settings;
 use crate::clients::{Clients, Mailbox};
+use crate::events::Refusals;
 use crate::stats::Stats;
 use crate::views::{Families, Published, StoreBatch, View};
 
@@ -79,6 +80,7 @@ pub struct Engine {
     /// Bytes of half-received requests of all connections.
     pub(crate) receiving: AtomicU64,
     pub(crate) started: Instant,
+    pub(crate) refusals: Refusals,
     /// Unix seconds of the last SAVE or BGSAVE, or of the start.
     pub(crate) last_save: AtomicU64,
     pub(crate) saving: AtomicUsize,
@@ -159,6 +161,7 @@ impl Engine {
             pending_bytes: AtomicU64::new(0),
             receiving: AtomicU64::new(0),
             started: Instant::now(),
+            refusals: Refusals::new(),
             last_save: AtomicU64::new(clock_us() / 1_000_000),
             saving: AtomicUsize::new(0),
             write_error: Mutex::new(None),

@@ -1,6 +1,8 @@
 //! What happens in the store, as lines of the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use dolmen_store::{Db, Event, Listener, StoreError};
 use dolmen_units::{counted, show_duration, show_size};
@@ -43,6 +45,41 @@ impl Listener for Events {
     }
 }
 
+/// Lines about what peers do wrong: one a second, whatever they send.
+pub(crate) struct Refusals {
+    begun: Instant,
+    /// The second of the last line, counted from 1.
+    second: AtomicU64,
+    /// What has gone without a line since.
+    untold: AtomicU64,
+}
+
+impl Refusals {
+    pub(crate) fn new() -> Refusals {
+        Refusals { begun: Instant::now(), second: AtomicU64::new(0), untold: AtomicU64::new(0) }
+    }
+
+    /// Says that the peer at `addr` was refused, and why.
+    pub(crate) fn tell(&self, addr: &str, why: &str) {
+        match self.due(self.begun.elapsed().as_secs() + 1) {
+            Some(0) => tracing::warn!(target: "kv", "refused {addr}: {why}"),
+            Some(more) => {
+                tracing::warn!(target: "kv", "refused {addr}: {why}; {} more since the last such line", counted(more, "refusal"));
+            }
+            None => {}
+        }
+    }
+
+    /// How many went without a line, if one is due now.
+    fn due(&self, second: u64) -> Option<u64> {
+        if self.second.swap(second, Relaxed) == second {
+            self.untold.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(self.untold.swap(0, Relaxed))
+    }
+}
+
 /// What opening found, and what it left out.
 pub(crate) fn tell_recovery(db: &Db, keys: u64) {
     let report = db.recovery();
@@ -62,8 +99,22 @@ pub(crate) fn tell_recovery(db: &Db, keys: u64) {
 pub(crate) fn explain(error: StoreError) -> String {
     match &error {
         StoreError::Log { .. } => {
-            format!("{error}. To open it without what is lost: --kv.recovery point-in-time")
+            format!("{error}. To open it without what is lost: --recovery point-in-time")
         }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_once_a_second_and_counted() {
+        let refusals = Refusals::new();
+        assert_eq!(refusals.due(1), Some(0));
+        assert_eq!((refusals.due(1), refusals.due(1)), (None, None));
+        assert_eq!(refusals.due(2), Some(2));
+        assert_eq!(refusals.due(3), Some(0));
     }
 }

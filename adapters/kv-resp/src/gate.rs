@@ -108,7 +108,11 @@ impl Env for Server<'_> {
 
     fn check_password(&self, password: &[u8]) -> bool {
         let right = self.engine.settings.password.as_deref().unwrap_or("");
-        dolmen_host::same(password, right.as_bytes())
+        let is_right = dolmen_host::same(password, right.as_bytes());
+        if !is_right {
+            self.engine.refusals.tell(self.addr, "its password is wrong");
+        }
+        is_right
     }
 
     fn facts(&self) -> Facts {

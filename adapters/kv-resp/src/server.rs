@@ -63,6 +63,9 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
                 let max = engine.clients_max.load(Relaxed);
                 let Some(client) = engine.clients.add(addr.to_string(), local, max) else {
                     engine.stats.refused_connections.fetch_add(1, Relaxed);
+                    engine
+                        .refusals
+                        .tell(&addr.to_string(), "as many clients as --kv.max-clients allows are here");
                     tokio::spawn(refuse(stream));
                     continue;
                 };

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use dolmen_host::context::{Context, Listeners, Password, Stop};
 use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
 use dolmen_resp::command::COMMANDS;
-use dolmen_store::{Db, Options, SyncPolicy};
+use dolmen_store::{Db, Options, Shared, SyncPolicy};
 
 use crate::config::{Config, SETTINGS};
 use crate::engine::Engine;
@@ -37,8 +37,13 @@ impl Service for Kv {
         let password = context.password(listen, config.password.as_deref())?;
         let hint = hint(listen, &password, &context.show_password());
         let sync = config.sync;
-        let options =
-            Options { sync, recovery: config.recovery, listener: Events::listener(), ..Options::default() };
+        let options = Options {
+            sync,
+            recovery: config.recovery,
+            listener: Events::listener(),
+            shared: Some(context.shared(Shared::default)),
+            ..Options::default()
+        };
         let db = Db::open(&context.dir(), options).map_err(explain)?;
         let stop = context.stop();
         let settings = Settings {

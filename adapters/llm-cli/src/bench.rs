@@ -67,7 +67,8 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
     let mut progress = out.progress("rounds", args.rounds as u64);
     for _ in 0..args.rounds.max(1) {
         prompts.push(measure(|| {
-            let rows: Vec<Row> = ids[..read].iter().enumerate().map(|(at, &id)| Row::new(id, 0, at as u32)).collect();
+            let rows: Vec<Row> =
+                ids[..read].iter().enumerate().map(|(at, &id)| Row::new(id, 0, at as u32)).collect();
             steps(&mut engine, &threads, &rows, plan.batch(), &mut logits)
         })?);
         answers.push(measure(|| {
@@ -93,13 +94,21 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
         out.object(&speeds)?;
     } else {
         out.line(format_args!("prompt of {read}:    {prompt:>9.1} tokens/s, {prompt_cpu:>9.1} by CPU time"))?;
-        out.line(format_args!("{write} generated:    {answer:>9.1} tokens/s, {answer_cpu:>9.1} by CPU time"))?;
+        out.line(format_args!(
+            "{write} generated:    {answer:>9.1} tokens/s, {answer_cpu:>9.1} by CPU time"
+        ))?;
     }
     Ok(Status::Success)
 }
 
 /// A prompt, of whose last id the logits are computed.
-fn steps(engine: &mut Engine<'_, '_>, jobs: &dyn Jobs, rows: &[Row], batch: usize, logits: &mut [f32]) -> Result<()> {
+fn steps(
+    engine: &mut Engine<'_, '_>,
+    jobs: &dyn Jobs,
+    rows: &[Row],
+    batch: usize,
+    logits: &mut [f32],
+) -> Result<()> {
     let mut rows = rows.to_vec();
     rows.last_mut().expect("a prompt has an id").logits = true;
     for rows in rows.chunks(batch) {

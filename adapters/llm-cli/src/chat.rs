@@ -51,9 +51,11 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
     generate::check(&model)?;
     let vocabulary = files.vocabulary()?.context("the model has no vocabulary")?;
     let template = files.chat_template()?;
-    let template = Template::parse(template.as_deref().unwrap_or(CHAT_ML)).context("the template of chats")?;
+    let template =
+        Template::parse(template.as_deref().unwrap_or(CHAT_ML)).context("the template of chats")?;
     let threads = args.model.threads()?;
-    let context = if args.context == 0 { model.config().context } else { args.context.min(model.config().context) };
+    let context =
+        if args.context == 0 { model.config().context } else { args.context.min(model.config().context) };
     let options = Options { slots: 1, context, batch: args.model.batch, parts: threads.width() };
     let (plan, mut memory) = model::prepare(&model, options, out)?;
     let engine = model::engine(&model, &plan, &mut memory)?;

@@ -61,9 +61,7 @@ fn element(text: &str) -> Result<Element, String> {
     // llama.cpp's names of mixtures, whose main type is meant.
     let plain = plain.strip_suffix("_M").or(plain.strip_suffix("_S")).unwrap_or(&plain);
     let found = Element::by_name(plain).filter(|&element| is_written(element));
-    found.ok_or_else(|| {
-        format!("{text:?} is none of f32, f16, bf16, q8_0, q5_0, q4_0, q6_k, q5_k and q4_k")
-    })
+    found.ok_or_else(|| format!("{text:?} is none of f32, f16, bf16, q8_0, q5_0, q4_0, q6_k, q5_k and q4_k"))
 }
 
 /// Quantises a file.

@@ -65,7 +65,8 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
     let mut progress = out.progress("sequences", texts.len() as u64);
     let mut results = Vec::new();
     for (nth, text) in texts.iter().enumerate() {
-        let result = if encoder { embed(&mut engine, &threads, text) } else { logprobs(&mut engine, &threads, text) };
+        let result =
+            if encoder { embed(&mut engine, &threads, text) } else { logprobs(&mut engine, &threads, text) };
         results.push(result.with_context(|| format!("{}, sequence {}", args.ids.display(), nth + 1))?);
         progress.add(1);
     }

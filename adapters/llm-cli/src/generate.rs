@@ -154,7 +154,10 @@ pub struct Answer {
 pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
     let files = Files::open(&args.model.model)?;
     let model = files.model()?;
-    ensure!(!model.config().architecture.is_encoder(), "an encoder generates nothing; `dolmen llm eval` gives its embeddings");
+    ensure!(
+        !model.config().architecture.is_encoder(),
+        "an encoder generates nothing; `dolmen llm eval` gives its embeddings"
+    );
     let vocabulary = files.vocabulary()?;
     let (prompt, eos) = match (&args.prompt_ids, &args.prompt) {
         (Some(list), _) => {
@@ -193,7 +196,12 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
 }
 
 /// Runs a scheduler until its one request is answered; text is printed as it comes, unless it is JSON that is wanted.
-pub fn answer(scheduler: &mut Scheduler<'_, '_, '_>, jobs: &dyn Jobs, has_text: bool, out: &mut Out) -> Result<Answer> {
+pub fn answer(
+    scheduler: &mut Scheduler<'_, '_, '_>,
+    jobs: &dyn Jobs,
+    has_text: bool,
+    out: &mut Out,
+) -> Result<Answer> {
     let (mut events, mut ids, mut all) = (Vec::new(), Vec::new(), String::new());
     let mut finished = "length";
     while scheduler.step(jobs, &mut events) {

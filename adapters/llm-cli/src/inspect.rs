@@ -102,7 +102,9 @@ fn file(args: &Args) -> Result<Option<Report>> {
     }
     // Eight bytes of length, then a JSON object; text would be a length that no file has.
     let len = head.first_chunk().map_or(u64::MAX, |len| u64::from_le_bytes(*len));
-    if (len < 1 << 48 && head.get(8) == Some(&b'{')) || args.path.extension().is_some_and(|e| e == "safetensors") {
+    if (len < 1 << 48 && head.get(8) == Some(&b'{'))
+        || args.path.extension().is_some_and(|e| e == "safetensors")
+    {
         let map = Map::open(&args.path).with_context(named)?;
         let bytes: &[u8] = if fs::metadata(&args.path).with_context(named)?.len() == 0 { &[] } else { &map };
         let file = SafeTensors::parse(bytes).map_err(|error| explain(error, bytes)).with_context(named)?;
@@ -135,7 +137,8 @@ fn gguf(args: &Args) -> Result<Report> {
         shape: tensor.shape.dimensions().to_vec(),
         bytes: tensor.bytes.len() as u64,
     });
-    let keys = file.metadata().iter().map(|key| (String::from_utf8_lossy(key.name).into_owned(), shown(key.value)));
+    let keys =
+        file.metadata().iter().map(|key| (String::from_utf8_lossy(key.name).into_owned(), shown(key.value)));
     // A vocabulary alone is a sound file too, and so is a model that is not known here.
     let memory = match files.model() {
         Ok(model) => Some(needs(&model, args)?),
@@ -189,7 +192,11 @@ fn shown(value: Value<'_>) -> String {
         Value::Text(text) => {
             let text = String::from_utf8_lossy(text);
             let short: String = text.chars().take(80).collect();
-            if short.len() < text.len() { format!("{short:?}… ({} bytes)", text.len()) } else { format!("{short:?}") }
+            if short.len() < text.len() {
+                format!("{short:?}… ({} bytes)", text.len())
+            } else {
+                format!("{short:?}")
+            }
         }
         Value::Array(list) => format!("{} elements", list.len()),
     }
@@ -207,7 +214,11 @@ fn show(report: &Report, out: &mut Out) -> Result<Status> {
     let width = report.tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
     for Listed { name, element, shape, bytes } in &report.tensors {
         let shape: Vec<String> = shape.iter().map(u64::to_string).collect();
-        out.line(format_args!("{name:<width$}  {element:<6}  {:>10}  {}", show_size(*bytes).to_string(), shape.join(" x ")))?;
+        out.line(format_args!(
+            "{name:<width$}  {element:<6}  {:>10}  {}",
+            show_size(*bytes).to_string(),
+            shape.join(" x ")
+        ))?;
     }
     let total: u64 = report.tensors.iter().map(|tensor| tensor.bytes).sum();
     out.line(format_args!("{} tensors, {}", report.tensors.len(), show_size(total)))?;
@@ -312,7 +323,10 @@ fn look(args: &Args, out: &mut Out) -> Result<Status> {
     let step = Step {
         tokens: prompt.iter().map(|&id| piece(id)).collect(),
         attention: seen.weights.chunks(rows).map(<[f32]>::to_vec).collect(),
-        next: likeliest(&logits, 10).into_iter().map(|(id, logprob)| (id, piece(id), logprob.exp())).collect(),
+        next: likeliest(&logits, 10)
+            .into_iter()
+            .map(|(id, logprob)| (id, piece(id), logprob.exp()))
+            .collect(),
     };
     if let Some(path) = &args.svg {
         let picture = picture(&step, layer, args.head);
@@ -337,7 +351,8 @@ fn show_step(step: &Step, layer: usize, head: Option<usize>, out: &mut Out) -> R
     const SHADES: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     out.line(title(layer, head))?;
     for (token, weights) in step.tokens.iter().zip(&step.attention) {
-        let bars: String = weights.iter().map(|w| SHADES[(w * 8.0).round().clamp(0.0, 8.0) as usize]).collect();
+        let bars: String =
+            weights.iter().map(|w| SHADES[(w * 8.0).round().clamp(0.0, 8.0) as usize]).collect();
         out.line(format_args!("{bars}  {token:?}"))?;
     }
     if !step.next.is_empty() {
@@ -378,4 +393,3 @@ fn picture(step: &Step, layer: usize, head: Option<usize>) -> String {
     }
     svg.finish()
 }
-

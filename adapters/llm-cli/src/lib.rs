@@ -13,6 +13,7 @@ mod model;
 mod serve;
 mod tokenize;
 mod tour;
+mod train;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -24,6 +25,7 @@ pub use tour::tour;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  dolmen llm tokenize --vocab cl100k_base.tiktoken --ids \"Hello, world\"\n  \
+                  dolmen llm train --data input.txt --model gpt-char --steps 2000 --out gpt\n  \
                   dolmen llm generate --model model.gguf --prompt \"Once upon a time\" --max-tokens 64\n  \
                   dolmen llm inspect model.gguf\n  \
                   dolmen llm quantize model-f16.gguf model-q4_k.gguf --type q4_k\n  \
@@ -54,6 +56,8 @@ enum Verb {
     Serve(serve::Args),
     /// Text to ids and back, with any tiktoken, tokenizer.json, SentencePiece or GGUF vocabulary
     Tokenize(tokenize::Args),
+    /// Trains a GPT on a text: progress, checkpoints, a picture of the losses, a model folder as Hugging Face has it
+    Train(train::Args),
 }
 
 /// Runs a verb.
@@ -72,5 +76,6 @@ pub fn run(args: Args, out: &mut Out) -> Result<Status> {
         Verb::Bench(args) => bench::run(&args, out),
         Verb::Serve(args) => serve::run(&args, out),
         Verb::Tokenize(args) => tokenize::run(&args, out),
+        Verb::Train(args) => train::run(&args, out),
     }
 }

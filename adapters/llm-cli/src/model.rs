@@ -33,11 +33,7 @@ impl ModelArgs {
 }
 
 /// The memory of a model, told on standard error before it is used.
-pub fn prepare(
-    model: &Model<'_>,
-    options: Options,
-    out: &Out,
-) -> Result<(dolmen_llm::Plan, Vec<Row64>)> {
+pub fn prepare(model: &Model<'_>, options: Options, out: &Out) -> Result<(dolmen_llm::Plan, Vec<Row64>)> {
     let (plan, needs) = memory::plan(model, options)?;
     out.note(format_args!("memory: {needs}"));
     let block = memory::block(&plan);

@@ -67,7 +67,8 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
     let body_max = usize::try_from(args.max_body).unwrap_or(usize::MAX);
     serve(shared, args.listen, body_max, |address| {
         // Nobody may be reading.
-        let _ = out.line(format_args!("{name} on http://{address}/v1")).and_then(|()| std::io::Write::flush(out));
+        let _ =
+            out.line(format_args!("{name} on http://{address}/v1")).and_then(|()| std::io::Write::flush(out));
     })?;
     Ok(Status::Success)
 }

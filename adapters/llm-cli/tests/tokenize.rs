@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use dolmen_cli::Out;
-use dolmen_llm_cli::{Args, run, vocabulary};
+use dolmen_llm_cli::{Args, run};
+use dolmen_llm_cpu::vocabulary;
 use dolmen_tokenizer::scan::Scanner;
 use dolmen_tokenizer::train::{Options, Trainer, write_json};
 

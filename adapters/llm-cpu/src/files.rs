@@ -169,7 +169,8 @@ fn template(value: Value<'_>) -> Option<String> {
         return Some(text.into_owned());
     }
     let named = |name: &str| {
-        let is = |entry: &Value<'_>| entry.get("name").and_then(Value::as_str).is_some_and(|found| found == name);
+        let is =
+            |entry: &Value<'_>| entry.get("name").and_then(Value::as_str).is_some_and(|found| found == name);
         value.items().find(is)
     };
     let chosen = named("default").or_else(|| value.items().next())?;
@@ -202,10 +203,15 @@ fn shards(folder: &Path) -> Result<BTreeSet<String>> {
     };
     let named = || path.display().to_string();
     let document = Document::read(&bytes).with_context(named)?;
-    let map = document.root().get("weight_map").ok_or_else(|| anyhow!("there is no weight_map")).with_context(named)?;
+    let map = document
+        .root()
+        .get("weight_map")
+        .ok_or_else(|| anyhow!("there is no weight_map"))
+        .with_context(named)?;
     let mut names = BTreeSet::new();
     for (tensor, file) in map.members() {
-        let file = file.as_str().ok_or_else(|| anyhow!("the file of {tensor} is no text")).with_context(named)?;
+        let file =
+            file.as_str().ok_or_else(|| anyhow!("the file of {tensor} is no text")).with_context(named)?;
         // A shard lies beside its index, whatever the index says.
         let plain = Path::new(&*file).file_name().is_some_and(|name| name == &*file);
         ensure!(plain, "{}: {file:?} is no name of a file", path.display());

@@ -44,7 +44,8 @@ impl Shared {
     pub fn open(path: &Path, settings: Settings, key: Option<String>) -> Result<Shared> {
         let worker = Worker::start(Files::open(path)?, settings)?;
         let template = worker.known.template.as_deref().map(dolmen_llm::template::Template::parse);
-        let template = template.transpose().with_context(|| format!("{}: the template of chats", path.display()))?;
+        let template =
+            template.transpose().with_context(|| format!("{}: the template of chats", path.display()))?;
         let stem = if path.is_dir() { path.file_name() } else { path.file_stem() };
         let name = stem.and_then(|stem| stem.to_str()).unwrap_or("model").to_owned();
         Ok(Shared { worker, name, key, template })
@@ -56,7 +57,12 @@ impl Shared {
 /// # Errors
 ///
 /// If the address is taken.
-pub fn serve(shared: Shared, address: SocketAddr, body_max: usize, ready: impl FnOnce(SocketAddr)) -> Result<()> {
+pub fn serve(
+    shared: Shared,
+    address: SocketAddr,
+    body_max: usize,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| address.to_string())?;

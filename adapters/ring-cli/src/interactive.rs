@@ -1,11 +1,11 @@
 //! `interactive`: change a ring by commands and see how many keys move. Nonsense gets a sentence and changes nothing.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use dolmen_cli::{Out, Status};
+use dolmen_cli::{Lines, Out, Status};
 use dolmen_ring::analysis::{Movement, movement};
 use dolmen_ring::wire::{encode, fingerprint};
 use dolmen_ring::{Node, NodeId, Placement, RingError, Weight};
@@ -43,28 +43,19 @@ help | quit";
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Status> {
     let placement = args.algorithm.place(read_members(&args.nodes)?)?;
     let mut lab = Lab::new(placement, args.keys as usize);
-    let prompt = io::stdin().is_terminal();
-    let mut lines = io::stdin().lock();
-    let mut line = Vec::new();
+    let mut lines = Lines::new("ring> ")?;
     // Of a script, the exit code says whether all of it was done; a person has seen it.
     let mut status = Status::Success;
     loop {
-        if prompt {
-            write!(out, "ring> ")?;
-        }
         out.flush()?;
-        line.clear();
-        if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(status);
-        }
-        let text = String::from_utf8_lossy(&line);
-        match lab.command(text.trim(), out) {
+        let Some(line) = lines.next_line()? else { return Ok(status) };
+        match lab.command(line.trim(), out) {
             Ok(true) => {}
             Ok(false) => return Ok(status),
             Err(error) if out.is_closed() => return Err(error),
             Err(error) => {
                 writeln!(out, "{error:#}")?;
-                if !prompt {
+                if !lines.is_edited() {
                     status = Status::Failure;
                 }
             }

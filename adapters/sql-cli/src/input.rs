@@ -5,7 +5,31 @@ use std::path::Path;
 use std::{fs, io};
 
 use anyhow::{Context as _, Result};
-use dolmen_sql::{Error, text};
+use dolmen_sql::{Error, Options, Version, text};
+
+/// Whose texts are read.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Dialect {
+    /// PostgreSQL's major version, whose grammar is read: 14 to 19
+    #[arg(long, value_name = "N", default_value = "18", value_parser = version)]
+    pub pg: Version,
+    /// Scripts for psql: :variables, \commands, data behind COPY … FROM STDIN
+    #[arg(long)]
+    pub psql: bool,
+}
+
+impl Dialect {
+    /// How the parser is to read.
+    pub fn options(self) -> Options {
+        Options { version: self.pg, psql: self.psql, ..Options::default() }
+    }
+}
+
+/// A version by its number.
+fn version(text: &str) -> Result<Version, String> {
+    let number = text.parse().ok();
+    number.and_then(Version::from_number).ok_or_else(|| "versions 14 to 19 are known".into())
+}
 
 /// All of a file, or of standard input for `-`.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -42,30 +66,4 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, Error> {
             Err(Error { sqlstate: "22021", message, offset: None, hint: None, detail: None })
         }
     }
-}
-
-/// A refusal with its line under it, in the manner of rustc.
-pub fn diagnosis(error: &Error, source: &str, name: &str) -> String {
-    let mut out = format!("{} (SQLSTATE {})", error.message, error.sqlstate);
-    if let Some(offset) = error.offset {
-        let offset = offset.min(source.len());
-        let line_start = source[..offset].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = source[offset..].find('\n').map_or(source.len(), |at| offset + at);
-        let number = source[..line_start].matches('\n').count() + 1;
-        let column = source[line_start..offset].chars().count();
-        let line: String =
-            source[line_start..line_end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let margin = " ".repeat(number.to_string().len());
-        out.push_str(&format!(
-            "\n{margin}--> {name}:{number}:{}\n{margin} |\n{number} | {line}\n{margin} | {}^",
-            column + 1,
-            " ".repeat(column)
-        ));
-    }
-    for (what, text) in [("detail", error.detail), ("help", error.hint)] {
-        if let Some(text) = text {
-            out.push_str(&format!("\n  = {what}: {text}"));
-        }
-    }
-    out
 }

@@ -4,7 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod diagnosis;
 mod input;
+mod lint;
+mod tables;
 mod tidy;
 mod tour;
 
@@ -17,8 +20,11 @@ use clap::Subcommand;
 use dolmen_cli::{Out, Status};
 use dolmen_sql::fingerprint::fingerprint;
 use dolmen_sql::normalize::normalize;
-use dolmen_sql::{Error, Tokens, Workspace, format, json, scan, view};
+use dolmen_sql::{Error, Options, Tokens, Workspace, format, json, psql, scan, tolerant, view};
 use serde_json::{Value, json};
+
+use diagnosis::{Color, Diagnosis};
+use input::Dialect;
 
 pub use tour::tour;
 
@@ -28,13 +34,17 @@ pub use tour::tour;
     subcommand_help_heading = "Verbs",
     after_help = "Examples:\n  dolmen sql verdict query.sql\n  dolmen sql parse query.sql --json\n  \
                   echo 'select 1 from t where a = 2' | dolmen sql normalize -\n  \
-                  dolmen sql format migrations/*.sql --check\n\n\
-                  FILE may be - for standard input. Exits with 1 if a statement is refused, or a file would be formatted otherwise;\n\
-                  verdict exits with 0 whatever it says."
+                  dolmen sql format migrations/*.sql --check\n  dolmen sql lint migrations/*.sql --pg 16\n  \
+                  dolmen sql tables query.sql\n\n\
+                  FILE may be - for standard input. Exits with 1 if a statement is refused, a file would be formatted otherwise, or\n\
+                  lint finds anything; verdict exits with 0 whatever it says."
 )]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
+    /// Colours in what is said about mistakes
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    color: Color,
 }
 
 /// Where the statements are.
@@ -45,6 +55,26 @@ struct Source {
     /// Many texts with NULs between, each by itself
     #[arg(long)]
     nul: bool,
+    #[command(flatten)]
+    dialect: Dialect,
+}
+
+/// What to print of a tree.
+#[derive(clap::Args)]
+#[group(multiple = false)]
+struct Picture {
+    /// Nodes on lines, indented; this is the default
+    #[arg(long)]
+    tree: bool,
+    /// Nested parentheses
+    #[arg(long)]
+    sexp: bool,
+    /// A graph for Graphviz
+    #[arg(long)]
+    dot: bool,
+    /// A picture
+    #[arg(long)]
+    svg: bool,
 }
 
 #[derive(Subcommand)]
@@ -58,12 +88,11 @@ enum Verb {
     Parse {
         #[command(flatten)]
         source: Source,
-        /// Nodes on lines, indented; this is the default
-        #[arg(long, conflicts_with = "dot")]
-        tree: bool,
-        /// A graph for Graphviz
+        #[command(flatten)]
+        picture: Picture,
+        /// Read on behind mistakes: tell them all, print the tree of the rest
         #[arg(long)]
-        dot: bool,
+        tolerant: bool,
     },
     /// Print the fingerprint of each statement
     Fingerprint {
@@ -98,6 +127,21 @@ enum Verb {
         #[command(flatten)]
         how: tidy::How,
     },
+    /// Find what blocks or breaks in migrations; comments `-- lint-ignore: RULE` switch rules off
+    Lint {
+        /// Files, or - for standard input
+        #[arg(required_unless_present = "rules")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        how: lint::How,
+    },
+    /// List tables, columns, functions and parameters, and whether they are read, written or defined
+    Tables {
+        /// A file, or - for standard input
+        file: PathBuf,
+        #[command(flatten)]
+        dialect: Dialect,
+    },
 }
 
 /// Runs a verb.
@@ -106,15 +150,26 @@ enum Verb {
 ///
 /// If a file cannot be read or written.
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
+    let color = args.color;
+    let answers = |source: &Source, answer, out: &mut Out| answers(source, answer, color, out);
     match args.verb {
         Verb::Verdict { source } => verdict(&source, out),
-        Verb::Parse { source, tree: _, dot } => parse(&source, dot, out),
+        Verb::Parse { source, picture, tolerant: true } => parse_tolerant(&source, &picture, color, out),
+        Verb::Parse { source, picture, tolerant: false } => parse(&source, &picture, color, out),
         Verb::Fingerprint { source } => answers(&source, Answer::Fingerprint, out),
         Verb::Normalize { source } => answers(&source, Answer::Normalized, out),
         Verb::Deparse { source } => answers(&source, Answer::Deparsed, out),
         Verb::Split { source } => answers(&source, Answer::Split, out),
         Verb::Scan { source } => answers(&source, Answer::Scan, out),
-        Verb::Format { files, how } => tidy::format(&files, &how, out),
+        Verb::Format { files, how } => tidy::format(&files, &how, color, out),
+        Verb::Lint { files, how } => lint::run(&files, &how, color, out),
+        Verb::Tables { file, dialect } => match tables::run(&file, dialect, out)? {
+            Ok(status) => Ok(status),
+            Err((error, text)) => {
+                refuse(&error, &text, &file, dialect.options(), color, out);
+                Ok(Status::Failure)
+            }
+        },
     }
 }
 
@@ -123,7 +178,9 @@ fn verdict(source: &Source, out: &mut Out) -> Result<Status> {
     let mut workspace = Workspace::new();
     for text in input::texts(&bytes, source.nul) {
         let refusal = match input::utf8(text) {
-            Ok(text) => workspace.parse(text).err().map(|error| refusal(&error, text)),
+            Ok(text) => {
+                workspace.parse_with(text, source.dialect.options()).err().map(|error| refusal(&error, text))
+            }
             Err(error) => Some(refusal(&error, "")),
         };
         out.line(refusal.as_deref().unwrap_or("{\"ok\":true}"))?;
@@ -137,25 +194,21 @@ fn refusal(error: &Error, text: &str) -> String {
     format!("{{\"ok\":false,\"sqlstate\":{sqlstate},\"message\":{message},\"cursor\":{cursor}}}")
 }
 
-fn parse(source: &Source, dot: bool, out: &mut Out) -> Result<Status> {
+fn parse(source: &Source, picture: &Picture, color: Color, out: &mut Out) -> Result<Status> {
     let bytes = input::read(&source.file)?;
+    let options = source.dialect.options();
     let mut workspace = Workspace::new();
     let mut status = Status::Success;
     let mut printed = String::new();
     for text in input::texts(&bytes, source.nul) {
         let tree = input::utf8(text).map_err(|error| (error, ""));
-        let tree = tree.and_then(|text| workspace.parse(text).map_err(|error| (error, text)));
+        let tree = tree.and_then(|text| workspace.parse_with(text, options).map_err(|error| (error, text)));
         printed.clear();
         match tree {
-            Ok(tree) if dot => view::dot(tree, &mut printed),
-            Ok(tree) if out.is_json() || source.nul => {
-                json::write(tree, &mut printed);
-                printed.push('\n');
-            }
-            Ok(tree) => view::outline(tree, &mut printed),
+            Ok(tree) => draw(tree, picture, out.is_json() || source.nul, &mut printed),
             Err((error, text)) => {
                 status = Status::Failure;
-                refuse(&error, text, &source.file, out);
+                refuse(&error, text, &source.file, options, color, out);
                 if source.nul {
                     writeln!(printed, "{}", refusal(&error, text))?;
                 }
@@ -166,8 +219,49 @@ fn parse(source: &Source, dot: bool, out: &mut Out) -> Result<Status> {
     Ok(status)
 }
 
-fn refuse(error: &Error, text: &str, file: &Path, out: &Out) {
-    out.warn(input::diagnosis(error, text, &file.display().to_string()));
+fn draw(tree: dolmen_sql::Tree<'_>, picture: &Picture, is_json: bool, printed: &mut String) {
+    match picture {
+        Picture { dot: true, .. } => view::dot(tree, printed),
+        Picture { svg: true, .. } => view::svg(tree, printed),
+        Picture { sexp: true, .. } => view::s_expression(tree, printed),
+        Picture { tree: false, .. } if is_json => {
+            json::write(tree, printed);
+            printed.push('\n');
+        }
+        _ => view::outline(tree, printed),
+    }
+}
+
+/// All mistakes on standard error, the tree of what is left on standard output.
+fn parse_tolerant(source: &Source, picture: &Picture, color: Color, out: &mut Out) -> Result<Status> {
+    let bytes = input::read(&source.file)?;
+    let options = source.dialect.options();
+    let (mut workspace, mut status, mut printed) = (Workspace::new(), Status::Success, String::new());
+    for text in input::texts(&bytes, source.nul) {
+        let text = match input::utf8(text) {
+            Ok(text) => text,
+            Err(error) => {
+                status = Status::Failure;
+                refuse(&error, "", &source.file, options, color, out);
+                continue;
+            }
+        };
+        let read = tolerant::parse(&mut workspace, text, options);
+        for finding in &read.findings {
+            status = Status::Failure;
+            let name = source.file.display().to_string();
+            out.diagnosis(Diagnosis::mistake(finding).render(text, &name, color.on_stderr()));
+        }
+        printed.clear();
+        draw(read.tree, picture, out.is_json() || source.nul, &mut printed);
+        out.bytes(printed.as_bytes())?;
+    }
+    Ok(status)
+}
+
+fn refuse(error: &Error, text: &str, file: &Path, options: Options, color: Color, out: &Out) {
+    let diagnosis = Diagnosis::refusal(error, text, options);
+    out.diagnosis(diagnosis.render(text, &file.display().to_string(), color.on_stderr()));
 }
 
 /// What is asked of a text.
@@ -197,18 +291,24 @@ impl Answer {
         matches!(self, Answer::Fingerprint | Answer::Normalized | Answer::Deparsed)
     }
 
-    fn of(self, workspace: &mut Workspace, text: &str) -> Result<Value, Error> {
+    fn of(self, workspace: &mut Workspace, text: &str, options: Options) -> Result<Value, Error> {
         Ok(match self {
-            Answer::Fingerprint => format!("{:016x}", fingerprint(workspace.parse(text)?)).into(),
-            Answer::Normalized => normalize(workspace.parse(text)?, false).into(),
-            Answer::Deparsed => format::deparse(workspace.parse(text)?).into(),
+            Answer::Fingerprint => {
+                format!("{:016x}", fingerprint(workspace.parse_with(text, options)?)).into()
+            }
+            Answer::Normalized => normalize(workspace.parse_with(text, options)?, false).into(),
+            Answer::Deparsed => format::deparse(workspace.parse_with(text, options)?).into(),
             Answer::Split => {
-                let ranges = scan::split(workspace.parse(text)?);
+                let ranges = if options.psql {
+                    psql::statements(text, options.version)
+                } else {
+                    scan::split(workspace.parse_with(text, options)?)
+                };
                 ranges.into_iter().map(|range| json!([range.start, range.len()])).collect()
             }
             Answer::Scan => {
                 let mut tokens = Tokens::default();
-                scan::scan(text, &mut tokens)?;
+                scan::scan(text, options.version, &mut tokens)?;
                 let token = |i: usize| {
                     let name = tokens.scan_name(text.as_bytes(), i);
                     json!([tokens.starts[i], tokens.ends[i], name, tokens.kinds[i].scan_class()])
@@ -220,24 +320,26 @@ impl Answer {
 }
 
 /// One answer for each text with `--nul`, else one line for each statement.
-fn answers(source: &Source, answer: Answer, out: &mut Out) -> Result<Status> {
+fn answers(source: &Source, answer: Answer, color: Color, out: &mut Out) -> Result<Status> {
     let bytes = input::read(&source.file)?;
+    let options = source.dialect.options();
     let mut workspace = Workspace::new();
     let mut status = Status::Success;
     for bytes in input::texts(&bytes, source.nul) {
         let text = input::utf8(bytes).unwrap_or_default();
-        let parts = input::utf8(bytes).and_then(|text| parts(&mut workspace, text, source.nul, answer));
+        let parts =
+            input::utf8(bytes).and_then(|text| parts(&mut workspace, text, source.nul, answer, options));
         let found = parts.and_then(|parts| {
             parts
                 .into_iter()
-                .map(|part| answer.of(&mut workspace, &text[part]))
+                .map(|part| answer.of(&mut workspace, &text[part], options))
                 .collect::<Result<Vec<Value>, Error>>()
         });
         match found {
             Ok(values) => values.iter().try_for_each(|value| print(value, answer, source.nul, out))?,
             Err(error) => {
                 status = Status::Failure;
-                refuse(&error, text, &source.file, out);
+                refuse(&error, text, &source.file, options, color, out);
                 if source.nul {
                     out.bytes(b"\0")?;
                 }
@@ -252,12 +354,13 @@ fn parts(
     text: &str,
     nul: bool,
     answer: Answer,
+    options: Options,
 ) -> Result<Vec<Range<usize>>, Error> {
     let whole = 0..text.len();
     if nul || !answer.is_for_each_statement() {
         return Ok(vec![whole]);
     }
-    let mut parts = scan::split(workspace.parse(text)?);
+    let mut parts = scan::split(workspace.parse_with(text, options)?);
     for part in &mut parts {
         part.end = part.start + text[part.clone()].trim_end().len();
     }

@@ -8,11 +8,14 @@ use anyhow::{Context as _, Result};
 use dolmen_cli::{Out, Status};
 use dolmen_sql::format::{self, FormatError, Style};
 
-use crate::input;
+use crate::diagnosis::{Color, Diagnosis};
+use crate::input::{self, Dialect};
 
 /// What becomes of a formatted text.
 #[derive(clap::Args)]
 pub struct How {
+    #[command(flatten)]
+    dialect: Dialect,
     /// Only say which files would change; status 1 if any would
     #[arg(long, conflicts_with = "write")]
     check: bool,
@@ -25,20 +28,60 @@ pub struct How {
     /// Most characters of a clause on one line
     #[arg(long, default_value_t = 80, value_name = "N")]
     width: usize,
-    /// Keywords in small letters
+    /// Letters of keywords
+    #[arg(long, value_enum, value_name = "CASE", default_value_t)]
+    keywords: Case,
+    /// Commas at the beginnings of lines
     #[arg(long)]
-    lowercase: bool,
+    leading_commas: bool,
+    /// An empty line between statements
+    #[arg(long)]
+    blank_lines: bool,
+    /// Leave the bodies of functions as they are
+    #[arg(long)]
+    keep_bodies: bool,
+}
+
+/// Letters of keywords.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Case {
+    /// SELECT
+    #[default]
+    Upper,
+    /// select
+    Lower,
+    /// As written
+    Keep,
+}
+
+impl How {
+    fn style(&self) -> Style {
+        Style {
+            indent: self.indent,
+            width: self.width,
+            keywords: match self.keywords {
+                Case::Upper => format::Case::Upper,
+                Case::Lower => format::Case::Lower,
+                Case::Keep => format::Case::Keep,
+            },
+            leading_commas: self.leading_commas,
+            blank_lines: self.blank_lines,
+            bodies: !self.keep_bodies,
+        }
+    }
 }
 
 /// Formats each file; a refused one stays as it is, and the status is 1.
-pub fn format(files: &[PathBuf], how: &How, out: &mut Out) -> Result<Status> {
-    let style = Style { indent: how.indent, width: how.width, uppercase: !how.lowercase };
+pub fn format(files: &[PathBuf], how: &How, color: Color, out: &mut Out) -> Result<Status> {
+    let style = how.style();
     let mut status = Status::Success;
     for file in files {
         let bytes = input::read(file)?;
         let text = input::utf8(&bytes);
         let source = text.as_ref().copied().unwrap_or_default();
-        let formatted = text.map_err(FormatError::Syntax).and_then(|text| format::format(text, &style));
+        let formatted = text
+            .map_err(FormatError::Syntax)
+            .and_then(|text| format::format_with(text, &style, how.dialect.options()));
         match formatted {
             Ok(formatted) if how.check => {
                 if formatted != source {
@@ -54,7 +97,8 @@ pub fn format(files: &[PathBuf], how: &How, out: &mut Out) -> Result<Status> {
             Ok(formatted) => out.bytes(formatted.as_bytes())?,
             Err(FormatError::Syntax(error)) => {
                 status = Status::Failure;
-                out.warn(input::diagnosis(&error, source, &file.display().to_string()));
+                let diagnosis = Diagnosis::refusal(&error, source, how.dialect.options());
+                out.diagnosis(diagnosis.render(source, &file.display().to_string(), color.on_stderr()));
             }
             Err(error) => {
                 status = Status::Failure;

@@ -91,6 +91,66 @@ fn a_file_is_checked_and_formatted_in_place() {
 }
 
 #[test]
+fn a_version_is_chosen() {
+    let merge = b"MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE RETURNING t.a";
+    assert_eq!(dolmen("verdict --pg 17", merge, false).0, "{\"ok\":true}\n");
+    assert!(dolmen("verdict --pg 16", merge, false).0.contains("at or near \\\"RETURNING\\\""));
+    assert!(dolmen("verdict --pg 14", merge, false).0.contains("at or near \\\"MERGE\\\""));
+    assert_eq!(dolmen("verdict --pg 19", b"SELECT a FROM t GROUP BY ALL", false).0, "{\"ok\":true}\n");
+    let script = b"\\set n 1\nSELECT :n \\gset\nSELECT 2";
+    assert!(dolmen("verdict", script, false).0.starts_with("{\"ok\":false"));
+    assert_eq!(dolmen("verdict --psql", script, false).0, "{\"ok\":true}\n");
+    assert_eq!(dolmen("split --psql", script, false).0, "[[9,9],[25,8]]\n");
+}
+
+#[test]
+fn trees_are_drawn_and_mistakes_read_over() {
+    let (said, _) = dolmen("parse --svg", b"select a + 1", false);
+    assert!(said.starts_with("<svg ") && said.ends_with("</svg>\n") && said.contains(">A_Expr<"), "{said}");
+    assert!(dolmen("parse --sexp", b"select 1", false).0.contains("(SelectStmt"));
+    let (said, status) = dolmen("parse --tolerant --tree", b"SELEC 1; SELECT 2", false);
+    assert_eq!((said.matches("RawStmt").count(), status), (2, Status::Failure));
+}
+
+#[test]
+fn lint_says_what_it_finds_and_fails_for_ci() {
+    let (said, status) =
+        dolmen("lint", b"SELECT 1;\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);\n", false);
+    assert_eq!((said.as_str(), status), ("", Status::Success));
+    let sql = b"-- one\nCREATE INDEX IF NOT EXISTS i ON t (a);";
+    let (said, status) = dolmen("lint", sql, false);
+    assert_eq!(status, Status::Failure);
+    assert!(said.starts_with("warning[require-concurrent-index-creation]: "), "{said}");
+    assert!(
+        said.contains("input.sql:2:1\n  |\n2 | CREATE INDEX")
+            && said.contains("= help: CREATE INDEX CONCURRENTLY")
+    );
+    let (said, _) = dolmen("lint", sql, true);
+    let found: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(found["rule"], "require-concurrent-index-creation");
+    assert_eq!((&found["line"], &found["column"], &found["start"]), (&2.into(), &1.into(), &7.into()));
+    assert_eq!(dolmen("lint --ignore require-concurrent-index-creation", sql, false).1, Status::Success);
+    let (said, status) = dolmen("lint", b"ALTER TABEL t ADD a int", true);
+    assert!(said.contains("\"severity\":\"error\"") && status == Status::Failure, "{said}");
+    assert!(dolmen("lint --rules", b"", false).0.contains("off prefer-text-field"));
+}
+
+#[test]
+fn tables_lists_what_a_file_uses() {
+    let sql = b"WITH c AS (SELECT 1) INSERT INTO s.t (a) SELECT u.b, f($2) FROM u, c";
+    let (said, status) = dolmen("tables", sql, false);
+    let wanted = "table      read   u\ntable      write  s.t\ncolumn     read   u.b\ncolumn     write  s.t.a\n\
+                  function   call   f\nparameter         $2\n";
+    assert_eq!((said.as_str(), status), (wanted, Status::Success));
+    let found: serde_json::Value = serde_json::from_str(&dolmen("tables", sql, true).0).unwrap();
+    assert_eq!(found["tables"][0]["name"], "s.t");
+    assert_eq!(found["tables"][0]["role"], "write");
+    assert_eq!(found["columns"][0]["table"], "s.t");
+    assert_eq!(found["parameters"][0]["number"], 2);
+    assert_eq!(dolmen("tables", b"SELECT FROM FROM", false), (String::new(), Status::Failure));
+}
+
+#[test]
 fn the_tour_keeps_its_promises() {
     tour("".as_ref()).unwrap();
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::IoError;
 use dolmen_blocks::BlockCache;
+use dolmen_lsm::backup::BackupError;
 use dolmen_lsm::codecs::{Codecs, CompressionType};
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
@@ -77,6 +78,16 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) cache: Arc<BlockCache>,
+}
+
+/// Bytes of a block cache of which nothing is said.
+const BLOCK_CACHE_BYTES: usize = 128 << 20;
+
+impl Default for Shared {
+    /// With a block cache as large as one database has by itself.
+    fn default() -> Self {
+        Shared { cache: BlockCache::new(BLOCK_CACHE_BYTES as u64) }
+    }
 }
 
 impl Shared {
@@ -196,7 +207,7 @@ impl Default for Options {
         Options {
             create_if_missing: true,
             sync: SyncPolicy::Always,
-            block_cache_bytes: 128 << 20,
+            block_cache_bytes: BLOCK_CACHE_BYTES,
             write_buffer_bytes: 64 << 20,
             background_threads: 2,
             auto_compaction: true,
@@ -408,6 +419,22 @@ pub enum StoreError {
     Write(WriteError),
     /// What the MANIFEST and the logs say does not fit together.
     Recovery(RecoveryError),
+    /// The list of a backup cannot be read.
+    Backup {
+        /// The list.
+        file: String,
+        /// What is wrong.
+        error: BackupError,
+    },
+    /// A file of a backup is damaged.
+    BackupChecksum {
+        /// Which.
+        file: String,
+        /// The CRC-32C that the backup's list says.
+        expected: u32,
+        /// That of its bytes.
+        found: u32,
+    },
     /// The family was dropped, or is one of another database.
     NoSuchFamily(String),
     /// A file would have to be read, and [`ReadMode::CacheOnly`] was asked for.
@@ -417,6 +444,10 @@ pub enum StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StoreError::Read { file, error } if file == "CURRENT" || file.starts_with("MANIFEST") => write!(
+                f,
+                "{file}: {error}; restore it from a backup, or make it again from the tables and logs: dolmen kv --path DIR repair"
+            ),
             StoreError::Read { file, error } => write!(f, "{file}: {error}"),
             StoreError::Io { file, error } => write!(f, "{file}: {error}"),
             StoreError::Log { file, error } => write!(f, "{file}: {error}"),
@@ -427,11 +458,17 @@ impl fmt::Display for StoreError {
             StoreError::NoDatabase { dir, orphans } => write!(
                 f,
                 "{dir} holds {orphans} database files but no CURRENT file; it is not opened as a new database. \
-                 Restore CURRENT (its text is the name of the newest MANIFEST and a line end)"
+                 Restore CURRENT (its text is the name of the newest MANIFEST and a line end), or make both again from the tables and logs: \
+                 dolmen kv --path DIR repair"
             ),
             StoreError::Invalid(text) => f.write_str(text),
             StoreError::Write(error) => error.fmt(f),
             StoreError::Recovery(error) => error.fmt(f),
+            StoreError::Backup { file, error } => write!(f, "{file}: {error}; restore an older backup"),
+            StoreError::BackupChecksum { file, expected, found } => write!(
+                f,
+                "{file}: its CRC-32C is {found:08x}, the backup's list says {expected:08x}: it is damaged; restore an older backup"
+            ),
             StoreError::NoSuchFamily(name) => write!(f, "there is no column family {name}; it was dropped"),
             StoreError::WouldBlock => {
                 f.write_str("the answer is not in memory; ask again on a thread that may read files")

@@ -28,6 +28,7 @@ use crate::background::Background;
 use crate::commit::{Batch, Commit};
 use crate::maintenance::{self, ManifestFile, Requests, Signal};
 use crate::pace::Signs;
+use crate::repair::Repaired;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tables::{OpenTable, Source};
 use crate::view::{DbIter, FamilyView, LEVELS, Pinned, View};
@@ -158,8 +159,32 @@ impl Db {
     /// As [`Db::open`].
     pub fn open_read_only_in(dir: Arc<dyn Directory>, options: Options) -> Result<Db, StoreError> {
         options.validate()?;
-        let inner = Arc::new(crate::open::open(dir, options, true)?);
-        Ok(Db(Arc::new(Open { inner, threads: Mutex::default() })))
+        Ok(Db::of(crate::open::open(dir, options, true)?))
+    }
+
+    /// Of an engine without threads.
+    pub(crate) fn of(inner: Inner) -> Db {
+        Db(Arc::new(Open { inner: Arc::new(inner), threads: Mutex::default() }))
+    }
+
+    /// Makes a database that does not open, or of which some table is damaged, openable again from its tables and logs. What is damaged is kept
+    /// beside as `NAME.lost`; of a damaged table the blocks that can be read stay. Every family is compacted.
+    ///
+    /// # Errors
+    /// A directory without tables and logs, one that is open elsewhere, and a file system that fails; a second repair takes up where this one
+    /// ended.
+    pub fn repair(path: &Path, options: &Options) -> Result<Repaired, StoreError> {
+        let at = |error| StoreError::Io { file: path.display().to_string(), error };
+        Db::repair_in(Arc::new(Dir::open(path).map_err(at)?), options)
+    }
+
+    /// The same in any directory.
+    ///
+    /// # Errors
+    /// As [`Db::repair`].
+    pub fn repair_in(dir: Arc<dyn Directory>, options: &Options) -> Result<Repaired, StoreError> {
+        options.validate()?;
+        crate::repair::repair(&dir, options)
     }
 
     /// The family `default`.
@@ -414,78 +439,67 @@ impl Db {
     /// # Errors
     /// A target that holds something, a flush or a file system that fails.
     pub fn checkpoint(&self, target: &Path) -> Result<(), StoreError> {
-        let io = |file: String| move |error| StoreError::Io { file, error };
-        let at = |error| StoreError::Io { file: target.display().to_string(), error };
-        if let Ok(there) = Dir::open(target)
-            && !there.list().map_err(at)?.is_empty()
-        {
-            return Err(StoreError::Invalid(format!("{} is not empty", target.display())));
-        }
         self.flush()?;
-        // Under another name until it is whole: a crash or an error leaves nothing that looks like a database.
-        let mut staging = target.as_os_str().to_owned();
-        staging.push(".partial");
-        let staging = Path::new(&staging);
-        match Dir::remove(staging) {
-            Ok(()) | Err(IoError::NotFound) => {}
-            Err(error) => return Err(io(staging.display().to_string())(error)),
-        }
-        let to = Dir::create(staging).map_err(at)?;
-        let made = self.link_all(&to).and_then(|()| to.rename_to(target).map(drop).map_err(at));
-        if made.is_err() {
-            // What cannot be deleted now is deleted by the next try.
-            let _ = Dir::remove(staging);
-        }
-        made
+        fill_new(target, &mut |to| self.link_all(to))
     }
 
     /// Links every file of the database, and makes a CURRENT of its own.
     fn link_all(&self, to: &Dir) -> Result<(), StoreError> {
         let io = |file: String| move |error| StoreError::Io { file, error };
         let inner = &self.0.inner;
-        // While this lock is held, view and MANIFEST say the same.
-        let manifest = inner.manifest.lock();
-        let view = inner.view.load_full();
-        for number in view.families.values().flat_map(|f| f.tables.keys()) {
-            let names = [FileName::Table(*number), FileName::LevelDbTable(*number)].map(|n| n.to_string());
-            let link = |name: &String| inner.dir.link_into(name, to, name);
-            link(&names[0])
-                .or_else(|first| link(&names[1]).map_err(|_| first))
-                .map_err(io(names[0].clone()))?;
+        let still = inner.still()?;
+        for name in still.tables(&*inner.dir)? {
+            let name = name.to_string();
+            inner.dir.link_into(&name, to, &name).map_err(io(name))?;
         }
-        let name = FileName::Manifest(manifest.number).to_string();
-        let mut bytes = vec![0; usize::try_from(manifest.len).expect("a MANIFEST fits in memory")];
-        inner
-            .dir
-            .open(&name, OpenMode::Read)
-            .and_then(|file| file.read_exact_at(0, &mut bytes))
-            .map_err(io(name.clone()))?;
-        let current = dolmen_lsm::filename::current_text(manifest.number);
-        for (name, bytes) in [(name.as_str(), bytes.as_slice()), ("CURRENT", current.as_bytes())] {
+        let name = FileName::Manifest(still.manifest).to_string();
+        let current = dolmen_lsm::filename::current_text(still.manifest);
+        for (name, bytes) in
+            [(name.as_str(), still.manifest_bytes.as_slice()), ("CURRENT", current.as_bytes())]
+        {
             let file = to.open(name, OpenMode::CreateNew).map_err(io(name.into()))?;
             file.append(bytes).and_then(|()| file.sync()).map_err(io(name.into()))?;
         }
-        to.sync().map_err(io(to.display()))
+        Ok(())
     }
 
-    /// Reads every block of every table past the cache: checksums, decompression, order of keys. The number of entries comes back.
+    /// Flushes, then adds a backup to the directory `target` in RocksDB's form; its number comes back. Tables that an earlier backup has are
+    /// not copied again. Writers go on meanwhile.
+    ///
+    /// # Errors
+    /// A flush or a file system that fails; what was copied so far is no backup then.
+    pub fn backup(&self, target: &Path) -> Result<u32, StoreError> {
+        self.flush()?;
+        crate::backup::backup(&self.0.inner, &self.0.inner.still()?, target)
+    }
+
+    /// Makes a database in `target`, which must be missing or empty, from the newest backup in `from`; its number comes back.
+    ///
+    /// # Errors
+    /// A directory without a backup, a file of it that is missing or damaged, a target that holds something.
+    pub fn restore(from: &Path, target: &Path) -> Result<u32, StoreError> {
+        crate::backup::restore(from, target)
+    }
+
+    /// Reads every block of every table past the cache: checksums, decompression, order of keys. What each family has comes back.
     ///
     /// # Errors
     /// The first damage that is found.
-    pub fn verify(&self) -> Result<u64, StoreError> {
+    pub fn verify(&self) -> Result<Vec<Verified>, StoreError> {
         let inner = &self.0.inner;
         let view = inner.view.load_full();
-        let mut count = 0;
+        let mut verified = Vec::new();
         for family in view.families.values() {
+            let mut found = Verified { family: family.family.clone(), table_count: 0, entry_count: 0 };
             for table in family.tables.values() {
-                let found = count_entries(table, &inner.source);
-                count += found.map_err(|error| StoreError::Read {
-                    file: FileName::Table(table.meta.number).to_string(),
-                    error,
+                found.table_count += 1;
+                found.entry_count += count_entries(table, &inner.source).map_err(|error| {
+                    StoreError::Read { file: FileName::Table(table.meta.number).to_string(), error }
                 })?;
             }
+            verified.push(found);
         }
-        Ok(count)
+        Ok(verified)
     }
 
     /// What the logs held when the database was opened, and what of it did not count.
@@ -628,6 +642,87 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle
 
 /// A thread's batch that has grown beyond this is given back.
 const BATCH_KEPT_MAX: usize = 64 << 10;
+
+/// What the tables of a family hold.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The family.
+    pub family: Family,
+    /// Its tables.
+    pub table_count: u64,
+    /// Their entries, those that are deleted or written over included.
+    pub entry_count: u64,
+}
+
+/// A database as it is at one moment. Its tables stay as long as this does.
+pub(crate) struct Still {
+    view: Arc<View>,
+    /// Number and bytes of the MANIFEST.
+    pub(crate) manifest: FileNumber,
+    pub(crate) manifest_bytes: Vec<u8>,
+    pub(crate) sequence: u64,
+}
+
+impl Still {
+    /// Its tables, by the names that they have in `dir`.
+    pub(crate) fn tables(&self, dir: &dyn Directory) -> Result<Vec<FileName>, StoreError> {
+        let there = crate::open::names(&crate::open::list(dir)?);
+        let name = |number: &FileNumber| {
+            let old = FileName::LevelDbTable(*number);
+            if there.contains(&old) { old } else { FileName::Table(*number) }
+        };
+        Ok(self.view.families.values().flat_map(|family| family.tables.keys()).map(name).collect())
+    }
+}
+
+impl Inner {
+    /// The database as it is now.
+    pub(crate) fn still(&self) -> Result<Still, StoreError> {
+        // While this lock is held, view and MANIFEST say the same.
+        let manifest = self.manifest.lock();
+        let name = FileName::Manifest(manifest.number).to_string();
+        let mut manifest_bytes = vec![0; usize::try_from(manifest.len).expect("a MANIFEST fits in memory")];
+        self.dir
+            .open(&name, OpenMode::Read)
+            .and_then(|file| file.read_exact_at(0, &mut manifest_bytes))
+            .map_err(|error| StoreError::Io { file: name, error })?;
+        Ok(Still {
+            view: self.view.load_full(),
+            manifest: manifest.number,
+            manifest_bytes,
+            sequence: self.visible.load(Ordering::Acquire),
+        })
+    }
+}
+
+/// Makes the directory `target`, which must be missing or empty, with what `fill` puts into it, whole or not at all.
+pub(crate) fn fill_new(
+    target: &Path,
+    fill: &mut dyn FnMut(&Dir) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let at = |error| StoreError::Io { file: target.display().to_string(), error };
+    if let Ok(there) = Dir::open(target)
+        && !there.list().map_err(at)?.is_empty()
+    {
+        return Err(StoreError::Invalid(format!("{} is not empty", target.display())));
+    }
+    // Under another name until it is whole: a crash or an error leaves nothing that looks like a database.
+    let mut staging = target.as_os_str().to_owned();
+    staging.push(".partial");
+    let staging = Path::new(&staging);
+    match Dir::remove(staging) {
+        Ok(()) | Err(IoError::NotFound) => {}
+        Err(error) => return Err(StoreError::Io { file: staging.display().to_string(), error }),
+    }
+    let to = Dir::create(staging).map_err(at)?;
+    let made = fill(&to).and_then(|()| to.sync().and_then(|()| to.rename_to(target).map(drop)).map_err(at));
+    if made.is_err() {
+        // What cannot be deleted now is deleted by the next try.
+        let _ = Dir::remove(staging);
+    }
+    made
+}
 
 fn count_entries(table: &crate::tables::OpenTable, source: &Arc<Source>) -> Result<u64, ReadError> {
     let mut iter = table.table.iter(source.clone(), ReadMode::Bypass);

@@ -3,6 +3,7 @@
 
 mod api;
 mod background;
+mod backup;
 mod codecs;
 mod commit;
 mod db;
@@ -11,6 +12,7 @@ mod leading;
 mod maintenance;
 mod open;
 mod pace;
+mod repair;
 mod snapshot;
 mod tables;
 mod view;
@@ -20,7 +22,8 @@ pub use api::{
     SyncPolicy, WriteError, WriteOptions,
 };
 pub use codecs::codecs;
-pub use db::Db;
+pub use db::{Db, Verified};
+pub use repair::{Damaged, Repaired};
 pub use snapshot::Snapshot;
 pub use view::{DbIter, Pinned};
 

@@ -31,21 +31,41 @@ use crate::tables::Source;
 use crate::view::{FamilyView, LEVELS, View};
 
 /// Largest MANIFEST or CURRENT that is read into memory.
-const META_LEN_MAX: u64 = 4 << 30;
+pub(crate) const META_LEN_MAX: u64 = 4 << 30;
+
+/// The lock of a directory.
+pub(crate) type Lock = Box<dyn Send + Sync>;
 
 /// Opens a database in `dir`. With `read_only` nothing in the directory is changed, not even a lock is taken.
 pub(crate) fn open(dir: Arc<dyn Directory>, options: Options, read_only: bool) -> Result<Inner, StoreError> {
-    let at_dir = |error| StoreError::Io { file: dir.display(), error };
-    let lock = if read_only {
-        None
-    } else {
-        Some(dir.lock("LOCK").map_err(|error| match error {
-            IoError::Locked => StoreError::Locked { dir: dir.display() },
-            error => at_dir(error),
-        })?)
-    };
-    let files = dir.list().map_err(at_dir)?;
-    let mut state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
+    let lock = if read_only { None } else { Some(take_lock(&*dir)?) };
+    let files = list(&*dir)?;
+    let state = read_state(&*dir, &files, options.create_if_missing && !read_only)?;
+    open_state(dir, options, lock, files, state)
+}
+
+/// Takes the lock.
+pub(crate) fn take_lock(dir: &dyn Directory) -> Result<Lock, StoreError> {
+    dir.lock("LOCK").map_err(|error| match error {
+        IoError::Locked => StoreError::Locked { dir: dir.display() },
+        error => StoreError::Io { file: dir.display(), error },
+    })
+}
+
+/// What the directory holds.
+pub(crate) fn list(dir: &dyn Directory) -> Result<Vec<Entry>, StoreError> {
+    dir.list().map_err(|error| StoreError::Io { file: dir.display(), error })
+}
+
+/// Opens a database of which the state is known; without the lock for reading.
+pub(crate) fn open_state(
+    dir: Arc<dyn Directory>,
+    options: Options,
+    lock: Option<Lock>,
+    files: Vec<Entry>,
+    mut state: State,
+) -> Result<Inner, StoreError> {
+    let read_only = lock.is_none();
     let own = || BlockCache::new(options.block_cache_bytes as u64);
     let cache = options.shared.as_ref().map_or_else(own, |shared| shared.cache.clone());
     let source = Arc::new(Source::new(dir.clone(), &cache, options.max_open_files));
@@ -152,7 +172,7 @@ impl Begun {
     }
 }
 
-fn names(files: &[Entry]) -> Vec<FileName> {
+pub(crate) fn names(files: &[Entry]) -> Vec<FileName> {
     files.iter().filter_map(|entry| FileName::parse(&entry.name)).collect()
 }
 
@@ -274,15 +294,8 @@ fn begin(
     let log_name = FileName::Log(log).to_string();
     let log_file = dir.open(&log_name, OpenMode::CreateNew).map_err(io(log_name.clone()))?;
     fresh.names.push(log_name);
-    let temp = FileName::Temp(number).to_string();
-    // A temporary file of that name can only be left over.
-    let _ = dir.delete(&temp);
-    let current = dir.open(&temp, OpenMode::CreateNew).map_err(io(temp.clone()))?;
+    let temp = write_current(&**dir, number)?;
     fresh.names.push(temp.clone());
-    current
-        .append(current_text(number).as_bytes())
-        .and_then(|()| current.sync())
-        .map_err(io(temp.clone()))?;
     // Before the first new write, or a later open could take up again what this one has left out.
     keep_losses(&**dir, losses)?;
     dir.sync().map_err(io(dir.display()))?;
@@ -290,6 +303,23 @@ fn begin(
     fresh.names.clear();
     dir.sync().map_err(io(dir.display()))?;
     Ok(Begun { manifest, log, log_file, replayed })
+}
+
+/// Writes a CURRENT that names this MANIFEST, under the name of a temporary file, which comes back.
+fn write_current(dir: &dyn Directory, manifest: FileNumber) -> Result<String, StoreError> {
+    let temp = FileName::Temp(manifest).to_string();
+    // A temporary file of that name can only be left over.
+    let _ = dir.delete(&temp);
+    let written = dir
+        .open(&temp, OpenMode::CreateNew)
+        .and_then(|file| file.append(current_text(manifest).as_bytes()).and_then(|()| file.sync()));
+    match written {
+        Ok(()) => Ok(temp),
+        Err(error) => {
+            let _ = dir.delete(&temp);
+            Err(StoreError::Io { file: temp, error })
+        }
+    }
 }
 
 /// Puts aside what does not count of the logs, as long as there is room for it.

@@ -319,32 +319,50 @@ impl DbIter {
     }
 
     /// To the first key.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses, with the file or family.
     pub fn seek_to_first(&mut self) -> Result<(), StoreError> {
         self.iter.seek_to_first().map_err(|e| read_error(&self.family, e))
     }
 
     /// To the last key.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses, with the file or family.
     pub fn seek_to_last(&mut self) -> Result<(), StoreError> {
         self.iter.seek_to_last().map_err(|e| read_error(&self.family, e))
     }
 
     /// To the first key ≥ `target`.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses, with the file or family.
     pub fn seek(&mut self, target: &[u8]) -> Result<(), StoreError> {
         self.iter.seek(target).map_err(|e| read_error(&self.family, e))
     }
 
     /// To the last key ≤ `target`.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses, with the file or family.
     pub fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), StoreError> {
         self.iter.seek_for_prev(target).map_err(|e| read_error(&self.family, e))
     }
 
     /// To the next key; only while valid.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses, with the file or family.
     #[expect(clippy::should_implement_trait, reason = "the field's name for a step that can fail")]
     pub fn next(&mut self) -> Result<(), StoreError> {
         self.iter.next().map_err(|e| read_error(&self.family, e))
     }
 
     /// To the key before; only while valid.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses, with the file or family.
     pub fn prev(&mut self) -> Result<(), StoreError> {
         self.iter.prev().map_err(|e| read_error(&self.family, e))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Kind, Metrics, Service, Setting, Values, reachable};
-use dolmen_store::{Db, Options, ReadOptions, SyncPolicy};
+use dolmen_store::{Db, Options, ReadOptions, Shared, SyncPolicy};
 use parking_lot::RwLock;
 
 use crate::collection::{Collection, Shape, key};
@@ -122,8 +122,9 @@ impl Service for Vectors {
         let listen = context.address("vector.listen").ok_or("vector.listen is not bound")?;
         let password = context.password(listen, config.key.as_deref())?;
         let dir = context.dir();
-        std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let db = Db::open(&dir.join("store"), Options { sync: SyncPolicy::Always, ..Options::default() })?;
+        let shared = Some(context.shared(Shared::default));
+        let options = Options { sync: SyncPolicy::Always, shared, ..Options::default() };
+        let db = Db::open(&dir.join("store"), options)?;
         let mut collections = BTreeMap::new();
         let mut iter = db.iter(&db.default_family(), ReadOptions::default())?;
         iter.seek(b"c")?;

@@ -205,6 +205,9 @@ impl<'a> View<'a> {
     }
 
     /// A node's neighbours in a layer.
+    ///
+    /// # Errors
+    /// A list that leads outside the file.
     #[inline]
     pub fn links(&self, slot: u32, layer: u8) -> Result<impl Iterator<Item = u32> + 'a, Error> {
         let qg = layer == 0 && self.options().form.is_qg();

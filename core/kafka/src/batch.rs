@@ -147,6 +147,14 @@ impl<'a> Batch<'a> {
         Ok((Batch { header, bytes }, rest))
     }
 
+    /// The batch that `bytes` are, whose checksum was computed before: when it came, or when it was stamped.
+    pub fn known(bytes: &'a [u8]) -> Option<Batch<'a>> {
+        let (header, _) = Header::ref_from_prefix(bytes).ok()?;
+        let is_whole = total_len(bytes, 0).ok().flatten() == Some(bytes.len()) && header.magic == MAGIC;
+        let is_right = header.last_offset_delta.get() >= 0 && header.record_count.get() >= 0;
+        (is_whole && is_right).then_some(Batch { header, bytes })
+    }
+
     /// All of its bytes.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -314,6 +322,16 @@ pub fn stamp(batch: &mut [u8], base_offset: i64, leader_epoch: i32) {
     }
 }
 
+/// Makes the broker's clock the timestamp of every record, and computes the checksum again.
+pub fn stamp_append_time(batch: &mut [u8], now_ms: i64) {
+    if let Ok((header, _)) = Header::mut_from_prefix(batch) {
+        header.attributes = (header.attributes.get() | attribute::LOG_APPEND).into();
+        header.max_timestamp = now_ms.into();
+        let crc = crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    }
+}
+
 /// The sequence number `steps` behind `sequence`: after 2^31 − 1 comes 0.
 pub const fn sequence_after(sequence: i32, steps: i32) -> i32 {
     ((sequence as i64 + steps as i64) & i32::MAX as i64) as i32
@@ -412,6 +430,24 @@ impl<'b> Builder<'b> {
             self.max_timestamp_ms.max(self.base_timestamp_ms.wrapping_add(record.timestamp_delta));
         put_record(self.out, &record);
         true
+    }
+
+    /// Counts the deltas of [`Builder::push_at`] from here.
+    pub const fn set_base_timestamp(&mut self, base_timestamp_ms: i64) {
+        self.base_timestamp_ms = base_timestamp_ms;
+    }
+
+    /// What the batch covers though records of it are gone: its last offset, and its largest timestamp if it is not that of its records.
+    pub const fn cover(&mut self, last_offset_delta: i32, max_timestamp_ms: Option<i64>) {
+        self.last_offset_delta = last_offset_delta;
+        if let Some(max_timestamp_ms) = max_timestamp_ms {
+            self.max_timestamp_ms = max_timestamp_ms;
+        }
+    }
+
+    /// The records so far.
+    pub fn records(&self) -> &[u8] {
+        &self.out[self.start + HEADER_LEN..]
     }
 
     /// Ends the batch; a compressed one has its records replaced by `compressed` first.

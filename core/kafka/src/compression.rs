@@ -51,6 +51,52 @@ pub fn expand(
     result.map_err(|error| BatchError::Compressed { codec, error })
 }
 
+/// Appends the records of a batch, compressed: gzip, raw Snappy, an LZ4 frame of blocks that stand alone, a Zstandard frame. What was appended before
+/// an error means nothing.
+///
+/// # Errors
+/// [`CodecError`]: not plugged in, or longer than the format allows.
+pub fn compress(
+    codec: Codec,
+    records: &[u8],
+    codecs: &dyn Codecs,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    match codec {
+        Codec::None => {
+            out.extend_from_slice(records);
+            Ok(())
+        }
+        Codec::Gzip => codecs.compress(Compression::Gzip, None, None, records, out),
+        Codec::Snappy => codecs.compress(Compression::Snappy, None, None, records, out),
+        Codec::Zstd => codecs.compress(Compression::Zstd, None, None, records, out),
+        Codec::Lz4 => compress_lz4(records, codecs, out),
+    }
+}
+
+fn compress_lz4(records: &[u8], codecs: &dyn Codecs, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    out.extend_from_slice(&LZ4_MAGIC.to_le_bytes());
+    // Version 1, blocks that stand alone; blocks of 64 KiB at most.
+    let descriptor = [0x60, 0x40];
+    out.extend_from_slice(&descriptor);
+    out.push((xxh32(&descriptor, 0) >> 8) as u8);
+    let mut compressed = Vec::new();
+    for block in records.chunks(LZ4_WINDOW) {
+        compressed.clear();
+        codecs.compress(Compression::Lz4, None, None, block, &mut compressed)?;
+        let (len, body) = if compressed.len() < block.len() {
+            (compressed.len() as u32, &compressed[..])
+        } else {
+            // The highest bit: stored as it is.
+            (block.len() as u32 | 1 << 31, block)
+        };
+        out.extend_from_slice(&len.to_le_bytes());
+        out.extend_from_slice(body);
+    }
+    out.extend_from_slice(&[0; 4]);
+    Ok(())
+}
+
 fn expand_snappy(
     body: &[u8],
     codecs: &dyn Codecs,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// A code in a response; 0 is none.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(pub i16);
 
 macro_rules! codes {
@@ -15,6 +15,14 @@ macro_rules! codes {
             pub const fn name(self) -> &'static str {
                 match self.0 {
                     $($code => stringify!($name),)*
+                    _ => "",
+                }
+            }
+
+            /// What it means, in a sentence; for the text beside a code in answers.
+            pub const fn about(self) -> &'static str {
+                match self.0 {
+                    $($code => $about,)*
                     _ => "",
                 }
             }
@@ -88,6 +96,7 @@ codes! {
     MEMBER_ID_REQUIRED = 79, "Join again with the id in this answer.";
     GROUP_MAX_SIZE_REACHED = 81, "The group is full.";
     FENCED_INSTANCE_ID = 82, "Another member has taken this instance id.";
+    GROUP_SUBSCRIBED_TO_TOPIC = 86, "Members of the group read the topic.";
     INVALID_RECORD = 87, "A record breaks a rule.";
     UNSTABLE_OFFSET_COMMIT = 88, "Offsets of an open transaction are pending.";
     PRODUCER_FENCED = 90, "A newer producer has the transactional id.";
@@ -100,6 +109,7 @@ codes! {
     UNSUPPORTED_ASSIGNOR = 112, "The assignor is not known.";
     STALE_MEMBER_EPOCH = 113, "The member's epoch is older.";
     INVALID_REGULAR_EXPRESSION = 128, "The regular expression does not parse.";
+    UNSUPPORTED_ENDPOINT_TYPE = 115, "There is no endpoint of this type.";
     TRANSACTION_ABORTABLE = 120, "The transaction must be aborted.";
 }
 

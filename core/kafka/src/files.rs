@@ -12,6 +12,7 @@
 //!
 //! Source: files of Kafka 3.9.2 and 4.4.0.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use dolmen_codec::checksum::crc32c;
@@ -149,12 +150,15 @@ pub fn time_entries(bytes: &[u8]) -> &[TimeEntry] {
     &all[..count]
 }
 
-/// The entries of `.txnindex`. Each is whole or the file is torn there; markers ascend.
+/// The entries of `.txnindex`. Each is whole or the file is torn there; markers ascend and stand behind the first record of their transaction, which
+/// tells zeros of a crash from an entry.
 pub fn aborted_entries(bytes: &[u8]) -> impl Iterator<Item = Aborted> {
     let mut last = i64::MIN;
     let ascends =
         move |aborted: &Aborted| core::mem::replace(&mut last, aborted.last_offset) < aborted.last_offset;
-    let known = |entry: &&AbortedEntry| entry.version.get() == 0;
+    let known = |entry: &&AbortedEntry| {
+        entry.version.get() == 0 && entry.first_offset.get() < entry.last_offset.get()
+    };
     whole::<AbortedEntry>(bytes)
         .iter()
         .take_while(known)
@@ -171,6 +175,59 @@ pub fn position_of(entries: &[OffsetEntry], relative_offset: u32) -> u32 {
 fn whole<T: FromBytes + Immutable + KnownLayout + Unaligned>(bytes: &[u8]) -> &[T] {
     let count = bytes.len() / size_of::<T>();
     <[T]>::ref_from_prefix_with_elems(bytes, count).map_or(&[], |(entries, _)| entries)
+}
+
+/// Reads a checkpoint of the log directory: topic, partition and offset of each line.
+///
+/// ```text
+/// 0
+/// 2
+/// orders 0 17
+/// orders 1 4
+/// ```
+pub fn parse_checkpoint(text: &str) -> Option<Vec<((String, i32), i64)>> {
+    let one = |line: &str| {
+        let mut words = line.split(' ');
+        let (topic, partition, offset) = (words.next()?, words.next()?, words.next()?);
+        Some(((topic.into(), partition.parse().ok()?), offset.parse().ok()?))
+    };
+    counted_lines(text)?.map(one).collect()
+}
+
+/// A checkpoint of the log directory.
+pub fn put_checkpoint<'t>(entries: impl ExactSizeIterator<Item = (&'t str, i32, i64)>) -> String {
+    let mut out = alloc::format!("0\n{}\n", entries.len());
+    for (topic, partition, offset) in entries {
+        out.push_str(&alloc::format!("{topic} {partition} {offset}\n"));
+    }
+    out
+}
+
+/// Reads `leader-epoch-checkpoint`: epochs and their first offsets, ascending.
+pub fn parse_epochs(text: &str) -> Option<Vec<(i32, i64)>> {
+    let one = |line: &str| {
+        let (epoch, offset) = line.split_once(' ')?;
+        Some((epoch.parse().ok()?, offset.parse().ok()?))
+    };
+    let epochs: Vec<(i32, i64)> = counted_lines(text)?.map(one).collect::<Option<_>>()?;
+    epochs.is_sorted().then_some(epochs)
+}
+
+/// A `leader-epoch-checkpoint`.
+pub fn put_epochs(epochs: &[(i32, i64)]) -> String {
+    let mut out = alloc::format!("0\n{}\n", epochs.len());
+    for (epoch, offset) in epochs {
+        out.push_str(&alloc::format!("{epoch} {offset}\n"));
+    }
+    out
+}
+
+/// The lines behind a version and their number.
+fn counted_lines(text: &str) -> Option<impl Iterator<Item = &str>> {
+    let mut lines = text.lines();
+    let version = lines.next()?;
+    let count: usize = lines.next()?.parse().ok()?;
+    (version == "0" && lines.clone().count() >= count).then(|| lines.take(count))
 }
 
 /// Reads a producer snapshot.

@@ -5,15 +5,20 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod check;
 pub mod compression;
+pub mod configs;
 pub mod control;
 mod error;
 pub mod error_code;
 pub mod files;
+pub mod group;
 pub mod limits;
+pub mod log;
 pub mod messages;
 pub mod partition;
 pub mod record;
+pub mod topics;
 pub mod txn;
 pub mod wire;
 

@@ -8,3 +8,28 @@ pub const TRANSACTIONAL_IDS_MAX: usize = 1 << 20;
 
 /// Bytes that the records of one batch may expand to where nothing else limits them: as long as a batch may be uncompressed.
 pub const EXPANDED_LEN_MAX: usize = BATCH_LEN_MAX;
+
+/// Bytes that a produced batch may expand to: enough for a full batch of a hundredfold compression, little enough that a bomb is no harm.
+pub const PRODUCED_EXPANDED_LEN_MAX: usize = 256 << 20;
+
+/// Records that one refusal names: an answer must not outgrow its request.
+pub const RECORD_ERRORS_MAX: usize = 64;
+
+/// Bytes of keys that one pass of the cleaner remembers; a log with more is cleaned in several passes. Kafka's
+/// `log.cleaner.dedupe.buffer.size`.
+pub const CLEANER_KEY_BYTES_MAX: usize = 128 << 20;
+
+/// Letters of a topic's name: with the partition's number it is a folder's name.
+pub const TOPIC_NAME_LEN_MAX: usize = 249;
+
+/// Partitions of one topic: as many as Kafka makes in one request.
+pub const PARTITIONS_MAX: i32 = 10_000;
+
+/// Groups of one broker: a client that invents them without end must not take all memory.
+pub const GROUPS_MAX: usize = 1 << 20;
+
+/// Members of one group where `group.max.size` says nothing less.
+pub const MEMBERS_MAX: usize = 10_000;
+
+/// Requests of one group that wait for its log.
+pub const WAITING_MAX: usize = 1 << 14;

@@ -66,6 +66,22 @@ impl Partition {
         Partition { producers, open, ..Partition::new(offset) }
     }
 
+    /// Takes over the aborted index of what a snapshot stands for. What is read again behind the snapshot is noted again.
+    pub fn restore_aborted(&mut self, aborted: impl IntoIterator<Item = Aborted>) {
+        self.aborted = aborted.into_iter().filter(|aborted| aborted.last_offset < self.log_end).collect();
+    }
+
+    /// The first offset that is there: a snapshot speaks of producers as of its own offset, the log begins before.
+    pub fn begins_at(&mut self, offset: i64) {
+        self.log_start = offset;
+        self.aborted.retain(|aborted| aborted.last_offset >= offset);
+    }
+
+    /// The next offset is `offset` at least: the log has no batch there any more, but it had.
+    pub fn reached(&mut self, offset: i64) {
+        self.log_end = self.log_end.max(offset);
+    }
+
     /// The first offset that is there.
     pub const fn log_start(&self) -> i64 {
         self.log_start
@@ -192,6 +208,23 @@ impl Partition {
     /// Forgets producers whose last batch is older than `before_ms`, unless they have a transaction open.
     pub fn expire_producers(&mut self, before_ms: i64) {
         self.producers.expire(before_ms);
+    }
+}
+
+/// What a Produce of this version is told when its transaction was not found as it must be: older clients know fewer codes, and try a busy
+/// coordinator again only if they take it for missing replicas.
+pub fn unverified(code: ErrorCode, version: i16) -> ErrorCode {
+    match code {
+        ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
+        ErrorCode::TRANSACTION_ABORTABLE if version < 11 => ErrorCode::INVALID_TXN_STATE,
+        ErrorCode::CONCURRENT_TRANSACTIONS
+        | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+            if version < 12 =>
+        {
+            ErrorCode::NOT_ENOUGH_REPLICAS
+        }
+        code => code,
     }
 }
 

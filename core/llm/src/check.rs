@@ -13,10 +13,8 @@ use crate::safetensors::{self, SafeTensors, Spec};
 /// If they are not.
 pub fn check_safetensors(data: &[u8]) {
     let Ok(file) = SafeTensors::parse(data) else { return };
-    let tensors: Vec<(Spec<'_>, &[u8])> = file
-        .iter()
-        .map(|(name, t)| (Spec { name, element: t.element, shape: t.shape }, t.bytes))
-        .collect();
+    let tensors: Vec<(Spec<'_>, &[u8])> =
+        file.iter().map(|(name, t)| (Spec { name, element: t.element, shape: t.shape }, t.bytes)).collect();
     let metadata: Vec<(&str, &str)> = file.metadata().collect();
     let mut again = Vec::new();
     safetensors::append(&tensors, &metadata, &mut again).expect("what was read can be written");
@@ -51,7 +49,8 @@ pub fn check_gguf(data: &[u8]) {
     let read = Gguf::parse(&again).expect("what was written can be read");
     assert!(read.tensors() == file.tensors(), "other tensors came back");
     let of = |file: &Gguf<'_>| file.metadata().iter().map(|key| key.raw.to_vec()).collect::<Vec<_>>();
-    let known: Vec<_> = of(&file).into_iter().filter(|raw| !raw[8..].starts_with(b"general.alignment")).collect();
+    let known: Vec<_> =
+        of(&file).into_iter().filter(|raw| !raw[8..].starts_with(b"general.alignment")).collect();
     assert!(of(&read) == known, "other keys came back");
     if let Ok(config) = gguf_config(&file)
         && let Ok(model) = Model::from_gguf(&file)

@@ -32,6 +32,7 @@ pub mod schema;
 pub mod shape;
 pub mod stop;
 pub mod template;
+pub mod train;
 pub mod vocabulary;
 
 pub use config::Config;

@@ -26,6 +26,8 @@ pub const BATCH_MAX: usize = 1 << 12;
 pub const SLOTS_MAX: usize = 1 << 10;
 /// Most parts that one product is cut into, for as many threads.
 pub const PARTS_MAX: usize = 64;
+/// Most losses of a checkpoint: of one for each of so many steps, the file is still mostly weights.
+pub const CHECKPOINT_LOSSES_MAX: u64 = 1 << 24;
 /// Most stop strings of a request, as many as servers usually take.
 pub const STOPS_MAX: usize = 16;
 /// Longest stop string in bytes: as much of the answer is held back at most.

@@ -39,7 +39,8 @@ fn a_step_allocates_nothing() {
             let plan = Plan::new(model, Options { slots: 1, batch: 8, context: 40, parts: 2 }).unwrap();
             let mut memory = memory(&plan);
             let mut engine = Engine::new(model, &plan, Level::best(), &mut memory).unwrap();
-            let settings = Sampling { temperature: 0.8, top_k: 40, top_p: 0.9, repetition: 1.1, ..Sampling::default() };
+            let settings =
+                Sampling { temperature: 0.8, top_k: 40, top_p: 0.9, repetition: 1.1, ..Sampling::default() };
             let mut sampler = Sampler::new(settings, 1).unwrap();
             sampler.reserve(model.config().vocabulary, 40);
             let mut logits = vec![0.0; model.config().vocabulary];

@@ -9,9 +9,9 @@ use dolmen_llm::scheduler::{Event, Finish, Request, Scheduler, SubmitError};
 use dolmen_llm::stop::Stops;
 use dolmen_llm::{Engine, Model, Options, Plan, lookup};
 use dolmen_simd::level::Level;
+use dolmen_tokenizer::Tokenizer;
 use dolmen_tokenizer::scan::CL100K;
 use dolmen_tokenizer::train::{Options as Learn, Trainer};
-use dolmen_tokenizer::Tokenizer;
 
 fn request(id: u64, prompt: &[u32], len_max: usize) -> Request<'static> {
     Request {
@@ -105,8 +105,14 @@ fn the_context_and_the_queue_have_an_end() {
     with_model("qwen2-tiny", |model, _| {
         scheduled(model, 1, |scheduler| {
             assert_eq!(scheduler.submit(request(0, &[], 1)).unwrap_err(), SubmitError::Empty);
-            assert!(matches!(scheduler.submit(request(0, &[1; 65], 1)), Err(SubmitError::Context { len: 65, max: 64 })));
-            assert!(matches!(scheduler.submit(request(0, &[211], 1)), Err(SubmitError::UnknownId { id: 211, .. })));
+            assert!(matches!(
+                scheduler.submit(request(0, &[1; 65], 1)),
+                Err(SubmitError::Context { len: 65, max: 64 })
+            ));
+            assert!(matches!(
+                scheduler.submit(request(0, &[211], 1)),
+                Err(SubmitError::UnknownId { id: 211, .. })
+            ));
             scheduler.submit(request(0, &[1; 60], 100)).unwrap();
             let (found, _, reason) = finish(scheduler, 1).remove(0);
             assert_eq!((found.len(), reason), (4, Finish::Length));

@@ -55,6 +55,9 @@ impl Layout {
     pub const EMPTY: Layout = Layout { restarts_at: 0, restart_count: 0, buckets_at: 0, bucket_count: 0 };
 
     /// Checks the tail of a block. `part` names the block in errors.
+    ///
+    /// # Errors
+    /// A tail that is too short, or that leads outside the block.
     #[inline]
     pub fn parse(block: &[u8], part: Part) -> Result<Self, ReadError> {
         let Some((rest, footer)) = block.split_last_chunk::<4>() else {

@@ -8,6 +8,7 @@ use dolmen_base::NoTrace;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::FileNumber;
 
+use crate::backup::Meta;
 use crate::batch::BatchView;
 use crate::block::{BlockCursor, Layout};
 use crate::codecs::Codecs;
@@ -167,6 +168,13 @@ pub fn check_version_edit(data: &[u8]) {
         edit.encode(&mut bytes);
         assert_eq!(VersionEdit::decode(&bytes), Ok(edit));
     }
+}
+
+/// The list of a backup: what is read is written and read again, and leads to files of a database only.
+pub fn check_backup(data: &[u8]) {
+    let Ok(meta) = Meta::parse(data) else { return };
+    assert!(meta.files.iter().all(|file| !file.path.starts_with('/') && !file.path.contains("..")));
+    assert_eq!(Meta::parse(meta.encode().as_bytes()), Ok(meta));
 }
 
 /// A MANIFEST: what was read is at most the file, and appending to the whole part is read back.

@@ -32,6 +32,9 @@ pub enum CompressionType {
 
 impl CompressionType {
     /// From the byte behind a block; other types are refused by their number.
+    ///
+    /// # Errors
+    /// Its number, as unsupported.
     pub const fn from_byte(byte: u8) -> Result<Self, ReadError> {
         Ok(match byte {
             0 => CompressionType::None,

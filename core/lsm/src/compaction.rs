@@ -113,6 +113,9 @@ impl<I: InternalIterator> Job<I> {
 
     /// Takes at most `entry_count_max` entries and appends what they make of the file `file` to `out`. After an error or the end
     /// every further call is `Done(None)`.
+    ///
+    /// # Errors
+    /// Damage in an input, and a merge operator that refuses.
     pub fn step(
         &mut self,
         file: FileNumber,

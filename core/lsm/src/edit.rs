@@ -142,6 +142,9 @@ pub struct VersionEdit {
 
 impl VersionEdit {
     /// Decodes one record. Offsets in errors count from its start.
+    ///
+    /// # Errors
+    /// Damage, and a tag that is not known and may not be passed over.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReadError> {
         let mut edit = VersionEdit::default();
         let mut reader = Reader { cursor: Cursor::new(bytes) };

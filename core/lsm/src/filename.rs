@@ -110,6 +110,9 @@ pub fn current_text(manifest: FileNumber) -> String {
 
 /// The MANIFEST that a CURRENT file names. The line feed at the end is required, as RocksDB requires it: without it the
 /// file may be half written.
+///
+/// # Errors
+/// A text that names no MANIFEST, or whose line does not end.
 pub fn parse_current(text: &[u8]) -> Result<FileNumber, ReadError> {
     let damaged = ReadError::corrupt(Part::Current, 0, Damage::Text);
     let line = core::str::from_utf8(text).ok().and_then(|t| t.strip_suffix('\n')).ok_or(damaged)?;

@@ -41,6 +41,9 @@ pub struct BlockHandle {
 
 impl BlockHandle {
     /// Decodes a handle.
+    ///
+    /// # Errors
+    /// Bytes that end too early, or a varint that is too long.
     pub fn decode(cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         Ok(BlockHandle { offset: cursor.get_varint_u64()?, len: cursor.get_varint_u64()? })
     }
@@ -78,6 +81,9 @@ pub struct Footer {
 impl Footer {
     /// Decodes the footer from the last bytes of a table ([`LEN`] of them, or the whole file if it is shorter), which
     /// begin at `tail_at` of the file. Offsets in errors count from the start of the file.
+    ///
+    /// # Errors
+    /// A file that is too short, a magic number that is no table's, a version or checksum that is not supported.
     pub fn decode(tail: &[u8], tail_at: u64) -> Result<Self, ReadError> {
         let corrupt = |at: usize, what| ReadError::corrupt(Part::Footer, tail_at + at as u64, what);
         let too_short = || corrupt(0, Damage::Range { found: LEN as u64, max: tail.len() as u64 });

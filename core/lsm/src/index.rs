@@ -51,6 +51,9 @@ pub struct Index {
 
 impl Index {
     /// Parses an index block. `part` names it in errors.
+    ///
+    /// # Errors
+    /// Damage, keys out of order, and keys that grow beyond what their block may hold.
     pub fn parse(block: &[u8], form: IndexForm, part: Part) -> Result<Self, ReadError> {
         let entries = &block[..Layout::parse(block, part)?.entries_len()];
         let mut index = Index::default();

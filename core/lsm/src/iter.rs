@@ -16,19 +16,40 @@ pub trait InternalIterator {
     /// The value.
     fn value(&self) -> &[u8];
     /// To the first entry.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn seek_to_first(&mut self) -> Result<(), ReadError>;
     /// To the last entry.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn seek_to_last(&mut self) -> Result<(), ReadError>;
     /// To the first entry with an internal key ≥ `target`.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn seek(&mut self, target: &[u8]) -> Result<(), ReadError>;
     /// To the last entry with an internal key ≤ `target`.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError>;
     /// To the next entry; only while valid.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn next(&mut self) -> Result<(), ReadError>;
     /// To the entry before; only while valid.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn prev(&mut self) -> Result<(), ReadError>;
     /// A merge moves its sources behind number `source` that have not reached `target`, in the direction of the walk, there; the caller knows
     /// that what they have before is hidden. The walk may stand on another entry then. Any other walk stays.
+    ///
+    /// # Errors
+    /// Damage and failed reads; the walk is not valid then.
     fn skip_behind(&mut self, _source: usize, _target: &[u8]) -> Result<(), ReadError> {
         Ok(())
     }

@@ -45,6 +45,9 @@ pub const TYPE_FOR_SEEK: u8 = 0xff;
 
 impl ValueType {
     /// From its byte; types of features that are not supported are named.
+    ///
+    /// # Errors
+    /// The type, as unsupported or as damage.
     pub const fn from_byte(byte: u8) -> Result<Self, ReadError> {
         Ok(match byte {
             0x0 => ValueType::Deletion,
@@ -96,6 +99,9 @@ pub struct InternalKey<'a> {
 
 impl<'a> InternalKey<'a> {
     /// Splits and checks.
+    ///
+    /// # Errors
+    /// A key that is shorter than its trailer, and a type that is not supported.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let Some((user_key, trailer)) = bytes.split_last_chunk::<TRAILER_LEN>() else {
             return Err(ReadError::corrupt(

@@ -21,6 +21,9 @@ pub trait OpenTable {
     /// The walk, not positioned.
     type Iter: InternalIterator;
     /// Begins one.
+    ///
+    /// # Errors
+    /// A table that cannot be opened.
     fn open(&self, file: &NewFile) -> Result<Self::Iter, ReadError>;
 }
 

@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod backup;
 pub mod batch;
 pub mod block;
 pub mod check;
@@ -32,6 +33,7 @@ pub mod properties;
 pub mod range_del;
 pub mod read;
 pub mod recovery;
+pub mod repair;
 pub mod table;
 pub mod version;
 pub mod view;

@@ -20,3 +20,5 @@ pub const BLOCK_EXPANSION_MAX: usize = 1 << 14;
 pub const KEY_EXPANSION_MAX: usize = 64;
 /// Most sequence numbers in the fragments of one table's range tombstones (128 MiB). `n` tombstones that all overlap give about `n²` of them.
 pub const FRAGMENT_SEQUENCE_COUNT_MAX: usize = 1 << 24;
+/// Most files of one backup: RocksDB's default leaves about 64 MiB in a table, so this is some 64 TiB.
+pub const BACKUP_FILE_COUNT_MAX: u64 = 1 << 20;

@@ -35,6 +35,9 @@ pub struct Manifest {
 }
 
 /// Reads a MANIFEST. Offsets in errors count from the start of the file.
+///
+/// # Errors
+/// Damage with a valid edit behind it, and an edit that cannot be read.
 pub fn read(bytes: &[u8], file: FileNumber) -> Result<Manifest, ReadError> {
     let (mut edits, mut failed) = (Vec::new(), None);
     // Edits of one group are written together: of them a crash can keep a later one and lose an earlier one.
@@ -68,6 +71,20 @@ pub fn read(bytes: &[u8], file: FileNumber) -> Result<Manifest, ReadError> {
         }
     };
     Ok(Manifest { edits, whole_len: report.whole_len, tail })
+}
+
+/// The edits before the first damage of a MANIFEST that [`read`] refuses.
+pub fn salvage(bytes: &[u8]) -> Vec<VersionEdit> {
+    let (mut edits, mut is_over) = (Vec::new(), false);
+    // Where it stops is where the edits end; why is what `read` says.
+    let _ =
+        dolmen_wal::recover_with(bytes, None, RecoveryMode::PointInTime, &|_, _| false, &mut |_, record| {
+            match VersionEdit::decode(record) {
+                Ok(edit) if !is_over => edits.push(edit),
+                _ => is_over = true,
+            }
+        });
+    edits
 }
 
 /// Appends an edit to a MANIFEST that is `manifest_len` bytes long; `out` gets the bytes to append to the file.

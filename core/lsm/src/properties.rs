@@ -62,6 +62,9 @@ pub struct Properties {
 
 impl Properties {
     /// Parses a properties block.
+    ///
+    /// # Errors
+    /// Damage, names out of order, and names that grow beyond what their block may hold.
     pub fn parse(block: &[u8]) -> Result<Self, ReadError> {
         let mut cursor = BlockCursor::new(Layout::parse(block, Part::Properties)?, Part::Properties);
         let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
@@ -98,6 +101,9 @@ impl Properties {
     }
 
     /// The index type: 0 binary search, 1 hash search, 2 two-level, 3 binary search with first key.
+    ///
+    /// # Errors
+    /// A value that is no 32-bit number.
     pub fn index_type(&self) -> Result<u32, ReadError> {
         let Some(bytes) = self.get(name::INDEX_TYPE) else { return Ok(0) };
         let damaged = |e| ReadError::corrupt(Part::Properties, 0, Damage::Decode(e));

@@ -18,7 +18,7 @@
 //! Nothing is decided by today's options. [`Report`] says what was left out; the caller keeps it ([`Loss::keeps`]).
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,6 +45,8 @@ pub struct Family {
     pub name: String,
     /// Logs below this one hold nothing more for it.
     pub log_number: FileNumber,
+    /// Batches up to this one are in tables, whatever log holds them; 0: as `log_number` says.
+    pub in_tables: SequenceNumber,
     /// Its tables.
     pub version: Arc<Version>,
 }
@@ -146,6 +148,8 @@ pub enum RecoveryError {
 const WAYS_OUT: &str = "restore the file from a backup, or go on without what is lost: --recovery point-in-time keeps what stands before it, \
                         --recovery skip-damaged everything that can be read";
 
+const REBUILD: &str = "make a new one from the tables and logs: dolmen kv --path DIR repair";
+
 impl fmt::Display for RecoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -155,13 +159,13 @@ impl fmt::Display for RecoveryError {
             RecoveryError::EmptyManifest(n) => {
                 write!(
                     f,
-                    "{} holds no whole version edit; restore it, or CURRENT, from a backup",
+                    "{} holds no whole version edit; restore it, or CURRENT, from a backup, or {REBUILD}",
                     FileName::Manifest(n)
                 )
             }
             RecoveryError::FirstGroup(n) => write!(
                 f,
-                "{} ends within its first group of version edits; restore it, or CURRENT, from a backup",
+                "{} ends within its first group of version edits; restore it, or CURRENT, from a backup, or {REBUILD}",
                 FileName::Manifest(n)
             ),
             RecoveryError::LostEdits { manifest, log, table } => {
@@ -170,7 +174,7 @@ impl fmt::Display for RecoveryError {
                 if let Some(table) = table {
                     write!(f, ", and {} lies there and is not named", FileName::Table(table))?;
                 }
-                f.write_str("; restore it from a backup, or rebuild it from the tables with RocksDB's ldb repair. Nothing was changed")
+                write!(f, "; restore it from a backup, or {REBUILD}. Nothing was changed")
             }
             RecoveryError::Version { manifest, error } => {
                 write!(f, "{}: {error}", FileName::Manifest(manifest))
@@ -186,7 +190,7 @@ impl fmt::Display for RecoveryError {
             }
             RecoveryError::UnknownFamily { log, family } => write!(
                 f,
-                "{} has writes to column family {family}, of which the MANIFEST knows nothing; restore the MANIFEST from a backup",
+                "{} has writes to column family {family}, of which the MANIFEST knows nothing; restore the MANIFEST from a backup, or {REBUILD}",
                 FileName::Log(log)
             ),
         }
@@ -680,7 +684,10 @@ impl OneLog<'_> {
             self.failed = Some(RecoveryError::UnknownFamily { log: number, family });
             return;
         }
-        let wanted = |family: FamilyId| state.families.get(&family).is_some_and(|f| number >= f.log_number);
+        let wanted = |family: FamilyId| {
+            let found = state.families.get(&family);
+            found.is_some_and(|f| number >= f.log_number && batch.sequence() > f.in_tables)
+        };
         (self.enter)(&batch, &wanted);
         self.batches += 1;
         let end = batch.sequence().get() + u64::from(batch.count());
@@ -714,6 +721,24 @@ fn survey(number: FileNumber, file: &dyn File) -> Result<(Option<SequenceNumber>
         Err(RecoverError::Read(error)) => Err(io(number, error)),
         // What cannot be read proves nothing.
         Ok(_) | Err(RecoverError::Log(_)) => Ok((first, proven)),
+    }
+}
+
+/// The families to which a log writes, as far as it can be read.
+///
+/// # Errors
+/// Reads that fail.
+pub fn families_in(number: FileNumber, file: &dyn File) -> Result<BTreeSet<FamilyId>, RecoveryError> {
+    let mut families = BTreeSet::new();
+    let mode = RecoveryMode::SkipAnyCorrupted;
+    let found = recover_file_with(file, low(number), mode, &|_, _| false, &mut |_, record| {
+        if let Ok(batch) = BatchView::parse(record) {
+            families.extend(batch.records().filter_map(|record| record.parts()).map(|(family, ..)| family));
+        }
+    });
+    match found {
+        Err(RecoverError::Read(error)) => Err(io(number, error)),
+        Ok(_) | Err(RecoverError::Log(_)) => Ok(families),
     }
 }
 

@@ -101,6 +101,9 @@ impl Version {
     }
 
     /// The version after `edit`, all invariants checked.
+    ///
+    /// # Errors
+    /// The edit does not fit this version.
     pub fn apply(&self, edit: &VersionEdit) -> Result<Version, VersionError> {
         let mut builder = VersionBuilder::new(self.clone());
         builder.apply(edit)?;
@@ -131,6 +134,9 @@ impl VersionBuilder {
     }
 
     /// Takes deletions first, then additions, as RocksDB does within one edit.
+    ///
+    /// # Errors
+    /// The edit does not fit what came before it.
     pub fn apply(&mut self, edit: &VersionEdit) -> Result<(), VersionError> {
         for &(level, file) in &edit.deleted_files {
             let files = self.files(level)?;
@@ -155,6 +161,9 @@ impl VersionBuilder {
     }
 
     /// The version, ordered and checked.
+    ///
+    /// # Errors
+    /// Tables whose bounds are in the wrong order, or that overlap below level 0.
     pub fn finish(mut self) -> Result<Version, VersionError> {
         let (first, sorted) = self.version.levels.split_at_mut(1);
         let age = |f: &Arc<NewFile>| (f.epoch_number, f.largest_sequence, f.smallest_sequence, f.number);

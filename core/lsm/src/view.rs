@@ -21,6 +21,9 @@ use crate::version::{LEVEL_COUNT, Version};
 const VALUE_LEN_SHOWN: usize = 64;
 
 /// A table: footer, properties, filter, index, range tombstones, and with `entries` every entry of the data blocks.
+///
+/// # Errors
+/// Damage and failed reads.
 pub fn table<S: BlockSource<ReadError>>(
     table: &Table,
     source: &S,
@@ -62,6 +65,9 @@ pub fn table<S: BlockSource<ReadError>>(
 }
 
 /// Every entry in order: key, sequence number, type, value.
+///
+/// # Errors
+/// Damage and failed reads.
 pub fn entries<S: BlockSource<ReadError>>(
     table: &Table,
     source: &S,
@@ -98,7 +104,8 @@ pub fn version(version: &Version, line: &mut dyn FnMut(&str)) {
     for level in 0..LEVEL_COUNT {
         let files = version.level(level);
         if !files.is_empty() {
-            line(&format!("level {level}: {} tables, {} bytes", files.len(), version.level_len(level)));
+            let tables = if files.len() == 1 { "table" } else { "tables" };
+            line(&format!("level {level}: {} {tables}, {} bytes", files.len(), version.level_len(level)));
         }
         for file in files {
             line(&format!("  {}", table_line(file)));

@@ -176,11 +176,17 @@ impl<I: InternalIterator> DbIter<I> {
     }
 
     /// To the first entry within the bounds.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses.
     pub fn seek_to_first(&mut self) -> Result<(), ReadError> {
         self.seek(&[])
     }
 
     /// To the last entry within the bounds.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses.
     pub fn seek_to_last(&mut self) -> Result<(), ReadError> {
         self.state = State::Invalid;
         match self.options.upper.take() {
@@ -198,6 +204,9 @@ impl<I: InternalIterator> DbIter<I> {
     }
 
     /// To the first entry with a user key ≥ `target`.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses.
     pub fn seek(&mut self, target: &[u8]) -> Result<(), ReadError> {
         self.state = State::Invalid;
         let start = self.options.lower.as_deref().map_or(target, |lower| lower.max(target));
@@ -208,6 +217,9 @@ impl<I: InternalIterator> DbIter<I> {
     }
 
     /// To the last entry with a user key ≤ `target`.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses.
     pub fn seek_for_prev(&mut self, target: &[u8]) -> Result<(), ReadError> {
         self.state = State::Invalid;
         if self.options.upper.as_deref().is_some_and(|upper| upper <= target) {
@@ -223,6 +235,9 @@ impl<I: InternalIterator> DbIter<I> {
     }
 
     /// To the next entry; only while valid.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses.
     #[allow(clippy::should_implement_trait)] // A cursor over borrowed entries cannot be an `Iterator`.
     pub fn next(&mut self) -> Result<(), ReadError> {
         match core::mem::replace(&mut self.state, State::Invalid) {
@@ -239,6 +254,9 @@ impl<I: InternalIterator> DbIter<I> {
     }
 
     /// To the entry before; only while valid.
+    ///
+    /// # Errors
+    /// Damage, failed reads, and a merge operator that refuses.
     pub fn prev(&mut self) -> Result<(), ReadError> {
         match core::mem::replace(&mut self.state, State::Invalid) {
             State::Invalid => return Ok(()),

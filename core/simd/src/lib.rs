@@ -25,6 +25,7 @@ pub mod half;
 #[cfg(test)]
 mod judge;
 pub mod level;
+pub mod md5;
 pub mod mix;
 pub mod nn;
 pub mod peak;
@@ -33,6 +34,7 @@ pub mod quant;
 pub mod rotate;
 pub mod row64;
 pub mod rows;
+pub mod slope;
 pub mod transpose;
 pub mod utf8;
 pub mod vector;

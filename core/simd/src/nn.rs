@@ -98,8 +98,13 @@ pub fn softmax_masked(level: Level, x: &mut [f32]) {
     softmax_below(level, x, greatest);
 }
 
+/// x becomes eˣ⁻ᶠ with f = `from`; returns the sum.
+pub fn exp_sum(level: Level, x: &mut [f32], from: f32) -> f32 {
+    level.run_floats(ExpSum(x, from))
+}
+
 fn softmax_below(level: Level, x: &mut [f32], greatest: f32) {
-    let sum = level.run_floats(ExpSum(x, greatest));
+    let sum = exp_sum(level, x, greatest);
     crate::arith::scale(level, x, 1.0 / sum);
 }
 
@@ -159,12 +164,12 @@ pub fn layer_norm(level: Level, x: &mut [f32], weight: &[f32], bias: &[f32], eps
 }
 
 /// A function of one number.
-trait Unary: Copy {
+pub(crate) trait Unary: Copy {
     fn scalar(x: f32) -> f32;
     fn wide<W: Wide>(w: W, x: W::F) -> W::F;
 }
 
-struct Each<'a, U: Unary>(&'a mut [f32], U);
+pub(crate) struct Each<'a, U: Unary>(pub &'a mut [f32], pub U);
 
 impl<U: Unary> Kernel for Each<'_, U> {
     type Out = ();
@@ -217,14 +222,14 @@ pub(crate) fn wide_exp<W: Wide>(w: W, x: W::F) -> W::F {
 }
 
 #[inline(always)]
-fn wide_sigmoid<W: Wide>(w: W, x: W::F) -> W::F {
+pub(crate) fn wide_sigmoid<W: Wide>(w: W, x: W::F) -> W::F {
     let one = w.splat(1.0);
     w.div(one, w.add(one, wide_exp(w, w.sub(w.splat(0.0), x))))
 }
 
 /// Near zero an odd polynomial, elsewhere 1 - 2 / (e²ˣ + 1) with the sign of x.
 #[inline(always)]
-fn wide_tanh<W: Wide>(w: W, x: W::F) -> W::F {
+pub(crate) fn wide_tanh<W: Wide>(w: W, x: W::F) -> W::F {
     let sign_bit = w.splat_i32(i32::MIN);
     let bits = w.to_bits(x);
     let sign = w.and(bits, sign_bit);
@@ -243,7 +248,7 @@ fn wide_tanh<W: Wide>(w: W, x: W::F) -> W::F {
 
 /// x · p(x²) / q(x²) between -4 and 4; outside, where the last bit is 1's, the sign.
 #[inline(always)]
-fn wide_erf<W: Wide>(w: W, x: W::F) -> W::F {
+pub(crate) fn wide_erf<W: Wide>(w: W, x: W::F) -> W::F {
     let bits = w.to_bits(x);
     let sign = w.and(bits, w.splat_i32(i32::MIN));
     let size = w.bits_to_f32(w.xor(bits, sign));
@@ -404,5 +409,5 @@ const ERF_P: [f32; 7] = [
 ];
 const ERF_Q: [f32; 5] = [-1.456_607_2e-5, -2.133_740_6e-4, -1.682_827e-3, -7.373_329_2e-3, -1.426_473_9e-2];
 /// √(2/π).
-const SQRT_2_BY_PI: f32 = 0.797_884_6;
-const CUBIC: f32 = 0.044_715;
+pub(crate) const SQRT_2_BY_PI: f32 = 0.797_884_6;
+pub(crate) const CUBIC: f32 = 0.044_715;

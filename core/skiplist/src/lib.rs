@@ -103,6 +103,9 @@ unsafe impl<O: Sync> Sync for Skiplist<O> {}
 
 impl<O: Order> Skiplist<O> {
     /// An empty list; `seed` draws the heights of nodes. Fails only for want of memory.
+    ///
+    /// # Errors
+    /// There is no memory.
     pub fn new(order: O, seed: u64) -> Result<Self, Error> {
         let mut arena = Arena::new();
         let head = make_node(&mut arena, HEIGHT_MAX, 0, b"", null_mut())?;
@@ -204,6 +207,9 @@ pub struct Writer<'a, O> {
 
 impl<O: Order> Writer<'_, O> {
     /// Inserts an entry; readers see it whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::TooLong`], [`Error::OutOfMemory`]; the list is as before then.
     pub fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let list = self.list;
         let prefix = list.order.prefix(key);

@@ -1,4 +1,4 @@
-//! The words of the language: one line per keyword, from PostgreSQL's `kwlist.h` (versions 14 to 18).
+//! The words of the language: one line per keyword, from PostgreSQL's `kwlist.h` (versions 14 to 19).
 //!
 //! A keyword's [`Kind`] is its place in the alphabetical list, so that a token needs no table to know its word.
 //! Lookup is a hash over length and letters, built while compiling, then one comparison.
@@ -6,6 +6,7 @@
 //! Source: `src/include/parser/kwlist.h` of each release; PostgreSQL documentation, appendix C.
 
 use crate::token::Kind;
+use crate::version::Version;
 
 /// How the grammar lets a keyword stand where a name may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,12 @@ pub struct Keyword {
     pub bare_label: bool,
     /// The first major version, counted from 14, that has it.
     pub since: u8,
+    /// The last major version that has it; `u8::MAX` where it is still there.
+    pub until: u8,
 }
 
 macro_rules! keywords {
-    ($($id:ident $word:literal $token:ident $class:ident $bare:literal $since:literal;)*) => {
+    ($($id:ident $word:literal $token:ident $class:ident $bare:literal $since:literal $($until:literal)?;)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         #[repr(u16)]
         enum Index { $($id,)* Count }
@@ -58,7 +61,10 @@ macro_rules! keywords {
 
         /// All keywords, in alphabetical order; a keyword's [`Kind`] is its index.
         pub static KEYWORDS: [Keyword; KEYWORD_COUNT] = [
-            $(Keyword { word: $word, token: stringify!($token), class: Class::$class, bare_label: $bare, since: $since },)*
+            $(Keyword {
+                word: $word, token: stringify!($token), class: Class::$class, bare_label: $bare,
+                since: $since, until: { const ENDS: &[u8] = &[$($until,)? u8::MAX]; ENDS[0] },
+            },)*
         ];
 
         impl Kind {
@@ -136,7 +142,7 @@ keywords! {
     COMMITTED "committed" COMMITTED Unreserved true 14;
     COMPRESSION "compression" COMPRESSION Unreserved true 14;
     CONCURRENTLY "concurrently" CONCURRENTLY TypeFuncName true 14;
-    CONDITIONAL "conditional" CONDITIONAL Unreserved true 18;
+    CONDITIONAL "conditional" CONDITIONAL Unreserved true 17;
     CONFIGURATION "configuration" CONFIGURATION Unreserved true 14;
     CONFLICT "conflict" CONFLICT Unreserved true 14;
     CONNECTION "connection" CONNECTION Unreserved true 14;
@@ -179,6 +185,7 @@ keywords! {
     DEPENDS "depends" DEPENDS Unreserved true 14;
     DEPTH "depth" DEPTH Unreserved true 14;
     DESC "desc" DESC Reserved true 14;
+    DESTINATION "destination" DESTINATION Unreserved true 19;
     DETACH "detach" DETACH Unreserved true 14;
     DICTIONARY "dictionary" DICTIONARY Unreserved true 14;
     DISABLE "disable" DISABLE_P Unreserved true 14;
@@ -190,15 +197,16 @@ keywords! {
     DOUBLE "double" DOUBLE_P Unreserved true 14;
     DROP "drop" DROP Unreserved true 14;
     EACH "each" EACH Unreserved true 14;
+    EDGE "edge" EDGE Unreserved true 19;
     ELSE "else" ELSE Reserved true 14;
-    EMPTY "empty" EMPTY_P Unreserved true 18;
+    EMPTY "empty" EMPTY_P Unreserved true 17;
     ENABLE "enable" ENABLE_P Unreserved true 14;
     ENCODING "encoding" ENCODING Unreserved true 14;
     ENCRYPTED "encrypted" ENCRYPTED Unreserved true 14;
     END "end" END_P Reserved true 14;
     ENFORCED "enforced" ENFORCED Unreserved true 18;
     ENUM "enum" ENUM_P Unreserved true 14;
-    ERROR "error" ERROR_P Unreserved true 18;
+    ERROR "error" ERROR_P Unreserved true 17;
     ESCAPE "escape" ESCAPE Unreserved true 14;
     EVENT "event" EVENT Unreserved true 14;
     EXCEPT "except" EXCEPT Reserved false 14;
@@ -234,6 +242,8 @@ keywords! {
     GLOBAL "global" GLOBAL Unreserved true 14;
     GRANT "grant" GRANT Reserved false 14;
     GRANTED "granted" GRANTED Unreserved true 14;
+    GRAPH "graph" GRAPH Unreserved true 19;
+    GRAPH_TABLE "graph_table" GRAPH_TABLE ColName true 19;
     GREATEST "greatest" GREATEST ColName true 14;
     GROUP "group" GROUP_P Reserved false 14;
     GROUPING "grouping" GROUPING ColName true 14;
@@ -245,6 +255,7 @@ keywords! {
     HOUR "hour" HOUR_P Unreserved false 14;
     IDENTITY "identity" IDENTITY_P Unreserved true 14;
     IF "if" IF_P Unreserved true 14;
+    IGNORE "ignore" IGNORE_P Unreserved false 19;
     ILIKE "ilike" ILIKE TypeFuncName true 14;
     IMMEDIATE "immediate" IMMEDIATE Unreserved true 14;
     IMMUTABLE "immutable" IMMUTABLE Unreserved true 14;
@@ -280,15 +291,15 @@ keywords! {
     JSON "json" JSON ColName true 16;
     JSON_ARRAY "json_array" JSON_ARRAY ColName true 16;
     JSON_ARRAYAGG "json_arrayagg" JSON_ARRAYAGG ColName true 16;
-    JSON_EXISTS "json_exists" JSON_EXISTS ColName true 18;
+    JSON_EXISTS "json_exists" JSON_EXISTS ColName true 17;
     JSON_OBJECT "json_object" JSON_OBJECT ColName true 16;
     JSON_OBJECTAGG "json_objectagg" JSON_OBJECTAGG ColName true 16;
-    JSON_QUERY "json_query" JSON_QUERY ColName true 18;
-    JSON_SCALAR "json_scalar" JSON_SCALAR ColName true 18;
-    JSON_SERIALIZE "json_serialize" JSON_SERIALIZE ColName true 18;
-    JSON_TABLE "json_table" JSON_TABLE ColName true 18;
-    JSON_VALUE "json_value" JSON_VALUE ColName true 18;
-    KEEP "keep" KEEP Unreserved true 18;
+    JSON_QUERY "json_query" JSON_QUERY ColName true 17;
+    JSON_SCALAR "json_scalar" JSON_SCALAR ColName true 17;
+    JSON_SERIALIZE "json_serialize" JSON_SERIALIZE ColName true 17;
+    JSON_TABLE "json_table" JSON_TABLE ColName true 17;
+    JSON_VALUE "json_value" JSON_VALUE ColName true 17;
+    KEEP "keep" KEEP Unreserved true 17;
     KEY "key" KEY Unreserved true 14;
     KEYS "keys" KEYS Unreserved true 16;
     LABEL "label" LABEL Unreserved true 14;
@@ -312,13 +323,14 @@ keywords! {
     LOCK "lock" LOCK_P Unreserved true 14;
     LOCKED "locked" LOCKED Unreserved true 14;
     LOGGED "logged" LOGGED Unreserved true 14;
+    LSN "lsn" LSN_P Unreserved true 19;
     MAPPING "mapping" MAPPING Unreserved true 14;
     MATCH "match" MATCH Unreserved true 14;
     MATCHED "matched" MATCHED Unreserved true 15;
     MATERIALIZED "materialized" MATERIALIZED Unreserved true 14;
     MAXVALUE "maxvalue" MAXVALUE Unreserved true 14;
     MERGE "merge" MERGE Unreserved true 15;
-    MERGE_ACTION "merge_action" MERGE_ACTION ColName true 18;
+    MERGE_ACTION "merge_action" MERGE_ACTION ColName true 17;
     METHOD "method" METHOD Unreserved true 14;
     MINUTE "minute" MINUTE_P Unreserved false 14;
     MINVALUE "minvalue" MINVALUE Unreserved true 14;
@@ -330,7 +342,7 @@ keywords! {
     NATIONAL "national" NATIONAL ColName true 14;
     NATURAL "natural" NATURAL TypeFuncName true 14;
     NCHAR "nchar" NCHAR ColName true 14;
-    NESTED "nested" NESTED Unreserved true 18;
+    NESTED "nested" NESTED Unreserved true 17;
     NEW "new" NEW Unreserved true 14;
     NEXT "next" NEXT Unreserved true 14;
     NFC "nfc" NFC Unreserved true 14;
@@ -338,6 +350,7 @@ keywords! {
     NFKC "nfkc" NFKC Unreserved true 14;
     NFKD "nfkd" NFKD Unreserved true 14;
     NO "no" NO Unreserved true 14;
+    NODE "node" NODE Unreserved true 19;
     NONE "none" NONE ColName true 14;
     NORMALIZE "normalize" NORMALIZE ColName true 14;
     NORMALIZED "normalized" NORMALIZED Unreserved true 14;
@@ -357,7 +370,7 @@ keywords! {
     OFFSET "offset" OFFSET Reserved false 14;
     OIDS "oids" OIDS Unreserved true 14;
     OLD "old" OLD Unreserved true 14;
-    OMIT "omit" OMIT Unreserved true 18;
+    OMIT "omit" OMIT Unreserved true 17;
     ON "on" ON Reserved false 14;
     ONLY "only" ONLY Reserved true 14;
     OPERATOR "operator" OPERATOR Unreserved true 14;
@@ -380,14 +393,16 @@ keywords! {
     PARSER "parser" PARSER Unreserved true 14;
     PARTIAL "partial" PARTIAL Unreserved true 14;
     PARTITION "partition" PARTITION Unreserved true 14;
+    PARTITIONS "partitions" PARTITIONS Unreserved true 19;
     PASSING "passing" PASSING Unreserved true 14;
     PASSWORD "password" PASSWORD Unreserved true 14;
-    PATH "path" PATH Unreserved true 18;
+    PATH "path" PATH Unreserved true 17;
     PERIOD "period" PERIOD Unreserved true 18;
     PLACING "placing" PLACING Reserved true 14;
-    PLAN "plan" PLAN Unreserved true 18;
+    PLAN "plan" PLAN Unreserved true 17;
     PLANS "plans" PLANS Unreserved true 14;
     POLICY "policy" POLICY Unreserved true 14;
+    PORTION "portion" PORTION Unreserved true 19;
     POSITION "position" POSITION ColName true 14;
     PRECEDING "preceding" PRECEDING Unreserved true 14;
     PRECISION "precision" PRECISION ColName false 14;
@@ -401,26 +416,32 @@ keywords! {
     PROCEDURE "procedure" PROCEDURE Unreserved true 14;
     PROCEDURES "procedures" PROCEDURES Unreserved true 14;
     PROGRAM "program" PROGRAM Unreserved true 14;
+    PROPERTIES "properties" PROPERTIES Unreserved true 19;
+    PROPERTY "property" PROPERTY Unreserved true 19;
     PUBLICATION "publication" PUBLICATION Unreserved true 14;
     QUOTE "quote" QUOTE Unreserved true 14;
-    QUOTES "quotes" QUOTES Unreserved true 18;
+    QUOTES "quotes" QUOTES Unreserved true 17;
     RANGE "range" RANGE Unreserved true 14;
     READ "read" READ Unreserved true 14;
     REAL "real" REAL ColName true 14;
     REASSIGN "reassign" REASSIGN Unreserved true 14;
+    RECHECK "recheck" RECHECK Unreserved true 14 17;
     RECURSIVE "recursive" RECURSIVE Unreserved true 14;
     REF "ref" REF_P Unreserved true 14;
     REFERENCES "references" REFERENCES Reserved true 14;
     REFERENCING "referencing" REFERENCING Unreserved true 14;
     REFRESH "refresh" REFRESH Unreserved true 14;
     REINDEX "reindex" REINDEX Unreserved true 14;
+    RELATIONSHIP "relationship" RELATIONSHIP Unreserved true 19;
     RELATIVE "relative" RELATIVE_P Unreserved true 14;
     RELEASE "release" RELEASE Unreserved true 14;
     RENAME "rename" RENAME Unreserved true 14;
+    REPACK "repack" REPACK Unreserved true 19;
     REPEATABLE "repeatable" REPEATABLE Unreserved true 14;
     REPLACE "replace" REPLACE Unreserved true 14;
     REPLICA "replica" REPLICA Unreserved true 14;
     RESET "reset" RESET Unreserved true 14;
+    RESPECT "respect" RESPECT_P Unreserved false 19;
     RESTART "restart" RESTART Unreserved true 14;
     RESTRICT "restrict" RESTRICT Unreserved true 14;
     RETURN "return" RETURN Unreserved true 14;
@@ -462,7 +483,8 @@ keywords! {
     SMALLINT "smallint" SMALLINT ColName true 14;
     SNAPSHOT "snapshot" SNAPSHOT Unreserved true 14;
     SOME "some" SOME Reserved true 14;
-    SOURCE "source" SOURCE Unreserved true 18;
+    SOURCE "source" SOURCE Unreserved true 17;
+    SPLIT "split" SPLIT Unreserved true 19;
     SQL "sql" SQL_P Unreserved true 14;
     STABLE "stable" STABLE Unreserved true 14;
     STANDALONE "standalone" STANDALONE_P Unreserved true 14;
@@ -474,7 +496,7 @@ keywords! {
     STORAGE "storage" STORAGE Unreserved true 14;
     STORED "stored" STORED Unreserved true 14;
     STRICT "strict" STRICT_P Unreserved true 14;
-    STRING "string" STRING_P Unreserved true 18;
+    STRING "string" STRING_P Unreserved true 17;
     STRIP "strip" STRIP_P Unreserved true 14;
     SUBSCRIPTION "subscription" SUBSCRIPTION Unreserved true 14;
     SUBSTRING "substring" SUBSTRING ColName true 14;
@@ -487,7 +509,7 @@ keywords! {
     TABLES "tables" TABLES Unreserved true 14;
     TABLESAMPLE "tablesample" TABLESAMPLE TypeFuncName true 14;
     TABLESPACE "tablespace" TABLESPACE Unreserved true 14;
-    TARGET "target" TARGET Unreserved true 18;
+    TARGET "target" TARGET Unreserved true 17;
     TEMP "temp" TEMP Unreserved true 14;
     TEMPLATE "template" TEMPLATE Unreserved true 14;
     TEMPORARY "temporary" TEMPORARY Unreserved true 14;
@@ -511,7 +533,7 @@ keywords! {
     UESCAPE "uescape" UESCAPE Unreserved true 14;
     UNBOUNDED "unbounded" UNBOUNDED Unreserved true 14;
     UNCOMMITTED "uncommitted" UNCOMMITTED Unreserved true 14;
-    UNCONDITIONAL "unconditional" UNCONDITIONAL Unreserved true 18;
+    UNCONDITIONAL "unconditional" UNCONDITIONAL Unreserved true 17;
     UNENCRYPTED "unencrypted" UNENCRYPTED Unreserved true 14;
     UNION "union" UNION Reserved false 14;
     UNIQUE "unique" UNIQUE Reserved true 14;
@@ -533,10 +555,12 @@ keywords! {
     VARYING "varying" VARYING Unreserved false 14;
     VERBOSE "verbose" VERBOSE TypeFuncName true 14;
     VERSION "version" VERSION_P Unreserved true 14;
+    VERTEX "vertex" VERTEX Unreserved true 19;
     VIEW "view" VIEW Unreserved true 14;
     VIEWS "views" VIEWS Unreserved true 14;
     VIRTUAL "virtual" VIRTUAL Unreserved true 18;
     VOLATILE "volatile" VOLATILE Unreserved true 14;
+    WAIT "wait" WAIT Unreserved true 19;
     WHEN "when" WHEN Reserved true 14;
     WHERE "where" WHERE Reserved false 14;
     WHITESPACE "whitespace" WHITESPACE_P Unreserved true 14;
@@ -583,8 +607,9 @@ struct Key {
 
 /// The keys of all keywords.
 static KEYS: [Key; KEYWORD_COUNT] = keys();
-/// Open addressing over [`slot`], filled while compiling.
-static TABLE: [u16; SLOTS] = build();
+/// Open addressing over [`slot`], filled while compiling: the words of one version.
+pub(crate) type Table = [u16; SLOTS];
+static TABLES: [Table; Version::ALL.len()] = tables();
 
 const fn keys() -> [Key; KEYWORD_COUNT] {
     let mut keys = [Key { len: 0, head: 0, tail: 0 }; KEYWORD_COUNT];
@@ -608,11 +633,25 @@ const fn keys() -> [Key; KEYWORD_COUNT] {
     keys
 }
 
-const fn build() -> [u16; SLOTS] {
+const fn tables() -> [Table; Version::ALL.len()] {
+    let mut tables = [[EMPTY; SLOTS]; Version::ALL.len()];
+    let mut index = 0;
+    while index < tables.len() {
+        tables[index] = build(Version::ALL[index].number());
+        index += 1;
+    }
+    tables
+}
+
+const fn build(version: u8) -> Table {
     let mut table = [EMPTY; SLOTS];
     let keys = keys();
     let mut index = 0;
     while index < KEYWORD_COUNT {
+        if KEYWORDS[index].since > version || KEYWORDS[index].until < version {
+            index += 1;
+            continue;
+        }
         let mut place = slot(keys[index]);
         while table[place] != EMPTY {
             place = (place + 1) % SLOTS;
@@ -640,9 +679,33 @@ fn eight(bytes: &[u8]) -> u64 {
     }
 }
 
-/// The keyword that the word `source[start..end]` spells in any case, if it is one.
+/// The words of a version.
+pub(crate) fn table(version: Version) -> &'static Table {
+    &TABLES[version as usize]
+}
+
+/// The keyword of `table` that a word of fewer than eight bytes spells: its bytes, the first lowest, zeros above.
+///
+/// No byte of a word becomes zero, so equal bytes mean equal lengths too.
 #[inline]
-pub fn lookup_at(source: &[u8], start: usize, end: usize) -> Option<Kind> {
+pub(crate) fn lookup_short(table: &Table, bytes: u64, len: usize) -> Option<Kind> {
+    let head = (bytes | SMALL) & ((1 << (8 * len)) - 1);
+    let mut place = slot(Key { len, head, tail: 0 });
+    loop {
+        let index = table[place];
+        if index == EMPTY {
+            return None;
+        }
+        if KEYS[usize::from(index)].head == head {
+            return Some(Kind(index));
+        }
+        place = (place + 1) % SLOTS;
+    }
+}
+
+/// The keyword of `table` that the word `source[start..end]` spells in any case, if it is one.
+#[inline]
+pub(crate) fn lookup_at(table: &Table, source: &[u8], start: usize, end: usize) -> Option<Kind> {
     let len = end - start;
     if !(2..=KEYWORD_LEN_MAX).contains(&len) {
         return None;
@@ -656,7 +719,7 @@ pub fn lookup_at(source: &[u8], start: usize, end: usize) -> Option<Kind> {
     let tail = if len > 8 { eight(&source[end - 8..end]) | SMALL } else { 0 };
     let mut place = slot(Key { len, head, tail });
     loop {
-        let index = TABLE[place];
+        let index = table[place];
         if index == EMPTY {
             return None;
         }
@@ -670,9 +733,9 @@ pub fn lookup_at(source: &[u8], start: usize, end: usize) -> Option<Kind> {
     }
 }
 
-/// The keyword that `word` spells in any case, if it is one.
-pub fn lookup(word: &[u8]) -> Option<Kind> {
-    lookup_at(word, 0, word.len())
+/// The keyword of a version that `word` spells in any case, if it is one.
+pub fn lookup(word: &[u8], version: Version) -> Option<Kind> {
+    lookup_at(table(version), word, 0, word.len())
 }
 
 #[cfg(test)]
@@ -680,15 +743,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_version_has_as_many_words_as_its_server() {
+        let counts = Version::ALL.map(|version| {
+            let number = version.number();
+            KEYWORDS.iter().filter(|k| k.since <= number && number <= k.until).count()
+        });
+        // `pg_get_keywords()` of servers 14 to 18; `kwlist.h` of 19.
+        assert_eq!(counts, [457, 460, 471, 491, 494, 511]);
+    }
+
+    #[test]
     fn every_word_is_found_in_any_case() {
         for (index, keyword) in KEYWORDS.iter().enumerate() {
-            assert_eq!(lookup(keyword.word.as_bytes()), Some(Kind(index as u16)), "{}", keyword.word);
-            assert_eq!(lookup(keyword.word.to_uppercase().as_bytes()), Some(Kind(index as u16)));
+            for version in Version::ALL {
+                let has = (keyword.since..=keyword.until).contains(&version.number());
+                let found = has.then_some(Kind(index as u16));
+                assert_eq!(lookup(keyword.word.as_bytes(), version), found, "{}", keyword.word);
+                assert_eq!(lookup(keyword.word.to_uppercase().as_bytes(), version), found);
+            }
         }
         assert!(KEYWORDS.is_sorted_by(|a, b| a.word < b.word));
         assert_eq!(KEYWORDS.iter().map(|k| k.word.len()).max(), Some(KEYWORD_LEN_MAX));
         for stranger in ["selec", "selects", "", "s", "current_timestamps", "sélect", "current_xtimestamp"] {
-            assert_eq!(lookup(stranger.as_bytes()), None, "{stranger}");
+            assert_eq!(lookup(stranger.as_bytes(), Version::V18), None, "{stranger}");
         }
     }
 }

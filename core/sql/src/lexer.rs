@@ -13,8 +13,10 @@
 
 use crate::error::Problem;
 use crate::keyword;
+use crate::psql;
 use crate::text;
 use crate::token::{Kind, Tokens};
+use crate::version::{Dialect, Feature, Version};
 
 /// What the lexer should hand out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ const OP_CHAR: u8 = 16;
 const HEX: u8 = 32;
 /// Makes a run of operator characters free to end in `+` or `-`.
 const OP_SPECIAL: u8 = 64;
+/// Begins a word but perhaps also a string (`E'…'`, `U&"…"`).
+const PREFIX: u8 = 128;
 
 static CLASS: [u8; 256] = classes();
 
@@ -50,6 +54,9 @@ const fn classes() -> [u8; 256] {
         }
         if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
             bits |= IDENT_START | IDENT_CONT;
+        }
+        if matches!(b | 0x20, b'b' | b'e' | b'n' | b'u' | b'x') && b.is_ascii_alphabetic() {
+            bits |= PREFIX;
         }
         if b.is_ascii_digit() {
             bits |= DIGIT | IDENT_CONT;
@@ -97,39 +104,39 @@ pub struct Lexer<'a> {
     source: &'a [u8],
     position: usize,
     mode: Mode,
+    words: &'static keyword::Table,
+    dialect: Dialect,
 }
 
 /// Fills `tokens` with those of `source` and `problems` with its faults.
 ///
 /// `problems` gets at most one entry unless the mode is [`Mode::Tolerant`]; each entry belongs to one token of kind
 /// [`Kind::FAULT`] (or, in the tolerant mode, to the token that was meant), in order.
-pub fn lex(source: &[u8], mode: Mode, tokens: &mut Tokens, problems: &mut alloc::vec::Vec<Problem>) {
+pub fn lex(
+    source: &[u8],
+    mode: Mode,
+    dialect: Dialect,
+    tokens: &mut Tokens,
+    problems: &mut alloc::vec::Vec<Problem>,
+) {
     tokens.clear();
     tokens.reserve(source.len() / 4 + 8);
     problems.clear();
-    let mut lexer = Lexer { source, position: 0, mode };
-    loop {
-        lexer.common(tokens);
-        match lexer.next() {
-            Ok((Kind::EOF, start, end)) => {
-                tokens.push(Kind::EOF, start, end);
-                return;
-            }
-            Ok((kind, start, end)) => {
-                if kind.0 < keyword::KEYWORD_COUNT as u16 && mode != Mode::Scan {
-                    merge(tokens, kind);
-                }
-                tokens.push(kind, start, end);
-            }
-            Err(problem) => {
-                let start = lexer.refuse(tokens, &problem);
-                let goes_on = lexer.recover(start, &problem, tokens);
-                problems.push(*problem);
-                if !goes_on {
-                    tokens.push(Kind::EOF, source.len(), source.len());
-                    return;
-                }
-            }
+    let mut lexer = Lexer { source, position: 0, mode, words: keyword::table(dialect.version), dialect };
+    lexer.all(tokens, problems);
+    if dialect.version == Version::V16 && mode != Mode::Scan {
+        plain_json(tokens);
+    }
+}
+
+/// In version 16, `json` is an ordinary name but for three places.
+fn plain_json(tokens: &mut Tokens) {
+    for index in 0..tokens.len() {
+        let before = |back| index.checked_sub(back).map_or(Kind::EOF, |at| tokens.kinds[at]);
+        let special = matches!(before(1), Kind::IS | Kind::FORMAT_LA)
+            || before(1) == Kind::NOT && before(2) == Kind::IS;
+        if tokens.kinds[index] == Kind::JSON && !special {
+            tokens.kinds[index] = Kind::IDENT;
         }
     }
 }
@@ -148,9 +155,22 @@ fn merge(tokens: &mut Tokens, kind: Kind) {
     };
 }
 
-/// Bytes that begin a word but perhaps also a string (`E'…'`, `U&"…"`).
-const fn may_prefix(byte: u8) -> bool {
-    matches!(byte | 0x20, b'b' | b'e' | b'n' | b'u' | b'x')
+/// The eight bytes from `at` on and how many of them are those of a word, where it ends among them: all at once, since the
+/// length of a word is what a branch cannot foresee.
+#[inline]
+fn short_word(source: &[u8], at: usize) -> Option<(u64, usize)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let bytes = u64::from_le_bytes(*source.get(at..)?.first_chunk::<8>()?);
+    let low = bytes & !HIGH;
+    let letters = low | 0x20 * ONES;
+    // The high bit of each byte that is at least `from`; the bytes are below 128.
+    let at_least = |word: u64, from: u64| word + (0x80 - from) * ONES;
+    let between = |word: u64, from: u64, to: u64| at_least(word, from) & !at_least(word, to + 1);
+    let equal = |byte: u64| !((low ^ byte * ONES) + 0x7f * ONES);
+    let word = between(letters, 0x61, 0x7a) | between(low, 0x30, 0x39) | equal(0x5f) | equal(0x24) | bytes;
+    let ends = !word & HIGH;
+    (ends != 0).then(|| (bytes, ends.trailing_zeros() as usize / 8))
 }
 
 /// The tokens of one byte, by that byte; others map to [`Kind::JUNK`].
@@ -167,7 +187,41 @@ const fn singles() -> [Kind; 256] {
     single
 }
 
-impl<'a> Lexer<'a> {
+impl Lexer<'_> {
+    fn all(&mut self, tokens: &mut Tokens, problems: &mut alloc::vec::Vec<Problem>) {
+        let mode = self.mode;
+        loop {
+            self.common(tokens);
+            match self.next() {
+                Ok((Kind::EOF, start, end)) => {
+                    tokens.push(Kind::EOF, start, end);
+                    return;
+                }
+                Ok((Kind::SEMICOLON, start, end)) => {
+                    tokens.push(Kind::SEMICOLON, start, end);
+                    if self.dialect.psql {
+                        self.position = psql::behind_data(self.source, tokens);
+                    }
+                }
+                Ok((kind, start, end)) => {
+                    if kind.0 < keyword::KEYWORD_COUNT as u16 && mode != Mode::Scan {
+                        merge(tokens, kind);
+                    }
+                    tokens.push(kind, start, end);
+                }
+                Err(problem) => {
+                    let start = self.refuse(tokens, &problem);
+                    let goes_on = self.recover(start, &problem, tokens);
+                    problems.push(*problem);
+                    if !goes_on {
+                        tokens.push(Kind::EOF, self.source.len(), self.source.len());
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     /// Takes tokens while they are of the commonest forms: words, small integers, strings without quotes in them, commas,
     /// parentheses, single operators. Stops before anything else, which [`Lexer::next`] reads by the full rules.
     fn common(&mut self, tokens: &mut Tokens) {
@@ -184,15 +238,24 @@ impl<'a> Lexer<'a> {
             let class = CLASS[usize::from(first)];
             let mut end = at + 1;
             let kind = if class & IDENT_START != 0 {
-                if may_prefix(first) && matches!(self.byte(end), b'\'' | b'&') {
+                if class & PREFIX != 0 && matches!(self.byte(end), b'\'' | b'&') {
                     return;
                 }
-                while let Some(&byte) = source.get(end)
-                    && is(byte, IDENT_CONT)
-                {
-                    end += 1;
-                }
-                let kind = keyword::lookup_at(source, at, end).unwrap_or(Kind::IDENT);
+                let kind = match short_word(source, at) {
+                    Some((bytes, len)) => {
+                        end = at + len;
+                        keyword::lookup_short(self.words, bytes, len)
+                    }
+                    None => {
+                        while let Some(&byte) = source.get(end)
+                            && is(byte, IDENT_CONT)
+                        {
+                            end += 1;
+                        }
+                        keyword::lookup_at(self.words, source, at, end)
+                    }
+                };
+                let kind = kind.unwrap_or(Kind::IDENT);
                 if kind != Kind::IDENT && self.mode != Mode::Scan {
                     merge(tokens, kind);
                 }
@@ -209,6 +272,9 @@ impl<'a> Lexer<'a> {
                 }
                 Kind::ICONST
             } else if SINGLE[usize::from(first)] != Kind::JUNK {
+                if self.dialect.psql && first == b';' {
+                    return;
+                }
                 SINGLE[usize::from(first)]
             } else if first == b'\'' {
                 let Some(quote) = text::find_byte(source, end, b'\'') else { return };
@@ -300,6 +366,18 @@ impl<'a> Lexer<'a> {
                     }
                     continue;
                 }
+                b'\\' if self.dialect.psql => {
+                    let (ends, end) = psql::command(self.source, start);
+                    self.position = end;
+                    if ends {
+                        return Ok((Kind::SEMICOLON, start, end));
+                    }
+                    continue;
+                }
+                b':' if self.dialect.psql => match psql::variable(self.source, start) {
+                    Some((kind, end)) => (kind, start, end),
+                    None => self.token(start, first)?,
+                },
                 _ => self.token(start, first)?,
             };
             self.position = token.2;
@@ -361,7 +439,7 @@ impl<'a> Lexer<'a> {
             }
         }
         let end = self.run(start + 1, IDENT_CONT);
-        let kind = keyword::lookup_at(self.source, start, end).unwrap_or(Kind::IDENT);
+        let kind = keyword::lookup_at(self.words, self.source, start, end).unwrap_or(Kind::IDENT);
         Ok((kind, start, end))
     }
 
@@ -391,7 +469,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn long_number(&mut self, start: usize) -> Result<Token, Fault> {
-        if self.source[start] == b'0' {
+        let loose = self.has(Feature::LooseNumbers);
+        let forms = self.has(Feature::NumberForms);
+        if forms && self.source[start] == b'0' {
             let radix = match self.byte(start + 1) | 0x20 {
                 b'x' => Some((HEX, 0, "invalid hexadecimal integer")),
                 b'o' => Some((DIGIT, b'8', "invalid octal integer")),
@@ -402,16 +482,17 @@ impl<'a> Lexer<'a> {
                 return self.radix_number(start, class, limit, message);
             }
         }
+        let digits = |at| if forms { self.digits(at, DIGIT, 0) } else { self.run(at, DIGIT) };
         let mut end = start;
         let mut integer = true;
         if self.source[start] != b'.' {
-            end = self.digits(start, DIGIT, 0);
+            end = digits(start);
         }
         if self.byte(end) == b'.' && self.byte(end + 1) != b'.' {
             integer = false;
             end += 1;
             if is(self.byte(end), DIGIT) {
-                end = self.digits(end, DIGIT, 0);
+                end = digits(end);
             }
         }
         if self.byte(end) | 0x20 == b'e' {
@@ -419,16 +500,21 @@ impl<'a> Lexer<'a> {
             let exponent = end + 1 + usize::from(signed);
             if is(self.byte(exponent), DIGIT) {
                 integer = false;
-                end = self.digits(exponent, DIGIT, 0);
-            } else if signed {
+                end = digits(exponent);
+            } else if signed && !loose {
                 return Err(self.junk_number(start, exponent));
             }
         }
-        if is(self.byte(end), IDENT_START) {
+        if is(self.byte(end), IDENT_START) && !loose {
             return Err(self.junk_number(start, self.run(end, IDENT_CONT)));
         }
         let fits = integer && text::integer(&self.source[start..end]).is_some();
         Ok((if fits { Kind::ICONST } else { Kind::FCONST }, start, end))
+    }
+
+    /// Whether the version that is read takes `feature`.
+    fn has(&self, feature: Feature) -> bool {
+        feature.difference().is_in(self.dialect.version)
     }
 
     fn junk_number(&self, start: usize, end: usize) -> Fault {
@@ -460,11 +546,12 @@ impl<'a> Lexer<'a> {
         if is(self.byte(start + 1), DIGIT) {
             let end = self.run(start + 1, DIGIT);
             // The scanner of libpg_query, whose lists `scan` gives, lets a word follow.
-            if is(self.byte(end), IDENT_START) && self.mode != Mode::Scan {
+            if is(self.byte(end), IDENT_START) && self.mode != Mode::Scan && !self.has(Feature::LooseNumbers)
+            {
                 let end = self.run(end, IDENT_CONT);
                 return Err(Problem::near("trailing junk after parameter", start, start, end, Kind::PARAM));
             }
-            if text::integer(&self.source[start + 1..end]).is_none() {
+            if self.dialect.version >= Version::V18 && text::integer(&self.source[start + 1..end]).is_none() {
                 return Err(Problem::near("parameter number too large", start, start, end, Kind::PARAM));
             }
             return Ok((Kind::PARAM, start, end));
@@ -787,5 +874,23 @@ fn operator_kind(text: &[u8]) -> Kind {
         b">=" => Kind::GREATER_EQUALS,
         b"<>" | b"!=" => Kind::NOT_EQUALS,
         _ => Kind::OP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_words_end_where_their_bytes_do() {
+        for byte in 0..=255_u8 {
+            for place in 0..8 {
+                let mut text = *b"abcdefgh";
+                text[place] = byte;
+                let wanted = if is(byte, IDENT_CONT) { None } else { Some(place) };
+                assert_eq!(short_word(&text, 0).map(|found| found.1), wanted, "{byte} at {place}");
+            }
+        }
+        assert_eq!(short_word(b"short", 0), None);
     }
 }

@@ -142,7 +142,7 @@ enums! {
     AlterPublicationAction { AP_AddObjects, AP_DropObjects, AP_SetObjects }
     AlterSubscriptionType { ALTER_SUBSCRIPTION_OPTIONS, ALTER_SUBSCRIPTION_CONNECTION, ALTER_SUBSCRIPTION_SET_PUBLICATION,
          ALTER_SUBSCRIPTION_ADD_PUBLICATION, ALTER_SUBSCRIPTION_DROP_PUBLICATION, ALTER_SUBSCRIPTION_REFRESH, ALTER_SUBSCRIPTION_ENABLED,
-         ALTER_SUBSCRIPTION_SKIP }
+         ALTER_SUBSCRIPTION_SKIP, ALTER_SUBSCRIPTION_REFRESH_SEQUENCES, ALTER_SUBSCRIPTION_SERVER }
     AlterTSConfigType { ALTER_TSCONFIG_ADD_MAPPING, ALTER_TSCONFIG_ALTER_MAPPING_FOR_TOKEN, ALTER_TSCONFIG_REPLACE_DICT,
          ALTER_TSCONFIG_REPLACE_DICT_FOR_TOKEN, ALTER_TSCONFIG_DROP_MAPPING }
     AlterTableType { AT_AddColumn, AT_AddColumnToView, AT_ColumnDefault, AT_CookedColumnDefault, AT_DropNotNull, AT_SetNotNull, AT_SetExpression,
@@ -198,11 +198,11 @@ enums! {
          OBJECT_TABLESPACE, OBJECT_TRANSFORM, OBJECT_TRIGGER, OBJECT_TSCONFIGURATION, OBJECT_TSDICTIONARY, OBJECT_TSPARSER, OBJECT_TSTEMPLATE,
          OBJECT_TYPE, OBJECT_USER_MAPPING, OBJECT_VIEW }
     OnCommitAction { ONCOMMIT_NOOP, ONCOMMIT_PRESERVE_ROWS, ONCOMMIT_DELETE_ROWS, ONCOMMIT_DROP }
-    OnConflictAction { ONCONFLICT_NONE, ONCONFLICT_NOTHING, ONCONFLICT_UPDATE }
+    OnConflictAction { ONCONFLICT_NONE, ONCONFLICT_NOTHING, ONCONFLICT_UPDATE, ONCONFLICT_SELECT }
     OverridingKind { OVERRIDING_NOT_SET, OVERRIDING_USER_VALUE, OVERRIDING_SYSTEM_VALUE }
     PartitionStrategy { PARTITION_STRATEGY_LIST, PARTITION_STRATEGY_RANGE, PARTITION_STRATEGY_HASH }
     PublicationObjSpecType { PUBLICATIONOBJ_TABLE, PUBLICATIONOBJ_TABLES_IN_SCHEMA, PUBLICATIONOBJ_TABLES_IN_CUR_SCHEMA,
-         PUBLICATIONOBJ_CONTINUATION }
+         PUBLICATIONOBJ_CONTINUATION, PUBLICATIONOBJ_EXCEPT_TABLE }
     ReindexObjectType { REINDEX_OBJECT_INDEX, REINDEX_OBJECT_TABLE, REINDEX_OBJECT_SCHEMA, REINDEX_OBJECT_SYSTEM, REINDEX_OBJECT_DATABASE }
     ReturningOptionKind { RETURNING_OPTION_OLD, RETURNING_OPTION_NEW }
     RoleSpecType { ROLESPEC_CSTRING, ROLESPEC_CURRENT_ROLE, ROLESPEC_CURRENT_USER, ROLESPEC_SESSION_USER, ROLESPEC_PUBLIC }
@@ -261,12 +261,12 @@ macro_rules! node_table {
     AlterOperatorStmt { opername: Spec(ObjectWithArgs), options: List }
     AlterOwnerStmt { objectType: Enum(ObjectType), relation: Spec(RangeVar), object: Node, newowner: Spec(RoleSpec) }
     AlterPolicyStmt { policy_name: Str, table: Spec(RangeVar), roles: List, qual: Node, with_check: Node }
-    AlterPublicationStmt { pubname: Str, options: List, pubobjects: List, for_all_tables: Bool, action: Enum(AlterPublicationAction) }
+    AlterPublicationStmt { pubname: Str, options: List, pubobjects: List, for_all_tables: Bool, action: Enum(AlterPublicationAction), for_all_sequences: Bool }
     AlterRoleSetStmt { role: Spec(RoleSpec), database: Str, setstmt: Spec(VariableSetStmt) }
     AlterRoleStmt { role: Spec(RoleSpec), options: List, action: Int }
     AlterSeqStmt { sequence: Spec(RangeVar), options: List, for_identity: Bool, missing_ok: Bool }
     AlterStatsStmt { defnames: List, stxstattarget: Node, missing_ok: Bool }
-    AlterSubscriptionStmt { kind: Enum(AlterSubscriptionType), subname: Str, conninfo: Str, publication: List, options: List, conninfo_location: Int }
+    AlterSubscriptionStmt { kind: Enum(AlterSubscriptionType), subname: Str, conninfo: Str, publication: List, options: List, conninfo_location: Int, servername: Str }
     AlterSystemStmt { setstmt: Spec(VariableSetStmt) }
     AlterTSConfigurationStmt { kind: Enum(AlterTSConfigType), cfgname: List, tokentype: List, dicts: List, r#override: Bool, replace: Bool,
          missing_ok: Bool }
@@ -286,7 +286,7 @@ macro_rules! node_table {
     CallStmt { funccall: Spec(FuncCall), funcexpr: Node, outargs: List }
     CaseExpr { casetype: Uint, casecollid: Uint, arg: Node, args: List, defresult: Node, location: Loc }
     CaseWhen { expr: Node, result: Node, location: Loc }
-    CheckPointStmt { }
+    CheckPointStmt { options: List }
     ClosePortalStmt { portalname: Str }
     ClusterStmt { relation: Spec(RangeVar), indexname: Str, params: List }
     CoalesceExpr { coalescetype: Uint, coalescecollid: Uint, args: List, location: Loc }
@@ -326,7 +326,7 @@ macro_rules! node_table {
     CreateOpFamilyStmt { opfamilyname: List, amname: Str }
     CreatePLangStmt { replace: Bool, plname: Str, plhandler: List, plinline: List, plvalidator: List, pltrusted: Bool }
     CreatePolicyStmt { policy_name: Str, table: Spec(RangeVar), cmd_name: Str, permissive: Bool, roles: List, qual: Node, with_check: Node }
-    CreatePublicationStmt { pubname: Str, options: List, pubobjects: List, for_all_tables: Bool }
+    CreatePublicationStmt { pubname: Str, options: List, pubobjects: List, for_all_tables: Bool, for_all_sequences: Bool }
     CreateRangeStmt { typeName: List, params: List }
     CreateRoleStmt { stmt_type: Enum(RoleStmtType), role: Str, options: List }
     CreateSchemaStmt { schemaname: Str, authrole: Spec(RoleSpec), schemaElts: List, if_not_exists: Bool }
@@ -335,7 +335,7 @@ macro_rules! node_table {
     CreateStmt { relation: Spec(RangeVar), tableElts: List, inhRelations: List, partbound: Spec(PartitionBoundSpec),
          partspec: Spec(PartitionSpec), ofTypename: Spec(TypeName), constraints: List, nnconstraints: List, options: List,
          oncommit: Enum(OnCommitAction), tablespacename: Str, accessMethod: Str, if_not_exists: Bool }
-    CreateSubscriptionStmt { subname: Str, conninfo: Str, publication: List, options: List, conninfo_location: Int }
+    CreateSubscriptionStmt { subname: Str, conninfo: Str, publication: List, options: List, conninfo_location: Int, servername: Str }
     CreateTableAsStmt { query: Node, into: Spec(IntoClause), objtype: Enum(ObjectType), is_select_into: Bool, if_not_exists: Bool }
     CreateTableSpaceStmt { tablespacename: Str, owner: Spec(RoleSpec), location: Str, options: List }
     CreateTransformStmt { replace: Bool, type_name: Spec(TypeName), lang: Str, fromsql: Spec(ObjectWithArgs), tosql: Spec(ObjectWithArgs) }
@@ -364,7 +364,7 @@ macro_rules! node_table {
     ExplainStmt { query: Node, options: List }
     FetchStmt { direction: Enum(FetchDirection), howMany: Long, portalname: Str, ismove: Bool }
     FuncCall { funcname: List, args: List, agg_order: List, agg_filter: Node, over: Spec(WindowDef), agg_within_group: Bool, agg_star: Bool,
-         agg_distinct: Bool, func_variadic: Bool, funcformat: Enum(CoercionForm), location: Loc }
+         agg_distinct: Bool, func_variadic: Bool, funcformat: Enum(CoercionForm), location: Loc, ignore_nulls: Int }
     FunctionParameter { name: Str, argType: Spec(TypeName), mode: Enum(FunctionParameterMode), defexpr: Node, location: Loc }
     GrantRoleStmt { granted_roles: List, grantee_roles: List, is_grant: Bool, opt: List, grantor: Spec(RoleSpec), behavior: Enum(DropBehavior) }
     GrantStmt { is_grant: Bool, targtype: Enum(GrantTargetType), objtype: Enum(ObjectType), objects: List, privileges: List, grantees: List,
@@ -427,7 +427,7 @@ macro_rules! node_table {
     NotifyStmt { conditionname: Str, payload: Str, payload_location: Int }
     NullTest { arg: Node, nulltesttype: Enum(NullTestType), argisrow: Bool, location: Loc }
     ObjectWithArgs { objname: List, objargs: List, objfuncargs: List, args_unspecified: Bool }
-    OnConflictClause { action: Enum(OnConflictAction), infer: Spec(InferClause), targetList: List, whereClause: Node, location: Loc }
+    OnConflictClause { action: Enum(OnConflictAction), infer: Spec(InferClause), targetList: List, whereClause: Node, location: Loc, lockStrength: Int }
     PLAssignStmt { name: Str, indirection: List, nnames: Int, val: Spec(SelectStmt), location: Loc }
     ParamRef { number: Int, location: Loc }
     PartitionBoundSpec { strategy: Char, is_default: Bool, modulus: Int, remainder: Int, listdatums: List, lowerdatums: List, upperdatums: List,
@@ -437,7 +437,7 @@ macro_rules! node_table {
     PartitionSpec { strategy: Enum(PartitionStrategy), partParams: List, location: Loc }
     PrepareStmt { name: Str, argtypes: List, query: Node }
     PublicationObjSpec { pubobjtype: Enum(PublicationObjSpecType), name: Str, pubtable: Spec(PublicationTable), location: Loc }
-    PublicationTable { relation: Spec(RangeVar), whereClause: Node, columns: List }
+    PublicationTable { relation: Spec(RangeVar), whereClause: Node, columns: List, except: Bool }
     RangeFunction { lateral: Bool, ordinality: Bool, is_rowsfrom: Bool, functions: List, alias: Spec(Alias), coldeflist: List }
     RangeSubselect { lateral: Bool, subquery: Node, alias: Spec(Alias) }
     RangeTableFunc { lateral: Bool, docexpr: Node, rowexpr: Node, namespaces: List, columns: List, alias: Spec(Alias), location: Loc }
@@ -451,6 +451,7 @@ macro_rules! node_table {
     ReindexStmt { kind: Enum(ReindexObjectType), relation: Spec(RangeVar), name: Str, params: List }
     RenameStmt { renameType: Enum(ObjectType), relationType: Enum(ObjectType), relation: Spec(RangeVar), object: Node, subname: Str,
          newname: Str, behavior: Enum(DropBehavior), missing_ok: Bool }
+    RepackStmt { relation: Spec(VacuumRelation), indexname: Str, usingindex: Bool, params: List }
     ReplicaIdentityStmt { identity_type: Char, name: Str }
     ResTarget { name: Str, indirection: List, val: Node, location: Loc }
     ReturnStmt { returnval: Node }
@@ -464,7 +465,7 @@ macro_rules! node_table {
     SelectStmt { distinctClause: List, intoClause: Spec(IntoClause), targetList: List, fromClause: List, whereClause: Node, groupClause: List,
          groupDistinct: Bool, havingClause: Node, windowClause: List, valuesLists: List, sortClause: List, limitOffset: Node, limitCount: Node,
          limitOption: Enum(LimitOption), lockingClause: List, withClause: Spec(WithClause), op: Enum(SetOperation), all: Bool,
-         larg: Spec(SelectStmt), rarg: Spec(SelectStmt) }
+         larg: Spec(SelectStmt), rarg: Spec(SelectStmt), groupByAll: Bool }
     SetToDefault { typeId: Uint, typeMod: Int, collation: Uint, location: Loc }
     SortBy { node: Node, sortby_dir: Enum(SortByDir), sortby_nulls: Enum(SortByNulls), useOp: List, location: Loc }
     StatsElem { name: Str, expr: Node }
@@ -483,6 +484,7 @@ macro_rules! node_table {
     VariableSetStmt { kind: Enum(VariableSetKind), name: Str, args: List, jumble_args: Bool, is_local: Bool, location: Loc }
     VariableShowStmt { name: Str }
     ViewStmt { view: Spec(RangeVar), aliases: List, query: Node, replace: Bool, options: List, withCheckOption: Enum(ViewCheckOption) }
+    WaitStmt { lsn_literal: Str, options: List }
     WindowDef { name: Str, refname: Str, partitionClause: List, orderClause: List, frameOptions: Int, startOffset: Node, endOffset: Node,
          location: Loc }
     WithClause { ctes: List, recursive: Bool, location: Loc }
@@ -494,3 +496,4 @@ macro_rules! node_table {
 }
 
 node_table!(shapes);
+pub(crate) use node_table;

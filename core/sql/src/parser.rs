@@ -20,6 +20,7 @@ use crate::nodes::{Tag, f};
 use crate::text;
 use crate::token::{Kind, Tokens};
 use crate::tree::{Arena, TextId, text_of};
+use crate::version::{Feature, Version};
 
 /// The parse has stopped; the reason lies in [`Parser::error`].
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ pub(crate) struct Parser<'a> {
     pub(crate) native_depth: u32,
     /// Most frames of the machine.
     pub(crate) frames_max: usize,
+    pub(crate) version: Version,
     /// The table just read is a join without an alias: only that may stand in parentheses.
     pub(crate) joined: bool,
     pub(crate) error: Option<Error>,
@@ -117,6 +119,22 @@ impl<'a> Parser<'a> {
     #[inline]
     pub(crate) fn here(&self) -> u32 {
         self.at as u32
+    }
+
+    /// Whether the version that is read takes `feature`.
+    #[inline]
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        feature.difference().is_in(self.version)
+    }
+
+    /// Refuses the current token unless the version takes `feature`.
+    pub(crate) fn demand(&mut self, feature: Feature) -> R<()> {
+        if self.has(feature) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// A place that the server names since version 18.
+    pub(crate) fn newer_place(&self, loc: u32) -> u32 {
+        if self.version >= Version::V18 { loc } else { NOWHERE }
     }
 
     // ---- taking ----

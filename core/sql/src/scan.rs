@@ -10,14 +10,16 @@ use crate::lexer::{Mode, lex};
 use crate::nodes::f;
 use crate::token::{Kind, Tokens};
 use crate::tree::Tree;
+use crate::version::{Dialect, Version};
 
-/// Fills `tokens` with the scanner's own tokens of `source`, comments included.
+/// Fills `tokens` with the scanner's own tokens of `source`, comments included, as libpg_query's scanner does it: words and numbers are
+/// those of `version`.
 ///
 /// # Errors
 /// The scanner's complaint about the first thing that is no token.
-pub fn scan(source: &str, tokens: &mut Tokens) -> Result<(), Error> {
+pub fn scan(source: &str, version: Version, tokens: &mut Tokens) -> Result<(), Error> {
     let mut problems = Vec::new();
-    lex(source.as_bytes(), Mode::Scan, tokens, &mut problems);
+    lex(source.as_bytes(), Mode::Scan, Dialect { version, psql: false }, tokens, &mut problems);
     match problems.first() {
         Some(problem) => Err(problem.error(source.as_bytes())),
         None => Ok(()),
@@ -43,9 +45,9 @@ pub fn split(tree: Tree<'_>) -> Vec<Range<usize>> {
 ///
 /// # Errors
 /// The scanner's complaint about the first thing that is no token.
-pub fn split_with_scanner(source: &str) -> Result<Vec<Range<usize>>, Error> {
+pub fn split_with_scanner(source: &str, version: Version) -> Result<Vec<Range<usize>>, Error> {
     let mut tokens = Tokens::default();
-    scan(source, &mut tokens)?;
+    scan(source, version, &mut tokens)?;
     let mut statements = Vec::new();
     let (mut start, mut depth, mut keyword) = (0, 0_i64, false);
     for (index, &kind) in tokens.kinds.iter().enumerate() {

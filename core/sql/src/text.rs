@@ -323,7 +323,8 @@ fn clause_escape(clause: &str) -> Option<u8> {
         return None;
     }
     let mut tokens = crate::token::Tokens::default();
-    crate::lexer::lex(clause.as_bytes(), crate::lexer::Mode::Scan, &mut tokens, &mut Vec::new());
+    let dialect = crate::version::Dialect::default();
+    crate::lexer::lex(clause.as_bytes(), crate::lexer::Mode::Scan, dialect, &mut tokens, &mut Vec::new());
     let last = tokens.len().checked_sub(2)?;
     let mut value = String::new();
     append_string(&mut value, &clause.as_bytes()[tokens.range(last)]);

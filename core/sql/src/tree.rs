@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use crate::nodes::{Field, HEAD, Tag};
 use crate::text;
 use crate::token::{Kind, Tokens};
+use crate::version::{Dialect, Version};
 
 /// Marks a word as a `String` node that is its text.
 const STRING: u32 = 1 << 31;
@@ -55,6 +56,8 @@ pub struct Arena {
     pub(crate) spans: Vec<(u32, u32)>,
     /// The list of `RawStmt`, once parsed.
     pub(crate) root: u32,
+    /// The grammar it was read with.
+    pub(crate) dialect: Dialect,
 }
 
 impl Arena {
@@ -183,9 +186,19 @@ impl<'t> Tree<'t> {
         self.tokens
     }
 
+    /// The version whose grammar it was read with.
+    pub fn version(self) -> Version {
+        self.arena.dialect.version
+    }
+
     /// The statements, each a `RawStmt`.
     pub fn statements(self) -> List<'t> {
         self.list(self.arena.root)
+    }
+
+    /// A list without items.
+    pub(crate) fn no_items(self) -> List<'t> {
+        List { tree: self, items: &[] }
     }
 
     fn list(self, word: u32) -> List<'t> {
@@ -213,6 +226,10 @@ pub(crate) fn text_of<'a>(source: &'a str, tokens: &Tokens, arena: &'a Arena, id
 pub fn token_text(kind: Kind, spelling: &str) -> Cow<'_, str> {
     let bytes = spelling.as_bytes();
     let mut value = String::new();
+    if bytes.first() == Some(&b':') && matches!(kind, Kind::IDENT | Kind::SCONST) {
+        // A variable of psql: nobody knows its value.
+        return Cow::Borrowed(spelling);
+    }
     match kind {
         Kind::SCONST | Kind::USCONST if bytes.len() > 1 && bytes[0] == b'\'' && plain_string(bytes) => {
             return Cow::Borrowed(&spelling[1..spelling.len() - 1]);

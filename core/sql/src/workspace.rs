@@ -10,17 +10,29 @@ use crate::limits;
 use crate::parser::{Parser, Scratch};
 use crate::token::Tokens;
 use crate::tree::{Arena, Tree};
+use crate::version::{Dialect, Version};
 
 /// How to parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Most frames of the parser's explicit stack.
     pub frames_max: usize,
+    /// The version whose grammar is read.
+    pub version: Version,
+    /// A script for psql, with its variables and commands.
+    pub psql: bool,
+}
+
+impl Options {
+    /// Whose texts are read.
+    pub(crate) fn dialect(self) -> Dialect {
+        Dialect { version: self.version, psql: self.psql }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { frames_max: limits::FRAMES_MAX }
+        Self { frames_max: limits::FRAMES_MAX, version: Version::default(), psql: false }
     }
 }
 
@@ -40,7 +52,7 @@ impl Workspace {
         Self::default()
     }
 
-    /// Parses a text as PostgreSQL 18 does: all statements, or the first error.
+    /// Parses a text as [`Version::default`] does: all statements, or the first error.
     ///
     /// # Errors
     /// What the server answers: SQLSTATE, message and place.
@@ -56,7 +68,7 @@ impl Workspace {
         if source.len() > limits::SOURCE_LEN_MAX {
             return Err(too_long(source.len()));
         }
-        lex(source.as_bytes(), Mode::Grammar, &mut self.tokens, &mut self.problems);
+        lex(source.as_bytes(), Mode::Grammar, options.dialect(), &mut self.tokens, &mut self.problems);
         match self.parse_tokens(source, options) {
             Ok(()) => Ok(Tree { source, tokens: &self.tokens, arena: &self.arena }),
             Err((_, error)) => Err(error),
@@ -66,6 +78,7 @@ impl Workspace {
     /// Parses the tokens that the workspace holds; on refusal, also the token that the parser stood at.
     pub(crate) fn parse_tokens(&mut self, source: &str, options: Options) -> Result<(), (usize, Error)> {
         self.arena.clear();
+        self.arena.dialect = options.dialect();
         let mut parser = Parser {
             source,
             tokens: &self.tokens,
@@ -75,6 +88,7 @@ impl Workspace {
             at: 0,
             native_depth: 0,
             frames_max: options.frames_max,
+            version: options.version,
             joined: false,
             error: None,
         };

@@ -2,6 +2,7 @@
 //! workspace has seen as much before.
 
 use allocation_counter::measure;
+use dolmen_sql::version::Dialect;
 use dolmen_sql::{Options, Tokens, Workspace, fingerprint, json, lexer};
 
 const LEVELS: usize = 100_000;
@@ -88,7 +89,7 @@ fn memory_is_linear_in_the_text() {
 fn the_limit_of_frames_is_an_error() {
     let mut workspace = Workspace::new();
     let sql = format!("SELECT {}1{}", "(".repeat(1_000), ")".repeat(1_000));
-    let options = Options { frames_max: 500 };
+    let options = Options { frames_max: 500, ..Options::default() };
     let error = workspace.parse_with(&sql, options).unwrap_err();
     assert_eq!((error.sqlstate, error.message.as_str()), ("54001", "stack depth limit exceeded"));
     assert!(workspace.parse(&sql).is_ok());
@@ -133,7 +134,7 @@ fn nothing_is_lost_between_tokens() {
         }
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         for mode in [lexer::Mode::Grammar, lexer::Mode::Tolerant, lexer::Mode::Scan] {
-            lexer::lex(&text, mode, &mut tokens, &mut Vec::new());
+            lexer::lex(&text, mode, Dialect::default(), &mut tokens, &mut Vec::new());
             let mut at = 0;
             for index in 0..tokens.len() {
                 let range = tokens.range(index);

@@ -153,6 +153,9 @@ impl<'a> Entry<'a> {
     }
 
     /// Reads an entry from a record's payload.
+    ///
+    /// # Errors
+    /// A payload that is too short, or of a kind that this log does not have.
     pub fn parse(payload: &'a [u8]) -> Result<Entry<'a>, EntryError> {
         let mut cursor = Cursor::new(payload);
         let kind = cursor.get_u8()?;

@@ -1,6 +1,7 @@
 //! Reading a log while another process writes it.
 //!
-//! 1. Each call reads the current segment from the last entry on. Bytes that are no entry may be one that is being written: wait.
+//! 1. Each call reads the current segment from the last entry on. Bytes that are no entry may be one that is being written: wait. With a record
+//!    behind them they are not, for the writer writes in order: they are damaged.
 //! 2. A later segment proves that this one is complete. So once there is one, this one is read to its end once more and then left; if it
 //!    does not end whole, it is damaged.
 //!
@@ -43,6 +44,9 @@ impl Follower {
 
     /// Delivers the entries that are new, segment entries included; answers how many. Archived segments are not read; a segment that
     /// is given up while it is read is [`IoError::NotFound`].
+    ///
+    /// # Errors
+    /// [`IoError::NotFound`] for a segment that is given up while it is read, damage, and reads that fail.
     pub fn poll(&mut self, dir: &dyn Directory, deliver: &mut Deliver<'_>) -> Result<u64, LogError> {
         let mut count = 0;
         loop {
@@ -98,7 +102,9 @@ impl Follower {
         let number = Some(name.number.get() as u32);
         let (mut count, mut record, mut begun) = (0, Vec::new(), None);
         let bad = |start: usize, damage| {
-            End::Bad(WalError::Corrupt { at: base + start as u64, damage, valid_behind: None })
+            let behind = record::valid_behind(bytes, start, number).map(|next| base + next as u64);
+            let error = WalError::Corrupt { at: base + start as u64, damage, valid_behind: behind };
+            if behind.is_some() { Err(LogError::Record { name, error }) } else { Ok(End::Bad(error)) }
         };
         let mut at = (self.at - base) as usize;
         loop {
@@ -111,7 +117,7 @@ impl Follower {
                 Fragment::End { .. } | Fragment::Mark { .. } | Fragment::Stale { .. } if begun.is_none() => {
                     return Ok((count, End::Whole));
                 }
-                Fragment::Bad { start, damage } => return Ok((count, bad(start, damage))),
+                Fragment::Bad { start, damage } => return Ok((count, bad(start, damage)?)),
                 Fragment::Unsupported { start, kind } => {
                     let error = WalError::Unsupported { at: base + start as u64, kind };
                     return Err(LogError::Record { name, error });
@@ -122,7 +128,7 @@ impl Follower {
                 }
             };
             if matches!(kind, FULL | FIRST) != begun.is_none() {
-                return Ok((count, bad(start, Damage::Fragment(kind))));
+                return Ok((count, bad(start, Damage::Fragment(kind))?));
             }
             let first = *begun.get_or_insert(start);
             record.extend_from_slice(payload);

@@ -208,6 +208,9 @@ const OWN: u64 = 1 << 63;
 impl Log {
     /// Opens a log, or begins one in a directory without segments. The directory is the caller's to lock. Bytes of a torn tail are cut;
     /// files that were not read ([`Scan::unread`]) are renamed to `NNNNNN.log.lost`.
+    ///
+    /// # Errors
+    /// Damage that the mode does not go on behind, a directory that is no log, a mode that is for reading only, and calls that fail.
     pub fn open(dir: &dyn Directory, options: Options) -> Result<(Log, Scan), LogError> {
         if options.mode == RecoveryMode::SkipAnyCorrupted {
             return Err(LogError::Mode(options.mode));
@@ -263,6 +266,9 @@ impl Log {
 
     /// Queues a record. `buffer` names it until it is settled; ids with the top bit set are the log's own. `sync`: `Some(true)` wait
     /// for a sync, `Some(false)` do not, `None` as the policy says.
+    ///
+    /// # Errors
+    /// A full queue, an unknown transaction, a record that is too long, or a log that a failed sync has stopped.
     pub fn submit(
         &mut self,
         now: Time,
@@ -289,6 +295,9 @@ impl Log {
     }
 
     /// Settles `buffer` once everything that was submitted before is synced.
+    ///
+    /// # Errors
+    /// A full queue, or a log that a failed sync has stopped.
     pub fn sync(&mut self, now: Time, buffer: BufferId) -> Result<(), Refused> {
         self.commit.handle(now, Input::Sync { buffer }).map_err(Refused::Commit)?;
         self.pending.insert(buffer, Pending { what: What::Sync, lsn: None });
@@ -298,6 +307,9 @@ impl Log {
     /// Gives up what counts from below `lsn` on: it is not read any more, and segments that hold nothing else go. What counts from `lsn`
     /// on or is still open stays, with all of its transaction. Settles with the LSN that it came to: no higher than the next one, and
     /// never lower than before.
+    ///
+    /// # Errors
+    /// A full queue, or a log that a failed sync has stopped.
     pub fn truncate_below(&mut self, now: Time, buffer: BufferId, lsn: Lsn) -> Result<(), Refused> {
         let low = lsn.min(self.next_lsn).max(self.low);
         self.append(now, buffer, What::Low(low), 8, Some(true))

@@ -103,6 +103,9 @@ pub struct Report {
 ///
 /// `log_number` is the low half of the log's number; without it recycled records of any number are taken. Memory: one record.
 /// Errors name the offset; what was delivered before an error is a valid prefix of the log.
+///
+/// # Errors
+/// Damage that the mode does not go on behind; what was delivered before is a valid prefix of the log.
 pub fn recover(
     bytes: &[u8],
     log_number: Option<u32>,
@@ -115,6 +118,9 @@ pub fn recover(
 /// As [`recover`], for logs whose records say more. A disk that reorders unsynced writes can keep a later record and lose an earlier
 /// one; that is no damage. `proves(at, payload)` judges a record that starts behind bad bytes at `at`, by its first fragment: whether those
 /// bytes had been synced before it was written. Only such a record counts as one that follows damage.
+///
+/// # Errors
+/// As [`recover`].
 pub fn recover_with(
     bytes: &[u8],
     log_number: Option<u32>,
@@ -129,6 +135,9 @@ pub fn recover_with(
 }
 
 /// As [`recover`], of a file that is read piece by piece. Memory: one record and 256 KiB.
+///
+/// # Errors
+/// As [`recover`], and reads that fail.
 pub fn recover_file(
     file: &dyn File,
     log_number: Option<u32>,

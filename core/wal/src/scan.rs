@@ -226,6 +226,9 @@ impl fmt::Display for TailOf {
 pub type Deliver<'a> = dyn FnMut(LogName, u64, Entry<'_>) + 'a;
 
 /// Reads a log and delivers its entries in order, segment entries included. Memory: one segment's file.
+///
+/// # Errors
+/// Damage that the mode does not go on behind, entries that do not follow on each other, and reads that fail.
 pub fn scan(dir: &dyn Directory, options: ScanOptions, deliver: &mut Deliver<'_>) -> Result<Scan, LogError> {
     let names = list(dir, options.archived)?;
     let mut walk = Walk::new(options, deliver);
@@ -243,6 +246,9 @@ pub fn scan(dir: &dyn Directory, options: ScanOptions, deliver: &mut Deliver<'_>
 }
 
 /// As [`scan`], of files that are in memory, in the order of their numbers.
+///
+/// # Errors
+/// As [`scan`], but for reads.
 pub fn scan_files(
     files: &[(LogName, &[u8])],
     options: ScanOptions,
@@ -468,6 +474,9 @@ impl Transactions {
     }
 
     /// Takes the next entry and delivers what counts now.
+    ///
+    /// # Errors
+    /// An entry that does not follow on those before it, or of a transaction that is not open.
     pub fn entry(
         &mut self,
         entry: Entry<'_>,
@@ -506,6 +515,9 @@ impl Transactions {
 }
 
 /// Reads a log and delivers the records that count, from the low LSN on (from the first archived one if those are read too).
+///
+/// # Errors
+/// As [`scan`].
 pub fn read(
     dir: &dyn Directory,
     options: ScanOptions,

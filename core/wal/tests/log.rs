@@ -169,6 +169,44 @@ fn a_follower_sees_every_record_once() {
     );
 }
 
+/// A running follower says what a fresh reader says: of damage with a record behind it the place, of a torn end nothing.
+#[test]
+fn a_follower_tells_damage_from_a_record_that_is_being_written() {
+    let large = Options { segment_len: 1 << 20, ..small() };
+    let (disk, texts) = written(large, 6, None);
+    let [(name, bytes)] = &image(&disk)[..] else { panic!("one segment") };
+    let ends: Vec<usize> = {
+        let mut ends = Vec::new();
+        Follower::new().poll(&disk, &mut |_, at, _| ends.push(at as usize)).unwrap();
+        ends
+    };
+    let (third, fourth, fifth) = (ends[3], ends[4], ends[5]);
+    let growing = Disk::new();
+    let file = growing.open(name, dolmen_base::io::OpenMode::CreateNew).unwrap();
+    file.append(&bytes[..third]).unwrap();
+    let (mut follower, mut seen) = (Follower::new(), 0);
+    let mut poll = |seen: &mut usize| {
+        follower.poll(&growing, &mut |_, _, entry| *seen += usize::from(matches!(entry.body, Body::Data(_))))
+    };
+    poll(&mut seen).unwrap();
+    assert_eq!(seen, texts.len().min(2));
+    // The third one with a length that no fragment has: at the end of the file it may still become another.
+    let mut broken = bytes[third..fourth].to_vec();
+    broken[4..6].fill(0xff);
+    file.append(&broken).unwrap();
+    poll(&mut seen).unwrap();
+    file.append(&bytes[fourth..fifth]).unwrap();
+    let damaged = poll(&mut seen);
+    let Err(LogError::Record {
+        error: dolmen_wal::WalError::Corrupt { at, valid_behind: Some(behind), .. },
+        ..
+    }) = damaged
+    else {
+        panic!("{damaged:?}")
+    };
+    assert_eq!((at as usize, behind as usize, seen), (third, fourth, 2));
+}
+
 /// What a rotation leaves when it is cut short goes; a file that holds something else is kept.
 #[test]
 fn leftovers_go_and_foreign_files_stay() {

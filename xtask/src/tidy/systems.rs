@@ -104,7 +104,7 @@ pub fn unused_dependencies(tree: &Tree) -> Findings {
         let is_to_come = match ours {
             // Ours are written from the list; what is there is built by itself.
             Some(folder) => systems.crates.iter().any(|c| c.folder() == folder),
-            None => systems.libraries_to_come.contains(name),
+            None => false,
         };
         if !is_to_come && !manifests.iter().any(|manifest| takes(manifest, name)) {
             findings.push(format!("Cargo.toml: nobody uses the workspace's dependency {name}"));

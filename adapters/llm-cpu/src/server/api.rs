@@ -47,9 +47,14 @@ pub fn router(shared: Arc<Shared>, body_max: usize) -> Router {
             .route(&format!("{prefix}/embeddings"), post(embeddings));
     }
     router
-        .fallback(|| async { Failure { status: StatusCode::NOT_FOUND, text: "there is no such route".to_owned() } })
+        .fallback(|| async {
+            Failure { status: StatusCode::NOT_FOUND, text: "there is no such route".to_owned() }
+        })
         .method_not_allowed_fallback(|| async {
-            Failure { status: StatusCode::METHOD_NOT_ALLOWED, text: "this route is asked with another method".to_owned() }
+            Failure {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                text: "this route is asked with another method".to_owned(),
+            }
         })
         .layer(DefaultBodyLimit::max(body_max))
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
@@ -62,7 +67,10 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     if request.headers().contains_key(header::ORIGIN) {
         return refused(StatusCode::FORBIDDEN, "requests of web pages are not served here");
     }
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let open = request.uri().path() == "/health";
     if let Some(key) = shared.key.as_deref().filter(|_| !open)
         && !given.is_some_and(|given| dolmen_host::same(given.as_bytes(), key.as_bytes()))
@@ -73,7 +81,8 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 }
 
 fn parse(body: &Bytes) -> Result<Value, Failure> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Failure::bad(format!("the body is no JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| Failure::bad(format!("the body is no JSON: {error}")))?;
     if value.is_object() { Ok(value) } else { Err(Failure::bad("the body is no JSON object")) }
 }
 
@@ -82,7 +91,9 @@ fn ok(value: &Value) -> Response {
 }
 
 async fn root(State(shared): State<Arc<Shared>>) -> Response {
-    ok(&json!({"title": "dolmen - language models", "version": env!("CARGO_PKG_VERSION"), "model": shared.name}))
+    ok(
+        &json!({"title": "dolmen - language models", "version": env!("CARGO_PKG_VERSION"), "model": shared.name}),
+    )
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
@@ -168,7 +179,12 @@ fn texts(shared: &Shared, value: &Value, name: &str, is_whole: bool) -> Result<V
 }
 
 /// Answers of the model to some prompts, each as often as asked for.
-async fn answer(shared: &Arc<Shared>, prompts: Vec<Vec<u32>>, parameters: Parameters, is_chat: bool) -> Answer {
+async fn answer(
+    shared: &Arc<Shared>,
+    prompts: Vec<Vec<u32>>,
+    parameters: Parameters,
+    is_chat: bool,
+) -> Answer {
     let known = &shared.worker.known;
     if known.is_encoder {
         return Err(Failure::bad("the model is an encoder: it has embeddings and no answers"));
@@ -307,7 +323,8 @@ async fn infill(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
         Some([a?, b?, c?])
     };
     let marks = INFILL.iter().find_map(find);
-    let [prefix, suffix, middle] = marks.ok_or_else(|| Failure::bad("the model has no tokens for filling in"))?;
+    let [prefix, suffix, middle] =
+        marks.ok_or_else(|| Failure::bad("the model has no tokens for filling in"))?;
     let mut ids = vec![prefix];
     ids.extend(shared.encode(before, Specials::Text, false)?);
     ids.push(suffix);
@@ -320,7 +337,8 @@ async fn infill(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
         return Ok(response);
     }
     // llama.cpp's clients look for `content`.
-    let bytes = dolmen_host::axum::body::to_bytes(response.into_body(), usize::MAX).await.map_err(Failure::bad)?;
+    let bytes =
+        dolmen_host::axum::body::to_bytes(response.into_body(), usize::MAX).await.map_err(Failure::bad)?;
     let mut value: Value = serde_json::from_slice(&bytes).map_err(Failure::bad)?;
     value["content"] = value["choices"][0]["text"].clone();
     Ok(ok(&value))
@@ -341,7 +359,8 @@ async fn detokenize(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
     let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
     let ids: Option<Vec<u32>> = body["tokens"].as_array().and_then(|list| list.iter().map(id).collect());
     let ids = ids.ok_or_else(|| Failure::bad("tokens: expected ids"))?;
-    let vocabulary = shared.worker.known.vocabulary.as_ref().ok_or_else(|| Failure::bad("the model has no vocabulary"))?;
+    let vocabulary =
+        shared.worker.known.vocabulary.as_ref().ok_or_else(|| Failure::bad("the model has no vocabulary"))?;
     Ok(ok(&json!({"content": vocabulary.tokenizer.decode(&ids, false).map_err(Failure::bad)?})))
 }
 

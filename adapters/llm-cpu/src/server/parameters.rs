@@ -90,7 +90,9 @@ impl Parameters {
         Ok(Parameters {
             len_max: len_max.map(|len| usize::try_from(len).unwrap_or(usize::MAX)),
             sampling: sampling(body)?,
-            seed: member(body, "seed", "a whole number", |seed| seed.as_u64().or(seed.as_i64().map(|n| n as u64)))?,
+            seed: member(body, "seed", "a whole number", |seed| {
+                seed.as_u64().or(seed.as_i64().map(|n| n as u64))
+            })?,
             stops: stops(body)?,
             choices,
             stream,
@@ -110,7 +112,8 @@ fn sampling(body: &Value) -> Result<Sampling, Failure> {
         }
         for (id, by) in all {
             let read = id.parse::<u32>().ok().zip(by.as_f64().filter(|by| (-100.0..=100.0).contains(by)));
-            let (id, by) = read.ok_or_else(|| Failure::bad("logit_bias: expected ids with numbers from -100 to 100"))?;
+            let (id, by) =
+                read.ok_or_else(|| Failure::bad("logit_bias: expected ids with numbers from -100 to 100"))?;
             bias.push((id, by as f32));
         }
     }
@@ -135,7 +138,8 @@ fn stops(body: &Value) -> Result<Stops, Failure> {
         Value::Null => Vec::new(),
         Value::String(stop) => vec![stop.clone()],
         Value::Array(stops) => {
-            let texts: Option<Vec<String>> = stops.iter().map(|stop| stop.as_str().map(str::to_owned)).collect();
+            let texts: Option<Vec<String>> =
+                stops.iter().map(|stop| stop.as_str().map(str::to_owned)).collect();
             texts.ok_or_else(|| Failure::bad("stop: expected a text or texts"))?
         }
         _ => return Err(Failure::bad("stop: expected a text or texts")),
@@ -148,7 +152,9 @@ fn grammar(body: &Value) -> Result<Option<Grammar>, Failure> {
         return Grammar::parse(text).map(Some).map_err(|error| Failure::bad(format!("grammar: {error}")));
     }
     let of_schema = |schema: &Value| {
-        schema::grammar(schema.to_string().as_bytes()).map(Some).map_err(|error| Failure::bad(format!("schema: {error}")))
+        schema::grammar(schema.to_string().as_bytes())
+            .map(Some)
+            .map_err(|error| Failure::bad(format!("schema: {error}")))
     };
     if !body["json_schema"].is_null() {
         return of_schema(&body["json_schema"]);
@@ -159,7 +165,9 @@ fn grammar(body: &Value) -> Result<Option<Grammar>, Failure> {
         Some("text") => Ok(None),
         Some("json_object") if !format["schema"].is_null() => of_schema(&format["schema"]),
         Some("json_object") => Ok(Some(schema::any_object())),
-        Some("json_schema") if !format["json_schema"]["schema"].is_null() => of_schema(&format["json_schema"]["schema"]),
+        Some("json_schema") if !format["json_schema"]["schema"].is_null() => {
+            of_schema(&format["json_schema"]["schema"])
+        }
         _ => Err(Failure::bad("response_format: expected text, json_object, or json_schema with a schema")),
     }
 }

@@ -19,7 +19,8 @@ impl Shared {
     /// The ids of a text, with what begins a prompt if it is one.
     pub fn encode(&self, text: &str, specials: Specials, begins: bool) -> Result<Vec<u32>, Failure> {
         let vocabulary = self.worker.known.vocabulary.as_ref();
-        let vocabulary = vocabulary.ok_or_else(|| Failure::bad("the model has no vocabulary: give ids instead of text"))?;
+        let vocabulary = vocabulary
+            .ok_or_else(|| Failure::bad("the model has no vocabulary: give ids instead of text"))?;
         let tokenizer = &vocabulary.tokenizer;
         let special = tokenizer.config().special;
         let mut ids = Vec::new();
@@ -39,7 +40,9 @@ impl Shared {
             // A vocabulary of BERT that does not say so still has its two tokens.
             let both = vocabulary.tokenizer.id(b"[CLS]").zip(vocabulary.tokenizer.id(b"[SEP]"));
             match (special.add_bos || special.add_eos, both.filter(|_| self.worker.known.is_encoder)) {
-                (true, _) => ids.extend(special.eos.filter(|_| special.add_eos || self.worker.known.is_encoder)),
+                (true, _) => {
+                    ids.extend(special.eos.filter(|_| special.add_eos || self.worker.known.is_encoder))
+                }
                 (false, Some((first, last))) => {
                     ids.insert(0, first);
                     ids.push(last);
@@ -52,7 +55,8 @@ impl Shared {
 
     /// A chat as text.
     pub fn chat(&self, body: &Value) -> Result<String, Failure> {
-        let messages = body["messages"].as_array().ok_or_else(|| Failure::bad("messages: expected a list"))?;
+        let messages =
+            body["messages"].as_array().ok_or_else(|| Failure::bad("messages: expected a list"))?;
         if messages.is_empty() || messages.len() > MESSAGES_MAX {
             return Err(Failure::bad(format!("messages: from 1 to {MESSAGES_MAX} are taken")));
         }
@@ -61,7 +65,8 @@ impl Shared {
             let vocabulary = self.worker.known.vocabulary.as_ref()?;
             Some(String::from_utf8_lossy(vocabulary.tokenizer.token(id?)?).into_owned())
         };
-        let special = self.worker.known.vocabulary.as_ref().map(|vocabulary| vocabulary.tokenizer.config().special);
+        let special =
+            self.worker.known.vocabulary.as_ref().map(|vocabulary| vocabulary.tokenizer.config().special);
         let mut variables = json!({
             "messages": messages,
             "add_generation_prompt": body["add_generation_prompt"].as_bool().unwrap_or(true),
@@ -96,7 +101,9 @@ fn message(message: &Value) -> Result<Value, Failure> {
                 _ => None,
             };
             let parts: Option<Vec<String>> = parts.iter().map(text).collect();
-            parts.ok_or_else(|| Failure::bad("messages: only text is served, no pictures or sounds"))?.concat()
+            parts
+                .ok_or_else(|| Failure::bad("messages: only text is served, no pictures or sounds"))?
+                .concat()
         }
         _ => return Err(Failure::bad("messages: expected a text as content")),
     };

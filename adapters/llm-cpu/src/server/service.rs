@@ -29,15 +29,36 @@ impl Service for Llm {
     const PAGE: &'static str = "core/llm/README.md";
     const NEEDS: Option<&'static str> = Some("llm.model");
     const SETTINGS: &'static [Setting] = &[
-        Setting::new("llm.listen", Kind::Listen, "127.0.0.1:8080", "Address of the language model, HTTP").short("llm"),
+        Setting::new("llm.listen", Kind::Listen, "127.0.0.1:8080", "Address of the language model, HTTP")
+            .short("llm"),
         Setting::new("llm.model", Kind::Path, "", "Folder or GGUF file of the model")
             .short("llm-model")
             .unset("none, and the service is not there"),
         Setting::new("llm.slots", Kind::Count(1, 64), "4", "Answers of the language model at a time"),
-        Setting::new("llm.context", Kind::Count(0, 1 << 24), "4096", "Tokens of a prompt with its answer; 0: all that the model has"),
-        Setting::new("llm.batch", Kind::Count(1, 4096), "256", "Tokens of prompts that go through the model together"),
-        Setting::new("llm.threads", Kind::Count(0, 64), "0", "Threads of the language model; 0: as many as there are CPUs"),
-        Setting::new("llm.queue", Kind::Count(1, 65_536), "64", "Requests to the language model that wait at most"),
+        Setting::new(
+            "llm.context",
+            Kind::Count(0, 1 << 24),
+            "4096",
+            "Tokens of a prompt with its answer; 0: all that the model has",
+        ),
+        Setting::new(
+            "llm.batch",
+            Kind::Count(1, 4096),
+            "256",
+            "Tokens of prompts that go through the model together",
+        ),
+        Setting::new(
+            "llm.threads",
+            Kind::Count(0, 64),
+            "0",
+            "Threads of the language model; 0: as many as there are CPUs",
+        ),
+        Setting::new(
+            "llm.queue",
+            Kind::Count(1, 65_536),
+            "64",
+            "Requests to the language model that wait at most",
+        ),
         Setting::new("llm.max-body", Kind::Size, "8mb", "Longest body of a request to the language model"),
         Setting::new("llm.api-key", Kind::Text, "", "Key that clients of the language model must give")
             .secret()
@@ -65,7 +86,8 @@ impl Service for Llm {
         let listen = context.address("llm.listen").ok_or("llm.listen is not bound")?;
         let password = context.password(listen, config.key.as_deref())?;
         let key = password.get().map(str::to_owned);
-        let shared = Shared::open(&config.model, config.settings, key).map_err(|error| format!("{error:#}"))?;
+        let shared =
+            Shared::open(&config.model, config.settings, key).map_err(|error| format!("{error:#}"))?;
         tracing::info!(target: "llm", "{}: memory: {}", shared.name, shared.worker.known.needs);
         let path = if shared.worker.known.is_encoder { "embeddings" } else { "chat/completions" };
         let body = if shared.worker.known.is_encoder {
@@ -100,7 +122,10 @@ impl Service for Llm {
         out.gauge("dolmen_llm_requests", "Requests that wait or are answered.");
         out.sample(&[("state", "waiting")], load.waiting as u64);
         out.sample(&[("state", "running")], load.running as u64);
-        out.counter("dolmen_llm_tokens_total", "Tokens that were computed, taken over from before, and generated.");
+        out.counter(
+            "dolmen_llm_tokens_total",
+            "Tokens that were computed, taken over from before, and generated.",
+        );
         out.sample(&[("kind", "computed")], load.computed);
         out.sample(&[("kind", "reused")], load.reused);
         out.sample(&[("kind", "generated")], load.generated);

@@ -57,8 +57,12 @@ pub fn reason(finish: &Finish) -> Result<&'static str, Failure> {
     match finish {
         Finish::Stop => Ok("stop"),
         Finish::Length => Ok("length"),
-        Finish::Failed(error) => Err(Failure { status: StatusCode::INTERNAL_SERVER_ERROR, text: error.to_string() }),
-        Finish::Broken(error) => Err(Failure { status: StatusCode::INTERNAL_SERVER_ERROR, text: error.to_string() }),
+        Finish::Failed(error) => {
+            Err(Failure { status: StatusCode::INTERNAL_SERVER_ERROR, text: error.to_string() })
+        }
+        Finish::Broken(error) => {
+            Err(Failure { status: StatusCode::INTERNAL_SERVER_ERROR, text: error.to_string() })
+        }
     }
 }
 
@@ -77,7 +81,9 @@ impl Form {
             if begins || !text.is_empty() {
                 delta["content"] = json!(text);
             }
-            return self.chunk(json!([{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]));
+            return self.chunk(
+                json!([{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]),
+            );
         }
         self.chunk(json!([{"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}]))
     }
@@ -147,9 +153,21 @@ impl Stream {
                 match reason(finish) {
                     Ok(word) => {
                         if !text.is_empty() || begins {
-                            self.ready.push_back(frame(&self.form.part(index, text, None, Value::Null, begins)));
+                            self.ready.push_back(frame(&self.form.part(
+                                index,
+                                text,
+                                None,
+                                Value::Null,
+                                begins,
+                            )));
                         }
-                        self.ready.push_back(frame(&self.form.part(index, "", Some(word), Value::Null, false)));
+                        self.ready.push_back(frame(&self.form.part(
+                            index,
+                            "",
+                            Some(word),
+                            Value::Null,
+                            false,
+                        )));
                         self.answers[index] = None;
                     }
                     Err(failure) => self.fail(&failure),
@@ -219,7 +237,9 @@ pub fn legacy(entries: &[Value]) -> Value {
         .iter()
         .map(|entry| {
             let top = entry["top_logprobs"].as_array().cloned().unwrap_or_default();
-            let pairs = top.into_iter().map(|one| (one["token"].as_str().unwrap_or_default().to_owned(), one["logprob"].clone()));
+            let pairs = top
+                .into_iter()
+                .map(|one| (one["token"].as_str().unwrap_or_default().to_owned(), one["logprob"].clone()));
             Value::Object(pairs.collect())
         })
         .collect();

@@ -162,12 +162,7 @@ impl Worker {
         });
         let thread = thread.context("the model's thread")?;
         is_ready.recv().map_err(|_| anyhow!("the model's thread ended while it started"))??;
-        Ok(Worker {
-            commands: Mutex::new(commands),
-            thread: Mutex::new(Some(thread)),
-            load,
-            known,
-        })
+        Ok(Worker { commands: Mutex::new(commands), thread: Mutex::new(Some(thread)), load, known })
     }
 
     fn send(&self, command: Command) -> bool {
@@ -287,7 +282,9 @@ fn run(
                 Event::Done { request, .. } => (*request, true),
             };
             generated += u64::from(!is_done);
-            let gone = clients.get(&request).is_none_or(|client: &mpsc::UnboundedSender<_>| client.send(Ok(event)).is_err());
+            let gone = clients
+                .get(&request)
+                .is_none_or(|client: &mpsc::UnboundedSender<_>| client.send(Ok(event)).is_err());
             if gone && !is_done {
                 scheduler.cancel(request);
             }
@@ -303,8 +300,9 @@ fn run(
 }
 
 fn request<'v>(id: u64, job: Job, inside: &Inside, vocabulary: Option<&'v Vocabulary>) -> Request<'v> {
-    let sampler = Sampler::new(job.sampling, job.seed)
-        .unwrap_or_else(|_| Sampler::new(Sampling::default(), job.seed).expect("the default settings are sound"));
+    let sampler = Sampler::new(job.sampling, job.seed).unwrap_or_else(|_| {
+        Sampler::new(Sampling::default(), job.seed).expect("the default settings are sound")
+    });
     let constraint = job.grammar.map(|grammar| {
         let constrained: Box<dyn Constraint> = Box::new(Constrained::new(grammar, inside.pieces.clone()));
         constrained

@@ -118,8 +118,10 @@ impl ColumnMaps {
     /// [`Damage::Columns`]: columns in another order than the merged layout's, or of another kind.
     pub fn new(theirs: &Header, merged: &Header) -> Result<ColumnMaps, ReadError> {
         // Clusterings are handed on as they are encoded.
-        let lens = |header: &Header| header.clustering.iter().map(|c| c.fixed_len).collect::<Vec<_>>();
-        if lens(theirs) != lens(merged) {
+        fn lens(header: &Header) -> impl Iterator<Item = Option<u32>> + '_ {
+            header.clustering.iter().map(|c| c.fixed_len)
+        }
+        if !lens(theirs).eq(lens(merged)) {
             return Err(misfit());
         }
         Ok(ColumnMaps {

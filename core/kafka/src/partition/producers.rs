@@ -148,9 +148,8 @@ impl Producers {
         }
         let follows = match known.batches.back() {
             Some(before) if epoch == known.epoch => first == sequence_after(before.last_sequence, 1),
-            // A marker has raised the epoch and told no sequence, or the epoch is new.
-            Some(_) => first == 0,
-            None => epoch == known.epoch || first == 0,
+            // The epoch is new, or a marker has brought it and told no sequence.
+            _ => first == 0,
         };
         if follows { Verdict::Append } else { Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) }
     }

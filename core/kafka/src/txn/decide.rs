@@ -280,7 +280,8 @@ fn prepared(
         Outcome::Commit => Status::PrepareCommit,
         Outcome::Abort => Status::PrepareAbort,
     };
-    let mut next = Entry { status, update_ms: facts.now_ms, ..entry.clone() };
+    let start_ms = if entry.start_ms == NO_TIME { facts.now_ms } else { entry.start_ms };
+    let mut next = Entry { status, update_ms: facts.now_ms, start_ms, ..entry.clone() };
     if bumps {
         next.producer.epoch = stored.epoch.saturating_add(1);
         next.last_epoch = stored.epoch;

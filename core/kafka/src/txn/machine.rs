@@ -302,6 +302,26 @@ impl Coordinator {
         self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.entry.as_ref()?)))
     }
 
+    /// The ids that a pattern, a regular expression, matches as a whole; all without one.
+    ///
+    /// # Errors
+    /// [`ErrorCode::INVALID_REGULAR_EXPRESSION`].
+    pub fn matching(
+        &self,
+        pattern: Option<&str>,
+    ) -> Result<impl Iterator<Item = (&str, &Entry)>, ErrorCode> {
+        let pattern = match pattern {
+            None => None,
+            Some(text) => {
+                let compiled = crate::group::consumer::compile(text);
+                Some(compiled.ok_or(ErrorCode::INVALID_REGULAR_EXPRESSION)?)
+            }
+        };
+        Ok(self.entries().filter(move |(id, _)| {
+            pattern.as_ref().is_none_or(|pattern| pattern.is_match(id.as_bytes()))
+        }))
+    }
+
     /// Whether a producer has an open transaction with these partitions.
     ///
     /// # Errors

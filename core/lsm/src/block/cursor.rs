@@ -62,12 +62,18 @@ impl BlockCursor {
     }
 
     /// To the first entry.
+    ///
+    /// # Errors
+    /// Damage in the block.
     pub fn seek_to_first(&mut self, block: &[u8]) -> Result<(), ReadError> {
         self.invalidate();
         self.step(block)
     }
 
     /// To the last entry.
+    ///
+    /// # Errors
+    /// Damage in the block.
     pub fn seek_to_last(&mut self, block: &[u8]) -> Result<(), ReadError> {
         self.invalidate();
         if self.layout.restart_count() == 0 {
@@ -81,12 +87,18 @@ impl BlockCursor {
     }
 
     /// To the next entry; not valid behind the last.
+    ///
+    /// # Errors
+    /// Damage in the block.
     #[inline]
     pub fn next(&mut self, block: &[u8]) -> Result<(), ReadError> {
         self.step(block)
     }
 
     /// To the entry before; not valid before the first.
+    ///
+    /// # Errors
+    /// Damage in the block.
     pub fn prev(&mut self, block: &[u8]) -> Result<(), ReadError> {
         let target = self.at;
         if target == 0 || !self.valid() {
@@ -102,6 +114,9 @@ impl BlockCursor {
     }
 
     /// To the first entry with a key ≥ `target`.
+    ///
+    /// # Errors
+    /// Damage in the block.
     pub fn seek(&mut self, block: &[u8], target: &[u8], compare: Compare) -> Result<(), ReadError> {
         self.invalidate();
         if self.layout.restart_count() == 0 {
@@ -117,6 +132,9 @@ impl BlockCursor {
     }
 
     /// To the first entry with an internal key ≥ `target`: [`BlockCursor::seek`] in the order of internal keys, in fewer steps.
+    ///
+    /// # Errors
+    /// Damage in the block.
     pub fn seek_internal(&mut self, block: &[u8], target: &[u8]) -> Result<(), ReadError> {
         self.invalidate();
         if self.layout.restart_count() == 0 {
@@ -165,6 +183,9 @@ impl BlockCursor {
     }
 
     /// To the last entry with a key ≤ `target`.
+    ///
+    /// # Errors
+    /// Damage in the block.
     pub fn seek_for_prev(&mut self, block: &[u8], target: &[u8], compare: Compare) -> Result<(), ReadError> {
         self.seek(block, target, compare)?;
         if !self.valid() {

@@ -41,6 +41,9 @@ pub enum ChecksumType {
 
 impl ChecksumType {
     /// From its byte in the footer.
+    ///
+    /// # Errors
+    /// A type that RocksDB does not have.
     pub const fn from_byte(byte: u8) -> Result<Self, ReadError> {
         Ok(match byte {
             0 => ChecksumType::None,
@@ -110,6 +113,9 @@ impl BlockForm {
 
     /// Checks and expands a stored block with its trailer, which begins at `offset` of its file. Offsets in errors count from
     /// the start of the file.
+    ///
+    /// # Errors
+    /// A checksum that does not fit, a compression that is not plugged in, and bytes that it cannot expand.
     pub fn decode(
         &self,
         stored: Stored<'_>,

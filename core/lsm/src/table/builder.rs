@@ -182,6 +182,9 @@ impl TableBuilder {
     }
 
     /// Adds a point entry. Internal keys come in ascending order; one that does not is refused and the table stays as it is.
+    ///
+    /// # Errors
+    /// A key that is no internal key, or does not stand behind the last one.
     pub fn add(&mut self, key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), ReadError> {
         let parsed = InternalKey::parse(key)?;
         if !self.last_key.is_empty() && key::compare(&self.last_key, key).is_ge() {

@@ -40,6 +40,24 @@ impl<T: Deref<Target = Table>, S: BlockSource<ReadError>> TableIter<T, S> {
         &self.table
     }
 
+    /// Behind an error: to the first entry of the block behind the one that could not be read. It fails again where that one cannot be read
+    /// either; called often enough it comes to the end of the table.
+    ///
+    /// # Errors
+    /// Damage and failed reads.
+    pub fn skip_block(&mut self) -> Result<(), ReadError> {
+        let result = self.try_skip_block();
+        self.finish(result)
+    }
+
+    fn try_skip_block(&mut self) -> Result<(), Miss> {
+        self.walk.next(&self.table, &self.source, self.mode)?;
+        if self.load()? {
+            self.in_block(|cursor, block| cursor.seek_to_first(block))?;
+        }
+        self.roll_forward()
+    }
+
     /// Loads the block where the walk stands; false behind the last one.
     fn load(&mut self) -> Result<bool, Miss> {
         let Some(handle) = self.walk.handle(&self.table) else {

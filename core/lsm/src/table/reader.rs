@@ -86,6 +86,9 @@ struct MetaIndex {
 
 impl Table {
     /// Opens the table in `file`, which is `file_len` bytes long. What is read here is not kept by the source.
+    ///
+    /// # Errors
+    /// Damage, features that are not supported, and reads that fail.
     pub fn open<S: BlockSource<ReadError>>(
         source: &S,
         file: FileNumber,

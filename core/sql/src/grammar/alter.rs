@@ -9,6 +9,7 @@ use crate::nodes::e::ObjectType as o;
 use crate::parser::{Parser, R, mk};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 impl Parser<'_> {
     /// An ALTER whose next words begin none of the relations.
@@ -225,7 +226,7 @@ impl Parser<'_> {
             Kind::OWNER if self.peek(1) == Kind::TO => {
                 self.alter_name(first, o::OBJECT_DATABASE, name.node())
             }
-            Kind::REFRESH => {
+            Kind::REFRESH if self.has(Feature::RefreshCollation) => {
                 self.bump();
                 self.expect_all(&[Kind::COLLATION, Kind::VERSION])?;
                 Ok(mk!(self, AlterDatabaseRefreshCollStmt, first, { dbname: name.0 }))
@@ -326,7 +327,7 @@ impl Parser<'_> {
 
     /// `set_statistics_value`: an `Integer` node, none for DEFAULT.
     pub(crate) fn statistics_target(&mut self) -> R {
-        if self.eat(Kind::DEFAULT) {
+        if self.has(Feature::StatisticsDefault) && self.eat(Kind::DEFAULT) {
             return Ok(0);
         }
         let first = self.here();
@@ -427,7 +428,8 @@ impl Parser<'_> {
         let (at, loc) = (self.here(), self.loc());
         let name = self.any_name()?;
         match (self.kind(), self.peek(1)) {
-            (Kind::ADD | Kind::DROP | Kind::RENAME, Kind::VALUE) => self.alter_enum(first, name),
+            (Kind::ADD | Kind::RENAME, Kind::VALUE) => self.alter_enum(first, name),
+            (Kind::DROP, Kind::VALUE) if self.has(Feature::DropEnumValue) => self.alter_enum(first, name),
             (Kind::RENAME, Kind::ATTRIBUTE) => {
                 self.at += 2;
                 let old = self.col_id()?;

@@ -7,6 +7,7 @@ use crate::nodes::e;
 use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 use e::AlterTableType as t;
 use e::ObjectType as o;
@@ -244,10 +245,11 @@ impl Parser<'_> {
             }
             Kind::LOGGED => t::AT_SetLogged,
             Kind::UNLOGGED => t::AT_SetUnLogged,
-            Kind::ACCESS => {
+            Kind::ACCESS if self.has(Feature::TableAccessMethod) => {
                 self.bump();
                 self.expect(Kind::METHOD)?;
-                let name = if self.eat(Kind::DEFAULT) { TextId::NONE } else { self.col_id()? };
+                let default = self.has(Feature::AccessMethodDefault) && self.eat(Kind::DEFAULT);
+                let name = if default { TextId::NONE } else { self.col_id()? };
                 return Ok(self.command(t::AT_SetAccessMethod, name.0, 0, first));
             }
             Kind::TABLESPACE => {
@@ -360,13 +362,14 @@ impl Parser<'_> {
 
     fn alter_constraint(&mut self, first: u32) -> R {
         let name = self.col_id()?;
-        if self.eat(Kind::INHERIT) {
+        if self.has(Feature::AlterConstraintInherit) && self.eat(Kind::INHERIT) {
             let def = mk!(self, ATAlterConstraint, first, { conname: name.0, alterInheritability: 1 });
             return Ok(self.command(t::AT_AlterConstraint, 0, def, first));
         }
         let (bits, loc) = self.constraint_attribute_spec()?;
         let has = |mask: u32| u32::from(bits & mask != 0);
-        if bits & cas::NOT_VALID != 0 {
+        let named = self.has(Feature::AlterConstraintInherit);
+        if bits & cas::NOT_VALID != 0 && named {
             return Err(self.refuse_feature(loc, "constraints cannot be altered to be NOT VALID"));
         }
         let allowed = Allowed {
@@ -374,7 +377,7 @@ impl Parser<'_> {
             deferrable: true,
             enforced: true,
             not_valid: false,
-            no_inherit: true,
+            no_inherit: named,
         };
         self.check_attributes(bits, loc, allowed)?;
         let deferred = cas::INITIALLY_DEFERRED;
@@ -396,23 +399,13 @@ impl Parser<'_> {
         let loc = self.loc();
         let number = self.iconst()?;
         self.expect_all(&[Kind::SET, Kind::STATISTICS])?;
-        let value = self.statistics_value()?;
+        let value = self.statistics_target()?;
         if !(1..=32767).contains(&number) {
             return Err(self.refuse("22023", loc, "column number must be in range from 1 to 32767"));
         }
         let node = self.command(t::AT_SetStatistics, 0, value, first);
         put!(self, node, AlterTableCmd.num, number as u32);
         Ok(node)
-    }
-
-    /// `set_statistics_value`.
-    pub(crate) fn statistics_value(&mut self) -> R {
-        if self.eat(Kind::DEFAULT) {
-            return Ok(0);
-        }
-        let first = self.here();
-        let value = self.signed_iconst()?;
-        Ok(self.integer(value, first))
     }
 
     fn alter_column_set(&mut self, first: u32, name: TextId, column: u32) -> R {
@@ -438,7 +431,7 @@ impl Parser<'_> {
                 self.expect_all(&[Kind::NOT, Kind::NULL])?;
                 Ok(self.command(t::AT_SetNotNull, name.0, 0, first))
             }
-            Kind::EXPRESSION => {
+            Kind::EXPRESSION if self.has(Feature::SetExpression) => {
                 self.expect_all(&[Kind::EXPRESSION, Kind::AS, Kind::LPAREN])?;
                 let value = self.a_expr()?;
                 self.expect(Kind::RPAREN)?;
@@ -446,7 +439,7 @@ impl Parser<'_> {
             }
             Kind::STATISTICS => {
                 self.bump();
-                let value = self.statistics_value()?;
+                let value = self.statistics_target()?;
                 Ok(self.command(t::AT_SetStatistics, name.0, value, first))
             }
             Kind::LPAREN => {

@@ -5,6 +5,7 @@
 use crate::nodes::{Tag, e};
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
 use crate::token::Kind;
+use crate::version::Feature;
 
 /// Bits of `ConstraintAttributeSpec`.
 pub(crate) mod cas {
@@ -47,7 +48,8 @@ impl Parser<'_> {
         let (first, loc) = (self.here(), self.loc());
         let name = self.col_id()?;
         let type_name = self.typename()?;
-        let storage = if self.is(Kind::STORAGE) { self.storage_or_compression()? } else { 0 };
+        let stored = self.is(Kind::STORAGE) && self.has(Feature::ColumnStorage);
+        let storage = if stored { self.storage_or_compression()? } else { 0 };
         let compression = if self.is(Kind::COMPRESSION) { self.storage_or_compression()? } else { 0 };
         let options = self.create_generic_options()?;
         let node = mk!(self, ColumnDef, first, {
@@ -59,8 +61,9 @@ impl Parser<'_> {
 
     /// `STORAGE x` or `COMPRESSION x`: the word's text.
     pub(crate) fn storage_or_compression(&mut self) -> R {
+        let default = !self.is(Kind::STORAGE) || self.has(Feature::StorageDefault);
         self.bump();
-        if self.is(Kind::DEFAULT) {
+        if default && self.is(Kind::DEFAULT) {
             return Ok(self.this_token().0);
         }
         Ok(self.col_id()?.0)
@@ -163,7 +166,9 @@ impl Parser<'_> {
                 self.at += 2;
                 let node = self.constraint(c::CONSTR_NOTNULL, first);
                 self.valid(node);
-                self.opt_no_inherit(node)?;
+                if self.has(Feature::NotNullNoInherit) {
+                    self.opt_no_inherit(node)?;
+                }
                 node
             }
             Kind::NULL => {
@@ -270,6 +275,7 @@ impl Parser<'_> {
         self.expect(Kind::RPAREN)?;
         let stored = self.eat(Kind::STORED);
         if !stored {
+            self.demand(Feature::GeneratedUnmarked)?;
             self.eat(Kind::VIRTUAL);
         }
         if when != u32::from(b'a') {
@@ -365,7 +371,9 @@ impl Parser<'_> {
                     _ => return Err(self.unexpected()),
                 };
                 self.bump();
-                return Ok((action, self.opt_name_list_parens()?));
+                let columns =
+                    if self.has(Feature::KeyActionColumns) { self.opt_name_list_parens()? } else { 0 };
+                return Ok((action, columns));
             }
             _ => return Err(self.unexpected()),
         };
@@ -378,7 +386,8 @@ impl Parser<'_> {
     /// Whether a `TableConstraint` begins here.
     pub(crate) fn at_table_constraint(&self) -> bool {
         match self.kind() {
-            Kind::CONSTRAINT | Kind::CHECK | Kind::NOT | Kind::UNIQUE | Kind::PRIMARY | Kind::FOREIGN => true,
+            Kind::CONSTRAINT | Kind::CHECK | Kind::UNIQUE | Kind::PRIMARY | Kind::FOREIGN => true,
+            Kind::NOT => self.has(Feature::TableNotNull),
             // A column may bear this name.
             Kind::EXCLUDE => matches!(self.peek(1), Kind::USING | Kind::LPAREN),
             _ => false,
@@ -456,7 +465,7 @@ impl Parser<'_> {
                 self.constraint_attributes(node, allowed, true)?;
                 node
             }
-            Kind::NOT => {
+            Kind::NOT if self.has(Feature::TableNotNull) => {
                 self.bump();
                 self.expect(Kind::NULL)?;
                 let column = self.col_id()?;
@@ -495,7 +504,7 @@ impl Parser<'_> {
         } else {
             self.expect(Kind::LPAREN)?;
             let keys = self.name_list()?;
-            let overlaps = self.eat(Kind::WITHOUT);
+            let overlaps = self.has(Feature::WithoutOverlaps) && self.eat(Kind::WITHOUT);
             if overlaps {
                 self.expect(Kind::OVERLAPS)?;
             }
@@ -595,6 +604,9 @@ impl Parser<'_> {
 
     /// `DomainConstraint`.
     pub(crate) fn domain_constraint(&mut self) -> R {
+        if self.has(Feature::DomainTableConstraints) {
+            return self.table_constraint();
+        }
         let (first, loc) = (self.here(), self.loc());
         let name = if self.eat(Kind::CONSTRAINT) { self.col_id()?.0 } else { 0 };
         let inner = self.here();
@@ -693,6 +705,7 @@ impl Parser<'_> {
             return Ok(());
         };
         let message = alloc::format!("{} constraints cannot be marked {refused}", allowed.name);
+        let loc = self.newer_place(loc);
         Err(self.refuse_feature(loc, message))
     }
 

@@ -8,6 +8,7 @@ use crate::nodes::e::ObjectType as o;
 use crate::parser::{NOWHERE, Parser, R, mk};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 impl Parser<'_> {
     /// A CREATE whose next words begin none of the relations.
@@ -149,7 +150,9 @@ impl Parser<'_> {
     fn create_statistics(&mut self, first: u32) -> R {
         self.bump();
         let if_not_exists = self.opt_if_not_exists()?;
-        let nameless = !if_not_exists && matches!(self.kind(), Kind::ON | Kind::LPAREN);
+        let nameless = self.has(Feature::UnnamedStatistics)
+            && !if_not_exists
+            && matches!(self.kind(), Kind::ON | Kind::LPAREN);
         let name = if nameless { 0 } else { self.any_name()? };
         let types = self.opt_name_list_parens()?;
         self.expect(Kind::ON)?;
@@ -264,7 +267,14 @@ impl Parser<'_> {
                 self.bump();
                 0
             }
-            Kind::ICONST | Kind::FCONST | Kind::PLUS | Kind::MINUS => self.numeric_only()?,
+            Kind::ICONST | Kind::FCONST | Kind::PLUS | Kind::MINUS if self.has(Feature::DatabaseNumbers) => {
+                self.numeric_only()?
+            }
+            Kind::ICONST | Kind::PLUS | Kind::MINUS => {
+                let at = self.here();
+                let value = self.signed_iconst()?;
+                self.integer(value, at)
+            }
             _ => self.boolean_or_string()?,
         };
         Ok(self.def_named(name, value, first))
@@ -419,7 +429,7 @@ impl Parser<'_> {
         self.a_expr()?;
         self.expect(Kind::RPAREN)?;
         self.constraint_attribute_spec()?;
-        let loc = self.loc_of(first as usize);
+        let loc = self.newer_place(self.loc_of(first as usize));
         Err(self.refuse_feature(loc, "CREATE ASSERTION is not yet implemented"))
     }
 }

@@ -5,6 +5,7 @@
 use crate::nodes::e;
 use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
+use crate::version::Feature;
 
 impl Parser<'_> {
     /// `PreparableStmt`.
@@ -118,6 +119,14 @@ impl Parser<'_> {
             let action = e::OnConflictAction::ONCONFLICT_NOTHING;
             return Ok(mk!(self, OnConflictClause, first, { action: action, infer: infer, location: loc }));
         }
+        if self.has(Feature::ConflictSelect) && self.eat(Kind::SELECT) {
+            let strength = if self.is(Kind::FOR) { self.locking_strength()? } else { 0 };
+            let condition = self.where_clause()?;
+            return Ok(mk!(self, OnConflictClause, first, {
+                action: e::OnConflictAction::ONCONFLICT_SELECT, infer: infer, lockStrength: strength,
+                whereClause: condition, location: loc
+            }));
+        }
         self.expect_all(&[Kind::UPDATE, Kind::SET])?;
         let targets = self.set_clause_list()?;
         let condition = self.where_clause()?;
@@ -171,7 +180,7 @@ impl Parser<'_> {
             return Ok(0);
         }
         let mut options = 0;
-        if self.eat(Kind::WITH) {
+        if self.has(Feature::ReturningOptions) && self.eat(Kind::WITH) {
             options = self.paren_list(|p| {
                 let (first, loc) = (p.here(), p.loc());
                 let option = if p.eat(Kind::OLD) {
@@ -270,7 +279,7 @@ impl Parser<'_> {
             }
         }
         let clauses = self.list_from(mark);
-        let returning = self.returning_clause()?;
+        let returning = if self.has(Feature::MergeReturning) { self.returning_clause()? } else { 0 };
         Ok(mk!(self, MergeStmt, first, {
             relation: relation, sourceRelation: source, joinCondition: condition, mergeWhenClauses: clauses,
             returningClause: returning, withClause: with
@@ -286,7 +295,8 @@ impl Parser<'_> {
             kind = m::MERGE_WHEN_NOT_MATCHED_BY_TARGET;
         }
         self.expect(Kind::MATCHED)?;
-        if kind != m::MERGE_WHEN_MATCHED && self.eat(Kind::BY) && !self.eat(Kind::TARGET) {
+        let by = kind != m::MERGE_WHEN_MATCHED && self.has(Feature::MergeBySource) && self.eat(Kind::BY);
+        if by && !self.eat(Kind::TARGET) {
             self.expect(Kind::SOURCE)?;
             kind = m::MERGE_WHEN_NOT_MATCHED_BY_SOURCE;
         }

@@ -8,6 +8,7 @@ use crate::nodes::{Tag, e, f};
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
 use crate::token::{KIND_COUNT, Kind};
 use crate::tree::TextId;
+use crate::version::Feature;
 
 const P_OR: u8 = 1;
 const P_AND: u8 = 2;
@@ -327,7 +328,7 @@ impl Parser<'_> {
 
     fn at_zone(&mut self, lhs: u32, token: u32) -> R<Shift> {
         self.bump();
-        if self.eat(Kind::LOCAL) {
+        if self.has(Feature::AtLocal) && self.eat(Kind::LOCAL) {
             let args = self.list(&[lhs]);
             let first = self.first_of(lhs);
             return Ok(Shift::Value(self.sql_function("timezone", args, NOWHERE, first)));

@@ -7,6 +7,7 @@ use crate::nodes::e::ObjectType as o;
 use crate::parser::{Parser, R, mk};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 impl Parser<'_> {
     /// `CREATE EXTENSION`, at EXTENSION.
@@ -107,6 +108,7 @@ impl Parser<'_> {
             let name = match self.kind() {
                 Kind::HANDLER => "handler",
                 Kind::VALIDATOR => "validator",
+                Kind::CONNECTION if self.has(Feature::WrapperConnection) => "connection",
                 _ if no => return Err(self.unexpected()),
                 _ => return Ok(self.list_from(mark)),
             };

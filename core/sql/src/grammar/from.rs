@@ -8,9 +8,10 @@
 use crate::grammar::expr::continues_select;
 use crate::grammar::machine::{Frame, Next, St};
 use crate::nodes::e;
-use crate::parser::{Parser, R, mk, put};
+use crate::parser::{Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 /// In the frame of a select as a table.
 const LATERAL: u8 = 1;
@@ -304,6 +305,17 @@ impl Parser<'_> {
     /// A select as a table: takes its alias.
     pub(crate) fn sub_table(&mut self, frame: Frame, select: u32) -> R<Next> {
         let alias = self.opt_alias()?;
+        if alias == 0 && !self.has(Feature::UnnamedSubqueries) {
+            let paren = frame.b as usize + usize::from(frame.op & LATERAL != 0);
+            let values = got!(self, select, SelectStmt.valuesLists) != 0;
+            let message = if values {
+                "VALUES in FROM must have an alias"
+            } else {
+                "subquery in FROM must have an alias"
+            };
+            let halt = self.refuse_syntax(self.loc_of(paren), message);
+            return Err(self.hint(halt, "For example, FROM (SELECT ...) [AS] foo."));
+        }
         let lateral = u32::from(frame.op & LATERAL);
         let node = mk!(self, RangeSubselect, frame.b, { lateral: lateral, subquery: select, alias: alias });
         self.joined = false;

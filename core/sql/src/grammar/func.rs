@@ -496,7 +496,9 @@ impl Parser<'_> {
 
     /// `within_group_clause filter_clause over_clause`.
     fn call_tail(&mut self, node: u32) -> R {
-        if self.windowless() || !matches!(self.kind(), Kind::WITHIN | Kind::FILTER | Kind::OVER) {
+        let more =
+            matches!(self.kind(), Kind::WITHIN | Kind::FILTER | Kind::OVER | Kind::IGNORE | Kind::RESPECT);
+        if self.windowless() || !more {
             return Ok(node);
         }
         let within_loc = self.loc();
@@ -510,6 +512,8 @@ impl Parser<'_> {
             self.expect(Kind::RPAREN)?;
         }
         let filter = self.filter_clause()?;
+        let nulls = self.null_treatment()?;
+        put!(self, node, FuncCall.ignore_nulls, nulls);
         let over = self.over_clause()?;
         if within != 0 {
             let reason = if got!(self, node, FuncCall.agg_order) != 0 {
@@ -531,6 +535,18 @@ impl Parser<'_> {
         put!(self, node, FuncCall.over, over);
         self.tree.set(node, 2, self.at as u32);
         Ok(node)
+    }
+
+    /// `null_treatment`: 1 for IGNORE NULLS, 2 for RESPECT NULLS. The words are keywords since version 19.
+    fn null_treatment(&mut self) -> R {
+        let treatment = match self.kind() {
+            Kind::IGNORE => 1,
+            Kind::RESPECT => 2,
+            _ => return Ok(0),
+        };
+        self.bump();
+        self.expect(Kind::NULLS)?;
+        Ok(treatment)
     }
 
     /// `filter_clause`.

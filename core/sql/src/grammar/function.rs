@@ -7,6 +7,7 @@ use crate::nodes::{Field, Tag, e};
 use crate::parser::{Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Version;
 
 /// The arguments of an aggregate: all of them, and how many are direct (−1: it takes no order).
 struct AggregateArgs {
@@ -60,7 +61,7 @@ impl Parser<'_> {
             let parameter = self.tree.items(parameters)[index];
             let found = got!(self, parameter, FunctionParameter.mode);
             if !matches!(found, mode::FUNC_PARAM_DEFAULT | mode::FUNC_PARAM_IN | mode::FUNC_PARAM_VARIADIC) {
-                let loc = got!(self, parameter, FunctionParameter.location);
+                let loc = self.newer_place(got!(self, parameter, FunctionParameter.location));
                 return Err(
                     self.refuse_syntax(loc, "OUT and INOUT arguments aren't allowed in TABLE functions")
                 );
@@ -253,7 +254,11 @@ impl Parser<'_> {
             let is_variadic = got!(self, head, FunctionParameter.mode) == mode::FUNC_PARAM_VARIADIC;
             let types = [last, head].map(|p| got!(self, p, FunctionParameter.argType));
             if len != 1 || !is_variadic || !self.same(types[0], types[1]) {
-                let loc = got!(self, head, FunctionParameter.location);
+                let loc = if self.version >= Version::V18 {
+                    got!(self, head, FunctionParameter.location)
+                } else {
+                    got!(self, types[1], TypeName.location)
+                };
                 let message = "an ordered-set aggregate with a VARIADIC direct argument must have one VARIADIC \
                                aggregated argument of the same data type";
                 return Err(self.refuse_feature(loc, message));

@@ -6,6 +6,7 @@ use crate::nodes::e;
 use crate::parser::{Parser, R, mk};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 impl Parser<'_> {
     /// `any_name`: a list of `String` nodes.
@@ -159,7 +160,7 @@ impl Parser<'_> {
 
     /// `opt_unique_null_treatment`: true unless `NULLS NOT DISTINCT`.
     pub(crate) fn unique_null_treatment(&mut self) -> R<bool> {
-        if !self.eat(Kind::NULLS) {
+        if !self.has(Feature::NullsDistinct) || !self.eat(Kind::NULLS) {
             return Ok(true);
         }
         let distinct = !self.eat(Kind::NOT);

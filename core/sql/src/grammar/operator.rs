@@ -5,6 +5,7 @@
 use crate::nodes::e;
 use crate::parser::{Parser, R, mk};
 use crate::token::Kind;
+use crate::version::Feature;
 
 /// Values of `CreateOpClassItem.itemtype`.
 mod item {
@@ -67,6 +68,8 @@ impl Parser<'_> {
                 let args = if self.is(Kind::LPAREN) { self.operator_argtypes()? } else { 0 };
                 let name = mk!(self, ObjectWithArgs, at, { objname: names, objargs: args });
                 let order = self.operator_purpose()?;
+                // Until version 17, with a notice that it is no longer required.
+                self.eat(Kind::RECHECK);
                 Ok(mk!(self, CreateOpClassItem, first, {
                     itemtype: item::OPERATOR, name: name, number: number as u32, order_family: order
                 }))
@@ -201,7 +204,9 @@ impl Parser<'_> {
         let first = self.at;
         let name = self.col_label()?;
         let mut value = 0;
-        if self.eat(Kind::EQUALS) && !self.eat(Kind::NONE) {
+        if !self.eat(Kind::EQUALS) {
+            self.demand(Feature::OperatorFlags)?;
+        } else if !self.eat(Kind::NONE) {
             value = self.def_arg()?;
         }
         Ok(self.def_named(name, value, first))

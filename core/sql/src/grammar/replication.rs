@@ -8,26 +8,95 @@ use crate::nodes::e::PublicationObjSpecType as p;
 use crate::parser::{Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
+
+/// What a publication takes all of.
+const ALL_NOTHING: u8 = 0;
+const ALL_TABLES: u8 = 1;
+const ALL_SEQUENCES: u8 = 2;
 
 impl Parser<'_> {
     /// `CREATE PUBLICATION`, at PUBLICATION.
     pub(crate) fn create_publication(&mut self, first: u32) -> R {
         self.bump();
         let name = self.col_id()?;
-        let (mut objects, mut all) = (0, false);
+        let (mut objects, mut all) = (0, ALL_NOTHING);
         if self.eat(Kind::FOR) {
-            all = self.eat(Kind::ALL);
-            if all {
-                self.expect(Kind::TABLES)?;
+            if self.is(Kind::ALL) {
+                (objects, all) = self.publication_of_all()?;
             } else {
-                objects = self.comma_list(Self::publication_object)?;
+                objects = self.publication_objects()?;
             }
         }
         let options = self.opt_definition()?;
-        self.settle_publication(objects)?;
+        if all == ALL_NOTHING {
+            self.settle_publication(objects)?;
+        }
         Ok(mk!(self, CreatePublicationStmt, first, {
-            pubname: name.0, options: options, pubobjects: objects, for_all_tables: u32::from(all)
+            pubname: name.0, options: options, pubobjects: objects,
+            for_all_tables: u32::from(all & ALL_TABLES != 0),
+            for_all_sequences: u32::from(all & ALL_SEQUENCES != 0)
         }))
+    }
+
+    /// `pub_all_obj_type_list`: the tables that are excepted, and what is meant by all. Before version 19, `ALL TABLES`.
+    fn publication_of_all(&mut self) -> R<(u32, u8)> {
+        let (mut excepted, mut all) = (0, ALL_NOTHING);
+        loop {
+            let loc = self.loc();
+            self.expect(Kind::ALL)?;
+            let more = self.has(Feature::PublicationAll);
+            let kind = if more && self.eat(Kind::SEQUENCES) { ALL_SEQUENCES } else { ALL_TABLES };
+            if kind == ALL_TABLES {
+                self.expect(Kind::TABLES)?;
+                if more && self.is(Kind::EXCEPT) {
+                    excepted = self.publication_exceptions()?;
+                }
+            }
+            if all & kind != 0 {
+                let halt = self.refuse_syntax(loc, "invalid publication object list");
+                let detail = if kind == ALL_TABLES {
+                    "ALL TABLES can be specified only once."
+                } else {
+                    "ALL SEQUENCES can be specified only once."
+                };
+                return Err(self.detail(halt, detail));
+            }
+            all |= kind;
+            if !more || !self.eat(Kind::COMMA) {
+                return Ok((excepted, all));
+            }
+        }
+    }
+
+    /// `EXCEPT ( TABLE a, b, … )`.
+    fn publication_exceptions(&mut self) -> R {
+        self.expect_all(&[Kind::EXCEPT, Kind::LPAREN, Kind::TABLE])?;
+        let tables = self.comma_list(|p| {
+            let (first, loc) = (p.here(), p.loc());
+            p.eat(Kind::TABLE);
+            let relation = p.relation_expr()?;
+            let table = mk!(p, PublicationTable, first, { relation: relation, except: 1 });
+            let kind = p::PUBLICATIONOBJ_EXCEPT_TABLE;
+            Ok(mk!(p, PublicationObjSpec, first, { pubobjtype: kind, pubtable: table, location: loc }))
+        })?;
+        self.expect(Kind::RPAREN)?;
+        Ok(tables)
+    }
+
+    /// `pub_obj_list`; in version 14, tables and no more.
+    fn publication_objects(&mut self) -> R {
+        if self.has(Feature::PublicationObjects) {
+            return self.comma_list(Self::publication_object);
+        }
+        self.expect(Kind::TABLE)?;
+        self.comma_list(|p| {
+            let first = p.here();
+            let relation = p.relation_expr()?;
+            let table = mk!(p, PublicationTable, first, { relation: relation });
+            let kind = p::PUBLICATIONOBJ_TABLE;
+            Ok(mk!(p, PublicationObjSpec, first, { pubobjtype: kind, pubtable: table }))
+        })
     }
 
     /// `PublicationObjSpec`.
@@ -173,7 +242,15 @@ impl Parser<'_> {
             _ => return self.alter_name(first, o::OBJECT_PUBLICATION, name.node()),
         };
         self.bump();
-        let objects = self.comma_list(Self::publication_object)?;
+        if self.is(Kind::ALL) && action == a::AP_SetObjects && self.has(Feature::PublicationAll) {
+            let (objects, all) = self.publication_of_all()?;
+            return Ok(mk!(self, AlterPublicationStmt, first, {
+                pubname: name.0, pubobjects: objects, action: action,
+                for_all_tables: u32::from(all & ALL_TABLES != 0),
+                for_all_sequences: u32::from(all & ALL_SEQUENCES != 0)
+            }));
+        }
+        let objects = self.publication_objects()?;
         self.settle_publication(objects)?;
         Ok(mk!(self, AlterPublicationStmt, first, { pubname: name.0, pubobjects: objects, action: action }))
     }
@@ -182,15 +259,20 @@ impl Parser<'_> {
     pub(crate) fn create_subscription(&mut self, first: u32) -> R {
         self.bump();
         let name = self.col_id()?;
-        self.expect(Kind::CONNECTION)?;
-        let place = self.loc();
-        let conninfo = self.sconst()?;
+        let (mut place, mut conninfo, mut server) = (0, TextId::NONE, TextId::NONE);
+        if self.has(Feature::SubscriptionServer) && self.eat(Kind::SERVER) {
+            server = self.col_id()?;
+        } else {
+            self.expect(Kind::CONNECTION)?;
+            place = self.loc();
+            conninfo = self.sconst()?;
+        }
         self.expect(Kind::PUBLICATION)?;
         let publication = self.name_list()?;
         let options = self.opt_definition()?;
         Ok(mk!(self, CreateSubscriptionStmt, first, {
             subname: name.0, conninfo: conninfo.0, publication: publication, options: options,
-            conninfo_location: place
+            conninfo_location: place, servername: server.0
         }))
     }
 
@@ -201,14 +283,14 @@ impl Parser<'_> {
         let name = self.col_id()?;
         let next = self.kind();
         let (mut conninfo, mut publication, mut options) = (TextId::NONE, 0, 0);
-        let mut place = 0;
+        let (mut place, mut server) = (0, TextId::NONE);
         let kind = match next {
             Kind::SET if self.peek(1) == Kind::LPAREN => {
                 self.bump();
                 options = self.definition()?;
                 t::ALTER_SUBSCRIPTION_OPTIONS
             }
-            Kind::SKIP => {
+            Kind::SKIP if self.has(Feature::SubscriptionSkip) => {
                 self.bump();
                 options = self.definition()?;
                 t::ALTER_SUBSCRIPTION_SKIP
@@ -221,9 +303,18 @@ impl Parser<'_> {
             }
             Kind::REFRESH => {
                 self.bump();
-                self.expect(Kind::PUBLICATION)?;
-                options = self.opt_definition()?;
-                t::ALTER_SUBSCRIPTION_REFRESH
+                if self.has(Feature::RefreshSequences) && self.eat(Kind::SEQUENCES) {
+                    t::ALTER_SUBSCRIPTION_REFRESH_SEQUENCES
+                } else {
+                    self.expect(Kind::PUBLICATION)?;
+                    options = self.opt_definition()?;
+                    t::ALTER_SUBSCRIPTION_REFRESH
+                }
+            }
+            Kind::SERVER if self.has(Feature::SubscriptionServer) => {
+                self.bump();
+                server = self.col_id()?;
+                t::ALTER_SUBSCRIPTION_SERVER
             }
             Kind::SET | Kind::ADD | Kind::DROP => {
                 self.bump();
@@ -246,7 +337,7 @@ impl Parser<'_> {
         };
         Ok(mk!(self, AlterSubscriptionStmt, first, {
             kind: kind, subname: name.0, conninfo: conninfo.0, publication: publication, options: options,
-            conninfo_location: place
+            conninfo_location: place, servername: server.0
         }))
     }
 }

@@ -6,6 +6,7 @@ use crate::nodes::e;
 use crate::parser::{Parser, R, mk};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 /// What a GRANT is about.
 struct Target {
@@ -237,7 +238,7 @@ impl Parser<'_> {
         let privileges = self.privileges(true)?;
         if privileges.roles && self.eat(Kind::TO) {
             let grantees = self.role_list()?;
-            let options = if self.eat(Kind::WITH) { self.comma_list(Self::grant_role_option)? } else { 0 };
+            let options = if self.eat(Kind::WITH) { self.grant_role_options()? } else { 0 };
             let grantor = self.opt_granted_by()?;
             return Ok(mk!(self, GrantRoleStmt, first, {
                 granted_roles: privileges.list, grantee_roles: grantees, is_grant: 1, opt: options, grantor: grantor
@@ -264,7 +265,10 @@ impl Parser<'_> {
         if self.is(Kind::GRANT) {
             self.expect_all(&[Kind::GRANT, Kind::OPTION, Kind::FOR])?;
             option = true;
-        } else if self.kind().is_col_id() && self.peek(1) == Kind::OPTION {
+        } else if self.kind().is_col_id()
+            && self.peek(1) == Kind::OPTION
+            && (self.is(Kind::ADMIN) || self.has(Feature::RoleRevokeOptions))
+        {
             let at = self.at;
             let name = self.col_id()?;
             self.expect_all(&[Kind::OPTION, Kind::FOR])?;
@@ -320,7 +324,7 @@ impl Parser<'_> {
         let first = self.here();
         let name = match self.kind() {
             Kind::SELECT | Kind::REFERENCES | Kind::CREATE => self.this_token(),
-            Kind::ALTER => {
+            Kind::ALTER if self.has(Feature::AlterSystemPrivilege) => {
                 self.bump();
                 self.expect(Kind::SYSTEM)?;
                 let name = self.lit("alter system");
@@ -453,6 +457,18 @@ impl Parser<'_> {
         self.role_spec()
     }
 
+    /// `grant_role_opt_list`; before version 16, `ADMIN OPTION`.
+    fn grant_role_options(&mut self) -> R {
+        if self.has(Feature::RoleGrantOptions) {
+            return self.comma_list(Self::grant_role_option);
+        }
+        if !self.is(Kind::ADMIN) || self.peek(1) != Kind::OPTION {
+            self.expect_all(&[Kind::ADMIN, Kind::OPTION])?;
+        }
+        let option = self.grant_role_option()?;
+        Ok(self.list(&[option]))
+    }
+
     /// `grant_role_opt`.
     fn grant_role_option(&mut self) -> R {
         let first = self.at;
@@ -537,7 +553,7 @@ impl Parser<'_> {
             Kind::SEQUENCES => o::OBJECT_SEQUENCE,
             Kind::TYPES => o::OBJECT_TYPE,
             Kind::SCHEMAS => o::OBJECT_SCHEMA,
-            Kind::LARGE => {
+            Kind::LARGE if self.has(Feature::LargeObjectDefaults) => {
                 self.bump();
                 self.expect(Kind::OBJECTS)?;
                 return Ok(o::OBJECT_LARGEOBJECT);

@@ -3,10 +3,11 @@
 //! Source: `SelectStmt` to `values_clause` in gram.y, PostgreSQL 18.
 
 use crate::grammar::machine::{F_C, F_LABEL, F_ROW, Frame, Next, St};
-use crate::nodes::{Tag, e};
+use crate::nodes::{HEAD, Tag, e};
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::{Feature, Version};
 
 /// The clauses of a simple select that is being read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -255,14 +256,15 @@ impl Parser<'_> {
     }
 
     fn simple_select_done(&mut self, condition: u32) -> R<Next> {
-        let (mut group, mut group_distinct, mut having, mut window) = (0, false, 0, 0);
+        let (mut group, mut group_distinct, mut group_all, mut having, mut window) = (0, false, false, 0, 0);
         if self.eat(Kind::GROUP) {
             self.expect(Kind::BY)?;
             group_distinct = self.eat(Kind::DISTINCT);
-            if !group_distinct {
-                self.eat(Kind::ALL);
+            let all = !group_distinct && self.eat(Kind::ALL);
+            group_all = all && self.has(Feature::GroupByAll) && ends_group_by(self.kind());
+            if !group_all {
+                group = self.comma_list(Self::group_by_item)?;
             }
-            group = self.comma_list(Self::group_by_item)?;
         }
         if self.eat(Kind::HAVING) {
             having = self.a_expr()?;
@@ -274,7 +276,7 @@ impl Parser<'_> {
         Ok(Next::SetOper(mk!(self, SelectStmt, parts.first, {
             distinctClause: parts.distinct, intoClause: parts.into, targetList: parts.targets,
             fromClause: parts.from, whereClause: condition, groupClause: group,
-            groupDistinct: u32::from(group_distinct), havingClause: having, windowClause: window
+            groupDistinct: u32::from(group_distinct), groupByAll: u32::from(group_all), havingClause: having, windowClause: window
         })))
     }
 
@@ -383,7 +385,7 @@ impl Parser<'_> {
     fn insert_options(&mut self, select: u32, sort: u32, locking: u32, limit: Option<Limit>) -> R<()> {
         if sort != 0 {
             if got!(self, select, SelectStmt.sortClause) != 0 {
-                let loc = self.expr_location(sort);
+                let loc = self.expr_location(got!(self, self.tree.get(sort, 1), SortBy.node));
                 return Err(self.refuse_syntax(loc, "multiple ORDER BY clauses not allowed"));
             }
             put!(self, select, SelectStmt.sortClause, sort);
@@ -394,20 +396,27 @@ impl Parser<'_> {
         let Some(limit) = limit else { return Ok(()) };
         if limit.offset != 0 {
             if got!(self, select, SelectStmt.limitOffset) != 0 {
-                return Err(self.refuse_syntax(limit.offset_loc, "multiple OFFSET clauses not allowed"));
+                let loc = self.limit_place(limit.offset, limit.offset_loc);
+                return Err(self.refuse_syntax(loc, "multiple OFFSET clauses not allowed"));
             }
             put!(self, select, SelectStmt.limitOffset, limit.offset);
         }
         if limit.count != 0 {
             if got!(self, select, SelectStmt.limitCount) != 0 {
-                return Err(self.refuse_syntax(limit.count_loc, "multiple LIMIT clauses not allowed"));
+                let loc = self.limit_place(limit.count, limit.count_loc);
+                return Err(self.refuse_syntax(loc, "multiple LIMIT clauses not allowed"));
             }
             put!(self, select, SelectStmt.limitCount, limit.count);
         }
-        if limit.option == e::LimitOption::LIMIT_OPTION_WITH_TIES {
+        let ties = e::LimitOption::LIMIT_OPTION_WITH_TIES;
+        if self.version < Version::V18 && got!(self, select, SelectStmt.limitOption) == ties {
+            return Err(self.refuse_syntax(NOWHERE, "multiple limit options not allowed"));
+        }
+        if limit.option == ties {
             if got!(self, select, SelectStmt.sortClause) == 0 {
                 let message = "WITH TIES cannot be specified without ORDER BY clause";
-                return Err(self.refuse_syntax(limit.option_loc, message));
+                let loc = self.newer_place(limit.option_loc);
+                return Err(self.refuse_syntax(loc, message));
             }
             let skips = self.tree.items(locking).iter().any(|&lock| {
                 self.tree.tag(lock) == Some(Tag::LockingClause)
@@ -415,16 +424,27 @@ impl Parser<'_> {
             });
             if skips {
                 let message = "SKIP LOCKED and WITH TIES options cannot be used together";
-                return Err(self.refuse_syntax(limit.option_loc, message));
+                let loc = self.newer_place(limit.option_loc);
+                return Err(self.refuse_syntax(loc, message));
             }
         }
         put!(self, select, SelectStmt.limitOption, limit.option);
         Ok(())
     }
 
-    /// `exprLocation` of a sort clause: the leftmost place that its first expression names.
-    fn expr_location(&self, sort: u32) -> u32 {
-        let mut node = got!(self, self.tree.get(sort, 1), SortBy.node);
+    /// Where a second LIMIT or OFFSET is told: its word, before version 18 its expression.
+    fn limit_place(&self, node: u32, loc: u32) -> u32 {
+        if self.version >= Version::V18 { loc } else { self.expr_location(node) }
+    }
+
+    /// The place that a node holds.
+    fn location_of(&self, node: u32, tag: Tag) -> u32 {
+        let place = tag.shape().fields.iter().position(|field| field.name == "location");
+        place.map_or(NOWHERE, |index| self.tree.get(node, HEAD + index as u32))
+    }
+
+    /// `exprLocation`: the leftmost place that an expression names.
+    fn expr_location(&self, mut node: u32) -> u32 {
         let mut leftmost = NOWHERE;
         loop {
             let first = |list| self.tree.items(list).first().copied().unwrap_or(0);
@@ -452,9 +472,11 @@ impl Parser<'_> {
                     (loc, got!(self, node, TypeCast.arg))
                 }
                 Some(Tag::CollateClause) => (NOWHERE, got!(self, node, CollateClause.arg)),
-                Some(Tag::A_Indirection) => (NOWHERE, got!(self, node, A_Indirection.arg)),
+                Some(Tag::A_Indirection) if self.version >= Version::V18 => {
+                    (NOWHERE, got!(self, node, A_Indirection.arg))
+                }
                 Some(Tag::JsonIsPredicate) => (got!(self, node, JsonIsPredicate.location), 0),
-                Some(_) => (self.expr_start(node), 0),
+                Some(tag) => (self.location_of(node, tag), 0),
                 None => return leftmost,
             };
             leftmost = leftmost.min(loc);
@@ -653,8 +675,23 @@ impl Parser<'_> {
     }
 
     fn locking_item(&mut self) -> R {
-        use e::LockClauseStrength as s;
         let first = self.here();
+        let strength = self.locking_strength()?;
+        let relations = if self.eat(Kind::OF) { self.qualified_name_list()? } else { 0 };
+        let wait = if self.eat(Kind::NOWAIT) {
+            e::LockWaitPolicy::LockWaitError
+        } else if self.eat(Kind::SKIP) {
+            self.expect(Kind::LOCKED)?;
+            e::LockWaitPolicy::LockWaitSkip
+        } else {
+            e::LockWaitPolicy::LockWaitBlock
+        };
+        Ok(mk!(self, LockingClause, first, { lockedRels: relations, strength: strength, waitPolicy: wait }))
+    }
+
+    /// `for_locking_strength`, at FOR.
+    pub(crate) fn locking_strength(&mut self) -> R {
+        use e::LockClauseStrength as s;
         self.bump();
         let strength = match self.kind() {
             Kind::UPDATE => s::LCS_FORUPDATE,
@@ -677,16 +714,7 @@ impl Parser<'_> {
             }
         };
         self.bump();
-        let relations = if self.eat(Kind::OF) { self.qualified_name_list()? } else { 0 };
-        let wait = if self.eat(Kind::NOWAIT) {
-            e::LockWaitPolicy::LockWaitError
-        } else if self.eat(Kind::SKIP) {
-            self.expect(Kind::LOCKED)?;
-            e::LockWaitPolicy::LockWaitSkip
-        } else {
-            e::LockWaitPolicy::LockWaitBlock
-        };
-        Ok(mk!(self, LockingClause, first, { lockedRels: relations, strength: strength, waitPolicy: wait }))
+        Ok(strength)
     }
 
     // ---- INTO ----
@@ -843,4 +871,28 @@ impl Parser<'_> {
             _ => Err(self.unexpected()),
         }
     }
+}
+
+/// Whether a token that cannot begin an expression follows `GROUP BY ALL`.
+fn ends_group_by(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::EOF
+            | Kind::SEMICOLON
+            | Kind::RPAREN
+            | Kind::HAVING
+            | Kind::WINDOW
+            | Kind::UNION
+            | Kind::INTERSECT
+            | Kind::EXCEPT
+            | Kind::ORDER
+            | Kind::LIMIT
+            | Kind::OFFSET
+            | Kind::FETCH
+            | Kind::FOR
+            | Kind::ON
+            | Kind::RETURNING
+            | Kind::WITH
+            | Kind::INTO
+    )
 }

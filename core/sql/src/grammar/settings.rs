@@ -7,6 +7,7 @@ use crate::nodes::e;
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 use e::VariableSetKind as v;
 
@@ -258,6 +259,11 @@ impl Parser<'_> {
             return Ok(self.variable(first, v::VAR_SET_DEFAULT, name, 0, NOWHERE));
         }
         let loc = self.loc();
+        if self.has(Feature::SetNull) && self.eat(Kind::NULL) {
+            let null = self.null_const(loc);
+            let args = self.list(&[null]);
+            return Ok(self.variable(first, v::VAR_SET_VALUE, name, args, loc));
+        }
         let args = self.comma_list(Self::var_value)?;
         Ok(self.variable(first, v::VAR_SET_VALUE, name, args, loc))
     }
@@ -574,7 +580,8 @@ impl Parser<'_> {
         if self.eat(Kind::LPAREN) {
             loop {
                 let first = self.at;
-                let name = self.col_label()?;
+                let format = self.is(Kind::FORMAT_LA) && self.has(Feature::CopyJson);
+                let name = if format { self.this_token() } else { self.col_label()? };
                 let arg = self.copy_generic_arg()?;
                 let option = self.def_named(name, arg, first);
                 self.item(option);
@@ -591,7 +598,8 @@ impl Parser<'_> {
 
     fn copy_generic_arg(&mut self) -> R {
         let first = self.here();
-        if self.at_word_or_string() || self.is(Kind::DEFAULT) {
+        let default = self.is(Kind::DEFAULT) && self.has(Feature::CopyOptionDefault);
+        if self.at_word_or_string() || default {
             return Ok(self.this_token().node());
         }
         match self.kind() {
@@ -620,6 +628,9 @@ impl Parser<'_> {
         let string = match self.kind() {
             Kind::BINARY => return Ok(Some(self.copy_word("format", "binary"))),
             Kind::CSV => return Ok(Some(self.copy_word("format", "csv"))),
+            Kind::JSON if self.has(Feature::CopyJson) => {
+                return Ok(Some(self.copy_word("format", "json")));
+            }
             Kind::FREEZE | Kind::HEADER => {
                 let name = if self.is(Kind::FREEZE) { "freeze" } else { "header" };
                 self.bump();
@@ -658,7 +669,8 @@ impl Parser<'_> {
         };
         self.bump();
         let at = self.here();
-        let arg = if self.eat(Kind::STAR) {
+        let all = name == "force_quote" || self.has(Feature::CopyForceAll);
+        let arg = if all && self.eat(Kind::STAR) {
             mk!(self, A_Star, at)
         } else {
             let columns = self.name_list()?;

@@ -23,7 +23,7 @@ impl Parser<'_> {
         self.expect_all(&[Kind::FORMAT_LA, Kind::JSON])?;
         let mut encoding = e::JsonEncoding::JS_ENC_DEFAULT;
         if self.eat(Kind::ENCODING) {
-            let at = self.loc();
+            let at = self.newer_place(self.loc());
             let name = self.col_id()?;
             let text = self.read(name).to_ascii_lowercase();
             encoding = match text.as_str() {

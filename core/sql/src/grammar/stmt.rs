@@ -56,6 +56,8 @@ impl Parser<'_> {
             Kind::START | Kind::COMMIT | Kind::ROLLBACK | Kind::ABORT | Kind::SAVEPOINT | Kind::RELEASE => {
                 self.transaction_stmt()
             }
+            Kind::REPACK => self.repack_stmt(),
+            Kind::WAIT => self.wait_stmt(),
             Kind::PREPARE => self.prepare_stmt(),
             Kind::EXECUTE => self.execute_stmt(),
             Kind::DEALLOCATE => self.deallocate_stmt(),

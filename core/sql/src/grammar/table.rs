@@ -6,6 +6,7 @@ use crate::nodes::e;
 use crate::parser::{Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 impl Parser<'_> {
     /// `OptTemp`: the persistence's letter.
@@ -173,9 +174,11 @@ impl Parser<'_> {
             "list" => s::PARTITION_STRATEGY_LIST,
             "range" => s::PARTITION_STRATEGY_RANGE,
             "hash" => s::PARTITION_STRATEGY_HASH,
+            _ if self.has(Feature::AnyPartitioning) => s::PARTITION_STRATEGY_LIST,
             _ => {
                 let message = alloc::format!("unrecognized partitioning strategy \"{spelled}\"");
-                return Err(self.refuse("22023", strategy_loc, message));
+                let place = self.newer_place(strategy_loc);
+                return Err(self.refuse("22023", place, message));
             }
         };
         Ok(mk!(self, PartitionSpec, first, { strategy: strategy, partParams: params, location: loc }))
@@ -437,18 +440,17 @@ impl Parser<'_> {
     pub(crate) fn at_seq_option(&self) -> bool {
         match self.kind() {
             Kind::NO => matches!(self.peek(1), Kind::CYCLE | Kind::MAXVALUE | Kind::MINVALUE),
+            Kind::LOGGED | Kind::UNLOGGED => self.has(Feature::SequenceLogged),
             Kind::AS
             | Kind::CACHE
             | Kind::CYCLE
             | Kind::INCREMENT
-            | Kind::LOGGED
             | Kind::MAXVALUE
             | Kind::MINVALUE
             | Kind::OWNED
             | Kind::SEQUENCE
             | Kind::START
-            | Kind::RESTART
-            | Kind::UNLOGGED => true,
+            | Kind::RESTART => true,
             _ => false,
         }
     }

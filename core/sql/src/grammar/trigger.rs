@@ -62,7 +62,7 @@ impl Parser<'_> {
         let (function, args) = self.trigger_function()?;
         if constraint {
             if replace {
-                let at = self.loc_of(first as usize);
+                let at = self.newer_place(self.loc_of(first as usize));
                 let message = "CREATE OR REPLACE CONSTRAINT TRIGGER is not supported";
                 return Err(self.refuse_feature(at, message));
             }

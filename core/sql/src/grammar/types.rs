@@ -6,6 +6,7 @@ use crate::nodes::e;
 use crate::parser::{NOWHERE, Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 /// Bits of an interval's fields, as `utils/timestamp.h` numbers them.
 mod interval {
@@ -215,7 +216,11 @@ impl Parser<'_> {
             typmods = self.list(&[precision]);
         }
         let zone = self.is(Kind::WITH_LA);
-        if zone || self.is(Kind::WITHOUT_LA) {
+        // Before version 16, WITHOUT was taken before it was known whether TIME follows.
+        if zone
+            || self.is(Kind::WITHOUT_LA)
+            || self.is(Kind::WITHOUT) && !self.has(Feature::TimeZoneLookahead)
+        {
             self.bump();
             self.expect_all(&[Kind::TIME, Kind::ZONE])?;
         }
@@ -294,7 +299,8 @@ impl Parser<'_> {
             }
             Kind::NATIONAL => matches!(next, Kind::CHARACTER | Kind::CHAR),
             Kind::TIMESTAMP | Kind::TIME => {
-                string || paren || matches!(next, Kind::WITH_LA | Kind::WITHOUT_LA)
+                let early = next == Kind::WITHOUT && !self.has(Feature::TimeZoneLookahead);
+                string || paren || early || matches!(next, Kind::WITH_LA | Kind::WITHOUT_LA)
             }
             Kind::INTERVAL => return self.interval_constant(string, paren),
             _ => false,

@@ -6,6 +6,7 @@ use crate::nodes::e;
 use crate::parser::{NOWHERE, Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 /// Bits of a cursor's options.
 mod cursor {
@@ -200,12 +201,14 @@ impl Parser<'_> {
 
     /// `opt_vacuum_relation_list`.
     fn vacuum_relations(&mut self) -> R {
-        if !self.is(Kind::ONLY) && !self.kind().is_col_id() {
+        let only = self.has(Feature::VacuumOnly);
+        let begins = self.kind().is_col_id() || only && self.is(Kind::ONLY);
+        if !begins {
             return Ok(0);
         }
         self.comma_list(|p| {
             let first = p.here();
-            let relation = p.relation_expr()?;
+            let relation = if only { p.relation_expr()? } else { p.qualified_name()? };
             let columns = p.opt_name_list_parens()?;
             Ok(mk!(p, VacuumRelation, first, { relation: relation, va_cols: columns }))
         })
@@ -246,7 +249,7 @@ impl Parser<'_> {
         let (mut relation, mut index) = (0, TextId::NONE);
         let params = if self.is(Kind::LPAREN) {
             let params = self.utility_options()?;
-            if self.kind().is_col_id() {
+            if self.kind().is_col_id() || !self.has(Feature::ClusterAll) {
                 relation = self.qualified_name()?;
                 index = self.cluster_index()?;
             }
@@ -269,6 +272,39 @@ impl Parser<'_> {
 
     fn cluster_index(&mut self) -> R<TextId> {
         if self.eat(Kind::USING) { self.col_id() } else { Ok(TextId::NONE) }
+    }
+
+    /// `RepackStmt`, behind its first word in version 19.
+    pub(crate) fn repack_stmt(&mut self) -> R {
+        let first = self.here();
+        self.bump();
+        let params = if self.is(Kind::LPAREN) { self.utility_options()? } else { 0 };
+        let (mut relation, mut index) = (0, TextId::NONE);
+        if self.kind().is_col_id() {
+            let at = self.here();
+            let name = self.qualified_name()?;
+            let columns = self.opt_name_list_parens()?;
+            relation = mk!(self, VacuumRelation, at, { relation: name, va_cols: columns });
+        }
+        let using = self.eat(Kind::USING);
+        if using {
+            self.expect(Kind::INDEX)?;
+            if relation != 0 && self.kind().is_col_id() {
+                index = self.col_id()?;
+            }
+        }
+        Ok(mk!(self, RepackStmt, first, {
+            relation: relation, indexname: index.0, usingindex: u32::from(using), params: params
+        }))
+    }
+
+    /// `WaitStmt`.
+    pub(crate) fn wait_stmt(&mut self) -> R {
+        let first = self.here();
+        self.expect_all(&[Kind::WAIT, Kind::FOR, Kind::LSN])?;
+        let lsn = self.sconst()?;
+        let options = if self.eat(Kind::WITH) { self.utility_options()? } else { 0 };
+        Ok(mk!(self, WaitStmt, first, { lsn_literal: lsn.0, options: options }))
     }
 
     /// `ReindexStmt`.
@@ -296,7 +332,7 @@ impl Parser<'_> {
         match kind {
             k::REINDEX_OBJECT_INDEX | k::REINDEX_OBJECT_TABLE => relation = self.qualified_name()?,
             k::REINDEX_OBJECT_SCHEMA => name = self.col_id()?,
-            _ if self.kind().is_col_id() => name = self.col_id()?,
+            _ if self.kind().is_col_id() || !self.has(Feature::ReindexUnnamed) => name = self.col_id()?,
             _ => {}
         }
         Ok(mk!(self, ReindexStmt, first, { kind: kind, relation: relation, name: name.0, params: params }))
@@ -496,7 +532,12 @@ impl Parser<'_> {
     pub(crate) fn checkpoint_stmt(&mut self) -> R {
         let first = self.here();
         self.bump();
-        Ok(mk!(self, CheckPointStmt, first))
+        let options = if self.is(Kind::LPAREN) && self.has(Feature::CheckpointOptions) {
+            self.utility_options()?
+        } else {
+            0
+        };
+        Ok(mk!(self, CheckPointStmt, first, { options: options }))
     }
 
     /// `DiscardStmt`.

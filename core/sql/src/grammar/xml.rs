@@ -6,6 +6,7 @@ use crate::nodes::e;
 use crate::parser::{NOWHERE, Parser, R, mk};
 use crate::token::Kind;
 use crate::tree::TextId;
+use crate::version::Feature;
 
 /// Values of `XmlStandaloneType`.
 mod standalone {
@@ -139,7 +140,7 @@ impl Parser<'_> {
         self.expect(Kind::AS)?;
         let name = self.simple_typename(false)?;
         let mut indent = self.eat(Kind::INDENT);
-        if !indent && self.eat(Kind::NO) {
+        if !indent && self.has(Feature::XmlIndent) && self.eat(Kind::NO) {
             self.expect(Kind::INDENT)?;
             indent = false;
         }

@@ -1,0 +1,325 @@
+//! Settings, the cluster, and producers as administrators see them.
+
+use dolmen_kafka::configs::{self, Kind, Origin, Setting};
+use dolmen_kafka::messages::{
+    AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, DescribeProducersRequest, DescribeProducersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, alter_configs_response as altered,
+    create_topics_response as made, describe_cluster_response as cluster, describe_configs_response as out,
+    describe_producers_response as producers, incremental_alter_configs_response as incremental,
+};
+use dolmen_kafka::topics::{Resource, Topic, Topics, check_name};
+use dolmen_kafka::wire::List;
+use dolmen_kafka::{ErrorCode, WireError};
+
+use super::{Call, blocking};
+use crate::server::Reply;
+use crate::settings::Settings;
+
+/// Kinds of resources in requests.
+mod kind {
+    pub const TOPIC: i8 = 2;
+    pub const BROKER: i8 = 4;
+    pub const BROKER_LOGGER: i8 = 8;
+    pub const CLIENT_METRICS: i8 = 16;
+    pub const GROUP: i8 = 32;
+}
+
+/// The settings of a new topic, for the answer to CreateTopics.
+pub fn created_configs<'t>(
+    settings: &'t Settings,
+    topics: &'t Topics,
+    topic: &'t Topic,
+) -> List<'t, made::CreatableTopicConfigs<'t>> {
+    let force = settings.broker(topics).topic(&topic.configs);
+    let one = |setting: &'static Setting| {
+        let value = force.values(setting).next();
+        made::CreatableTopicConfigs {
+            name: setting.name,
+            value: value.and_then(|value| value.value),
+            read_only: false,
+            config_source: value.map_or(Origin::Default, |value| value.origin) as i8,
+            is_sensitive: false,
+            ..Default::default()
+        }
+    };
+    configs::TOPIC.iter().map(one).collect()
+}
+
+/// Handles DescribeConfigs.
+pub fn describe_configs(call: &Call) -> Result<Reply, WireError> {
+    let request: DescribeConfigsRequest<'_> = call.request()?;
+    let known = call.state.catalog.known();
+    let broker = call.state.settings.broker(&known.topics);
+    let node_id = call.state.settings.node_id.to_string();
+    let results = request.resources.iter().map(|asked| {
+        let topic = known.topics.topic(asked.resource_name);
+        let found = match (asked.resource_type, topic) {
+            (kind::TOPIC, Some(topic)) => Ok((broker.topic(&topic.configs), configs::TOPIC)),
+            (kind::TOPIC, None) => {
+                Err(check_name(asked.resource_name).err().unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
+            }
+            (kind::BROKER, _) if asked.resource_name == node_id || asked.resource_name.is_empty() => {
+                Ok((broker, configs::BROKER))
+            }
+            (kind::BROKER_LOGGER | kind::CLIENT_METRICS | kind::GROUP, _) => Ok((broker, &[][..])),
+            _ => Err(ErrorCode::INVALID_REQUEST),
+        };
+        let mut one = out::DescribeConfigsResult {
+            resource_type: asked.resource_type,
+            resource_name: asked.resource_name,
+            ..Default::default()
+        };
+        match found {
+            Err(code) => (one.error_code, one.error_message) = (code.0, Some(code.about())),
+            Ok((force, table)) => {
+                let is_asked = |setting: &&Setting| {
+                    asked
+                        .configuration_keys
+                        .as_ref()
+                        .is_none_or(|keys| keys.iter().any(|key| key == setting.name))
+                };
+                // Of the cluster's defaults only what was set.
+                let is_shown = |setting: &&'static Setting| {
+                    asked.resource_type != kind::BROKER
+                        || !asked.resource_name.is_empty()
+                        || force
+                            .values(setting)
+                            .next()
+                            .is_some_and(|value| value.origin == Origin::DynamicBroker)
+                };
+                let rows = table.iter().filter(is_asked).filter(is_shown);
+                one.configs = rows.map(|setting| row(call.version, &request, force, setting)).collect();
+            }
+        }
+        one
+    });
+    let results = results.collect();
+    call.answer(&DescribeConfigsResponse { results, ..Default::default() })
+}
+
+fn row<'s>(
+    version: i16,
+    request: &DescribeConfigsRequest<'_>,
+    force: configs::InForce<'s>,
+    setting: &'static Setting,
+) -> out::DescribeConfigsResourceResult<'s> {
+    let mut values = force.values(setting);
+    let first = values.next();
+    let synonym = |value: configs::Value<'s>| out::DescribeConfigsSynonym {
+        name: value.name,
+        value: value.value,
+        source: value.origin as i8,
+        ..Default::default()
+    };
+    let synonyms: List<'_, _> = if request.include_synonyms {
+        first.into_iter().chain(values).map(synonym).collect()
+    } else {
+        List::default()
+    };
+    out::DescribeConfigsResourceResult {
+        name: setting.name,
+        value: first.and_then(|value| value.value),
+        read_only: !setting.is_dynamic,
+        config_source: first.map_or(Origin::Default, |value| value.origin) as i8,
+        is_sensitive: false,
+        synonyms,
+        config_type: if version >= 3 { setting.kind.code() } else { 0 },
+        documentation: (version >= 3 && request.include_documentation).then_some(setting.about),
+        ..Default::default()
+    }
+}
+
+/// What is to become of one setting.
+type Change = (String, Option<String>);
+
+/// The resource that a request names.
+fn resource<'n>(call: &Call, kind: i8, name: &'n str) -> Result<Resource<'n>, ErrorCode> {
+    match kind {
+        kind::TOPIC => Ok(Resource::Topic(name)),
+        kind::BROKER if name.is_empty() || name == call.state.settings.node_id.to_string() => {
+            Ok(Resource::Broker)
+        }
+        _ => Err(ErrorCode::INVALID_REQUEST),
+    }
+}
+
+async fn set(
+    call: &Call,
+    kind: i8,
+    name: &str,
+    changes: Result<Vec<Change>, ErrorCode>,
+    is_trial: bool,
+) -> ErrorCode {
+    let (state, owned) = (call.state.clone(), name.to_owned());
+    let is_topic = match resource(call, kind, name) {
+        Ok(resource) => matches!(resource, Resource::Topic(_)),
+        Err(code) => return code,
+    };
+    let changes = match changes {
+        Ok(changes) => changes,
+        Err(code) => return code,
+    };
+    let result = blocking(move || {
+        let resource = if is_topic { Resource::Topic(&owned) } else { Resource::Broker };
+        state.catalog.set(resource, &changes, is_trial)
+    });
+    result.await.err().unwrap_or(ErrorCode::NONE)
+}
+
+/// Handles AlterConfigs: what is not named goes back to its default.
+pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
+    let request: AlterConfigsRequest<'_> = call.request()?;
+    let mut responses = Vec::new();
+    for asked in request.resources.iter() {
+        let given = asked.configs.iter().map(|one| (one.name.to_owned(), one.value.map(str::to_owned)));
+        let mut changes: Vec<Change> = given.collect();
+        {
+            let known = call.state.catalog.known();
+            let own = match asked.resource_type {
+                kind::TOPIC => known.topics.topic(asked.resource_name).map(|topic| &topic.configs),
+                _ => Some(known.topics.broker_configs()),
+            };
+            let unnamed = own.into_iter().flatten().map(|(name, _)| name.clone());
+            let unnamed = unnamed
+                .filter(|name| asked.configs.iter().all(|one| one.name != name))
+                .map(|name| (name, None));
+            let unnamed: Vec<Change> = unnamed.collect();
+            changes.extend(unnamed);
+        }
+        let code =
+            set(call, asked.resource_type, asked.resource_name, Ok(changes), request.validate_only).await;
+        responses.push(altered::AlterConfigsResourceResponse {
+            error_code: code.0,
+            error_message: (code != ErrorCode::NONE).then(|| code.about()),
+            resource_type: asked.resource_type,
+            resource_name: asked.resource_name,
+            ..Default::default()
+        });
+    }
+    call.answer(&AlterConfigsResponse { responses: responses.into(), ..Default::default() })
+}
+
+/// Handles IncrementalAlterConfigs.
+pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> {
+    let request: IncrementalAlterConfigsRequest<'_> = call.request()?;
+    let mut responses = Vec::new();
+    for asked in request.resources.iter() {
+        let changes: Result<Vec<Change>, ErrorCode> = {
+            let known = call.state.catalog.known();
+            let broker = call.state.settings.broker(&known.topics);
+            let topic =
+                known.topics.topic(asked.resource_name).filter(|_| asked.resource_type == kind::TOPIC);
+            let force = topic.map_or(broker, |topic| broker.topic(&topic.configs));
+            let is_topic = asked.resource_type == kind::TOPIC;
+            let one = |config: dolmen_kafka::messages::incremental_alter_configs_request::AlterableConfig<
+                '_,
+            >| {
+                let setting =
+                    if is_topic { configs::topic(config.name) } else { configs::broker(config.name) };
+                let setting = setting.ok_or(ErrorCode::INVALID_CONFIG)?;
+                let value = change(setting, config.config_operation, config.value, force.get(config.name))?;
+                Ok((config.name.to_owned(), value))
+            };
+            asked.configs.iter().map(one).collect()
+        };
+        let code = set(call, asked.resource_type, asked.resource_name, changes, request.validate_only).await;
+        responses.push(incremental::AlterConfigsResourceResponse {
+            error_code: code.0,
+            error_message: (code != ErrorCode::NONE).then(|| code.about()),
+            resource_type: asked.resource_type,
+            resource_name: asked.resource_name,
+            ..Default::default()
+        });
+    }
+    call.answer(&IncrementalAlterConfigsResponse { responses: responses.into(), ..Default::default() })
+}
+
+/// What a setting becomes: 0 sets it, 1 takes it away, 2 and 3 add to a list and take from it.
+fn change(
+    setting: &Setting,
+    operation: i8,
+    value: Option<&str>,
+    now: Option<&str>,
+) -> Result<Option<String>, ErrorCode> {
+    let is_list = matches!(setting.kind, Kind::List(_));
+    let words = |text: &str| -> Vec<String> {
+        text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+    };
+    let given = value.ok_or(ErrorCode::INVALID_CONFIG);
+    match operation {
+        0 => Ok(Some(given?.to_owned())),
+        1 => Ok(None),
+        2 | 3 if !is_list => Err(ErrorCode::INVALID_CONFIG),
+        2 => {
+            let mut all = words(now.unwrap_or_default());
+            all.extend(
+                words(given?).into_iter().filter(|word| !words(now.unwrap_or_default()).contains(word)),
+            );
+            Ok(Some(all.join(",")))
+        }
+        3 => {
+            let gone = words(given?);
+            let left: Vec<String> =
+                words(now.unwrap_or_default()).into_iter().filter(|word| !gone.contains(word)).collect();
+            Ok(Some(left.join(",")))
+        }
+        _ => Err(ErrorCode::INVALID_REQUEST),
+    }
+}
+
+/// Handles DescribeCluster.
+pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
+    let request: DescribeClusterRequest<'_> = call.request()?;
+    let (host, port) = call.host();
+    let node_id = call.state.settings.node_id;
+    let broker =
+        cluster::DescribeClusterBroker { broker_id: node_id, host: &host, port, ..Default::default() };
+    // Endpoint 1 is a broker's; controllers have none of their own here.
+    let error = match request.endpoint_type {
+        1 => ErrorCode::NONE,
+        _ => ErrorCode::UNSUPPORTED_ENDPOINT_TYPE,
+    };
+    call.answer(&DescribeClusterResponse {
+        error_code: error.0,
+        error_message: (error != ErrorCode::NONE).then(|| error.about()),
+        endpoint_type: 1,
+        cluster_id: &call.state.cluster_id,
+        controller_id: node_id,
+        brokers: [broker].into_iter().collect(),
+        cluster_authorized_operations: i32::MIN,
+        ..Default::default()
+    })
+}
+
+/// Handles DescribeProducers.
+pub fn describe_producers(call: &Call) -> Result<Reply, WireError> {
+    let request: DescribeProducersRequest<'_> = call.request()?;
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partition_indexes.iter().map(|index| {
+            let mut one = producers::PartitionResponse { partition_index: index, ..Default::default() };
+            match call.state.catalog.log(topic.name, index) {
+                Err(code) => (one.error_code, one.error_message) = (code.0, Some(code.about())),
+                Ok(log) => {
+                    let inner = log.lock();
+                    let state = |(id, known): (i64, &dolmen_kafka::partition::producers::Known)| {
+                        producers::ProducerState {
+                            producer_id: id,
+                            producer_epoch: i32::from(known.epoch),
+                            last_sequence: known.batches.back().map_or(-1, |batch| batch.last_sequence),
+                            last_timestamp: known.timestamp_ms,
+                            coordinator_epoch: known.coordinator_epoch,
+                            current_txn_start_offset: known.open_since.unwrap_or(-1),
+                            ..Default::default()
+                        }
+                    };
+                    one.active_producers = inner.rules.producers().iter().map(state).collect();
+                }
+            }
+            one
+        });
+        producers::TopicResponse { name: topic.name, partitions: partitions.collect(), ..Default::default() }
+    });
+    let topics = topics.collect();
+    call.answer(&DescribeProducersResponse { topics, ..Default::default() })
+}

@@ -1,0 +1,313 @@
+//! Who comes in: SASL PLAIN and SCRAM.
+//!
+//! ```text
+//! PLAIN   client: [as whom] 0 user 0 password                          server: nothing
+//! SCRAM   client: n,,n=user,r=nonce                                     server: r=nonce+more,s=salt,i=iterations
+//!         client: c=biws,r=nonce+more,p=proof                           server: v=signature
+//! ```
+//! A wrong user is not told from a wrong password. Source: RFC 4616, RFC 5802, RFC 7677.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use dolmen_host::same;
+use hmac::{Mac, SimpleHmac};
+use sha2::digest::core_api::BlockSizeUser;
+use sha2::{Digest, Sha256, Sha512};
+
+use crate::catalog::random_id;
+
+/// Rounds of the hash: Kafka's least.
+const ITERATIONS: u32 = 4096;
+/// No message of a client is longer.
+const MESSAGE_LEN_MAX: usize = 4096;
+
+/// How a client proves who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// By its password.
+    Plain,
+    /// By a proof over SHA-256.
+    Scram256,
+    /// By a proof over SHA-512.
+    Scram512,
+}
+
+impl Mechanism {
+    /// By its name.
+    pub fn of(name: &str) -> Option<Mechanism> {
+        match name {
+            "PLAIN" => Some(Mechanism::Plain),
+            "SCRAM-SHA-256" => Some(Mechanism::Scram256),
+            "SCRAM-SHA-512" => Some(Mechanism::Scram512),
+            _ => None,
+        }
+    }
+}
+
+/// What a server keeps of a user for one hash.
+struct Keys {
+    salt: Vec<u8>,
+    stored: Vec<u8>,
+    server: Vec<u8>,
+}
+
+struct User {
+    password: String,
+    sha256: OnceLock<Keys>,
+    sha512: OnceLock<Keys>,
+}
+
+/// Everyone who may come in.
+pub struct Users {
+    by_name: BTreeMap<String, User>,
+    /// Stands in for users who do not exist, so that they take as long.
+    nobody: User,
+}
+
+impl User {
+    fn new(password: &str) -> User {
+        User { password: password.to_owned(), sha256: OnceLock::new(), sha512: OnceLock::new() }
+    }
+
+    fn keys(&self, mechanism: Mechanism) -> &Keys {
+        if mechanism == Mechanism::Scram512 {
+            self.sha512.get_or_init(|| Keys::of::<Sha512>(&self.password))
+        } else {
+            self.sha256.get_or_init(|| Keys::of::<Sha256>(&self.password))
+        }
+    }
+}
+
+impl Users {
+    /// Of these names and passwords.
+    pub fn new(users: &[(String, String)]) -> Users {
+        let by_name = users.iter().map(|(name, password)| (name.clone(), User::new(password))).collect();
+        let nobody = User::new(&STANDARD.encode(random_id().0));
+        Users { by_name, nobody }
+    }
+
+    fn find(&self, name: &str) -> (&User, bool) {
+        self.by_name.get(name).map_or((&self.nobody, false), |user| (user, true))
+    }
+}
+
+impl Keys {
+    fn of<D: Digest + BlockSizeUser + Clone>(password: &str) -> Keys {
+        let salt = random_id().0.to_vec();
+        let salted = stretch::<D>(password.as_bytes(), &salt);
+        let stored = D::digest(mac::<D>(&salted, &[b"Client Key"])).to_vec();
+        let server = mac::<D>(&salted, &[b"Server Key"]);
+        Keys { salt, stored, server }
+    }
+}
+
+fn mac<D: Digest + BlockSizeUser + Clone>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = SimpleHmac::<D>::new_from_slice(key).expect("HMAC takes keys of every length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// PBKDF2 for one block.
+fn stretch<D: Digest + BlockSizeUser + Clone>(password: &[u8], salt: &[u8]) -> Vec<u8> {
+    let mut round = mac::<D>(password, &[salt, &1u32.to_be_bytes()]);
+    let mut out = round.clone();
+    for _ in 1..ITERATIONS {
+        round = mac::<D>(password, &[&round]);
+        out.iter_mut().zip(&round).for_each(|(out, byte)| *out ^= byte);
+    }
+    out
+}
+
+/// Where a connection stands.
+#[derive(Debug)]
+enum Stage {
+    /// Anyone may do anything.
+    Open,
+    /// The client has said nothing yet.
+    Start,
+    /// It has chosen a mechanism.
+    Chosen(Mechanism),
+    /// SCRAM's first exchange is over.
+    Challenged { mechanism: Mechanism, user: String, nonce: String, messages: String },
+    /// It has proved it.
+    Known,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    stage: Stage,
+    /// Tokens come without the protocol's headers, as behind the oldest handshake.
+    is_raw: bool,
+}
+
+/// What a client's message leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// This goes back, and more is to come; or it was the last.
+    Go(Vec<u8>),
+    /// Wrong user or password, or no such message.
+    Wrong,
+}
+
+impl Session {
+    /// A new connection.
+    pub fn new(is_needed: bool) -> Session {
+        Session { stage: if is_needed { Stage::Start } else { Stage::Open }, is_raw: false }
+    }
+
+    /// Whether requests are taken.
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Known)
+    }
+
+    /// Whether the client must say who it is.
+    pub fn is_needed(&self) -> bool {
+        !matches!(self.stage, Stage::Open)
+    }
+
+    /// Whether the next frame is a bare token.
+    pub fn is_raw(&self) -> bool {
+        self.is_raw && !self.is_open()
+    }
+
+    /// The client chooses.
+    pub fn choose(&mut self, mechanism: Mechanism, is_raw: bool) {
+        self.stage = Stage::Chosen(mechanism);
+        self.is_raw = is_raw;
+    }
+
+    /// Takes a token.
+    pub fn step(&mut self, users: &Users, token: &[u8]) -> Step {
+        let text = std::str::from_utf8(token).ok().filter(|text| text.len() <= MESSAGE_LEN_MAX);
+        let next = match (text, std::mem::replace(&mut self.stage, Stage::Start)) {
+            (Some(text), Stage::Chosen(Mechanism::Plain)) => plain(users, text),
+            (Some(text), Stage::Chosen(mechanism)) => challenge(users, mechanism, text),
+            (Some(text), Stage::Challenged { mechanism, user, nonce, messages }) => {
+                prove(users, mechanism, user, &nonce, messages, text)
+            }
+            _ => None,
+        };
+        match next {
+            Some((stage, answer)) => {
+                self.stage = stage;
+                Step::Go(answer)
+            }
+            None => Step::Wrong,
+        }
+    }
+}
+
+fn plain(users: &Users, text: &str) -> Option<(Stage, Vec<u8>)> {
+    let mut parts = text.split('\0');
+    let (as_whom, user, password) = (parts.next()?, parts.next()?, parts.next()?);
+    let (found, exists) = users.find(user);
+    let is_right = same(password.as_bytes(), found.password.as_bytes()) && exists;
+    let is_self = as_whom.is_empty() || as_whom == user;
+    (is_right && is_self && parts.next().is_none()).then(|| (Stage::Known, Vec::new()))
+}
+
+/// `n,,n=user,r=nonce`.
+fn challenge(users: &Users, mechanism: Mechanism, text: &str) -> Option<(Stage, Vec<u8>)> {
+    let bare = text.strip_prefix("n,").and_then(|rest| rest.split_once(',')).map(|(_, bare)| bare)?;
+    let mut fields = bare.split(',');
+    let name = fields.next()?.strip_prefix("n=")?;
+    let user = name.replace("=2C", ",").replace("=3D", "=");
+    let client_nonce = fields.next()?.strip_prefix("r=").filter(|nonce| !nonce.is_empty())?;
+    let keys = users.find(&user).0.keys(mechanism);
+    let nonce = format!("{client_nonce}{}", STANDARD.encode(random_id().0));
+    let answer = format!("r={nonce},s={},i={ITERATIONS}", STANDARD.encode(&keys.salt));
+    let messages = format!("{bare},{answer}");
+    Some((Stage::Challenged { mechanism, user, nonce, messages }, answer.into_bytes()))
+}
+
+/// `c=biws,r=nonce,p=proof`.
+fn prove(
+    users: &Users,
+    mechanism: Mechanism,
+    user: String,
+    nonce: &str,
+    messages: String,
+    text: &str,
+) -> Option<(Stage, Vec<u8>)> {
+    let (bare, proof) = text.rsplit_once(",p=")?;
+    let mut fields = bare.split(',');
+    let is_bound = fields.next()? == "c=biws";
+    let is_same = fields.next()?.strip_prefix("r=")? == nonce;
+    let proof = STANDARD.decode(proof).ok()?;
+    let (found, exists) = users.find(&user);
+    let keys = found.keys(mechanism);
+    let about = format!("{messages},{bare}");
+    let signature = match mechanism {
+        Mechanism::Scram512 => check::<Sha512>(keys, about.as_bytes(), &proof),
+        _ => check::<Sha256>(keys, about.as_bytes(), &proof),
+    };
+    let signature = signature.filter(|_| is_bound && is_same && exists)?;
+    Some((Stage::Known, format!("v={}", STANDARD.encode(signature)).into_bytes()))
+}
+
+/// The server's signature, if the proof is right.
+fn check<D: Digest + BlockSizeUser + Clone>(keys: &Keys, about: &[u8], proof: &[u8]) -> Option<Vec<u8>> {
+    let signature = mac::<D>(&keys.stored, &[about]);
+    if proof.len() != signature.len() {
+        return None;
+    }
+    let client: Vec<u8> = proof.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+    same(&D::digest(client), &keys.stored).then(|| mac::<D>(&keys.server, &[about]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users() -> Users {
+        Users::new(&[("tree".into(), "oak=,1".into())])
+    }
+
+    #[test]
+    fn plain_wants_user_and_password() {
+        let answer = |token: &str| {
+            let mut session = Session::new(true);
+            session.choose(Mechanism::Plain, false);
+            (session.step(&users(), token.as_bytes()) == Step::Go(Vec::new()), session.is_open())
+        };
+        assert_eq!(answer("\0tree\0oak=,1"), (true, true));
+        assert_eq!(answer("tree\0tree\0oak=,1"), (true, true));
+        for wrong in
+            ["\0tree\0oak", "\0bush\0oak=,1", "bush\0tree\0oak=,1", "\0tree", "", "\0tree\0oak=,1\0x"]
+        {
+            assert_eq!(answer(wrong), (false, false), "{wrong:?}");
+        }
+    }
+
+    /// RFC 7677's example.
+    #[test]
+    fn scram_is_that_of_the_rfc() {
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let salted = stretch::<Sha256>(b"pencil", &salt);
+        let stored = Sha256::digest(mac::<Sha256>(&salted, &[b"Client Key"])).to_vec();
+        let keys = Keys { salt, stored, server: mac::<Sha256>(&salted, &[b"Server Key"]) };
+        let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        let about = format!(
+            "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
+        );
+        let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
+        let signature = check::<Sha256>(&keys, about.as_bytes(), &proof).unwrap();
+        assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+    }
+
+    #[test]
+    fn no_token_opens_a_session_by_chance() {
+        for mechanism in [Mechanism::Plain, Mechanism::Scram256, Mechanism::Scram512] {
+            let mut session = Session::new(true);
+            session.choose(mechanism, false);
+            for token in [&b"n,,n=tree,r=x"[..], b"c=biws,r=x,p=AAAA", b"\xff", b""] {
+                let _ = session.step(&users(), token);
+                assert!(!session.is_open());
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Connections: frames in, answers out, in order.
+//!
+//! 1. A frame is read as its bytes arrive: what is announced and does not come takes no memory.
+//! 2. One request at a time is worked on. An answer that waits for the disk does not hold up the next request: it waits in line.
+//! 3. Answers go out in the order of their requests. So many may wait, then nothing more is read.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::api;
+use crate::broker::State;
+use crate::sasl::Session;
+use crate::tls::Acceptor;
+
+/// Answers of one connection that wait.
+const ANSWERS_MAX: usize = 64;
+/// Bytes that are asked for at first; more once that much has come.
+const READ_LEN: usize = 16 << 10;
+/// Bytes of a read buffer that is kept for the next frame.
+const BUFFER_LEN_MAX: usize = 1 << 20;
+/// Half-received requests of all connections together; who goes over it is closed.
+const RECEIVED_LEN_MAX: u64 = 1 << 30;
+/// Frames before a client has said who it is: nothing that is needed for it is longer. As Kafka's `sasl.server.max.receive.size`.
+const ANONYMOUS_FRAME_LEN_MAX: usize = 512 << 10;
+/// A reader that takes nothing for so long is dropped.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// A TLS handshake that takes longer is none.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What was begun has so long to be answered once the broker stops.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// An answer as it goes out, with its length in front.
+pub type Frame = Vec<u8>;
+
+/// What comes of a request.
+pub enum Reply {
+    /// The answer.
+    Frame(Frame),
+    /// The answer, once the disk has it.
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    /// There is no answer to this request.
+    Nothing,
+    /// The connection is closed.
+    Close,
+}
+
+/// A connection as handlers see it.
+pub struct Peer {
+    /// Its number; a later one has a larger.
+    pub number: u64,
+    /// Whose it is.
+    pub remote: SocketAddr,
+    /// Where it came in.
+    pub local: SocketAddr,
+    /// Who the client has proved to be.
+    pub session: Mutex<Session>,
+}
+
+/// Accepts until `stop`, then waits for the connections to end.
+pub async fn serve(
+    state: Arc<State>,
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
+    let most = state.settings.number("max.connections").unsigned_abs();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                if state.counters.connected.load(Relaxed) >= most {
+                    state.counters.refused.fetch_add(1, Relaxed);
+                    continue;
+                }
+                let guard = (state.counters.connect(), alive.clone());
+                let (state, tls, stop) = (state.clone(), tls.clone(), stop.clone());
+                tokio::spawn(async move {
+                    let result = admit(&state, stream, remote, tls, stop).await;
+                    if let Err(error) = result {
+                        tracing::debug!(target: "kafka", "{remote}: {error}");
+                    }
+                    state.counters.connected.fetch_sub(1, Relaxed);
+                    drop(guard);
+                });
+            }
+            // Out of descriptors: room comes when others leave.
+            Err(error) => {
+                tracing::warn!(target: "kafka", "a connection cannot be taken: {error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    state.is_stopping.store(true, Relaxed);
+    drop(listener);
+    drop(alive);
+    let _ = ended.recv().await;
+}
+
+async fn admit(
+    state: &Arc<State>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    tls: Option<Acceptor>,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let number = state.connections.fetch_add(1, Relaxed);
+    let session = Mutex::new(Session::new(!state.settings.mechanisms.is_empty()));
+    let peer = Arc::new(Peer { number, remote, local: stream.local_addr()?, session });
+    match tls {
+        None => {
+            let (read, write) = stream.into_split();
+            talk(state, peer, read, write, stop).await
+        }
+        Some(acceptor) => {
+            let stream = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+            let (read, write) = tokio::io::split(stream);
+            talk(state, peer, read, write, stop).await
+        }
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// One connection, until it or the broker ends.
+async fn talk(
+    state: &Arc<State>,
+    peer: Arc<Peer>,
+    read: impl AsyncRead + Unpin,
+    mut write: impl AsyncWrite + Unpin,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut frames = Frames { state, peer: &peer, read, buffer: Vec::new(), filled: 0, booked: 0 };
+    let idle = state.settings.number("connections.max.idle.ms");
+    let idle = Duration::from_millis(u64::try_from(idle).ok().filter(|ms| *ms > 0).unwrap_or(1 << 40));
+    let (mut working, mut waiting): (Option<Work>, VecDeque<Work>) = (None, VecDeque::new());
+    let mut late = stop.clone();
+    loop {
+        let reads = working.is_none() && waiting.len() < ANSWERS_MAX;
+        tokio::select! {
+            biased;
+            reply = front(&mut waiting) => {
+                waiting.pop_front();
+                if !send(state, &mut write, reply).await? {
+                    return Ok(());
+                }
+            }
+            reply = current(&mut working) => {
+                working = None;
+                match reply {
+                    Reply::Close if waiting.is_empty() => return Ok(()),
+                    Reply::Frame(_) | Reply::Nothing if waiting.is_empty() => {
+                        send(state, &mut write, reply).await?;
+                    }
+                    Reply::Later(later) => waiting.push_back(later),
+                    reply => waiting.push_back(Box::pin(async { reply })),
+                }
+            }
+            frame = timeout(idle, frames.next()), if reads => {
+                let Ok(Some(frame)) = frame.unwrap_or(Ok(None)) else { return Ok(()) };
+                working = Some(Box::pin(api::handle(state.clone(), peer.clone(), frame)));
+            }
+            () = stopped(&mut stop), if working.is_none() && waiting.is_empty() => return Ok(()),
+            () = stopped_for_long(&mut late) => return Ok(()),
+        }
+    }
+}
+
+/// Some time behind the stop: who still waits then, waits for other clients.
+async fn stopped_for_long(stop: &mut watch::Receiver<bool>) {
+    stopped(stop).await;
+    tokio::time::sleep(STOP_GRACE).await;
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Nobody is left who could say it: that is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn front(waiting: &mut VecDeque<Work>) -> Reply {
+    match waiting.front_mut() {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}
+
+async fn current(working: &mut Option<Work>) -> Reply {
+    match working {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}
+
+/// Sends an answer; false if the connection is to be closed.
+async fn send(state: &State, write: &mut (impl AsyncWrite + Unpin), mut reply: Reply) -> io::Result<bool> {
+    loop {
+        match reply {
+            Reply::Frame(frame) => {
+                timeout(SEND_TIMEOUT, write.write_all(&frame)).await??;
+                timeout(SEND_TIMEOUT, write.flush()).await??;
+                state.counters.bytes_out.fetch_add(frame.len() as u64, Relaxed);
+                return Ok(true);
+            }
+            Reply::Later(later) => reply = later.await,
+            Reply::Nothing => return Ok(true),
+            Reply::Close => return Ok(false),
+        }
+    }
+}
+
+/// The frames of a connection. What has been read stays when the wait for the rest is given up.
+struct Frames<'a, R> {
+    state: &'a State,
+    peer: &'a Peer,
+    read: R,
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Bytes that are booked in the sum of all connections.
+    booked: u64,
+}
+
+impl<R: AsyncRead + Unpin> Frames<'_, R> {
+    /// The next frame without its length; `None` at the end, and for one that is longer than allowed.
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let wanted = match self.buffer.get(..4).filter(|_| self.filled >= 4) {
+                Some(length) => {
+                    let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+                    match usize::try_from(length) {
+                        Ok(length) if length <= self.len_max() => 4 + length,
+                        _ => return Ok(None),
+                    }
+                }
+                None => 4,
+            };
+            if wanted > 4 && self.filled >= wanted || wanted == 4 && self.filled >= 4 {
+                return Ok(Some(self.take(wanted)));
+            }
+            if !self.fill(wanted).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn len_max(&self) -> usize {
+        if self.peer.session.lock().is_open() {
+            usize::try_from(self.state.settings.int("socket.request.max.bytes")).unwrap_or(usize::MAX)
+        } else {
+            ANONYMOUS_FRAME_LEN_MAX
+        }
+    }
+
+    /// Reads what is there; false at the end, or when too much is half-received by all.
+    async fn fill(&mut self, wanted: usize) -> io::Result<bool> {
+        let room = wanted.min(self.filled * 2).max(READ_LEN);
+        if self.buffer.len() < room {
+            self.buffer.resize(room, 0);
+        }
+        let count = self.read.read(&mut self.buffer[self.filled..]).await?;
+        self.filled += count;
+        self.state.counters.bytes_in.fetch_add(count as u64, Relaxed);
+        let held = self.buffer.len() as u64;
+        let sum = &self.state.counters.received;
+        let before = sum.fetch_add(held, Relaxed);
+        sum.fetch_sub(self.booked, Relaxed);
+        self.booked = held;
+        Ok(count > 0 && before <= RECEIVED_LEN_MAX)
+    }
+
+    /// The first frame; what follows it stays.
+    fn take(&mut self, end: usize) -> Vec<u8> {
+        let frame = self.buffer[4..end].to_vec();
+        self.buffer.copy_within(end..self.filled, 0);
+        self.filled -= end;
+        if self.buffer.len() > BUFFER_LEN_MAX && self.filled < BUFFER_LEN_MAX {
+            self.buffer.truncate(self.filled);
+            self.buffer.shrink_to(READ_LEN);
+        }
+        frame
+    }
+}
+
+impl<R> Drop for Frames<'_, R> {
+    fn drop(&mut self) {
+        self.state.counters.received.fetch_sub(self.booked, Relaxed);
+    }
+}

@@ -1,0 +1,158 @@
+//! What the broker is told at its start.
+
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dolmen_host::Fault;
+use dolmen_kafka::batch::TimestampType;
+use dolmen_kafka::configs::{self, InForce, Static};
+use dolmen_kafka::log::LogSettings;
+use dolmen_kafka::topics::{CONSUMER_OFFSETS, Defaults, TRANSACTION_STATE, Topic, Topics};
+
+/// Settings whose default here is not Kafka's: one partition of each internal topic, so that the syncs of a single broker come together.
+const OWN_DEFAULTS: &[(&str, &str)] =
+    &[("offsets.topic.num.partitions", "1"), ("transaction.state.log.num.partitions", "1")];
+
+/// A broker's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Settings by Kafka's names.
+    pub given: Static,
+    /// The broker's id.
+    pub node_id: i32,
+    /// Where clients reach it, if that is not where they came in.
+    pub advertised: Option<(String, u16)>,
+    /// Who may come in; nobody needs to say who he is if there are none.
+    pub users: Vec<(String, String)>,
+    /// The mechanisms by which clients prove who they are.
+    pub mechanisms: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings::new(&[]).expect("the defaults are values of their settings")
+    }
+}
+
+impl Settings {
+    /// Of these names and values.
+    ///
+    /// # Errors
+    /// A sentence for a name that is not known, with those that are, or a value that its setting cannot have.
+    pub fn new(given: &[(&str, &str)]) -> Result<Settings, Fault> {
+        let mut all = Static::new();
+        for (name, value) in OWN_DEFAULTS.iter().chain(given) {
+            all.set(name, value).map_err(|error| explain(name, value, error))?;
+        }
+        let nothing = std::collections::BTreeMap::new();
+        let force = InForce::broker(&all, &nothing);
+        let node_id = force.int(if given.iter().any(|(name, _)| *name == "broker.id") {
+            "broker.id"
+        } else {
+            "node.id"
+        });
+        let advertised = force.get("advertised.listeners").and_then(parse_listener);
+        let words = |name| {
+            let list: &str = force.get(name).unwrap_or_default();
+            list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
+        let mechanisms = words("sasl.enabled.mechanisms");
+        Ok(Settings { node_id, advertised, users: Vec::new(), mechanisms, given: all })
+    }
+
+    /// The broker's settings in force.
+    pub fn broker<'s>(&'s self, topics: &'s Topics) -> InForce<'s> {
+        InForce::broker(&self.given, topics.broker_configs())
+    }
+
+    /// What the log of a topic is set to.
+    pub fn log_settings(&self, topics: &Topics, topic: &Topic) -> LogSettings {
+        let broker = self.broker(topics);
+        let force = broker.topic(&topic.configs);
+        let mut settings = LogSettings {
+            segment_len_max: u64::try_from(force.number("segment.bytes")).unwrap_or(1 << 30),
+            segment_ms_max: force.number("segment.ms"),
+            index_interval_len: u64::try_from(force.number("index.interval.bytes")).unwrap_or(4096),
+            index_len_max: u64::try_from(force.number("segment.index.bytes")).unwrap_or(10 << 20),
+            retention_ms: force.number("retention.ms"),
+            retention_len: force.number("retention.bytes"),
+            deletes: force.lists("cleanup.policy", "delete"),
+            compacts: force.lists("cleanup.policy", "compact"),
+            delete_retention_ms: force.number("delete.retention.ms"),
+            compaction_lag_ms_min: force.number("min.compaction.lag.ms"),
+            batch_len_max: usize::try_from(force.number("max.message.bytes")).unwrap_or(usize::MAX),
+            timestamp_type: match force.get("message.timestamp.type") {
+                Some("LogAppendTime") => TimestampType::LogAppend,
+                _ => TimestampType::Create,
+            },
+            before_ms_max: force.number("message.timestamp.before.max.ms"),
+            after_ms_max: force.number("message.timestamp.after.max.ms"),
+            flush_messages: u64::try_from(force.number("flush.messages")).unwrap_or(1),
+            flush_ms: force.number("flush.ms"),
+        };
+        let internal = match topic.name.as_str() {
+            CONSUMER_OFFSETS => Some("offsets.topic.segment.bytes"),
+            TRANSACTION_STATE => Some("transaction.state.log.segment.bytes"),
+            _ => None,
+        };
+        if let Some(name) = internal {
+            settings.segment_len_max = u64::try_from(broker.number(name)).unwrap_or(settings.segment_len_max);
+            settings.timestamp_type = TimestampType::Create;
+            (settings.compacts, settings.deletes) = (true, false);
+            settings.batch_len_max = usize::MAX;
+        }
+        settings
+    }
+
+    /// What new topics get where they do not say.
+    pub fn topic_defaults(&self) -> Defaults {
+        Defaults { partition_count: self.int("num.partitions"), broker_id: self.node_id }
+    }
+
+    /// A number that is fixed at the start.
+    pub fn int(&self, name: &str) -> i32 {
+        InForce::broker(&self.given, &std::collections::BTreeMap::new()).int(name)
+    }
+
+    /// A number that is fixed at the start.
+    pub fn number(&self, name: &str) -> i64 {
+        InForce::broker(&self.given, &std::collections::BTreeMap::new()).number(name)
+    }
+
+    /// A text that is fixed at the start, if there is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.given.given().find(|(given, _)| *given == name).map(|(_, value)| value)
+    }
+
+    /// Where a client that came in at `local` reaches this broker.
+    pub fn host_of(&self, local: SocketAddr) -> (String, i32) {
+        match &self.advertised {
+            Some((host, port)) => (host.clone(), i32::from(*port)),
+            None => (local.ip().to_string(), i32::from(local.port())),
+        }
+    }
+}
+
+fn explain(name: &str, value: &str, error: configs::SetError) -> String {
+    match error {
+        configs::SetError::Unknown => {
+            let known: Vec<&str> = configs::BROKER.iter().map(|setting| setting.name).collect();
+            format!("{name} is no setting of a Kafka broker here; there are {}", known.join(", "))
+        }
+        _ => format!("{name}={value}: {error}"),
+    }
+}
+
+/// Host and port in `NAME://HOST:PORT`.
+fn parse_listener(list: &str) -> Option<(String, u16)> {
+    let (_, address) = list.split(',').next()?.split_once("://")?;
+    let (host, port) = address.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|_| !host.is_empty())?;
+    Some((host.trim_matches(['[', ']']).to_owned(), port))
+}
+
+/// The wall clock, in milliseconds.
+pub fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}

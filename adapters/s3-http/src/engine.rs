@@ -1,0 +1,230 @@
+//! What all requests share: the store, the files, the locks, the clock; and the one way in which anything is changed.
+//!
+//! 1. The keys that an operation is about are locked.
+//! 2. The operation runs over the metadata as it is and leaves a batch. It runs on the spot if what it reads is in memory; otherwise once
+//!    more where it may wait.
+//! 3. Counts of references that it read are locked and looked at again: two keys may share a file.
+//! 4. The batch is written and synced, together with those of others. From here on it cannot be called back, whoever hangs up.
+//! 5. Files that nothing names any more are deleted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dolmen_host::test_api::Clock;
+use dolmen_s3::state::{Batch, BlobId, Env, StateError, Tx};
+use dolmen_store::{ReadMode, WriteError};
+use sha2::{Digest as _, Sha256};
+
+use crate::blobs::{BlobFault, Blobs, Writer};
+use crate::locks::{Held, Locks};
+use crate::meta::Meta;
+
+/// Attempts at an operation whose counts of references change under it.
+const ATTEMPTS_MAX: usize = 100;
+
+/// What an operation changes.
+#[derive(Clone, Debug)]
+pub(crate) enum Scope {
+    /// Keys of a bucket.
+    Keys(String, Vec<Vec<u8>>),
+    /// A bucket.
+    Bucket(String),
+    /// Users, keys and policies.
+    Accounts,
+}
+
+/// Why a request could not be carried out.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// What the operation says.
+    State(StateError),
+    /// The store refused.
+    Write(WriteError),
+    /// The file system refused, or a file is damaged.
+    Blob(BlobFault),
+    /// The process is ending.
+    Ended,
+    /// Others changed the same files all the time.
+    Busy,
+}
+
+impl From<StateError> for Fault {
+    fn from(error: StateError) -> Fault {
+        Fault::State(error)
+    }
+}
+
+impl From<BlobFault> for Fault {
+    fn from(fault: BlobFault) -> Fault {
+        Fault::Blob(fault)
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::State(error) => error.fmt(f),
+            Fault::Write(error) => error.fmt(f),
+            Fault::Blob(fault) => fault.fmt(f),
+            Fault::Ended => f.write_str("the server is stopping"),
+            Fault::Busy => f.write_str("too many changes of the same bytes at once"),
+        }
+    }
+}
+
+/// The state of a server.
+pub(crate) struct Engine {
+    pub meta: Meta,
+    pub blobs: Arc<Blobs>,
+    pub clock: Arc<Clock>,
+    locks: Locks,
+    fresh: Fresh,
+}
+
+/// A reference count as it was read.
+type Count = (Vec<u8>, Option<Vec<u8>>);
+
+impl Engine {
+    pub fn new(meta: Meta, blobs: Arc<Blobs>, clock: Arc<Clock>) -> std::io::Result<Engine> {
+        Ok(Engine { meta, blobs, clock, locks: Locks::new(), fresh: Fresh::new()? })
+    }
+
+    /// Sixteen bytes that nobody else gets.
+    pub fn fresh(&self) -> [u8; 16] {
+        *self.fresh.next().first_chunk().expect("a digest has more bytes")
+    }
+
+    /// A key that nobody else gets.
+    pub fn fresh_key(&self) -> [u8; 32] {
+        self.fresh.next()
+    }
+
+    /// Carries out an operation that changes something. `written` are files that the batch will name: they stay once it may have been
+    /// written, and go if the operation is refused.
+    pub async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        caller: &str,
+        scope: Scope,
+        written: Vec<Writer>,
+        mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (engine, caller) = (self.clone(), caller.to_owned());
+        // Who hangs up does not stop what is half done.
+        let task = tokio::spawn(async move {
+            let held = engine.hold(&scope).await;
+            let env = Env { now_ms: engine.clock.now_ms(), caller: &caller, fresh: engine.fresh() };
+            let (answer, batch, counts) = engine.attempt(&env, &mut operation).await?;
+            let is_empty = batch.writes.is_empty();
+            if !is_empty {
+                // Whether a batch whose sync failed is there only the next start can tell: then what nobody names is swept.
+                written.into_iter().for_each(Writer::keep);
+            }
+            let outcome = engine.meta.commit(&batch).await;
+            drop((held, counts));
+            outcome.map_err(Fault::Write)?;
+            engine.delete_later(batch.dropped);
+            Ok(answer)
+        });
+        task.await.map_err(|_| Fault::Ended)?
+    }
+
+    /// Removes every bucket and object, durably; users stay. Requests that run meanwhile may fail.
+    pub fn clear(&self) -> Result<(), String> {
+        // Kinds of a bucket's keys are capital letters, those of users small ones.
+        self.meta.delete_range(b"A", b"[").map_err(|error| error.to_string())?;
+        self.blobs.clear().map_err(|error| error.to_string())
+    }
+
+    async fn hold(&self, scope: &Scope) -> Held {
+        match scope {
+            Scope::Keys(bucket, keys) => {
+                let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+                self.locks.keys(bucket, &keys).await
+            }
+            Scope::Bucket(bucket) => self.locks.bucket(bucket).await,
+            Scope::Accounts => self.locks.bucket("").await,
+        }
+    }
+
+    /// Runs the operation until the counts it read are those that are there while they are locked.
+    async fn attempt<T>(
+        &self,
+        env: &Env<'_>,
+        operation: &mut (impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError> + Send),
+    ) -> Result<(T, Batch, Held), Fault> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (answer, batch, read) = self.run(env, operation);
+            let answer = answer?;
+            if read.is_empty() {
+                return Ok((answer, batch, Held::default()));
+            }
+            let keys: Vec<&[u8]> = read.iter().map(|(key, _)| key.as_slice()).collect();
+            let held = self.locks.counts(&keys).await;
+            if self.are_unchanged(&read) {
+                return Ok((answer, batch, held));
+            }
+        }
+        Err(Fault::Busy)
+    }
+
+    fn run<T>(
+        &self,
+        env: &Env<'_>,
+        operation: &mut impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError>,
+    ) -> (Result<T, StateError>, Batch, Vec<Count>) {
+        let view = self.meta.view(ReadMode::CacheOnly);
+        let mut tx = Tx::new(&view);
+        let answer = operation(&mut tx, env);
+        let batch = tx.into_batch();
+        if !view.would_block() {
+            return (answer, batch, view.into_counts());
+        }
+        tokio::task::block_in_place(|| {
+            let view = self.meta.view(ReadMode::MayBlock);
+            let mut tx = Tx::new(&view);
+            let answer = operation(&mut tx, env);
+            let batch = tx.into_batch();
+            (answer, batch, view.into_counts())
+        })
+    }
+
+    fn are_unchanged(&self, counts: &[Count]) -> bool {
+        self.meta.read(|source| counts.iter().all(|(key, value)| source.get(key).as_ref() == Ok(value)))
+    }
+
+    /// Deletes files on a thread that may wait.
+    fn delete_later(&self, dropped: Vec<BlobId>) {
+        if dropped.is_empty() {
+            return;
+        }
+        let blobs = self.blobs.clone();
+        tokio::task::spawn_blocking(move || {
+            for blob in dropped {
+                if let Err(fault) = blobs.delete(blob) {
+                    tracing::warn!(target: "s3", "a file that nothing needs stays until the next start: {fault}");
+                }
+            }
+        });
+    }
+}
+
+/// Bytes that are given once and that nobody can foretell: a digest of a secret of this process and a count.
+struct Fresh {
+    secret: [u8; 32],
+    count: AtomicU64,
+}
+
+impl Fresh {
+    fn new() -> std::io::Result<Fresh> {
+        use std::io::Read;
+        let mut secret = [0; 32];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut secret)?;
+        Ok(Fresh { secret, count: AtomicU64::new(0) })
+    }
+
+    fn next(&self) -> [u8; 32] {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let digest = Sha256::new().chain_update(self.secret).chain_update(count.to_le_bytes());
+        digest.finalize().into()
+    }
+}

@@ -1,0 +1,196 @@
+//! What the one gate needs to know of a request, and what those behind it may rely on.
+
+use std::net::IpAddr;
+
+use dolmen_s3::error::ErrorCode;
+use dolmen_s3::operation::{Operation, Resource};
+use dolmen_s3::request::Headers;
+use dolmen_s3::state::facts;
+use dolmen_s3::state::gate::{self, Ask, Object, Place};
+use dolmen_s3::state::keys::Order;
+use dolmen_s3::state::{BucketRecord, ObjectRecord, Source, StateError, Tx, bucket, object, tagging};
+use dolmen_s3::target::{CopySource, Target};
+use dolmen_s3::state::Version;
+
+use crate::answer::Refusal;
+use crate::call::version;
+use crate::server::{Server, Signed};
+
+/// A request whose signature is right.
+pub(crate) struct Asked<'a> {
+    pub operation: Operation,
+    pub target: &'a Target<'a>,
+    pub headers: Headers<'a>,
+    pub signed: &'a Signed,
+    pub source_ip: IpAddr,
+}
+
+/// What a copy or a rename reads.
+pub(crate) struct Origin {
+    pub source: CopySource,
+    pub version: Option<Version>,
+    pub bucket: BucketRecord,
+}
+
+/// A request that may go on. Only [`admit`] makes one.
+pub(crate) struct Admitted {
+    /// The bucket, as the gate saw it.
+    pub bucket: Option<BucketRecord>,
+    /// The version that the request is about, as the gate saw it; or what reading it says.
+    pub object: Option<Result<(Order, ObjectRecord), StateError>>,
+    /// What a copy reads.
+    pub origin: Option<Origin>,
+    /// Facts that the gate decided by, for what is asked for one by one.
+    pub context: dolmen_s3::state::policy::Context,
+    _only_here: (),
+}
+
+/// Lets a request in, or not.
+pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refusal> {
+    let version = version(asked.target.query().get("versionId"))?;
+    let origin = origin_of(asked)?;
+    let tags = match asked.headers.get("x-amz-tagging") {
+        Some(text) => tagging::of_header(text)?,
+        None => Vec::new(),
+    };
+    let context = facts::context(&server.facts(asked, &tags));
+    let expected = asked.headers.get("x-amz-expected-bucket-owner");
+    let source_expected = asked.headers.get("x-amz-source-expected-bucket-owner");
+    let admitted = server.engine.meta.read(|source: &dyn Source| {
+        let tx = Tx::new(source);
+        let found = find(&tx, asked, version)?;
+        let mut from = None;
+        if let Some((copied, version)) = &origin {
+            let bucket = bucket::find(&tx, copied.bucket.as_str())?;
+            let object = object::find(&tx, &bucket, copied.key.as_str().as_bytes(), *version);
+            from = Some((bucket, object));
+        }
+        let owned = |expected: Option<&str>, bucket: Option<&BucketRecord>| match (expected, bucket) {
+            (Some(expected), Some(bucket)) if expected != bucket.owner => Err(ErrorCode::AccessDenied),
+            _ => Ok(()),
+        };
+        owned(expected, found.0.as_ref())?;
+        owned(source_expected, from.as_ref().map(|(bucket, _)| bucket))?;
+        decide(asked, &context, &found, origin.as_ref().zip(from.as_ref()), version.is_some())?;
+        Ok((found, from))
+    });
+    let ((bucket, object), from) = admitted.map_err(|error: StateError| Refusal::from(error))?;
+    let origin = origin
+        .zip(from)
+        .map(|((source, version), (bucket, _))| Origin { source, version, bucket });
+    Ok(Admitted { bucket, object, origin, context, _only_here: () })
+}
+
+type Found = (Option<BucketRecord>, Option<Result<(Order, ObjectRecord), StateError>>);
+
+/// The bucket and, where the request is about one that is there, the object.
+fn find(tx: &Tx<'_>, asked: &Asked<'_>, version: Option<Version>) -> Result<Found, StateError> {
+    // A bucket that is made anew is nobody's: who has the name already is for the operation to say.
+    let Some(name) = asked.target.bucket().filter(|_| asked.operation != Operation::CreateBucket) else {
+        return Ok((None, None));
+    };
+    let record = bucket::find(tx, name.as_str())?;
+    let object = match asked.target.key() {
+        Some(key) if reads(asked.operation) => Some(object::find(tx, &record, key.as_str().as_bytes(), version)),
+        _ => None,
+    };
+    // What cannot be read is not taken for absent.
+    if let Some(Err(error @ (StateError::Corrupt(_) | StateError::Storage(_)))) = &object {
+        return Err(*error);
+    }
+    Ok((Some(record), object))
+}
+
+/// Whether an operation on an object is about one that is there.
+fn reads(operation: Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::PutObject
+            | Operation::CopyObject
+            | Operation::CreateMultipartUpload
+            | Operation::UploadPart
+            | Operation::UploadPartCopy
+            | Operation::CompleteMultipartUpload
+            | Operation::AbortMultipartUpload
+            | Operation::ListParts
+            | Operation::RenameObject
+    )
+}
+
+type From = (BucketRecord, Result<(Order, ObjectRecord), StateError>);
+
+fn decide(
+    asked: &Asked<'_>,
+    context: &dolmen_s3::state::policy::Context,
+    (bucket, object): &Found,
+    from: Option<(&(CopySource, Option<Version>), &From)>,
+    versioned: bool,
+) -> Result<(), StateError> {
+    let name = asked.target.bucket().map_or("", |name| name.as_str());
+    let policy = bucket.as_ref().map(|record| gate::policy_of(name, record)).transpose()?.flatten();
+    let target = asked.target.bucket().map(|_| Place {
+        name,
+        bucket: bucket.as_ref(),
+        policy: policy.as_ref(),
+        key: asked.target.key().map_or("", |key| key.as_str()),
+        object: seen(object.as_ref()),
+    });
+    let source_policy =
+        from.map(|((source, _), (record, _))| gate::policy_of(source.bucket.as_str(), record)).transpose()?.flatten();
+    let source = from.map(|((source, _), (record, object))| Place {
+        name: source.bucket.as_str(),
+        bucket: Some(record),
+        policy: source_policy.as_ref(),
+        key: source.key.as_str(),
+        object: seen(Some(object)),
+    });
+    let ask = Ask {
+        caller: asked.signed.caller.as_core(),
+        operation: asked.operation,
+        headers: asked.headers,
+        versioned,
+        source_versioned: from.is_some_and(|((_, version), _)| version.is_some()),
+        target,
+        source,
+        context,
+    };
+    gate::authorize(&ask).check()
+}
+
+fn seen(object: Option<&Result<(Order, ObjectRecord), StateError>>) -> Object<'_> {
+    match object {
+        None => Object::Any,
+        Some(Ok((_, record))) => Object::Present(record),
+        Some(Err(_)) => Object::Absent,
+    }
+}
+
+/// What a copy or a rename names as its source.
+fn origin_of(asked: &Asked<'_>) -> Result<Option<(CopySource, Option<Version>)>, Refusal> {
+    let needs = asked.operation.needs(asked.headers, false, false).any(|(_, resource)| resource == Resource::Source);
+    if !needs {
+        return Ok(None);
+    }
+    let name =
+        if asked.operation == Operation::RenameObject { "x-amz-rename-source" } else { "x-amz-copy-source" };
+    let value = asked.headers.all(name).next().ok_or(ErrorCode::InvalidArgument)?;
+    let source = if asked.operation == Operation::RenameObject {
+        rename_source(asked, value)?
+    } else {
+        CopySource::parse(value)?
+    };
+    let version = version(source.version_id.as_deref())?;
+    Ok(Some((source, version)))
+}
+
+/// A rename names a key of the same bucket, with the bucket in front of it or without.
+fn rename_source(asked: &Asked<'_>, value: &[u8]) -> Result<CopySource, Refusal> {
+    let bucket = asked.target.bucket().ok_or(ErrorCode::InvalidArgument)?;
+    let mut whole = bucket.as_str().as_bytes().to_vec();
+    whole.push(b'/');
+    if value.strip_prefix(b"/").unwrap_or(value).starts_with(&whole) {
+        return Ok(CopySource::parse(value)?);
+    }
+    whole.extend_from_slice(value.strip_prefix(b"/").unwrap_or(value));
+    Ok(CopySource::parse(&whole)?)
+}

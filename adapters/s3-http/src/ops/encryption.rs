@@ -1,0 +1,147 @@
+//! Encryption at rest, as requests ask for it and answers tell it.
+
+use dolmen_s3::encoding::{get_base64, put_base64};
+use dolmen_s3::error::ErrorCode;
+use dolmen_s3::state::record::{BucketRecord, Encryption, ObjectRecord, UploadRecord};
+use dolmen_s3::state::sse::SecretKey;
+use md5::{Digest as _, Md5};
+
+use crate::answer::{Head, Refusal};
+use crate::call::Call;
+
+const ALGORITHM: &str = "x-amz-server-side-encryption";
+const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
+const SOURCE: &str = "x-amz-copy-source-server-side-encryption-customer-";
+
+/// How the bytes of an object are to be encrypted, and with which key.
+pub(crate) struct Chosen {
+    pub encryption: Encryption,
+    pub key: Option<SecretKey>,
+}
+
+/// A key that the client sends, with its MD5.
+struct CustomerKey {
+    key: SecretKey,
+    md5: [u8; 16],
+}
+
+/// The client's key in the headers that begin so.
+fn customer(call: &Call<'_>, prefix: &str) -> Result<Option<CustomerKey>, Refusal> {
+    let get = |name: &str| call.headers.get(&[prefix, name].concat());
+    let (algorithm, key, md5) = (get("algorithm"), get("key"), get("key-md5"));
+    if algorithm.is_none() && key.is_none() && md5.is_none() {
+        return Ok(None);
+    }
+    let says = |text: &str| Refusal::says(ErrorCode::InvalidArgument, text);
+    match algorithm {
+        Some("AES256") => {}
+        Some(_) => return Err(Refusal::new(ErrorCode::InvalidEncryptionAlgorithmError)),
+        None => {
+            return Err(says(
+                "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.",
+            ));
+        }
+    }
+    let missing = "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.";
+    let bytes: [u8; 32] = key.and_then(decoded).ok_or_else(|| says(missing))?;
+    let told: [u8; 16] = md5.and_then(decoded).ok_or_else(|| {
+        says("Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated MD5 of the secret key.")
+    })?;
+    if <[u8; 16]>::from(Md5::digest(bytes)) != told {
+        return Err(says("The calculated MD5 hash of the key did not match the hash that was provided."));
+    }
+    Ok(Some(CustomerKey { key: SecretKey::new(bytes), md5: told }))
+}
+
+fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = Vec::new();
+    get_base64(text.as_bytes(), &mut bytes)?;
+    bytes.try_into().ok()
+}
+
+/// What is to be done with the bytes of an object that a request makes.
+pub(crate) fn of_put(call: &Call<'_>, bucket: &BucketRecord) -> Result<Chosen, Refusal> {
+    let customer = customer(call, CUSTOMER)?;
+    let named = match call.headers.get(ALGORITHM) {
+        None => false,
+        Some("AES256") => true,
+        Some("aws:kms" | "aws:kms:dsse" | "aws:fsx") => return Err(Refusal::new(ErrorCode::NotImplemented)),
+        Some(_) => return Err(Refusal::new(ErrorCode::InvalidEncryptionAlgorithmError)),
+    };
+    if call.headers.0.iter().any(|(name, _)| name.starts_with("x-amz-server-side-encryption-aws-kms-")) {
+        return Err(Refusal::new(if named { ErrorCode::InvalidArgument } else { ErrorCode::NotImplemented }));
+    }
+    match (customer, named) {
+        (Some(_), true) => {
+            let text = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
+            Err(Refusal::says(ErrorCode::InvalidArgument, text))
+        }
+        (Some(customer), false) => {
+            let encryption = customer.key.customer(call.engine().fresh(), customer.md5);
+            Ok(Chosen { encryption, key: Some(customer.key) })
+        }
+        (None, _) if named || bucket.encrypt => {
+            let key = SecretKey::new(call.engine().fresh_key());
+            let nonce = *call.engine().fresh().first_chunk().expect("sixteen bytes have twelve");
+            let wrapped = call.server.sse_key.wrap(&key, nonce);
+            Ok(Chosen { encryption: Encryption::S3 { wrapped }, key: Some(key) })
+        }
+        (None, _) => Ok(Chosen { encryption: Encryption::None, key: None }),
+    }
+}
+
+/// The key of the parts of an upload.
+pub(crate) fn of_part(call: &Call<'_>, record: &UploadRecord) -> Result<Option<SecretKey>, Refusal> {
+    opening(call, &record.attributes.encryption, CUSTOMER)
+}
+
+/// The key of an object's bytes, if they are encrypted.
+pub(crate) fn key_of(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<SecretKey>, Refusal> {
+    opening(call, &record.encryption, CUSTOMER)
+}
+
+/// The key of the bytes that a copy reads.
+pub(crate) fn key_of_source(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<SecretKey>, Refusal> {
+    opening(call, &record.encryption, SOURCE)
+}
+
+fn opening(call: &Call<'_>, encryption: &Encryption, prefix: &str) -> Result<Option<SecretKey>, Refusal> {
+    let given = customer(call, prefix)?;
+    match (encryption, given) {
+        (Encryption::Customer { .. }, Some(given)) if given.key.is_customer(encryption) => Ok(Some(given.key)),
+        (Encryption::Customer { .. }, Some(_)) => {
+            let text = "The provided encryption parameters did not match the ones used originally.";
+            Err(Refusal::says(ErrorCode::InvalidRequest, text))
+        }
+        (Encryption::Customer { .. }, None) => {
+            let text = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.";
+            Err(Refusal::says(ErrorCode::InvalidRequest, text))
+        }
+        (_, Some(_)) => {
+            let text = "The encryption parameters are not applicable to this object.";
+            Err(Refusal::says(ErrorCode::InvalidRequest, text))
+        }
+        (Encryption::None, None) => Ok(None),
+        (Encryption::S3 { wrapped }, None) => {
+            let key = call.server.sse_key.unwrap(wrapped).map_err(|error| {
+                tracing::error!(target: "s3", "s3://{}/{}: its key: {error}", call.bucket(), call.key_text());
+                ErrorCode::InternalError
+            })?;
+            Ok(Some(key))
+        }
+    }
+}
+
+/// Tells how an object is encrypted.
+pub(crate) fn shown(head: Head, encryption: &Encryption) -> Head {
+    match encryption {
+        Encryption::None => head,
+        Encryption::S3 { .. } => head.with(ALGORITHM, "AES256"),
+        Encryption::Customer { key_md5, .. } => {
+            let mut text = String::new();
+            put_base64(&mut text, key_md5);
+            head.with("x-amz-server-side-encryption-customer-algorithm", "AES256")
+                .with("x-amz-server-side-encryption-customer-key-md5", text)
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Objects that go out, and what is told of them.
+
+use std::ops::Range;
+
+use dolmen_s3::body::{
+    Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration, ObjectChecksums,
+    ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
+};
+use dolmen_s3::condition::{Conditions, Facts};
+use dolmen_s3::error::ErrorCode;
+use dolmen_s3::head::TYPE_DEFAULT;
+use dolmen_s3::operation::Operation;
+use dolmen_s3::range::{ByteRange, content_range};
+use dolmen_s3::state::record::{LockMode, ObjectRecord};
+use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
+use http::Response;
+
+use super::encryption;
+use crate::answer::{Answer, Head, Refusal, http_date, stamp};
+use crate::call::{Call, parse};
+use crate::gate::Admitted;
+use crate::pieces;
+use crate::reply::Reply;
+
+/// Attempts at an object that is overwritten all the time.
+const ATTEMPTS_MAX: usize = 8;
+/// Headers that a reader may have answered, with the query's name for each.
+const OVERRIDES: [(&str, &str); 6] = [
+    ("response-cache-control", "cache-control"),
+    ("response-content-disposition", "content-disposition"),
+    ("response-content-encoding", "content-encoding"),
+    ("response-content-language", "content-language"),
+    ("response-content-type", "content-type"),
+    ("response-expires", "expires"),
+];
+
+/// What a GET or HEAD is to answer.
+struct Cut {
+    span: Range<u64>,
+    /// Whether it is a part of the object.
+    is_partial: bool,
+    /// How many parts the object has, where one was asked for.
+    part_count: Option<usize>,
+}
+
+pub(crate) async fn get(call: &Call<'_>, admitted: &Admitted) -> Answer {
+    let mut record = seen(admitted)?;
+    let version = call.version()?;
+    for _ in 0..ATTEMPTS_MAX {
+        let cut = check(call, &record)?;
+        let head = describe(call, admitted, &record, &cut)?;
+        if call.operation == Operation::HeadObject {
+            return Ok(head.with("content-length", (cut.span.end - cut.span.start).to_string()).empty());
+        }
+        if object::is_archived(&record.listed) {
+            return Err(Refusal::new(ErrorCode::InvalidObjectState));
+        }
+        let key = encryption::key_of(call, &record)?;
+        let len = cut.span.end - cut.span.start;
+        let extents = copy::slice(&record.body, cut.span.start, len);
+        match pieces::reply(call.engine(), extents, key).await? {
+            Some(reply) if reply.len() == len => return Ok(head.body(reply)),
+            Some(_) => return Err(Refusal::new(ErrorCode::InternalError)),
+            // A file that its record names is gone: the object was overwritten in between, or it is damaged.
+            None => {
+                let (name, key) = (call.bucket(), call.key());
+                let again = call.read(|source| {
+                    let tx = Tx::new(source);
+                    let bucket = bucket::find(&tx, name)?;
+                    Ok(object::find(&tx, &bucket, key, version)?.1)
+                })?;
+                if again.body == record.body {
+                    tracing::error!(target: "s3", "a file of s3://{name}/{} is gone", call.key_text());
+                    return Err(Refusal::new(ErrorCode::InternalError));
+                }
+                record = again;
+            }
+        }
+    }
+    Err(Refusal::new(ErrorCode::SlowDown))
+}
+
+/// The version that the gate saw.
+fn seen(admitted: &Admitted) -> Result<ObjectRecord, Refusal> {
+    match &admitted.object {
+        Some(Ok((_, record))) => Ok(record.clone()),
+        Some(Err(error)) => Err((*error).into()),
+        None => Err(Refusal::new(ErrorCode::NoSuchKey)),
+    }
+}
+
+/// Whether the object is to be answered, and which bytes of it.
+fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
+    let modified = stamp(record.listed.modified_ms);
+    let facts = Facts { etag: Some(&record.listed.etag), modified, size: record.listed.size };
+    Conditions::read(call.headers).check_read(&facts).map_err(|error| {
+        let refusal = Refusal::from(error);
+        let refusal = refusal.header("etag", record.listed.etag.quoted().to_string());
+        refusal.header("last-modified", http_date(record.listed.modified_ms))
+    })?;
+    let size = record.listed.size;
+    let range = call.headers.get("range");
+    if let Some(text) = call.query("partNumber") {
+        if range.is_some() {
+            let text = "Cannot specify both Range header and partNumber query parameter";
+            return Err(Refusal::says(ErrorCode::InvalidRequest, text));
+        }
+        return part(record, text);
+    }
+    match range.and_then(ByteRange::parse) {
+        None => Ok(Cut { span: 0..size, is_partial: false, part_count: None }),
+        Some(range) => match range.resolve(size) {
+            Ok(span) => Ok(Cut { span, is_partial: true, part_count: None }),
+            Err(error) => Err(Refusal::from(error)
+                .field("ActualObjectSize", size.to_string())
+                .field("RangeRequested", call.headers.get("range").unwrap_or(""))
+                .header("content-range", format!("bytes */{size}"))),
+        },
+    }
+}
+
+/// The bytes of one part.
+fn part(record: &ObjectRecord, text: &str) -> Result<Cut, Refusal> {
+    let number = text.parse::<u64>().ok().filter(|number| (1..=10_000).contains(number));
+    let number = number.ok_or(ErrorCode::InvalidArgument)?;
+    if record.parts.is_empty() {
+        let whole = Cut { span: 0..record.listed.size, is_partial: true, part_count: None };
+        return if number == 1 { Ok(whole) } else { Err(Refusal::new(ErrorCode::InvalidPartNumber)) };
+    }
+    let mut start = 0;
+    for part in &record.parts {
+        if u64::from(part.number) == number {
+            let span = start..start + part.size;
+            return Ok(Cut { span, is_partial: true, part_count: Some(record.parts.len()) });
+        }
+        start += part.size;
+    }
+    Err(Refusal::new(ErrorCode::InvalidPartNumber))
+}
+
+/// The head of the answer.
+fn describe(call: &Call<'_>, admitted: &Admitted, record: &ObjectRecord, cut: &Cut) -> Result<Head, Refusal> {
+    let listed = &record.listed;
+    let bucket = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
+    let mut head = Head::new(if cut.is_partial { 206 } else { 200 })
+        .with("etag", listed.etag.quoted().to_string())
+        .with("last-modified", http_date(listed.modified_ms))
+        .with("accept-ranges", "bytes")
+        .with("content-type", TYPE_DEFAULT)
+        .version(object::shown(bucket, listed.version));
+    for (name, value) in &record.headers {
+        head = head.named(name, value);
+    }
+    if cut.is_partial {
+        head = head.with("content-range", content_range(&cut.span, listed.size).to_string());
+    }
+    head = head.maybe("x-amz-mp-parts-count", cut.part_count.map(|count| count.to_string()));
+    if listed.storage_class != "STANDARD" {
+        head = head.with("x-amz-storage-class", &listed.storage_class);
+    }
+    if !record.tags.is_empty() {
+        head = head.with("x-amz-tagging-count", record.tags.len().to_string());
+    }
+    if let Some(retention) = record.retention {
+        let mode = if retention.mode == LockMode::Governance { "GOVERNANCE" } else { "COMPLIANCE" };
+        head = head
+            .with("x-amz-object-lock-mode", mode)
+            .with("x-amz-object-lock-retain-until-date", stamp(retention.until_ms).iso8601().to_string());
+    }
+    if record.legal_hold {
+        head = head.with("x-amz-object-lock-legal-hold", "ON");
+    }
+    head = encryption::shown(head, &record.encryption);
+    let wants_checksum = call.headers.get("x-amz-checksum-mode").is_some_and(|mode| mode == "ENABLED");
+    // The checksum of the whole is no checksum of a range.
+    let is_whole = cut.span == (0..listed.size) && call.query("partNumber").is_none();
+    if let Some(checksum) = listed.checksum.filter(|_| wants_checksum && is_whole) {
+        head = head
+            .with(checksum.checksum.algorithm().header(), checksum.text())
+            .with("x-amz-checksum-type", checksum.kind.name());
+    }
+    for (asked, name) in OVERRIDES {
+        let Some(value) = call.query(asked) else { continue };
+        if call.caller.user.is_none() {
+            let text = "Request specific response headers cannot be used for anonymous GET requests.";
+            return Err(Refusal::says(ErrorCode::InvalidRequest, text));
+        }
+        head = head.named(name, value);
+    }
+    Ok(with_expiration(call, admitted, head, record))
+}
+
+/// Adds when a lifecycle rule will remove the object.
+fn with_expiration(call: &Call<'_>, admitted: &Admitted, head: Head, record: &ObjectRecord) -> Head {
+    let Some(bucket) = &admitted.bucket else { return head };
+    let (id, key) = (bucket.id, call.key());
+    let found = call.read(|source| config::find::<LifecycleConfiguration>(&Tx::new(source), id, ""));
+    let Ok(Some(rules)) = found else { return head };
+    let clock = call.server.lifecycle_clock();
+    match lifecycle::expiration(&rules.rules, key, record, clock) {
+        Some((when, rule)) => {
+            let date = http_date(when);
+            head.with("x-amz-expiration", format!("expiry-date=\"{date}\", rule-id=\"{rule}\""))
+        }
+        None => head,
+    }
+}
+
+/// The same for an object that was just made.
+pub(crate) fn expiration(call: &Call<'_>, admitted: &Admitted, head: Head) -> Head {
+    let Some(record) = &admitted.bucket else { return head };
+    let key = call.key();
+    let latest = call.read(|source| {
+        let tx = Tx::new(source);
+        match config::find::<LifecycleConfiguration>(&tx, record.id, "")? {
+            Some(_) => object::latest(&tx, record, key),
+            None => Ok(None),
+        }
+    });
+    match latest {
+        Ok(Some((_, object))) => with_expiration(call, admitted, head, &object),
+        _ => head,
+    }
+}
+
+pub(crate) fn attributes(call: &Call<'_>, admitted: &Admitted) -> Answer {
+    let record = seen(admitted)?;
+    encryption::key_of(call, &record)?;
+    let bucket = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
+    let mut wanted = Vec::new();
+    for value in call.headers.all("x-amz-object-attributes") {
+        wanted.extend(std::str::from_utf8(value).unwrap_or("").split(',').map(str::trim));
+    }
+    const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
+    if wanted.is_empty() || wanted.iter().any(|name| !KNOWN.contains(name)) {
+        return Err(Refusal::says(ErrorCode::InvalidArgument, "Invalid attribute name specified."));
+    }
+    let has = |name: &str| wanted.contains(&name);
+    let listed = &record.listed;
+    let checksum = listed.checksum.filter(|_| has("Checksum")).map(|checksum| ObjectChecksums {
+        checksums: Checksums::of_object(&checksum),
+        checksum_type: Some(checksum.kind),
+    });
+    let document = GetObjectAttributesOutput {
+        etag: has("ETag").then(|| listed.etag.clone()),
+        checksum,
+        object_parts: if has("ObjectParts") { parts(call, &record)? } else { None },
+        storage_class: StorageClass::parse(&listed.storage_class).filter(|_| has("StorageClass")),
+        object_size: has("ObjectSize").then_some(listed.size),
+    };
+    Ok(Head::new(200)
+        .with("last-modified", http_date(listed.modified_ms))
+        .version(object::shown(bucket, listed.version))
+        .xml(&document))
+}
+
+fn parts(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<GetObjectAttributesParts>, Refusal> {
+    if record.parts.is_empty() {
+        return Ok(None);
+    }
+    let number = |name: &str, default: u64| match call.headers.get(name) {
+        None => Ok(default),
+        Some(text) => text.parse::<u64>().map_err(|_| Refusal::new(ErrorCode::InvalidArgument)),
+    };
+    let max = number("x-amz-max-parts", 1000)?.min(1000);
+    let marker = u16::try_from(number("x-amz-part-number-marker", 0)?).unwrap_or(u16::MAX);
+    let (page, more) = object::parts_page(record, marker, usize::try_from(max).unwrap_or(1000));
+    let show = |part: &dolmen_s3::state::record::PartInfo| ObjectPart {
+        part_number: Some(u32::from(part.number)),
+        size: Some(part.size),
+        checksums: part.checksum.map(Checksums::from).unwrap_or_default(),
+    };
+    // Without checksums of the parts Amazon tells only how many there are.
+    let has_checksums = record.parts.iter().all(|part| part.checksum.is_some());
+    Ok(Some(GetObjectAttributesParts {
+        total_parts_count: Some(u32::try_from(record.parts.len()).unwrap_or(u32::MAX)),
+        part_number_marker: Some(u32::from(marker)),
+        next_part_number_marker: Some(page.last().map_or(0, |part| u32::from(part.number))),
+        max_parts: Some(u32::try_from(max).unwrap_or(1000)),
+        is_truncated: Some(more),
+        parts: if has_checksums { page.iter().map(show).collect() } else { Vec::new() },
+    }))
+}
+
+pub(crate) fn get_tags(admitted: &Admitted) -> Answer {
+    let record = seen(admitted)?;
+    let bucket = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
+    let tags = record.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+    let shown = object::shown(bucket, record.listed.version);
+    Ok(Head::new(200).version(shown).xml(&Tagging { tag_set: TagSet { tags } }))
+}
+
+pub(crate) async fn put_tags(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: Tagging = parse(body)?;
+    let pairs = document.tag_set.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let tags = tagging::check(pairs, tagging::On::Object)?;
+    set_tags(call, tags, 200).await
+}
+
+pub(crate) async fn delete_tags(call: &Call<'_>) -> Answer {
+    set_tags(call, Vec::new(), 204).await
+}
+
+async fn set_tags(call: &Call<'_>, tags: Vec<(String, String)>, status: u16) -> Answer {
+    let version = call.version()?;
+    let shown = call
+        .change_key(Vec::new(), move |tx, _, bucket, key| object::set_tags(tx, bucket, key, version, tags.clone()))
+        .await?;
+    Ok(Head::new(status).version(shown).empty())
+}
+
+/// The object, in a bucket whose objects can be locked.
+fn locked(admitted: &Admitted) -> Result<ObjectRecord, Refusal> {
+    let bucket = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
+    dolmen_s3::state::lock::of_bucket(bucket)?;
+    seen(admitted)
+}
+
+pub(crate) fn get_retention(admitted: &Admitted) -> Answer {
+    Ok(Head::new(200).xml(&shapes::retention_body(locked(admitted)?.retention)?))
+}
+
+pub(crate) async fn put_retention(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: Retention = parse(body)?;
+    let retention = shapes::retention_of(&document)?;
+    let version = call.version()?;
+    let bypass = call.headers.get("x-amz-bypass-governance-retention") == Some("true");
+    call.change_key(Vec::new(), move |tx, env, bucket, key| {
+        object::set_retention(tx, env, bucket, key, version, retention, bypass)
+    })
+    .await?;
+    Ok(Head::new(200).empty())
+}
+
+pub(crate) fn get_legal_hold(admitted: &Admitted) -> Answer {
+    let on = locked(admitted)?.legal_hold;
+    Ok(Head::new(200).xml(&LegalHold { status: Some(if on { OnOff::On } else { OnOff::Off }) }))
+}
+
+pub(crate) async fn put_legal_hold(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: LegalHold = parse(body)?;
+    let on = document.status.ok_or(ErrorCode::MalformedXML)? == OnOff::On;
+    let version = call.version()?;
+    call.change_key(Vec::new(), move |tx, _, bucket, key| object::set_legal_hold(tx, bucket, key, version, on))
+        .await?;
+    Ok(Head::new(200).empty())
+}
+
+/// An archived object becomes readable at once: there is no slower place here.
+pub(crate) async fn restore(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: dolmen_s3::body::RestoreRequest = parse(body)?;
+    if document.kind.is_some() {
+        return Err(Refusal::new(ErrorCode::NotImplemented));
+    }
+    let version = call.version()?;
+    call.change_key(Vec::new(), move |tx, _, bucket, key| {
+        let (_, record) = object::find(tx, bucket, key, version)?;
+        if object::is_archived(&record.listed) {
+            return Err(StateError::Refused(ErrorCode::NotImplemented));
+        }
+        Err::<(), _>(StateError::Refused(ErrorCode::ObjectAlreadyInActiveTierError))
+    })
+    .await?;
+    let response: Response<Reply> = Head::new(202).empty();
+    Ok(response)
+}

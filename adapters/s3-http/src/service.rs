@@ -1,0 +1,182 @@
+//! The service as the host sees it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use dolmen_base::io::Directory as _;
+use dolmen_host::context::{Context, Listeners, Stop};
+use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
+use dolmen_s3::state::sse::SecretKey;
+use dolmen_s3::state::{Env, Tx};
+use parking_lot::RwLock;
+use sha2::{Digest as _, Sha256};
+
+use crate::accounts::{Accounts, make_root};
+use crate::blobs::Blobs;
+use crate::config::{Backend, Config, SETTINGS};
+use crate::connection::{self, Tls};
+use crate::engine::Engine;
+use crate::meta::Meta;
+use crate::numbers::Numbers;
+use crate::server::Server;
+use crate::{sweep, tls, worker};
+
+/// Directory of the metadata and of small objects.
+pub(crate) const STORE: &str = "store";
+/// Directory of the files of larger objects.
+pub(crate) const BLOBS: &str = "blobs";
+
+/// The service `s3`: buckets and objects.
+pub struct S3 {
+    server: Arc<Server>,
+    tls: Tls,
+    connections_max: usize,
+    backend: Backend,
+    hint: String,
+}
+
+impl Service for S3 {
+    const NAME: &'static str = "s3";
+    const TITLE: &'static str = "buckets and objects, Amazon S3's REST interface";
+    const PAGE: &'static str = "core/s3/README.md";
+    const SETTINGS: &'static [Setting] = SETTINGS;
+    type Config = Config;
+
+    fn configure(values: &Values) -> Result<Config, Fault> {
+        Config::of(values)
+    }
+
+    fn open(context: &Context, config: Config) -> Result<S3, Fault> {
+        let listen = context.address("s3.listen").ok_or("s3.listen is not bound")?;
+        let tls = match &config.tls {
+            Some((cert, key)) => Some(tls::acceptor(cert, key)?),
+            None => None,
+        };
+        let (access_key, secret_key) = match (config.access_key, config.secret_key) {
+            (Some(access_key), Some(secret_key)) => (access_key, secret_key),
+            _ => (made_key(context)?, context.secret("s3-secret-key")?),
+        };
+        let (meta, blobs) = match config.backend {
+            Backend::Local => open_local(&context.dir())?,
+            Backend::Memory => (Meta::memory()?, Blobs::memory()),
+        };
+        let engine = Arc::new(Engine::new(meta, Arc::new(blobs), context.clock())?);
+        let accounts = Arc::new(Accounts::new(&access_key, &secret_key));
+        prepare(&engine, &accounts)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let host = reachable(listen);
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let data = std::path::absolute(context.data()).unwrap_or_else(|_| context.data().to_owned());
+        let hint = format!(
+            "dolmen s3 mb s3://stones --endpoint {scheme}://{host}:{} --data {}",
+            listen.port(),
+            data.display()
+        );
+        let server = Arc::new(Server {
+            engine,
+            accounts,
+            numbers: Numbers::new(),
+            region: config.region,
+            domains: config.domains,
+            proxies: config.proxies,
+            signature_v2: config.signature_v2,
+            is_tls: tls.is_some(),
+            test_api: context.test_api(),
+            day_ms: u64::try_from(config.day.as_millis()).unwrap_or(u64::MAX).max(1),
+            keys: RwLock::new(HashMap::new()),
+            sse_key: sse_key(&context.secret("s3-encryption-key")?),
+        });
+        Ok(S3 { server, tls, connections_max: config.connections_max, backend: config.backend, hint })
+    }
+
+    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
+        let listener = listeners.take("s3.listen").ok_or("s3.listen is not bound")?;
+        let engine = self.server.engine.clone();
+        tokio::task::spawn_blocking(move || match sweep::sweep(&engine) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(target: "s3", "{count} files of uploads that were cut off are deleted"),
+            Err(error) => tracing::warn!(target: "s3", "the files cannot be looked through: {error}"),
+        });
+        let worker = tokio::spawn(worker::run(self.server.clone(), stop.clone()));
+        connection::serve(self.server.clone(), listener, self.tls.clone(), self.connections_max, stop).await;
+        worker.await?;
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        match self.server.engine.meta.db().stats().write_error {
+            None => Ok(()),
+            Some(error) => Err(format!("writes are refused: {error}")),
+        }
+    }
+
+    fn metrics(&self, out: &mut Metrics) {
+        self.server.numbers.write(out);
+    }
+
+    fn drain(&self) -> Result<(), Fault> {
+        Ok(self.server.engine.meta.db().close()?)
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![self.hint.clone()]
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let durability = match self.backend {
+            Backend::Local => "every write is on disk before it is acknowledged",
+            Backend::Memory => "in memory: gone with the process",
+        };
+        let counts = sweep::counts(&self.server.engine.meta);
+        let (buckets, uploads) = counts.unwrap_or_default();
+        vec![
+            ("buckets", buckets.to_string()),
+            ("uploads in progress", uploads.to_string()),
+            ("requests", self.server.numbers.total().to_string()),
+            ("failed requests", self.server.numbers.failed().to_string()),
+            ("durability", durability.to_owned()),
+        ]
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        self.server.engine.clear()
+    }
+}
+
+/// The key that wraps the keys of objects.
+fn sse_key(secret: &str) -> SecretKey {
+    let digest = Sha256::new().chain_update(b"dolmen s3 server key").chain_update(secret);
+    SecretKey::new(digest.finalize().into())
+}
+
+/// Access keys look like Amazon's: twenty capital letters and digits.
+fn made_key(context: &Context) -> Result<String, Fault> {
+    let secret = context.secret("s3-access-key")?;
+    Ok(secret.chars().take(20).collect::<String>().to_uppercase())
+}
+
+pub(crate) fn open_local(dir: &Path) -> Result<(Meta, Blobs), Fault> {
+    let shown = dir.display();
+    let made = dolmen_fs::Dir::create(dir).map_err(|error| format!("cannot create {shown}: {error}"))?;
+    made.sync().map_err(|error| format!("cannot sync {shown}: {error}"))?;
+    let meta = Meta::local(&dir.join(STORE), 16 << 20).map_err(|error| format!("{shown}: {error}"))?;
+    for loss in &meta.db().recovery().losses {
+        tracing::warn!(target: "s3", "recovery left something out: {loss}");
+    }
+    Ok((meta, Blobs::local(dir.join(BLOBS))))
+}
+
+/// Gives root its record and reads the users.
+pub(crate) fn prepare(engine: &Engine, accounts: &Accounts) -> Result<(), Fault> {
+    let view = engine.meta.view(dolmen_store::ReadMode::MayBlock);
+    let mut tx = Tx::new(&view);
+    let env = Env { now_ms: engine.clock.now_ms(), caller: "", fresh: engine.fresh() };
+    make_root(&mut tx, &env).map_err(|error| format!("the users cannot be read: {error}"))?;
+    let batch = tx.into_batch();
+    engine.meta.commit_now(&batch)?;
+    drop(view);
+    let view = engine.meta.view(dolmen_store::ReadMode::MayBlock);
+    accounts.load(&Tx::new(&view)).map_err(|error| format!("the users cannot be read: {error}"))?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! What the header of a request says about the object that it makes, and on which conditions.
+//!
+//! Source: "PutObject", "CopyObject", "DeleteObject" and "Object metadata" of Amazon S3's API reference and user guide.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::error::ErrorCode;
+use crate::request::Headers;
+use crate::state::condition::{DeleteCondition, EtagCondition, SourceCondition, WriteCondition};
+use crate::state::record::{LockMode, Retention};
+use crate::time::Timestamp;
+
+/// Headers that an object keeps and gives back, besides `x-amz-meta-*`.
+pub const KEPT: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+    "x-amz-website-redirect-location",
+];
+/// Begins names of metadata.
+pub const META: &str = "x-amz-meta-";
+/// Bytes of names and values of an object's metadata together.
+pub const META_LEN_MAX: usize = 2048;
+/// The media type of an object that was put without one.
+pub const TYPE_DEFAULT: &str = "binary/octet-stream";
+
+/// The headers that an object keeps, names in lower case. `aws-chunked` is how the body came and no property of the object.
+///
+/// # Errors
+///
+/// `MetadataTooLarge`, `InvalidArgument` for a redirect that is neither a path nor a URL.
+pub fn kept(headers: Headers<'_>) -> Result<Vec<(String, String)>, ErrorCode> {
+    let mut out: Vec<(String, String)> = Vec::new();
+    let mut meta_len = 0;
+    for &(name, value) in headers.0 {
+        let meta = name.strip_prefix(META);
+        if meta.is_none() && !KEPT.contains(&name) {
+            continue;
+        }
+        let mut text = text_of(value);
+        match name {
+            "content-encoding" => {
+                let codings = text.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
+                let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty()).collect();
+                if codings.is_empty() {
+                    continue;
+                }
+                text = codings.join(",");
+            }
+            "x-amz-website-redirect-location" => {
+                let known = ["/", "http://", "https://"].iter().any(|start| text.starts_with(start));
+                if !known || text.len() > META_LEN_MAX {
+                    return Err(ErrorCode::InvalidArgument);
+                }
+            }
+            _ => {}
+        }
+        meta_len += meta.map_or(0, |meta| meta.len() + text.len());
+        if meta_len > META_LEN_MAX {
+            return Err(ErrorCode::MetadataTooLarge);
+        }
+        match out.iter_mut().find(|(there, _)| there == name) {
+            Some((_, there)) => {
+                there.push(',');
+                there.push_str(&text);
+            }
+            None => out.push((name.into(), text)),
+        }
+    }
+    Ok(out)
+}
+
+/// A value as text: bytes that are no UTF-8 are taken for Latin-1, as HTTP once had it.
+fn text_of(value: &[u8]) -> String {
+    match core::str::from_utf8(value) {
+        Ok(text) => text.trim().into(),
+        Err(_) => value.iter().map(|&byte| char::from(byte)).collect::<String>().trim().into(),
+    }
+}
+
+/// Retention and legal hold that a put asks for.
+///
+/// # Errors
+///
+/// `InvalidArgument` for half of a retention and for values that are none.
+pub fn lock(headers: Headers<'_>) -> Result<(Option<Retention>, bool), ErrorCode> {
+    let mode = match headers.get("x-amz-object-lock-mode") {
+        None => None,
+        Some("GOVERNANCE") => Some(LockMode::Governance),
+        Some("COMPLIANCE") => Some(LockMode::Compliance),
+        Some(_) => return Err(ErrorCode::InvalidArgument),
+    };
+    let until = match headers.get("x-amz-object-lock-retain-until-date") {
+        None => None,
+        Some(text) => Some(time(Timestamp::parse_iso8601(text)).ok_or(ErrorCode::InvalidArgument)?),
+    };
+    let retention = match (mode, until) {
+        (Some(mode), Some(until_ms)) => Some(Retention { mode, until_ms }),
+        (None, None) => None,
+        _ => return Err(ErrorCode::InvalidArgument),
+    };
+    let hold = match headers.get("x-amz-object-lock-legal-hold") {
+        None | Some("OFF") => false,
+        Some("ON") => true,
+        Some(_) => return Err(ErrorCode::InvalidArgument),
+    };
+    Ok((retention, hold))
+}
+
+fn time(stamp: Option<Timestamp>) -> Option<u64> {
+    stamp.and_then(|stamp| u64::try_from(stamp.unix_ms()).ok())
+}
+
+/// What a put, a copy or the completion of an upload asks of what is there.
+pub fn write_condition(headers: Headers<'_>) -> WriteCondition {
+    WriteCondition {
+        if_match: headers.get("if-match").map(EtagCondition::parse),
+        if_none_match: headers.get("if-none-match").map(EtagCondition::parse),
+    }
+}
+
+/// What a delete asks of what is there.
+///
+/// # Errors
+///
+/// `InvalidArgument` for a time or a size that is none.
+pub fn delete_condition(headers: Headers<'_>) -> Result<DeleteCondition, ErrorCode> {
+    let if_modified_ms = match headers.get("x-amz-if-match-last-modified-time") {
+        None => None,
+        Some(text) => {
+            let stamp = Timestamp::parse_http_date(text).or_else(|| Timestamp::parse_iso8601(text));
+            Some(time(stamp).ok_or(ErrorCode::InvalidArgument)?)
+        }
+    };
+    let if_size = match headers.get("x-amz-if-match-size") {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| ErrorCode::InvalidArgument)?),
+    };
+    Ok(DeleteCondition { if_match: headers.get("if-match").map(EtagCondition::parse), if_modified_ms, if_size })
+}
+
+/// What a copy asks of its source, with `prefix` in front of the names: `x-amz-copy-source-` or `x-amz-rename-source-`. Times that
+/// cannot be read are ignored, as everywhere in HTTP.
+pub fn source_condition(headers: Headers<'_>, prefix: &str) -> SourceCondition {
+    let get = |name: &str| headers.get(&[prefix, name].concat());
+    let date = |name: &str| time(get(name).and_then(Timestamp::parse_http_date));
+    SourceCondition {
+        if_match: get("if-match").map(EtagCondition::parse),
+        if_none_match: get("if-none-match").map(EtagCondition::parse),
+        modified_since_ms: date("if-modified-since"),
+        unmodified_since_ms: date("if-unmodified-since"),
+    }
+}
+
+/// The storage class that a put asks for; empty: none.
+///
+/// # Errors
+///
+/// `InvalidStorageClass`.
+pub fn storage_class(headers: Headers<'_>) -> Result<String, ErrorCode> {
+    match headers.get("x-amz-storage-class") {
+        None => Ok(String::new()),
+        Some(text) => {
+            crate::body::StorageClass::parse(text).map(|class| class.as_str().to_string()).ok_or(ErrorCode::InvalidStorageClass)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn what_an_object_keeps() {
+        let long = [b'x'; 2048];
+        let lines: &[(&str, &[u8])] = &[
+            ("host", b"localhost"),
+            ("content-type", b"text/plain"),
+            ("content-encoding", b"aws-chunked, gzip"),
+            ("x-amz-meta-a", b" 1 "),
+            ("x-amz-meta-a", b"2"),
+            ("x-amz-meta-latin", b"\xe9"),
+        ];
+        let want = [
+            ("content-type", "text/plain"),
+            ("content-encoding", "gzip"),
+            ("x-amz-meta-a", "1,2"),
+            ("x-amz-meta-latin", "\u{e9}"),
+        ];
+        let want: Vec<(String, String)> = want.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        assert_eq!(kept(Headers(lines)), Ok(want));
+        assert_eq!(kept(Headers(&[("content-encoding", b"aws-chunked")])), Ok(vec![]));
+        assert_eq!(kept(Headers(&[("x-amz-meta-a", &long)])), Err(ErrorCode::MetadataTooLarge));
+        assert!(kept(Headers(&[("x-amz-meta-a", &long[..2047])])).is_ok());
+        let redirect = |to: &'static [u8]| kept(Headers(&[("x-amz-website-redirect-location", to)])).is_ok();
+        assert!(redirect(b"/a") && redirect(b"https://a") && !redirect(b"javascript:1"));
+    }
+
+    #[test]
+    fn locks_are_whole() {
+        let mode: (&str, &[u8]) = ("x-amz-object-lock-mode", b"GOVERNANCE");
+        let until: (&str, &[u8]) = ("x-amz-object-lock-retain-until-date", b"1970-01-01T00:00:01Z");
+        let whole = Retention { mode: LockMode::Governance, until_ms: 1000 };
+        assert_eq!(lock(Headers(&[mode, until])), Ok((Some(whole), false)));
+        assert_eq!(lock(Headers(&[mode])), Err(ErrorCode::InvalidArgument));
+        assert_eq!(lock(Headers(&[until])), Err(ErrorCode::InvalidArgument));
+        assert_eq!(lock(Headers(&[("x-amz-object-lock-legal-hold", b"ON")])), Ok((None, true)));
+        assert!(lock(Headers(&[("x-amz-object-lock-legal-hold", b"on")])).is_err());
+    }
+}

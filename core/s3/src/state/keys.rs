@@ -1,0 +1,237 @@
+//! Keys of the metadata. One byte says the kind; numbers are big-endian so that they sort.
+//!
+//! ```text
+//! a name                      account: a user            B name                            a bucket
+//! k access key                account: an access key     C bucket kind id                  a configuration document
+//! p name                      account: a policy          O bucket ⟨key⟩ inverted order     a version of an object
+//!                                                        N bucket ⟨key⟩                    order of the key's null version, when it is not 0
+//! R blob                      references to a blob       U bucket ⟨key⟩ upload             an upload
+//! I blob                      bytes of a small blob      P upload part                     a part of it
+//!                                                        D upload                          what completing it answered
+//! T token                     what a rename answered     A bucket ⟨key⟩ order name         an annotation of a version
+//! ```
+//!
+//! `⟨key⟩` is the object's key with 0x00 written as 0x00 0xFF, then 0x00 0x01: the order of keys is kept, no key is the prefix of
+//! another, and a prefix of a key is a prefix of its encoding. The order of a version is a number that grows with each version of a
+//! key; it is stored inverted, so that the first entry of a key is its latest version. Objects of a bucket that never had
+//! versioning have order 0: reading one is a point lookup.
+
+use alloc::vec::Vec;
+
+use super::record::{BlobId, BucketId, ConfigKind, UploadId};
+
+/// Prefix of all users.
+pub const USERS: u8 = b'a';
+/// Prefix of all access keys.
+pub const ACCESS_KEYS: u8 = b'k';
+/// Prefix of all managed policies.
+pub const POLICIES: u8 = b'p';
+/// Prefix of all buckets.
+pub const BUCKETS: u8 = b'B';
+/// Prefix of all configuration documents.
+pub const CONFIGS: u8 = b'C';
+/// Prefix of all object versions.
+pub const OBJECTS: u8 = b'O';
+/// Prefix of all pointers to null versions.
+pub const NULLS: u8 = b'N';
+/// Prefix of all uploads in progress.
+pub const UPLOADS: u8 = b'U';
+/// Prefix of all parts.
+pub const PARTS: u8 = b'P';
+/// Prefix of what completed uploads answered.
+pub const DONE: u8 = b'D';
+/// Prefix of annotations.
+pub const ANNOTATIONS: u8 = b'A';
+/// Prefix of reference counts: every blob that is in use has one entry.
+pub const REFERENCES: u8 = b'R';
+/// Prefix of the bytes of small blobs.
+pub const INLINE: u8 = b'I';
+/// Prefix of answers to renames, by client token.
+pub const TOKENS: u8 = b'T';
+
+/// Position among the versions of one key; larger is newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Order(pub u64);
+
+/// Writes `⟨key⟩` without its end: also the encoding of a prefix.
+fn escape(key: &[u8], out: &mut Vec<u8>) {
+    for &byte in key {
+        out.push(byte);
+        if byte == 0 {
+            out.push(0xff);
+        }
+    }
+}
+
+/// Reads `⟨key⟩` at the start of `bytes`; what follows it is the second.
+pub fn unescape(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut key = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    loop {
+        match (*bytes.get(at)?, bytes.get(at + 1)) {
+            (0, Some(0xff)) => {
+                key.push(0);
+                at += 2;
+            }
+            (0, Some(0x01)) => return Some((key, &bytes[at + 2..])),
+            (0, _) => return None,
+            (byte, _) => {
+                key.push(byte);
+                at += 1;
+            }
+        }
+    }
+}
+
+fn named(kind: u8, name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + name.len());
+    out.push(kind);
+    out.extend_from_slice(name);
+    out
+}
+
+/// The key of a user.
+pub fn user(name: &str) -> Vec<u8> {
+    named(USERS, name.as_bytes())
+}
+
+/// The key of an access key.
+pub fn access_key(access_key: &str) -> Vec<u8> {
+    named(ACCESS_KEYS, access_key.as_bytes())
+}
+
+/// The key of a managed policy.
+pub fn policy(name: &str) -> Vec<u8> {
+    named(POLICIES, name.as_bytes())
+}
+
+/// The key of a bucket.
+pub fn bucket(name: &str) -> Vec<u8> {
+    named(BUCKETS, name.as_bytes())
+}
+
+/// The first part of keys of one kind within a bucket.
+pub fn in_bucket(kind: u8, bucket: BucketId) -> Vec<u8> {
+    named(kind, &bucket.0.to_be_bytes())
+}
+
+/// The key of a configuration document; `id` is empty for kinds that have one document.
+pub fn config(bucket: BucketId, kind: ConfigKind, id: &str) -> Vec<u8> {
+    let mut out = in_bucket(CONFIGS, bucket);
+    out.push(kind.byte());
+    out.extend_from_slice(id.as_bytes());
+    out
+}
+
+/// The first part of the keys of all objects whose key starts with `prefix`.
+pub fn prefixed(kind: u8, bucket: BucketId, prefix: &[u8]) -> Vec<u8> {
+    let mut out = in_bucket(kind, bucket);
+    escape(prefix, &mut out);
+    out
+}
+
+/// The first part of the keys of one object: all its versions, uploads, or its null pointer.
+pub fn of_key(kind: u8, bucket: BucketId, key: &[u8]) -> Vec<u8> {
+    let mut out = prefixed(kind, bucket, key);
+    out.extend_from_slice(&[0, 1]);
+    out
+}
+
+/// The key of a version.
+pub fn object(bucket: BucketId, key: &[u8], order: Order) -> Vec<u8> {
+    let mut out = of_key(OBJECTS, bucket, key);
+    out.extend_from_slice(&(!order.0).to_be_bytes());
+    out
+}
+
+/// The key of the pointer to a key's null version.
+pub fn null(bucket: BucketId, key: &[u8]) -> Vec<u8> {
+    of_key(NULLS, bucket, key)
+}
+
+/// Bucket, key and order that [`object`] encoded.
+pub fn parse_object(bytes: &[u8]) -> Option<(BucketId, Vec<u8>, Order)> {
+    let (kind, rest) = bytes.split_first()?;
+    let (bucket, rest) = rest.split_first_chunk::<8>()?;
+    let (key, rest) = unescape(rest)?;
+    let order = <[u8; 8]>::try_from(rest).ok()?;
+    (*kind == OBJECTS).then_some((
+        BucketId(u64::from_be_bytes(*bucket)),
+        key,
+        Order(!u64::from_be_bytes(order)),
+    ))
+}
+
+/// The key of an upload.
+pub fn upload(bucket: BucketId, key: &[u8], upload: UploadId) -> Vec<u8> {
+    let mut out = of_key(UPLOADS, bucket, key);
+    out.extend_from_slice(&upload.0);
+    out
+}
+
+/// Bucket, key and id that [`upload`] encoded.
+pub fn parse_upload(bytes: &[u8]) -> Option<(BucketId, Vec<u8>, UploadId)> {
+    let (kind, rest) = bytes.split_first()?;
+    let (bucket, rest) = rest.split_first_chunk::<8>()?;
+    let (key, rest) = unescape(rest)?;
+    let id = <[u8; 16]>::try_from(rest).ok()?;
+    (*kind == UPLOADS).then_some((BucketId(u64::from_be_bytes(*bucket)), key, UploadId(id)))
+}
+
+/// The first part of the keys of all parts of an upload.
+pub fn parts(upload: UploadId) -> Vec<u8> {
+    named(PARTS, &upload.0)
+}
+
+/// The key of a part.
+pub fn part(upload: UploadId, number: u16) -> Vec<u8> {
+    let mut out = parts(upload);
+    out.extend_from_slice(&number.to_be_bytes());
+    out
+}
+
+/// The number that [`part`] encoded.
+pub fn parse_part(bytes: &[u8]) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.last_chunk::<2>()?))
+}
+
+/// The key of what completing an upload answered.
+pub fn done(upload: UploadId) -> Vec<u8> {
+    named(DONE, &upload.0)
+}
+
+/// The key of an answer to a rename.
+pub fn token(bucket: BucketId, token: &str) -> Vec<u8> {
+    let mut out = in_bucket(TOKENS, bucket);
+    out.extend_from_slice(token.as_bytes());
+    out
+}
+
+/// The first part of the keys of a version's annotations; with a name, the key of one.
+pub fn annotation(bucket: BucketId, key: &[u8], order: Order, name: &str) -> Vec<u8> {
+    let mut out = of_key(ANNOTATIONS, bucket, key);
+    out.extend_from_slice(&order.0.to_be_bytes());
+    out.extend_from_slice(name.as_bytes());
+    out
+}
+
+/// The key of a blob's count of references.
+pub fn reference(blob: BlobId) -> Vec<u8> {
+    named(REFERENCES, &blob.bytes())
+}
+
+/// The key of a small blob's bytes.
+pub fn inline(blob: BlobId) -> Vec<u8> {
+    named(INLINE, &blob.bytes())
+}
+
+/// The least byte string that is above everything that starts with `prefix`; `None` if there is none.
+pub fn successor(mut prefix: Vec<u8>) -> Option<Vec<u8>> {
+    while let Some(last) = prefix.pop() {
+        if last < 0xff {
+            prefix.push(last + 1);
+            return Some(prefix);
+        }
+    }
+    None
+}

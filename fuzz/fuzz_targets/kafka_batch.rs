@@ -1,0 +1,4 @@
+//! Record batches.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_kafka::check::check_batch(data));

@@ -1,0 +1,4 @@
+//! Requests of groups.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_kafka::group::check::check_request(data));

@@ -1,0 +1,4 @@
+//! Requests of every API.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_kafka::check::check_request(data));

@@ -1,0 +1,4 @@
+//! Segments that a dying broker left.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_kafka::check::check_segment(data));

@@ -1,0 +1,4 @@
+//! Claims in header and query, and signing.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_s3::check::check_auth(data));

@@ -1,0 +1,4 @@
+//! Bodies in XML.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dolmen_s3::check::check_xml(data));
