@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`fault`] | what goes wrong, as a sentence |
 //! | [`files`] | a model's files, mapped: a folder of Hugging Face's, or one GGUF file |
 //! | [`export`] | what a GGUF file gets besides its tensors |
 //! | [`memory`] | what a model takes, before it starts |
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod export;
+pub mod fault;
 pub mod files;
 pub mod memory;
 pub mod server;

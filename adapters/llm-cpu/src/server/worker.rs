@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use anyhow::{Context, Result, anyhow};
+use crate::fault::{Context, Result, fault};
 use dolmen_base::Jobs;
 use dolmen_llm::constrain::{Constrained, Pieces};
 use dolmen_llm::grammar::Grammar;
@@ -161,7 +161,7 @@ impl Worker {
             run(&files, vocabulary.as_deref(), &threads, options, inside, &ready);
         });
         let thread = thread.context("the model's thread")?;
-        is_ready.recv().map_err(|_| anyhow!("the model's thread ended while it started"))??;
+        is_ready.recv().map_err(|_| fault!("the model's thread ended while it started"))??;
         Ok(Worker { commands: Mutex::new(commands), thread: Mutex::new(Some(thread)), load, known })
     }
 
