@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use dolmen_simd::gemm::{self, View, ViewMut};
+use dolmen_simd::gemv;
 use dolmen_simd::half::{bf16_to_f32, bf16s_to_f32s, f16_to_f32, f16s_to_f32s};
 use dolmen_simd::level::Level;
 use dolmen_simd::quant::{self, Format};
-use dolmen_simd::gemv;
 
 use crate::element::Element;
 use crate::error::LoadError;
@@ -273,7 +273,15 @@ impl<'a> Matrix<'a> {
             Store::Blocks(format, bytes) if format.block_len() == 32 => {
                 let len = bytes.len() / self.rows;
                 let bytes = &bytes[rows.start * len..rows.end * len];
-                quant::products_in_tiles(level, *format, bytes, x.blocks(format.activations()), count, out, rows.len());
+                quant::products_in_tiles(
+                    level,
+                    *format,
+                    bytes,
+                    x.blocks(format.activations()),
+                    count,
+                    out,
+                    rows.len(),
+                );
             }
             Store::Blocks(format, bytes) => {
                 let len = bytes.len() / self.rows;
