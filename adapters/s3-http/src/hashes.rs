@@ -14,6 +14,8 @@ use dolmen_s3::md5::{Md5, update_many};
 const LANES: usize = 16;
 /// Cores for each thread that leads: the others have their bytes to write, and gathering fills more lanes.
 const CORES_PER_LEADER: usize = 4;
+/// How often a thread that leads lets others go first, if more pieces are expected than have come.
+const YIELDS: usize = 16;
 
 /// The queue of an engine.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Hashes {
 struct Queue {
     next: u64,
     leaders: usize,
+    /// Pieces that were there last time: their owners will soon come with the next.
+    expected: usize,
     waiting: Vec<Job>,
     done: BTreeMap<u64, Md5>,
 }
@@ -67,6 +71,14 @@ impl Hashes {
     /// Hashes what waits, the oldest first, without the lock.
     fn lead<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
         queue.leaders += 1;
+        for _ in 0..YIELDS {
+            if queue.waiting.len() >= queue.expected.min(LANES) {
+                break;
+            }
+            drop(queue);
+            std::thread::yield_now();
+            queue = self.lock();
+        }
         let count = queue.waiting.len().min(LANES);
         let mut jobs: Vec<Job> = queue.waiting.drain(..count).collect();
         drop(queue);
@@ -75,6 +87,7 @@ impl Hashes {
         update_many(&mut pieces);
         let mut queue = self.lock();
         queue.leaders -= 1;
+        queue.expected = jobs.len() + queue.waiting.len();
         queue.done.extend(jobs.into_iter().map(|job| (job.number, job.md5)));
         self.done.notify_all();
         queue
