@@ -82,8 +82,10 @@ enum Verb {
         file: PathBuf,
     },
     /// Run a pipeline: read, transform, write, every record exactly once
-    #[command(after_help = "Example of FILE.toml:\n  bootstrap = \"127.0.0.1:9092\"\n  group = \"shouter\"\n  transactional_id = \"shouter-1\"\n  input = [\"words\"]\n  \
-                            output = \"WORDS\"\n  dead_letter = \"words-dead\"\n  transform = \"upper\"            # copy, { contains = \"x\" }, { command = [\"./program\"] }")]
+    #[command(
+        after_help = "Example of FILE.toml:\n  bootstrap = \"127.0.0.1:9092\"\n  group = \"shouter\"\n  transactional_id = \"shouter-1\"\n  input = [\"words\"]\n  \
+                            output = \"WORDS\"\n  dead_letter = \"words-dead\"\n  transform = \"upper\"            # copy, { contains = \"x\" }, { command = [\"./program\"] }"
+    )]
     Eos {
         /// What to read, do and write
         file: PathBuf,

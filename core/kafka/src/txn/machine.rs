@@ -306,10 +306,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`ErrorCode::INVALID_REGULAR_EXPRESSION`].
-    pub fn matching(
-        &self,
-        pattern: Option<&str>,
-    ) -> Result<impl Iterator<Item = (&str, &Entry)>, ErrorCode> {
+    pub fn matching(&self, pattern: Option<&str>) -> Result<impl Iterator<Item = (&str, &Entry)>, ErrorCode> {
         let pattern = match pattern {
             None => None,
             Some(text) => {
@@ -317,9 +314,9 @@ impl Coordinator {
                 Some(compiled.ok_or(ErrorCode::INVALID_REGULAR_EXPRESSION)?)
             }
         };
-        Ok(self.entries().filter(move |(id, _)| {
-            pattern.as_ref().is_none_or(|pattern| pattern.is_match(id.as_bytes()))
-        }))
+        Ok(self
+            .entries()
+            .filter(move |(id, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id.as_bytes()))))
     }
 
     /// Whether a producer has an open transaction with these partitions.
