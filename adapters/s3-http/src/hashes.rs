@@ -70,7 +70,8 @@ impl Hashes {
         let count = queue.waiting.len().min(LANES);
         let mut jobs: Vec<Job> = queue.waiting.drain(..count).collect();
         drop(queue);
-        let mut pieces: Vec<(&mut Md5, &[u8])> = jobs.iter_mut().map(|job| (&mut job.md5, &job.data[..])).collect();
+        let mut pieces: Vec<(&mut Md5, &[u8])> =
+            jobs.iter_mut().map(|job| (&mut job.md5, &job.data[..])).collect();
         update_many(&mut pieces);
         let mut queue = self.lock();
         queue.leaders -= 1;
