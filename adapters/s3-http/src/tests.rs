@@ -118,13 +118,13 @@ impl World {
     }
 
     /// The lines that a signature adds.
-    fn sign(
+    fn sign<'a>(
         &self,
         (access_key, secret_key): (&str, &str),
         method: Method,
         target: &str,
-        lines: &[(&'static str, String)],
-    ) -> Vec<(&'static str, String)> {
+        lines: &[(&'a str, String)],
+    ) -> Vec<(&'a str, String)> {
         let (path, raw_query) = target.split_once('?').unwrap_or((target, ""));
         let query = Query::parse(raw_query.as_bytes()).unwrap();
         let header: Vec<Header<'_>> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();

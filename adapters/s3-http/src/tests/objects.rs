@@ -3,6 +3,7 @@
 use dolmen_s3::encoding::{Keep, percent};
 use dolmen_s3::request::Method;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 
 use super::World;
 use crate::blobs::Blobs;
