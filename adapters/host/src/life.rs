@@ -40,7 +40,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("only", Kind::Names, "", "Serve these services and no others").unset("all"),
     Setting::new("without", Kind::Names, "", "Leave these services out"),
     Setting::new("cache-memory", Kind::Size, "128mb", "Memory for the caches that services share"),
-    Setting::new("test-api", Kind::Switch, "false", "Let tests empty the services, set the clock and order faults, on port 7000"),
+    Setting::new(
+        "test-api",
+        Kind::Switch,
+        "false",
+        "Let tests empty the services, set the clock and order faults, on port 7000",
+    ),
     Setting::new(
         "http.listen",
         Kind::Listen,
@@ -186,7 +191,11 @@ impl Life {
         }
         let data = absolute(values.path("data"));
         info!(target: "dolmen", "dolmen {} starts, process {}, data in {}", env!("CARGO_PKG_VERSION"), std::process::id(), data.display());
-        let lock = Box::new(directory::own(&data, &list.iter().map(|entry| entry.name).collect::<Vec<_>>(), values.switch("test-api"))?);
+        let lock = Box::new(directory::own(
+            &data,
+            &list.iter().map(|entry| entry.name).collect::<Vec<_>>(),
+            values.switch("test-api"),
+        )?);
         let test_api = values.switch("test-api");
         if test_api && !addresses["http.listen"].ip().is_loopback() {
             return Err("--test-api needs port 7000 on loopback; give --http 127.0.0.1:7000".into());
@@ -326,7 +335,14 @@ fn choose(list: &[Registered], values: &Values) -> Result<Vec<Registered>, Fault
     }
     let (only, without) = (values.names("only"), values.names("without"));
     let named = |names: &[String], entry: &Registered| names.iter().any(|name| name == entry.name);
-    let chosen = list.iter().filter(|e| (only.is_empty() || named(only, e)) && !named(without, e));
+    let given = |entry: &Registered| entry.needs.is_none_or(|key| !values.path(key).as_os_str().is_empty());
+    if let Some((entry, key)) =
+        list.iter().find_map(|e| Some((e, e.needs?)).filter(|_| named(only, e) && !given(e)))
+    {
+        return Err(format!("--only {}: the service needs --{key}", entry.name).into());
+    }
+    let chosen =
+        list.iter().filter(|e| (only.is_empty() || named(only, e)) && !named(without, e) && given(e));
     Ok(chosen.copied().collect())
 }
 

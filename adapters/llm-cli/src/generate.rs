@@ -1,13 +1,18 @@
 //! `dolmen llm generate`: a prompt goes on.
 
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use dolmen_base::Jobs;
 use dolmen_cli::{Out, Status};
 use dolmen_llm::beam::{Beams, search};
+use dolmen_llm::constrain::{Constrained, Pieces};
+use dolmen_llm::grammar::Grammar;
 use dolmen_llm::sample::{Sampler, Sampling};
-use dolmen_llm::scheduler::{Event, Finish, Request, Scheduler};
+use dolmen_llm::scheduler::{Constraint, Event, Finish, Request, Scheduler};
+use dolmen_llm::schema;
 use dolmen_llm::stop::Stops;
 use dolmen_llm::{Model, Options};
 use dolmen_llm_cpu::Files;
@@ -66,6 +71,12 @@ pub struct SamplingArgs {
     /// A text that ends the answer; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
+    /// The answer is JSON of this schema
+    #[arg(long, value_name = "FILE", conflicts_with = "grammar")]
+    pub json_schema: Option<PathBuf>,
+    /// The answer is of this grammar, in llama.cpp's form
+    #[arg(long, value_name = "FILE")]
+    pub grammar: Option<PathBuf>,
     /// Never guess ids from what came before
     #[arg(long)]
     pub no_lookup: bool,
@@ -84,6 +95,24 @@ impl SamplingArgs {
         }
     }
 
+    fn constraint<'v>(&self, vocabulary: Option<&'v Vocabulary>) -> Result<Option<Box<dyn Constraint + 'v>>> {
+        let (path, is_schema) = match (&self.json_schema, &self.grammar) {
+            (Some(path), _) => (path, true),
+            (None, Some(path)) => (path, false),
+            (None, None) => return Ok(None),
+        };
+        let named = || path.display().to_string();
+        let bytes = std::fs::read(path).with_context(named)?;
+        let grammar = if is_schema {
+            schema::grammar(&bytes).with_context(named)?
+        } else {
+            Grammar::parse(std::str::from_utf8(&bytes).with_context(named)?).with_context(named)?
+        };
+        let vocabulary = vocabulary.context("a grammar needs a vocabulary, and the model has none")?;
+        let pieces = Arc::new(Pieces::new(&vocabulary.tokenizer));
+        Ok(Some(Box::new(Constrained::new(grammar, pieces))))
+    }
+
     /// A request for one answer.
     pub fn request<'v>(
         &self,
@@ -100,17 +129,20 @@ impl SamplingArgs {
             eos,
             decoder: vocabulary.map(|vocabulary| vocabulary.tokenizer.decoder(true)),
             logprobs: None,
-            constraint: None,
+            constraint: self.constraint(vocabulary)?,
             guess: !self.no_lookup,
         })
     }
 }
 
+/// An answer.
 #[derive(Serialize)]
-struct Answer {
-    ids: Vec<u32>,
+pub struct Answer {
+    /// Its ids.
+    pub ids: Vec<u32>,
+    /// Its text, if there is a vocabulary.
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    pub text: Option<String>,
     finish: &'static str,
 }
 
@@ -153,16 +185,18 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
         let beams = Beams { beams: args.beams, len_max, length_penalty: 1.0, eos: &eos };
         let found = search(&mut engine, &threads, &prompt, &beams)?;
         let text = vocabulary.as_ref().map(|v| v.tokenizer.decode(&found, true)).transpose()?;
-        return show(Answer { ids: found, text, finish: "length" }, false, out);
+        show(Answer { ids: found, text, finish: "length" }, false, out)?;
+        return Ok(Status::Success);
     }
-    let mut scheduler = Scheduler::new(engine, 1);
+    let mut scheduler = Scheduler::new(engine, 1, 1);
     scheduler.submit(args.sampling.request(prompt, eos, vocabulary.as_ref())?)?;
     let answer = answer(&mut scheduler, &threads, vocabulary.is_some(), out)?;
-    show(answer, true, out)
+    show(answer, true, out)?;
+    Ok(Status::Success)
 }
 
 /// Runs a scheduler until its one request is answered; text is printed as it comes, unless it is JSON that is wanted.
-fn answer(
+pub fn answer(
     scheduler: &mut Scheduler<'_, '_, '_>,
     jobs: &dyn Jobs,
     has_text: bool,
@@ -198,7 +232,7 @@ fn answer(
 }
 
 /// The end of the output.
-fn show(answer: Answer, printed: bool, out: &mut Out) -> Result<Status> {
+pub fn show(answer: Answer, printed: bool, out: &mut Out) -> Result<()> {
     if out.is_json() {
         out.object(&answer)?;
     } else if let Some(text) = &answer.text {
@@ -208,7 +242,7 @@ fn show(answer: Answer, printed: bool, out: &mut Out) -> Result<Status> {
         ids::list(&answer.ids, &mut line);
         out.line(line)?;
     }
-    Ok(Status::Success)
+    Ok(())
 }
 
 /// Whether a model can generate at all.

@@ -1,14 +1,21 @@
 //! `dolmen s3 admin`: users, keys and policies, of a server that runs or of one that does not.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
+use bytes::Bytes;
 use clap::ValueHint;
 use dolmen_cli::{Out, Status};
+use dolmen_s3::request::Method;
 use dolmen_s3::state::Tx;
-use dolmen_s3::state::admin::{self, Secret, UserRecord};
+use dolmen_s3::state::admin::{self, AdminError, Secret, UserRecord};
 use dolmen_s3_http::Offline;
+use dolmen_s3_http::admin::{NewKey, NewUser, ToldKey, ToldPolicy, ToldUser, pair};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::{Client, Remote};
 
 /// Arguments of `dolmen s3 admin`.
 #[derive(clap::Args)]
@@ -32,10 +39,16 @@ enum What {
 
 /// Where the users are.
 #[derive(clap::Args)]
-pub(crate) struct Place {
-    /// Directory of a server that does not run
+struct Place {
+    /// Data directory of the server; without --endpoint it must not run
     #[arg(long, value_name = "DIR", default_value = "./dolmen-data", value_hint = ValueHint::DirPath)]
     data: PathBuf,
+    /// Endpoint of a server that runs; root's keys are those of the environment, else of the data directory
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Region to sign for
+    #[arg(long, value_name = "NAME", default_value = "us-east-1")]
+    region: String,
 }
 
 #[derive(clap::Subcommand)]
@@ -46,8 +59,8 @@ enum User {
         /// Its name
         name: String,
         /// Its canonical id [default: made]
-        #[arg(long)]
-        id: Option<String>,
+        #[arg(long, default_value = "")]
+        id: String,
         /// Its address of mail
         #[arg(long, default_value = "")]
         email: String,
@@ -55,11 +68,11 @@ enum User {
         #[arg(long, default_value = "")]
         account: String,
         /// Its access key [default: made]
-        #[arg(long, requires = "secret_key")]
-        access_key: Option<String>,
+        #[arg(long, default_value = "", requires = "secret_key")]
+        access_key: String,
         /// Its secret key [default: made]
-        #[arg(long, requires = "access_key")]
-        secret_key: Option<String>,
+        #[arg(long, default_value = "", requires = "access_key")]
+        secret_key: String,
         #[command(flatten)]
         place: Place,
     },
@@ -84,11 +97,11 @@ enum Key {
         /// The user's name
         user: String,
         /// The access key [default: made]
-        #[arg(long, requires = "secret_key")]
-        access_key: Option<String>,
+        #[arg(long, default_value = "", requires = "secret_key")]
+        access_key: String,
         /// The secret key [default: made]
-        #[arg(long, requires = "access_key")]
-        secret_key: Option<String>,
+        #[arg(long, default_value = "", requires = "access_key")]
+        secret_key: String,
         #[command(flatten)]
         place: Place,
     },
@@ -149,24 +162,70 @@ enum Policy {
     },
 }
 
-#[derive(Serialize)]
-struct ShownUser<'a> {
-    name: &'a str,
-    id: &'a str,
-    account: &'a str,
-    email: &'a str,
-    policies: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    access_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret_key: Option<&'a str>,
+/// The users of a server: over its files, or over its interface.
+enum Users {
+    Offline(Box<Offline>),
+    Online(Arc<Client>, tokio::runtime::Runtime),
 }
 
-#[derive(Serialize)]
-struct ShownKey<'a> {
-    access_key: &'a str,
-    user: &'a str,
-    enabled: bool,
+impl Users {
+    fn open(place: &Place) -> Result<Users> {
+        let Some(endpoint) = &place.endpoint else {
+            let offline = Offline::open(&place.data.join("s3")).map_err(|error| anyhow!(error))?;
+            return Ok(Users::Offline(Box::new(offline)));
+        };
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+        let (access_key, secret_key) = keys.unzip();
+        let remote = Remote {
+            endpoint: endpoint.clone(),
+            access_key,
+            secret_key,
+            region: place.region.clone(),
+            data: place.data.clone(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Users::Online(Client::new(&remote)?, runtime))
+    }
+
+    /// Runs a change over the files, or sends what does the same.
+    fn change<T>(
+        &self,
+        over_files: impl FnOnce(&mut Tx<'_>, &dolmen_s3::state::Env<'_>) -> Result<T, AdminError>,
+        method: Method,
+        what: &str,
+        query: &[(&str, String)],
+        body: Bytes,
+        read: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        match self {
+            Users::Offline(offline) => offline.change(over_files).map_err(|error| anyhow!(error)),
+            Users::Online(client, runtime) => {
+                let path = format!("/_dolmen/admin/{what}");
+                read(&runtime.block_on(client.admin(method, &path, query, body))?)
+            }
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).context("an answer that cannot be read")
+}
+
+fn nothing(_: &[u8]) -> Result<()> {
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<Bytes> {
+    Ok(serde_json::to_vec(value)?.into())
+}
+
+/// Random bytes for keys.
+fn random() -> Result<[u8; 32]> {
+    use std::io::Read as _;
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 pub(crate) fn run(args: Args, out: &mut Out) -> Result<Status> {
@@ -178,137 +237,149 @@ pub(crate) fn run(args: Args, out: &mut Out) -> Result<Status> {
     Ok(Status::Success)
 }
 
-fn open(place: &Place) -> Result<Offline> {
-    Offline::open(&place.data.join("s3")).map_err(|error| anyhow!(error))
-}
-
-/// A pair of keys that nobody can guess.
-fn made_pair() -> Result<(String, String)> {
-    use std::io::Read as _;
-    let mut bytes = [0; 30];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let mut digits = String::new();
-    dolmen_s3::encoding::put_hex(&mut digits, &bytes);
-    Ok((digits[..20].to_uppercase(), digits[20..].to_owned()))
-}
-
-fn pair(access_key: Option<String>, secret_key: Option<String>) -> Result<(String, String)> {
-    match (access_key, secret_key) {
-        (Some(access_key), Some(secret_key)) => Ok((access_key, secret_key)),
-        _ => made_pair(),
-    }
-}
-
 fn users(user: User, out: &mut Out) -> Result<()> {
     match user {
         User::Add { name, id, email, account, access_key, secret_key, place } => {
-            let (access_key, secret_key) = pair(access_key, secret_key)?;
-            let new = UserRecord { id: id.unwrap_or_default(), name, email, account, ..UserRecord::default() };
-            let name = new.name.clone();
-            let made = open(&place)?.change(|tx, env| {
-                let made = admin::add_user(tx, env, new)?;
-                admin::add_key(tx, env, &made.name, &access_key, Secret::new(&*secret_key))?;
-                Ok::<_, admin::AdminError>(made)
-            });
-            let made = made.map_err(|error| anyhow!("user {name}: {error}"))?;
+            let (access_key, secret_key) = pair(&access_key, &secret_key, random()?);
+            let new = NewUser { name, id, email, account, access_key, secret_key };
+            let body = json(&new)?;
+            let made = Users::open(&place)?
+                .change(|tx, env| add_user(tx, env, &new), Method::Post, "users", &[], body, read::<ToldUser>)
+                .with_context(|| format!("user {}", new.name))?;
             if out.is_json() {
-                return show_user(&made, Some((&access_key, &secret_key)), out);
+                return Ok(out.object(&made)?);
             }
             out.line(format_args!("user {} {}", made.name, made.id))?;
-            out.line(format_args!("access key {access_key}"))?;
-            out.line(format_args!("secret key {secret_key}"))?;
+            show_keys(&made.access_key, &made.secret_key, out)
         }
         User::List { place } => {
-            let all = look(&place.data)?.read(|source| admin::users(&Tx::new(source)))?;
-            for user in &all {
+            let all = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| {
+                Ok(admin::users(tx)?.iter().map(ToldUser::from).collect::<Vec<_>>())
+            };
+            let found = Users::open(&place)?.change(all, Method::Get, "users", &[], Bytes::new(), read)?;
+            for user in &found {
                 if out.is_json() {
-                    show_user(user, None, out)?;
+                    out.object(user)?;
                 } else {
-                    out.line(format_args!("{:<24} {:<40} {}", user.name, user.id, user.attached.join(",")))?;
+                    out.line(format_args!("{:<24} {:<40} {}", user.name, user.id, user.policies.join(",")))?;
                 }
             }
+            Ok(())
         }
         User::Remove { name, place } => {
-            let removed = open(&place)?.change(|tx, _| admin::remove_user(tx, &name));
-            removed.map_err(|error| anyhow!("user {name}: {error}"))?;
+            let query = [("name", name.clone())];
+            let remove = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| admin::remove_user(tx, &name);
+            Users::open(&place)?
+                .change(remove, Method::Delete, "users", &query, Bytes::new(), nothing)
+                .with_context(|| format!("user {name}"))
         }
     }
-    Ok(())
 }
 
-fn look(data: &Path) -> Result<Offline> {
-    Offline::look(&data.join("s3")).map_err(|error| anyhow!(error))
+fn add_user(tx: &mut Tx<'_>, env: &dolmen_s3::state::Env<'_>, new: &NewUser) -> Result<ToldUser, AdminError> {
+    let user = UserRecord {
+        name: new.name.clone(),
+        id: new.id.clone(),
+        email: new.email.clone(),
+        account: new.account.clone(),
+        ..UserRecord::default()
+    };
+    let made = admin::add_user(tx, env, user)?;
+    admin::add_key(tx, env, &made.name, &new.access_key, Secret::new(&*new.secret_key))?;
+    let (access_key, secret_key) = (new.access_key.clone(), new.secret_key.clone());
+    Ok(ToldUser { access_key, secret_key, ..ToldUser::from(&made) })
 }
 
-fn show_user(user: &UserRecord, keys: Option<(&str, &str)>, out: &mut Out) -> Result<()> {
-    let inline = user.inline.iter().map(|(name, _)| name.as_str());
-    Ok(out.object(&ShownUser {
-        name: &user.name,
-        id: &user.id,
-        account: &user.account,
-        email: &user.email,
-        policies: user.attached.iter().map(String::as_str).chain(inline).collect(),
-        access_key: keys.map(|keys| keys.0),
-        secret_key: keys.map(|keys| keys.1),
-    })?)
+fn show_keys(access_key: &str, secret_key: &str, out: &mut Out) -> Result<()> {
+    out.line(format_args!("access key {access_key}"))?;
+    Ok(out.line(format_args!("secret key {secret_key}"))?)
 }
 
 fn keys(key: Key, out: &mut Out) -> Result<()> {
     match key {
         Key::Add { user, access_key, secret_key, place } => {
-            let (access_key, secret_key) = pair(access_key, secret_key)?;
-            let added = open(&place)?
-                .change(|tx, env| admin::add_key(tx, env, &user, &access_key, Secret::new(&*secret_key)));
-            added.map_err(|error| anyhow!("user {user}: {error}"))?;
-            out.line(format_args!("access key {access_key}"))?;
-            out.line(format_args!("secret key {secret_key}"))?;
+            let (access_key, secret_key) = pair(&access_key, &secret_key, random()?);
+            let new = NewKey { user, access_key, secret_key };
+            let add = |tx: &mut Tx<'_>, env: &dolmen_s3::state::Env<'_>| {
+                admin::add_key(tx, env, &new.user, &new.access_key, Secret::new(&*new.secret_key))
+            };
+            Users::open(&place)?
+                .change(add, Method::Post, "keys", &[], json(&new)?, nothing)
+                .with_context(|| format!("user {}", new.user))?;
+            show_keys(&new.access_key, &new.secret_key, out)
         }
         Key::List { place } => {
-            let all = look(&place.data)?.read(|source| admin::keys_of(&Tx::new(source), ""))?;
-            for (access_key, record) in &all {
+            let all = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| {
+                let told = |(access_key, record): (String, admin::KeyRecord)| ToldKey {
+                    access_key,
+                    user: record.user,
+                    enabled: record.enabled,
+                    secret_key: String::new(),
+                };
+                Ok(admin::keys_of(tx, "")?.into_iter().map(told).collect::<Vec<_>>())
+            };
+            let found = Users::open(&place)?.change(all, Method::Get, "keys", &[], Bytes::new(), read)?;
+            for key in &found {
                 if out.is_json() {
-                    out.object(&ShownKey { access_key, user: &record.user, enabled: record.enabled })?;
+                    out.object(key)?;
                 } else {
-                    out.line(format_args!("{access_key:<24} {}", record.user))?;
+                    out.line(format_args!("{:<24} {}", key.access_key, key.user))?;
                 }
             }
+            Ok(())
         }
         Key::Remove { access_key, place } => {
-            let removed = open(&place)?.change(|tx, _| admin::remove_key(tx, &access_key));
-            removed.map_err(|error| anyhow!("access key {access_key}: {error}"))?;
+            let query = [("name", access_key.clone())];
+            let remove = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| admin::remove_key(tx, &access_key);
+            Users::open(&place)?
+                .change(remove, Method::Delete, "keys", &query, Bytes::new(), nothing)
+                .with_context(|| format!("access key {access_key}"))
         }
     }
-    Ok(())
 }
 
 fn policies(policy: Policy, out: &mut Out) -> Result<()> {
     match policy {
         Policy::Put { name, file, place } => {
-            let text = std::fs::read_to_string(&file).map_err(|error| anyhow!("{}: {error}", file.display()))?;
-            let put = open(&place)?.change(|tx, _| admin::put_policy(tx, &name, &text));
-            put.map_err(|error| anyhow!("policy {name}: {error}"))?;
+            let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            let (query, body) = ([("name", name.clone())], Bytes::from(text.clone()));
+            let put = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| admin::put_policy(tx, &name, &text);
+            Users::open(&place)?
+                .change(put, Method::Put, "policies", &query, body, nothing)
+                .with_context(|| format!("policy {name}"))
         }
         Policy::List { place } => {
-            let all = look(&place.data)?.read(|source| admin::policies(&Tx::new(source)))?;
-            for (name, document) in &all {
+            let all = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| {
+                let told = |(name, document): (String, String)| ToldPolicy { name, document };
+                Ok(admin::policies(tx)?.into_iter().map(told).collect::<Vec<_>>())
+            };
+            let found = Users::open(&place)?.change(all, Method::Get, "policies", &[], Bytes::new(), read)?;
+            for policy in &found {
                 if out.is_json() {
-                    out.object(&serde_json::json!({ "name": name, "document": document }))?;
+                    out.object(policy)?;
                 } else {
-                    out.line(name)?;
+                    out.line(&policy.name)?;
                 }
             }
+            Ok(())
         }
         Policy::Remove { name, place } => {
-            let removed = open(&place)?.change(|tx, _| admin::remove_policy(tx, &name));
-            removed.map_err(|error| anyhow!("policy {name}: {error}"))?;
+            let query = [("name", name.clone())];
+            let remove = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| admin::remove_policy(tx, &name);
+            Users::open(&place)?
+                .change(remove, Method::Delete, "policies", &query, Bytes::new(), nothing)
+                .with_context(|| format!("policy {name}"))
         }
-        Policy::Attach { name, user, place } => attach(&name, &user, true, &place)?,
-        Policy::Detach { name, user, place } => attach(&name, &user, false, &place)?,
+        Policy::Attach { name, user, place } => attach(&name, &user, true, &place),
+        Policy::Detach { name, user, place } => attach(&name, &user, false, &place),
     }
-    Ok(())
 }
 
 fn attach(name: &str, user: &str, on: bool, place: &Place) -> Result<()> {
-    let attached = open(place)?.change(|tx, _| admin::attach(tx, user, name, on));
-    attached.map_err(|error| anyhow!("policy {name} of user {user}: {error}"))
+    let query = [("name", name.to_owned()), ("user", user.to_owned())];
+    let method = if on { Method::Put } else { Method::Delete };
+    let attach = |tx: &mut Tx<'_>, _: &dolmen_s3::state::Env<'_>| admin::attach(tx, user, name, on);
+    Users::open(place)?
+        .change(attach, method, "attached", &query, Bytes::new(), nothing)
+        .with_context(|| format!("policy {name} of user {user}"))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -63,6 +63,26 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// An answer whose body is still to be read.
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Incoming,
+    sender: Option<SendRequest<Full<Bytes>>>,
+    transport: Arc<Transport>,
+}
+
+impl Answer {
+    /// Reads all of it; the connection is of use again then.
+    pub async fn whole(self) -> Result<Bytes> {
+        let bytes = self.body.collect().await.context("the answer was cut off")?.to_bytes();
+        if let Some(sender) = self.sender {
+            self.transport.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        }
+        Ok(bytes)
+    }
+}
+
 /// Connections to an endpoint.
 pub(crate) struct Transport {
     pub endpoint: Endpoint,
@@ -71,20 +91,20 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub fn new(endpoint: Endpoint) -> Result<Transport> {
+    pub fn new(endpoint: Endpoint) -> Result<Arc<Transport>> {
         let tls = endpoint.is_tls.then(connector).transpose()?;
-        Ok(Transport { endpoint, tls, idle: Mutex::default() })
+        Ok(Arc::new(Transport { endpoint, tls, idle: Mutex::default() }))
     }
 
     /// Sends a request and reads the head of its answer.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+    pub async fn send(self: &Arc<Self>, request: Request<Full<Bytes>>) -> Result<Answer> {
         // A connection that was kept may have been closed meanwhile; then a new one is tried, once.
         while let Some(mut sender) = self.take() {
             if sender.ready().await.is_err() {
                 continue;
             }
             match sender.try_send_request(request.clone()).await {
-                Ok(response) => return Ok(self.keep(sender, response)),
+                Ok(response) => return Ok(self.answer(sender, response)),
                 Err(error) if error.message().is_some() => break,
                 Err(error) => return Err(anyhow!(error.into_error()).context(self.endpoint.to_string())),
             }
@@ -94,20 +114,18 @@ impl Transport {
         let response = sent
             .map_err(|_| anyhow!("{}: no answer within {} s", self.endpoint, ANSWER_TIMEOUT.as_secs()))?
             .with_context(|| self.endpoint.to_string())?;
-        Ok(self.keep(sender, response))
+        Ok(self.answer(sender, response))
     }
 
     fn take(&self) -> Option<SendRequest<Full<Bytes>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    /// The connection is ready for another request once the answer's body was read: whoever takes it waits for that.
-    fn keep(&self, sender: SendRequest<Full<Bytes>>, response: Response<Incoming>) -> Response<Incoming> {
-        let closes = response.headers().get("connection").is_some_and(|value| value == "close");
-        if !closes && hyper::body::Body::is_end_stream(response.body()) {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        }
-        response
+    fn answer(self: &Arc<Self>, sender: SendRequest<Full<Bytes>>, response: Response<Incoming>) -> Answer {
+        let (parts, body) = response.into_parts();
+        let closes = parts.headers.get("connection").is_some_and(|value| value == "close");
+        let sender = if closes { None } else { Some(sender) };
+        Answer { status: parts.status, headers: parts.headers, body, sender, transport: self.clone() }
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {

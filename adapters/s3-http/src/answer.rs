@@ -168,7 +168,7 @@ pub(crate) type Answer = Result<Response<Reply>, Refusal>;
 
 /// Sets a header; characters that cannot stand in one are percent-encoded.
 pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    let value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| {
+    let value = HeaderValue::from_bytes(&dolmen_s3::head::bytes_of(value)).unwrap_or_else(|_| {
         let clean: String = value
             .bytes()
             .map(|byte| match byte {

@@ -59,6 +59,9 @@ pub(crate) struct Blobs {
     dirs: Vec<RwLock<Option<Arc<dyn Directory>>>>,
     /// Files that are being written, or are not named yet.
     writing: Mutex<HashSet<BlobId>>,
+    /// Whether a test forbids files.
+    #[cfg(test)]
+    forbidden: std::sync::atomic::AtomicBool,
 }
 
 impl Blobs {
@@ -74,7 +77,24 @@ impl Blobs {
 
     fn new(root: Root) -> Blobs {
         let dirs = (0..DIRS).map(|_| RwLock::default()).collect();
-        Blobs { root, dirs, writing: Mutex::default() }
+        Blobs {
+            root,
+            dirs,
+            writing: Mutex::default(),
+            #[cfg(test)]
+            forbidden: Default::default(),
+        }
+    }
+
+    /// From here on a touch of a file ends the test.
+    #[cfg(test)]
+    pub fn forbid(&self, forbidden: bool) {
+        self.forbidden.store(forbidden, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    #[cfg(test)]
+    fn check(&self) {
+        assert!(!self.forbidden.load(std::sync::atomic::Ordering::SeqCst), "a file behind a closed gate");
     }
 
     /// The directory of that number; made, durably, if it is missing.
@@ -108,6 +128,8 @@ impl Blobs {
 
     /// Begins a file of that number and of, as it is announced, so many bytes of data.
     pub fn create(self: &Arc<Self>, id: BlobId, announced: Option<u64>) -> Result<Writer, BlobFault> {
+        #[cfg(test)]
+        self.check();
         let fail = |error| BlobFault::Io { blob: id, error };
         let (dir_number, name) = blob::path(id.bytes());
         let dir = self.dir(dir_number).map_err(fail)?;
@@ -136,6 +158,8 @@ impl Blobs {
 
     /// Opens a file.
     pub fn open(&self, id: BlobId) -> Result<Reader, BlobFault> {
+        #[cfg(test)]
+        self.check();
         let fail = |error| BlobFault::Io { blob: id, error };
         let (dir, name) = blob::path(id.bytes());
         let dir = self.existing(dir).map_err(fail)?.ok_or(fail(IoError::NotFound))?;

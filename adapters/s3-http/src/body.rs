@@ -6,9 +6,10 @@ use bytes::Bytes;
 use dolmen_s3::auth::Verified;
 use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumError};
 use dolmen_s3::chunked::{ChunkedError, Decoder, Event};
-use dolmen_s3::encoding::get_base64;
+use dolmen_s3::encoding::unbase64;
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::sse::SecretKey;
+use dolmen_s3::operation::Operation;
 use dolmen_s3::payload::{ChunkedBody, PayloadMode, parse_len};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -60,7 +61,8 @@ impl Told {
             Some(text) => Some(digest(text).ok_or(ErrorCode::InvalidDigest)?),
         };
         let checksum = named(call)?;
-        let wanted = match headers.get("x-amz-sdk-checksum-algorithm") {
+        let is_list = call.operation == Operation::CompleteMultipartUpload;
+        let wanted = match headers.get("x-amz-sdk-checksum-algorithm").filter(|_| !is_list) {
             None => None,
             Some(text) => Some(Algorithm::from_name(text)?),
         };
@@ -157,6 +159,10 @@ impl Told {
 
 /// The one checksum that the header names with a value.
 fn named(call: &Call<'_>) -> Result<Option<Checksum>, Refusal> {
+    // There it is the object's, and not that of the list of its parts.
+    if call.operation == Operation::CompleteMultipartUpload {
+        return Ok(None);
+    }
     let mut found = None;
     for (name, value) in call.headers.0 {
         let Some(algorithm) = Algorithm::from_header(name) else { continue };
@@ -170,9 +176,7 @@ fn named(call: &Call<'_>) -> Result<Option<Checksum>, Refusal> {
 }
 
 fn digest(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = Vec::new();
-    get_base64(text.as_bytes(), &mut bytes)?;
-    bytes.try_into().ok()
+    unbase64(text.as_bytes())?.try_into().ok()
 }
 
 /// The next bytes of the wire; `None` at the end.
@@ -317,9 +321,13 @@ fn digests(body: &[u8], told: &Told) -> Stored {
 }
 
 /// Reads what a refused request still sends, if that is little. Whether the connection can be used again.
-pub(crate) async fn drain(incoming: &mut Incoming) -> bool {
+pub(crate) async fn drain(incoming: &mut Incoming, is_expecting: bool) -> bool {
     if incoming.is_end_stream() {
         return true;
+    }
+    // Who asks before it sends has its answer; to read on would be a yes.
+    if is_expecting {
+        return false;
     }
     if incoming.size_hint().upper().is_some_and(|len| len > DRAIN_LEN_MAX) {
         return false;

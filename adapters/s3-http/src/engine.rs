@@ -16,6 +16,7 @@ use dolmen_store::{ReadMode, WriteError};
 use sha2::{Digest as _, Sha256};
 
 use crate::blobs::{BlobFault, Blobs, Writer};
+use crate::hashes::Hashes;
 use crate::locks::{Held, Locks};
 use crate::meta::Meta;
 
@@ -77,8 +78,12 @@ pub(crate) struct Engine {
     pub meta: Meta,
     pub blobs: Arc<Blobs>,
     pub clock: Arc<Clock>,
+    pub hashes: Hashes,
     locks: Locks,
     fresh: Fresh,
+    /// Whether a test forbids changes.
+    #[cfg(test)]
+    no_changes: std::sync::atomic::AtomicBool,
 }
 
 /// A reference count as it was read.
@@ -86,7 +91,24 @@ type Count = (Vec<u8>, Option<Vec<u8>>);
 
 impl Engine {
     pub fn new(meta: Meta, blobs: Arc<Blobs>, clock: Arc<Clock>) -> std::io::Result<Engine> {
-        Ok(Engine { meta, blobs, clock, locks: Locks::new(), fresh: Fresh::new()? })
+        Ok(Engine {
+            meta,
+            blobs,
+            clock,
+            hashes: Hashes::new(),
+            locks: Locks::new(),
+            fresh: Fresh::new()?,
+            #[cfg(test)]
+            no_changes: Default::default(),
+        })
+    }
+
+    /// From here on a look at the metadata, or a change and a touch of a file, ends the test.
+    #[cfg(test)]
+    pub fn forbid(&self, reads: bool, changes: bool) {
+        self.meta.forbid(reads);
+        self.blobs.forbid(changes);
+        self.no_changes.store(changes, Ordering::SeqCst);
     }
 
     /// Sixteen bytes that nobody else gets.
@@ -108,6 +130,8 @@ impl Engine {
         written: Vec<Writer>,
         mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Fault> {
+        #[cfg(test)]
+        assert!(!self.no_changes.load(Ordering::SeqCst), "a change behind a closed gate");
         let (engine, caller) = (self.clone(), caller.to_owned());
         // Who hangs up does not stop what is half done.
         let task = tokio::spawn(async move {

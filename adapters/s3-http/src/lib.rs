@@ -26,6 +26,7 @@ mod config;
 mod connection;
 mod engine;
 mod gate;
+mod hashes;
 mod intake;
 mod locks;
 mod memory;
@@ -38,6 +39,8 @@ mod reply;
 mod server;
 mod service;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod worker;
 

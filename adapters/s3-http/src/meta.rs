@@ -18,6 +18,9 @@ const WRITE_BUFFER_LEN: usize = 16 << 20;
 pub(crate) struct Meta {
     db: Db,
     family: Family,
+    /// Whether a test forbids looks.
+    #[cfg(test)]
+    no_reads: std::sync::atomic::AtomicBool,
 }
 
 impl Meta {
@@ -38,11 +41,24 @@ impl Meta {
 
     fn of(db: Db) -> Meta {
         let family = db.default_family();
-        Meta { db, family }
+        Meta {
+            db,
+            family,
+            #[cfg(test)]
+            no_reads: Default::default(),
+        }
+    }
+
+    /// From here on a look ends the test.
+    #[cfg(test)]
+    pub fn forbid(&self, reads: bool) {
+        self.no_reads.store(reads, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// The metadata as it is now.
     pub fn view(&self, mode: ReadMode) -> View<'_> {
+        #[cfg(test)]
+        assert!(!self.no_reads.load(std::sync::atomic::Ordering::SeqCst), "a look before the gate");
         let snapshot = Arc::new(self.db.snapshot());
         View {
             meta: self,

@@ -100,7 +100,8 @@ impl Handler for Server {
         let is_refused = answer.is_err();
         let mut response =
             answer.unwrap_or_else(|refusal| refusal.answer(parts.uri.path(), &id, is_head));
-        if is_refused && !body::drain(&mut incoming).await {
+        let is_expecting = parts.headers.contains_key(http::header::EXPECT);
+        if is_refused && !body::drain(&mut incoming, is_expecting).await {
             put(response.headers_mut(), http::header::CONNECTION, "close");
         }
         put(response.headers_mut(), HeaderName::from_static("x-amz-request-id"), &id);
@@ -304,7 +305,9 @@ impl Server {
         if let (Some(origin), Some(bucket)) = (origin, &seen.bucket)
             && parts.method != http::Method::OPTIONS
         {
-            ops::cors::grant(self, bucket, origin, parts.method.as_str(), response);
+            let named = parts.headers.get(http::header::ACCESS_CONTROL_REQUEST_METHOD);
+            let method = named.and_then(|method| method.to_str().ok()).unwrap_or(parts.method.as_str());
+            ops::cors::grant(self, bucket, origin, method, response);
         }
     }
 

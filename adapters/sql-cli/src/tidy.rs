@@ -28,14 +28,52 @@ pub struct How {
     /// Most characters of a clause on one line
     #[arg(long, default_value_t = 80, value_name = "N")]
     width: usize,
-    /// Keywords in small letters
+    /// Letters of keywords
+    #[arg(long, value_enum, value_name = "CASE", default_value_t)]
+    keywords: Case,
+    /// Commas at the beginnings of lines
     #[arg(long)]
-    lowercase: bool,
+    leading_commas: bool,
+    /// An empty line between statements
+    #[arg(long)]
+    blank_lines: bool,
+    /// Leave the bodies of functions as they are
+    #[arg(long)]
+    keep_bodies: bool,
+}
+
+/// Letters of keywords.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Case {
+    /// SELECT
+    #[default]
+    Upper,
+    /// select
+    Lower,
+    /// As written
+    Keep,
+}
+
+impl How {
+    fn style(&self) -> Style {
+        Style {
+            indent: self.indent,
+            width: self.width,
+            keywords: match self.keywords {
+                Case::Upper => format::Case::Upper,
+                Case::Lower => format::Case::Lower,
+                Case::Keep => format::Case::Keep,
+            },
+            leading_commas: self.leading_commas,
+            blank_lines: self.blank_lines,
+            bodies: !self.keep_bodies,
+        }
+    }
 }
 
 /// Formats each file; a refused one stays as it is, and the status is 1.
 pub fn format(files: &[PathBuf], how: &How, color: Color, out: &mut Out) -> Result<Status> {
-    let style = Style { indent: how.indent, width: how.width, uppercase: !how.lowercase };
+    let style = how.style();
     let mut status = Status::Success;
     for file in files {
         let bytes = input::read(file)?;

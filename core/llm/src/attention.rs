@@ -75,7 +75,13 @@ impl Attention<'_> {
     }
 
     /// The weights of one row, and the position of the first.
-    pub fn weights<'w>(&self, run: &Run, nth: usize, head: usize, scores: &'w mut [f32]) -> (usize, &'w [f32]) {
+    pub fn weights<'w>(
+        &self,
+        run: &Run,
+        nth: usize,
+        head: usize,
+        scores: &'w mut [f32],
+    ) -> (usize, &'w [f32]) {
         let reach = self.reach(run, nth);
         let begin = reach.start;
         let scores = &mut scores[..reach.len()];
@@ -129,7 +135,8 @@ impl Attention<'_> {
             nn::softmax(level, seen);
         }
         let weights = View::new(scores, count, width, width);
-        let values = View::new(self.cached(self.values, run.slot, head, begin..end), width, head_len, head_len);
+        let values =
+            View::new(self.cached(self.values, run.slot, head, begin..end), width, head_len, head_len);
         gemm::gemm(level, 1.0, weights, values, 0.0, ViewMut::new(out, count, head_len, head_len), scratch);
     }
 }

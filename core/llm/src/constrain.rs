@@ -4,6 +4,7 @@
 //! matched once. When an answer comes near its greatest length only tokens are let through that leave enough room to complete it: an answer of a
 //! grammar is never cut off, unless its shortest form is too long.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use dolmen_tokenizer::Tokenizer;
@@ -72,16 +73,17 @@ fn blanks(token: &[u8], out: &mut Vec<u8>) {
 
 /// A grammar over the tokens of a vocabulary.
 #[derive(Debug)]
-pub struct Constrained<'g> {
-    grammar: &'g Grammar,
-    pieces: &'g Pieces,
+pub struct Constrained {
+    grammar: Grammar,
+    pieces: Arc<Pieces>,
     state: State,
 }
 
-impl<'g> Constrained<'g> {
+impl Constrained {
     /// Before any text.
-    pub fn new(grammar: &'g Grammar, pieces: &'g Pieces) -> Constrained<'g> {
-        Constrained { grammar, pieces, state: grammar.start() }
+    pub fn new(grammar: Grammar, pieces: Arc<Pieces>) -> Constrained {
+        let state = grammar.start();
+        Constrained { grammar, pieces, state }
     }
 
     fn fits(&self, state: &State, left: usize) -> bool {
@@ -135,7 +137,7 @@ impl<'g> Constrained<'g> {
     }
 }
 
-impl Constraint for Constrained<'_> {
+impl Constraint for Constrained {
     fn is_final(&self) -> bool {
         self.state.is_final()
     }

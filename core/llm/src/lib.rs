@@ -12,6 +12,7 @@ pub mod config;
 pub mod constrain;
 pub mod convert;
 pub mod element;
+pub mod embed;
 mod engine;
 mod error;
 mod forward;
@@ -29,8 +30,9 @@ pub mod sample;
 pub mod scheduler;
 pub mod schema;
 pub mod shape;
-pub mod train;
 pub mod stop;
+pub mod template;
+pub mod train;
 pub mod vocabulary;
 
 pub use config::Config;

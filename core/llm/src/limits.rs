@@ -48,3 +48,11 @@ pub const GRAMMAR_STACK_MAX: usize = 256;
 pub const GRAMMAR_STACKS_MAX: usize = 1 << 10;
 /// How deep a JSON schema may be nested, references included.
 pub const SCHEMA_DEPTH_MAX: usize = 64;
+/// Longest template of a chat in bytes; the longest in use have 20 kilobytes.
+pub const TEMPLATE_LEN_MAX: usize = 1 << 20;
+/// How deep expressions and blocks of a template stand in each other, and calls of macros in each other.
+pub const TEMPLATE_DEPTH_MAX: usize = 48;
+/// Steps that a template takes at most: those in use take some hundreds for each message.
+pub const TEMPLATE_STEPS_MAX: usize = 1 << 20;
+/// Bytes that a template may make, of its text and of all values on the way.
+pub const TEMPLATE_OUTPUT_MAX: usize = 64 << 20;

@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use dolmen_simd::gemm::{self, View, ViewMut};
+use dolmen_simd::gemv;
 use dolmen_simd::half::{bf16_to_f32, bf16s_to_f32s, f16_to_f32, f16s_to_f32s};
 use dolmen_simd::level::Level;
 use dolmen_simd::quant::{self, Format};
-use dolmen_simd::gemv;
 
 use crate::element::Element;
 use crate::error::LoadError;
@@ -232,7 +232,13 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The products of some rows with `count` vectors: `out[row · count + vector]`.
+    /// Whether [`Matrix::times_many`] gives results vector by vector.
+    pub(crate) fn is_by_vector(&self) -> bool {
+        matches!(self.store, Store::Blocks(format, _) if format.block_len() == 32)
+    }
+
+    /// The products of some rows with `count` vectors: `out[row · count + vector]`, or [by vector](Matrix::is_by_vector)
+    /// `out[vector · rows + row]`.
     pub(crate) fn times_many(
         &self,
         level: Level,
@@ -263,6 +269,19 @@ impl<'a> Matrix<'a> {
                     let to = ViewMut::new(out, rows, count, count);
                     gemm::gemm(level, 1.0, left, right, 0.0, to, scratch);
                 }
+            }
+            Store::Blocks(format, bytes) if format.block_len() == 32 => {
+                let len = bytes.len() / self.rows;
+                let bytes = &bytes[rows.start * len..rows.end * len];
+                quant::products_in_tiles(
+                    level,
+                    *format,
+                    bytes,
+                    x.blocks(format.activations()),
+                    count,
+                    out,
+                    rows.len(),
+                );
             }
             Store::Blocks(format, bytes) => {
                 let len = bytes.len() / self.rows;

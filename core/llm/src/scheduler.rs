@@ -207,9 +207,9 @@ pub struct Scheduler<'r, 'e, 'a> {
 }
 
 impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
-    /// A scheduler in which at most `queue_max` requests wait.
-    pub fn new(engine: Engine<'e, 'a>, queue_max: usize) -> Self {
-        let slots = (0..engine.plan().slots()).map(|_| Slot::default()).collect();
+    /// A scheduler over the first `slots` slots of an engine, in which at most `queue_max` requests wait.
+    pub fn new(engine: Engine<'e, 'a>, slots: usize, queue_max: usize) -> Self {
+        let slots = (0..slots.clamp(1, engine.plan().slots())).map(|_| Slot::default()).collect();
         Scheduler {
             engine,
             slots,
@@ -224,13 +224,9 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
         }
     }
 
-    /// The engine, for what is no answer: embeddings. What its slots hold is forgotten.
-    pub fn engine(&mut self) -> Option<&mut Engine<'e, 'a>> {
-        if !self.is_idle() {
-            return None;
-        }
-        self.slots.iter_mut().for_each(|slot| slot.ids.clear());
-        Some(&mut self.engine)
+    /// The engine, for what is no answer: embeddings. Only slots behind those of the scheduler may be used.
+    pub fn engine(&mut self) -> &mut Engine<'e, 'a> {
+        &mut self.engine
     }
 
     /// Whether there is nothing to do.
@@ -297,9 +293,8 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
                 .map(|(nth, slot)| common(slot, self.engine.filled(nth as u32)))
                 .collect();
             let candidates = (0..self.slots.len()).filter(|&nth| free(&self.slots[nth]));
-            let Some(mut chosen) = candidates
-                .clone()
-                .max_by_key(|&nth| (lens[nth], core::cmp::Reverse(self.slots[nth].used)))
+            let Some(mut chosen) =
+                candidates.clone().max_by_key(|&nth| (lens[nth], core::cmp::Reverse(self.slots[nth].used)))
             else {
                 return;
             };
@@ -322,7 +317,8 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
             slot.ids.clear();
             slot.ids.extend_from_slice(&request.prompt);
             let mut answer = Answer { request, cached, generated: 0, luck: Luck::default() };
-            let (vocabulary, context) = (self.engine.model().config().vocabulary, self.engine.plan().context());
+            let (vocabulary, context) =
+                (self.engine.model().config().vocabulary, self.engine.plan().context());
             answer.request.sampler.reserve(vocabulary, context);
             if answer.request.len_max == 0 {
                 events.push(done(&mut answer, slot.ids.len(), String::new(), Finish::Length));
@@ -471,11 +467,7 @@ const COPY_MIN: usize = 16;
 /// Why an answer ended, and whether text that is held back belongs to it.
 type Ended = (Finish, bool);
 
-fn next(
-    answer: &mut Answer<'_>,
-    logits: &mut [f32],
-    ids: &[u32],
-) -> Result<(u32, Option<Logprobs>), Ended> {
+fn next(answer: &mut Answer<'_>, logits: &mut [f32], ids: &[u32]) -> Result<(u32, Option<Logprobs>), Ended> {
     let request = &mut answer.request;
     let before = request.logprobs.map(|count| (log_sum(logits), likeliest(logits, count)));
     let is_copied = before.is_some() || request.constraint.is_some();

@@ -15,8 +15,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
+use ::md5::{Digest as _, Md5};
 use dolmen_codec::checksum as crc;
-use md5::{Digest as _, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use xxhash_rust::xxh3::Xxh3;
@@ -109,8 +109,9 @@ impl ChecksumError {
     /// What goes out.
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::Mismatch { algorithm: Algorithm::Md5 } | Self::Mismatch { .. } => ErrorCode::BadDigest,
-            Self::Algorithm | Self::Value { .. } | Self::Several | Self::Type { .. } => {
+            // Clients that send what is no value expect the same as for a wrong one.
+            Self::Mismatch { .. } | Self::Value { .. } => ErrorCode::BadDigest,
+            Self::Algorithm | Self::Several | Self::Type { .. } => {
                 ErrorCode::InvalidRequest
             }
         }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use md5::{Digest as _, Md5};
+use ::md5::{Digest as _, Md5};
 
 use crate::encoding::{hex_value, parse_hex};
 

@@ -44,12 +44,14 @@ pub fn kept(headers: Headers<'_>) -> Result<Vec<(String, String)>, ErrorCode> {
         let mut text = text_of(value);
         match name {
             "content-encoding" => {
-                let codings = text.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
-                let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty()).collect();
-                if codings.is_empty() {
-                    continue;
+                if text.split(',').any(|coding| coding.trim() == "aws-chunked") {
+                    let codings = text.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
+                    let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty()).collect();
+                    if codings.is_empty() {
+                        continue;
+                    }
+                    text = codings.join(", ");
                 }
-                text = codings.join(",");
             }
             "x-amz-website-redirect-location" => {
                 let known = ["/", "http://", "https://"].iter().any(|start| text.starts_with(start));
@@ -74,12 +76,33 @@ pub fn kept(headers: Headers<'_>) -> Result<Vec<(String, String)>, ErrorCode> {
     Ok(out)
 }
 
-/// A value as text: bytes that are no UTF-8 are taken for Latin-1, as HTTP once had it.
+/// Bytes that are no UTF-8 are kept as characters from here on, which nobody else uses.
+const RAW: u32 = 0xf700;
+
+/// A value as text. It need not be UTF-8: [`bytes_of`] gives the same bytes back.
 fn text_of(value: &[u8]) -> String {
     match core::str::from_utf8(value) {
         Ok(text) => text.trim().into(),
-        Err(_) => value.iter().map(|&byte| char::from(byte)).collect::<String>().trim().into(),
+        Err(_) => {
+            let kept = |&byte: &u8| match byte {
+                0..0x80 => char::from(byte),
+                _ => char::from_u32(RAW + u32::from(byte)).unwrap_or('?'),
+            };
+            value.iter().map(kept).collect::<String>().trim().into()
+        }
     }
+}
+
+/// The bytes of a value that an object keeps, as the client sent them.
+pub fn bytes_of(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match u32::from(c).checked_sub(RAW).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80) {
+            Some(byte) => out.push(byte),
+            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out
 }
 
 /// Retention and legal hold that a put asks for.
@@ -190,8 +213,9 @@ mod tests {
             ("content-type", "text/plain"),
             ("content-encoding", "gzip"),
             ("x-amz-meta-a", "1,2"),
-            ("x-amz-meta-latin", "\u{e9}"),
+            ("x-amz-meta-latin", "\u{f7e9}"),
         ];
+        assert_eq!(bytes_of("\u{f7e9} \u{e9}"), b"\xe9 \xc3\xa9");
         let want: Vec<(String, String)> = want.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
         assert_eq!(kept(Headers(lines)), Ok(want));
         assert_eq!(kept(Headers(&[("content-encoding", b"aws-chunked")])), Ok(vec![]));

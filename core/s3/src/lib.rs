@@ -15,6 +15,7 @@ pub mod error;
 pub mod etag;
 pub mod head;
 pub mod limits;
+pub mod md5;
 #[doc(hidden)]
 pub mod naive;
 pub mod name;

@@ -44,8 +44,8 @@ impl RangeError {
     /// What goes out.
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::Unsatisfiable { .. } => ErrorCode::InvalidRange,
-            Self::Form | Self::Beyond { .. } => ErrorCode::InvalidArgument,
+            Self::Unsatisfiable { .. } | Self::Beyond { .. } => ErrorCode::InvalidRange,
+            Self::Form => ErrorCode::InvalidArgument,
         }
     }
 }

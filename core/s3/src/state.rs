@@ -44,8 +44,8 @@ pub mod website;
 
 pub use error::{Code, Corrupt, StateError};
 pub use record::{
-    Acl, Attributes, BlobId, BucketId, BucketRecord, Encryption, Extent, Grant, Grantee, ObjectRecord, PartRecord,
-    Permission, UploadId, UploadRecord, Version, Versioning,
+    Acl, Attributes, BlobId, BucketId, BucketRecord, Encryption, Extent, Grant, Grantee, ObjectRecord,
+    PartRecord, Permission, UploadId, UploadRecord, Version, Versioning,
 };
 pub use source::{Cursor, Source, Unavailable};
-pub use tx::{Batch, Env, Tx};
+pub use tx::{Batch, Entry, Env, Scan, Tx};

@@ -71,6 +71,51 @@ fn what_botocore_writes() {
     assert_eq!(count, 28);
 }
 
+/// Answers with every member that the model has: all of them are known, and written in its order.
+#[test]
+fn answers_of_the_model() {
+    let mut count = 0;
+    for line in include_str!("data/answers.txt").lines() {
+        let (operation, body) = line.split_once(' ').expect("a name and a body");
+        let check = match operation {
+            "CompleteMultipartUpload" => check_answer::<CompleteMultipartUploadOutput>,
+            "CopyObject" => check_answer::<CopyObjectResult>,
+            "CreateMultipartUpload" => check_answer::<CreateMultipartUploadOutput>,
+            "DeleteObjects" => check_answer::<DeleteObjectsOutput>,
+            "GetObjectAttributes" => check_answer::<GetObjectAttributesOutput>,
+            "ListBucketAnalyticsConfigurations" => check_answer::<ListBucketAnalyticsConfigurationsOutput>,
+            "ListBucketIntelligentTieringConfigurations" => {
+                check_answer::<ListBucketIntelligentTieringConfigurationsOutput>
+            }
+            "ListBucketInventoryConfigurations" => check_answer::<ListBucketInventoryConfigurationsOutput>,
+            "ListBucketMetricsConfigurations" => check_answer::<ListBucketMetricsConfigurationsOutput>,
+            "ListBuckets" => check_answer::<ListBucketsOutput>,
+            "ListMultipartUploads" => check_answer::<ListMultipartUploadsOutput>,
+            "ListObjectAnnotations" => check_answer::<ListObjectAnnotationsOutput>,
+            "ListObjectVersions" => check_answer::<ListObjectVersionsOutput>,
+            "ListObjects" => check_answer::<ListObjectsOutput>,
+            "ListObjectsV2" => check_answer::<ListObjectsV2Output>,
+            "ListParts" => check_answer::<ListPartsOutput>,
+            "PutObjectAnnotation" => check_answer::<PutObjectAnnotationOutput>,
+            "UploadPartCopy" => check_answer::<CopyPartResult>,
+            other => panic!("no shape for {other}"),
+        };
+        check(operation, body);
+        count += 1;
+    }
+    assert_eq!(count, 18);
+}
+
+fn check_answer<T: Document + PartialEq + std::fmt::Debug>(operation: &str, body: &str) {
+    // Strictly, so that no member is passed over.
+    let read = T::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{operation}: {error}"));
+    let written = read.to_xml(false);
+    assert_eq!(elements(&written), elements(body), "{operation}");
+    assert_eq!(T::parse_answer(written.as_bytes(), false).as_ref(), Ok(&read), "{operation}");
+    let url = read.to_xml(true);
+    assert_eq!(T::parse_answer(url.as_bytes(), true), Ok(read), "{operation}");
+}
+
 #[test]
 fn bombs_and_crowds() {
     let object = "<Object><Key>k</Key></Object>";

@@ -13,13 +13,41 @@ use dolmen_s3::state::{Attributes, BlobId, BucketId, Code, Env, Extent, Tx, buck
 /// Keys that other stores have mixed up, and random ones of every length.
 fn odd_keys() -> Vec<Vec<u8>> {
     let mut keys: Vec<Vec<u8>> = [
-        "../x", "a//b", "./a", "a/", "a", "a/b", "/", "//", "..", ".", "a/../b", "\\", "%2F", "%00", "r+1.txt", "r 1.txt", "é",
-        "\u{ff5e}", "\u{1f600}", "Z", "a\u{1}", "a\u{ff}",
+        "../x",
+        "a//b",
+        "./a",
+        "a/",
+        "a",
+        "a/b",
+        "/",
+        "//",
+        "..",
+        ".",
+        "a/../b",
+        "\\",
+        "%2F",
+        "%00",
+        "r+1.txt",
+        "r 1.txt",
+        "é",
+        "\u{ff5e}",
+        "\u{1f600}",
+        "Z",
+        "a\u{1}",
+        "a\u{ff}",
     ]
     .iter()
     .map(|key| key.as_bytes().to_vec())
     .collect();
-    keys.extend([vec![0], vec![0, 0], vec![0, 1], vec![0, 255], vec![255; 1024], vec![0; 1024], b"a\0b".to_vec()]);
+    keys.extend([
+        vec![0],
+        vec![0, 0],
+        vec![0, 1],
+        vec![0, 255],
+        vec![255; 1024],
+        vec![0; 1024],
+        b"a\0b".to_vec(),
+    ]);
     let mut rng = Rng::new(7);
     for len in 1..=1024u64 {
         let mut key = vec![0; len as usize];

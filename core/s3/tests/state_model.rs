@@ -12,13 +12,15 @@ use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartByte
 use dolmen_s3::state::object::{self, NewObject, RenameCondition};
 use dolmen_s3::state::record::{LockMode, Retention, Version};
 use dolmen_s3::state::{
-    Attributes, Batch, BlobId, BucketRecord, Code, Env, Extent, ObjectRecord, PartRecord, StateError, Tx, Versioning,
-    annotation, bucket, keys,
+    Attributes, Batch, BlobId, BucketRecord, Code, Env, Extent, ObjectRecord, PartRecord, StateError, Tx,
+    Versioning, annotation, bucket, keys,
 };
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Runs of bytes: which blob they were first written to, where in it, how many.
 type Content = Vec<(u64, u64, u64)>;
+/// Entity tag and content by number.
+type Parts = BTreeMap<u16, (String, Content)>;
 
 #[derive(Clone, Debug, PartialEq)]
 struct TwinVersion {
@@ -42,7 +44,7 @@ struct World {
     files: BTreeSet<BlobId>,
     /// Newest first.
     twin: BTreeMap<Vec<u8>, Vec<TwinVersion>>,
-    uploads: BTreeMap<String, (Vec<u8>, BTreeMap<u16, (String, Content)>)>,
+    uploads: BTreeMap<String, (Vec<u8>, Parts)>,
     now_ms: u64,
     fresh: u64,
     cuts: u64,
@@ -115,7 +117,10 @@ impl World {
             let (tag, len) = self.written[&extent.blob];
             assert!(extent.offset + extent.len <= len);
             if extent.blob.is_inline() {
-                assert!(self.map.contains_key(&keys::inline(extent.blob)), "a blob that is referred to is there");
+                assert!(
+                    self.map.contains_key(&keys::inline(extent.blob)),
+                    "a blob that is referred to is there"
+                );
             } else {
                 assert!(self.files.contains(&extent.blob), "a file that is referred to is there");
             }
@@ -154,7 +159,8 @@ impl World {
         };
         for item in list::list(&self.map, bucket.id, &query).unwrap().items {
             let Item::Object { key, listed, latest, .. } = item else { panic!("no delimiter, no uploads") };
-            let (_, record) = object::version(&tx, &bucket, &key, listed.version).unwrap().expect("it is listed");
+            let (_, record) =
+                object::version(&tx, &bucket, &key, listed.version).unwrap().expect("it is listed");
             assert_eq!(latest, !found.contains_key(&key));
             let at = (&bucket, &key[..], Some(listed.version));
             let notes = match annotation::list(&tx, at, "", "", 100) {
@@ -188,8 +194,12 @@ impl World {
         };
         let page = list::list(&self.map, bucket.id, &query).unwrap();
         let found: Vec<&[u8]> = page.items.iter().map(Item::name).collect();
-        let twin: Vec<&[u8]> =
-            self.twin.iter().filter(|(_, v)| v.first().is_some_and(|v| !v.marker)).map(|(k, _)| &k[..]).collect();
+        let twin: Vec<&[u8]> = self
+            .twin
+            .iter()
+            .filter(|(_, v)| v.first().is_some_and(|v| !v.marker))
+            .map(|(k, _)| &k[..])
+            .collect();
         assert_eq!(found, twin);
     }
 
@@ -273,9 +283,9 @@ fn twin_delete_latest(world: &mut World, key: &[u8], versioning: Versioning, id:
 
 fn is_locked(version: &TwinVersion, now_ms: u64, bypass: bool) -> bool {
     version.hold
-        || version.retention.is_some_and(|r| {
-            r.until_ms > now_ms && !(bypass && r.mode == LockMode::Governance)
-        })
+        || version
+            .retention
+            .is_some_and(|r| r.until_ms > now_ms && !(bypass && r.mode == LockMode::Governance))
 }
 
 fn new_object(world: &mut World, rng: &mut Rng, len: u64) -> (NewObject, Content) {
@@ -339,9 +349,10 @@ fn delete(world: &mut World, rng: &mut Rng, key: &[u8]) {
         None
     };
     let condition = match versions.get(named.unwrap_or(0)) {
-        Some(version) if !version.marker && rng.one_in(4) => {
-            DeleteCondition { if_match: Some(EtagCondition::parse(&version.etag)), ..DeleteCondition::default() }
-        }
+        Some(version) if !version.marker && rng.one_in(4) => DeleteCondition {
+            if_match: Some(EtagCondition::parse(&version.etag)),
+            ..DeleteCondition::default()
+        },
         _ => DeleteCondition::default(),
     };
     let wanted = named.map(|at| Version::parse(versions[at].id.as_deref().unwrap_or("null")).unwrap());
@@ -464,7 +475,9 @@ fn rename(world: &mut World, rng: &mut Rng, from: &[u8], to: &[u8]) {
     if world.commit(batch, &[], rng) {
         let now = world.map.clone();
         let tx = Tx::new(&now);
-        let id = |key: &[u8]| object::latest(&tx, &bucket, key).unwrap().map(|(_, r)| id_of(Some(r.listed.version)));
+        let id = |key: &[u8]| {
+            object::latest(&tx, &bucket, key).unwrap().map(|(_, r)| id_of(Some(r.listed.version)))
+        };
         let version = TwinVersion { id: id(to).unwrap(), notes: BTreeSet::new(), ..live };
         twin_insert(bucket.versioning, world.twin.entry(to.to_vec()).or_default(), version);
         let marker = id(from).flatten();
@@ -480,10 +493,13 @@ fn upload(world: &mut World, rng: &mut Rng, key: &[u8]) {
     let open: Vec<String> = world.uploads.keys().cloned().collect();
     let pick = open.get(rng.below(open.len().max(1) as u64) as usize).cloned();
     let (Some(id), false) = (pick, rng.one_in(4)) else {
-        let id = multipart::create(&mut tx, &env, &bucket, key, NewUpload {
-            owner: "owner".into(),
-            ..NewUpload::default()
-        });
+        let id = multipart::create(
+            &mut tx,
+            &env,
+            &bucket,
+            key,
+            NewUpload { owner: "owner".into(), ..NewUpload::default() },
+        );
         let id = id.unwrap().to_string();
         if world.commit(tx.into_batch(), &[], rng) {
             world.uploads.insert(id, (key.to_vec(), BTreeMap::new()));
@@ -593,9 +609,15 @@ fn annotate(world: &mut World, rng: &mut Rng, key: &[u8]) {
         annotation::put(&mut tx, &env, at, &name, note).map(|_| ())
     };
     assert_eq!(answer.is_ok(), live);
-    if live && world.commit(tx.into_batch(), if remove { &[] } else { std::slice::from_ref(&extent.blob) }, rng) {
+    if live
+        && world.commit(tx.into_batch(), if remove { &[] } else { std::slice::from_ref(&extent.blob) }, rng)
+    {
         let notes = &mut world.twin.get_mut(key).unwrap()[0].notes;
-        if remove { notes.remove(&name) } else { notes.insert(name) };
+        if remove {
+            notes.remove(&name)
+        } else {
+            notes.insert(name)
+        };
     }
 }
 
@@ -644,7 +666,7 @@ fn run(seed: u64, steps: u64, lock_enabled: bool) -> u64 {
 #[test]
 fn operations_do_what_the_twin_does_whatever_is_cut_off() {
     let mut cuts = 0;
-    for seed in 0..40 {
+    for seed in 0..dolmen_testkit::soak(40) {
         cuts += run(seed, 120, false);
     }
     assert!(cuts > 100, "{cuts} power cuts");
@@ -652,7 +674,7 @@ fn operations_do_what_the_twin_does_whatever_is_cut_off() {
 
 #[test]
 fn locked_versions_stay_whatever_is_asked() {
-    for seed in 100..130 {
+    for seed in 1000..1000 + dolmen_testkit::soak(30) {
         run(seed, 120, true);
     }
 }
@@ -668,7 +690,14 @@ fn a_bucket_is_removed_only_when_it_is_empty_and_leaves_nothing() {
     let part = PartRecord { modified_ms: 5, size: 3, md5: [0; 16], checksum: None, body: vec![extent] };
     multipart::put_part(&mut tx, (&bucket, b"k"), id, 1, &part, PartBytes::New).unwrap();
     let again = bucket::create(&mut tx, &env, BUCKET, bucket::NewBucket::default());
+    assert_eq!(again, Ok(bucket.clone()));
+    let abroad = bucket::NewBucket { region: "eu-west-1".into(), ..bucket::NewBucket::default() };
+    let again = bucket::create(&mut tx, &env, BUCKET, abroad);
     assert_eq!(again.unwrap_err().code(), Code::BucketAlreadyOwnedByYou);
+    let acl = dolmen_s3::state::acl::Canned::PublicRead.grants("owner", "owner");
+    let again =
+        bucket::create(&mut tx, &env, BUCKET, bucket::NewBucket { acl, ..bucket::NewBucket::default() });
+    assert_eq!(again.unwrap_err().code(), Code::BucketAlreadyExists);
     let other = Env { caller: "other", ..env.clone() };
     let again = bucket::create(&mut tx, &other, BUCKET, bucket::NewBucket::default());
     assert_eq!(again.unwrap_err().code(), Code::BucketAlreadyExists);

@@ -25,6 +25,7 @@ pub mod half;
 #[cfg(test)]
 mod judge;
 pub mod level;
+pub mod md5;
 pub mod mix;
 pub mod nn;
 pub mod peak;

@@ -3,7 +3,8 @@
 //! 1. The tree marks the tokens: which are names, where clauses and list items begin, which parentheses hold a query.
 //! 2. A printer writes the tokens in order: keywords in capitals, one clause a line, the items of a clause that is too long
 //!    one a line; names, strings and dollar quotes byte for byte; comments where they stood.
-//! 3. The result is parsed again. Unless its tree is the same and its comments are the same, nothing is given back.
+//! 3. Bodies of functions in SQL between dollar quotes are texts of their own and go the same way.
+//! 4. The result is parsed again. Unless its tree is the same and its comments are the same, nothing is given back.
 //!
 //! The same printer without breaks and comments is [`deparse`]: a tree knows its tokens, so its text needs no guessing of
 //! parentheses.
@@ -16,9 +17,25 @@ use crate::compare;
 use crate::error::Error;
 use crate::layout::{BLOCK, BREAK, CALL, ELEMENT, ITEM, NAME, PREFIX, ROW, marks};
 use crate::lexer::is_ident_byte;
+use crate::psql;
+use crate::text;
 use crate::token::{Kind, Tokens};
-use crate::tree::Tree;
+use crate::tree::{Node, Tree, Value};
+use crate::views::{CreateFunctionStmt, DefElem};
+use crate::visit::{self, Walk};
 use crate::workspace::{Options, Workspace};
+
+/// The letters of keywords.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    /// `SELECT`.
+    #[default]
+    Upper,
+    /// `select`.
+    Lower,
+    /// As they are written.
+    Keep,
+}
 
 /// How the result should look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +44,26 @@ pub struct Style {
     pub indent: usize,
     /// Most characters of a clause on one line.
     pub width: usize,
-    /// Keywords in capitals; else in small letters.
-    pub uppercase: bool,
+    /// The letters of keywords.
+    pub keywords: Case,
+    /// Where items stand one a line, commas begin the lines.
+    pub leading_commas: bool,
+    /// An empty line between statements.
+    pub blank_lines: bool,
+    /// Bodies of functions in SQL between dollar quotes are formatted too.
+    pub bodies: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { indent: 4, width: 80, uppercase: true }
+        Self {
+            indent: 4,
+            width: 80,
+            keywords: Case::Upper,
+            leading_commas: false,
+            blank_lines: false,
+            bodies: true,
+        }
     }
 }
 
@@ -42,6 +72,8 @@ impl Default for Style {
 pub enum FormatError {
     /// It does not parse.
     Syntax(Error),
+    /// It holds commands of psql or data for COPY.
+    Commands,
     /// The result would have said something else: a fault of the formatter, and nothing is written.
     Changed(&'static str),
 }
@@ -50,6 +82,7 @@ impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(error) => error.fmt(f),
+            Self::Commands => f.write_str("commands of psql and data for COPY have no layout of their own"),
             Self::Changed(what) => {
                 write!(
                     f,
@@ -75,10 +108,18 @@ pub fn format(source: &str, style: &Style) -> Result<String, FormatError> {
 /// # Errors
 /// As [`format()`].
 pub fn format_with(source: &str, style: &Style, options: Options) -> Result<String, FormatError> {
+    format_inside(source, style, options, 0)
+}
+
+fn format_inside(source: &str, style: &Style, options: Options, depth: u32) -> Result<String, FormatError> {
+    if options.psql && psql::has_commands(source, options.version) {
+        return Err(FormatError::Commands);
+    }
     let mut workspace = Workspace::new();
     let tree = workspace.parse_with(source, options).map_err(FormatError::Syntax)?;
-    let marks = marks(tree);
+    let (marks, bodies) = (marks(tree), bodies(tree));
     let mut printer = Printer::new(tree, &marks, style, true);
+    printer.bodies = bodies;
     printer.script();
     let out = printer.out;
     let mut second = Workspace::new();
@@ -89,7 +130,60 @@ pub fn format_with(source: &str, style: &Style, options: Options) -> Result<Stri
     if comments(source, tree.tokens()) != comments(&out, again.tokens()) {
         return Err(FormatError::Changed("a comment"));
     }
-    Ok(out)
+    if !style.bodies || depth == BODY_DEPTH_MAX {
+        return Ok(out);
+    }
+    Ok(with_bodies(again, style, options, depth))
+}
+
+/// The text of a tree with the bodies of its functions formatted: each proves itself as the whole does; one that is not
+/// SQL stays as it is.
+fn with_bodies(tree: Tree<'_>, style: &Style, options: Options, depth: u32) -> String {
+    let source = tree.source();
+    let (mut out, mut at) = (String::new(), 0);
+    for token in bodies(tree) {
+        let range = tree.tokens().range(token);
+        let text = &source[range.clone()];
+        let Some(tag_len) = text::dollar_tag(text.as_bytes()) else { continue };
+        let (tag, inner) = (&text[..tag_len], &text[tag_len..text.len() - tag_len]);
+        let Ok(body) = format_inside(inner, style, options, depth + 1) else { continue };
+        let body = body.trim();
+        if body.contains(tag) {
+            continue;
+        }
+        let lines = if body.contains('\n') || inner.contains('\n') { "\n" } else { "" };
+        out.push_str(&source[at..range.start]);
+        for part in [tag, lines, body, lines, tag] {
+            out.push_str(part);
+        }
+        at = range.end;
+    }
+    out.push_str(&source[at..]);
+    out
+}
+
+/// The tokens that are bodies of functions in SQL, between dollar quotes.
+fn bodies(tree: Tree<'_>) -> Vec<usize> {
+    let mut found = Vec::new();
+    visit::walk(tree, &mut |node: Node<'_>, _: &'static str| {
+        if let Some(function) = node.view::<CreateFunctionStmt<'_>>() {
+            let option = |name: &str| {
+                let options = function.options();
+                let mut named = options.iter().flatten().filter_map(|option| option.view::<DefElem<'_>>());
+                named.find(|def| def.defname().is_some_and(|text| text.read() == name))?.arg()
+            };
+            let sql = option("language").and_then(Node::string).is_some_and(|name| name.read() == "sql");
+            let text = option("as").and_then(|list| match list.get("items") {
+                Value::List(items) if items.len() == 1 => items.get(0)?.string()?.token(),
+                _ => None,
+            });
+            let quoted = |&token: &usize| tree.source().as_bytes()[tree.tokens().range(token).start] == b'$';
+            found.extend(text.filter(|_| sql).filter(quoted));
+        }
+        Walk::In
+    });
+    found.sort_unstable();
+    found
 }
 
 /// The text of a tree: each statement on one line, keywords in capitals, no comments.
@@ -163,6 +257,12 @@ struct Printer<'t, 's> {
     breaking: bool,
     /// Nothing stands on this line yet.
     fresh: bool,
+    /// Tokens that are bodies of functions: their length does not count.
+    bodies: Vec<usize>,
+    /// A statement has ended: an empty line may follow.
+    ended: bool,
+    /// A comma began this line.
+    led: bool,
 }
 
 impl<'t, 's> Printer<'t, 's> {
@@ -177,6 +277,9 @@ impl<'t, 's> Printer<'t, 's> {
             level: 0,
             breaking: false,
             fresh: true,
+            bodies: Vec::new(),
+            ended: false,
+            led: false,
         }
     }
 
@@ -207,14 +310,24 @@ impl<'t, 's> Printer<'t, 's> {
             self.out.pop();
         }
         self.out.push(';');
+        self.fresh = false;
         self.level = 0;
         self.breaking = false;
         if self.layout {
             self.line();
+            self.ended = true;
         } else {
             self.out.push(' ');
             self.fresh = true;
         }
+    }
+
+    /// An empty line, where one is due.
+    fn blank(&mut self) {
+        if self.ended && self.style.blank_lines && self.fresh && self.out.ends_with('\n') {
+            self.out.push('\n');
+        }
+        self.ended = false;
     }
 
     /// Whether the last line is a comment to its end.
@@ -228,6 +341,9 @@ impl<'t, 's> Printer<'t, 's> {
         let mut found = Vec::new();
         gap_comments(source, from, to, |comment, fresh| found.push((comment.trim_end(), fresh)));
         for (comment, own_line) in found {
+            if own_line {
+                self.blank();
+            }
             if own_line && !self.fresh {
                 self.line();
             } else if !own_line && self.fresh && self.out.ends_with('\n') && from > 0 {
@@ -269,6 +385,16 @@ impl<'t, 's> Printer<'t, 's> {
     fn token(&mut self, index: usize) {
         let kind = self.tree.tokens().kinds[index];
         let mark = self.marks[index];
+        self.blank();
+        if kind == Kind::COMMA && self.leads(index) {
+            self.line();
+            self.level += 1;
+            self.indentation();
+            self.level -= 1;
+            self.out.push_str(", ");
+            self.led = true;
+            return;
+        }
         if kind == Kind::RPAREN
             && let Some((block, breaking)) = self.open.pop()
         {
@@ -283,6 +409,8 @@ impl<'t, 's> Printer<'t, 's> {
         if self.layout && mark & BREAK != 0 {
             self.line();
             self.breaking = self.is_long(index);
+        } else if self.led && !self.fresh {
+            // The comma before it has begun the line.
         } else if self.layout && starts_item {
             self.line();
             extra = usize::from(mark & ELEMENT == 0);
@@ -293,9 +421,10 @@ impl<'t, 's> Printer<'t, 's> {
             self.level += extra;
             self.indentation();
             self.level -= extra;
-        } else if self.spaced(index) {
+        } else if !self.led && self.spaced(index) {
             self.out.push(' ');
         }
+        self.led = false;
         self.spell(index, kind, mark);
         if kind == Kind::LPAREN {
             let block = self.layout && mark & BLOCK != 0;
@@ -309,15 +438,24 @@ impl<'t, 's> Printer<'t, 's> {
         }
     }
 
+    /// Whether a comma begins the line of the item behind it.
+    fn leads(&self, index: usize) -> bool {
+        let next = self.marks.get(index + 1).copied().unwrap_or(0);
+        let item = next & ROW != 0 || next & ITEM != 0 && self.breaking;
+        self.layout && self.style.leading_commas && item && next & ELEMENT == 0
+    }
+
     fn spell(&mut self, index: usize, kind: Kind, mark: u8) {
         let tokens = self.tree.tokens();
         let text = &self.tree.source()[tokens.range(index)];
         if kind.keyword().is_none() || mark & NAME != 0 || kind == Kind::NCHAR {
             self.out.push_str(text);
-        } else if self.style.uppercase {
-            self.out.extend(text.chars().map(|c| c.to_ascii_uppercase()));
-        } else {
-            self.out.extend(text.chars().map(|c| c.to_ascii_lowercase()));
+            return;
+        }
+        match self.style.keywords {
+            Case::Upper => self.out.extend(text.chars().map(|c| c.to_ascii_uppercase())),
+            Case::Lower => self.out.extend(text.chars().map(|c| c.to_ascii_lowercase())),
+            Case::Keep => self.out.push_str(text),
         }
     }
 
@@ -343,7 +481,8 @@ impl<'t, 's> Printer<'t, 's> {
             if mark & BLOCK != 0 {
                 return true;
             }
-            len += tokens.range(next).len() + 1;
+            let body = self.bodies.binary_search(&next).is_ok();
+            len += if body { 5 } else { tokens.range(next).len() + 1 };
             if len > self.style.width {
                 return true;
             }
@@ -375,6 +514,9 @@ impl<'t, 's> Printer<'t, 's> {
         !tight || sticks(last, first)
     }
 }
+
+/// Most bodies in bodies that are formatted.
+const BODY_DEPTH_MAX: u32 = 4;
 
 /// Whether two bytes side by side would be read as one token or a comment.
 fn sticks(last: u8, first: u8) -> bool {

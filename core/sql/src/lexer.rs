@@ -38,6 +38,8 @@ const OP_CHAR: u8 = 16;
 const HEX: u8 = 32;
 /// Makes a run of operator characters free to end in `+` or `-`.
 const OP_SPECIAL: u8 = 64;
+/// Begins a word but perhaps also a string (`E'…'`, `U&"…"`).
+const PREFIX: u8 = 128;
 
 static CLASS: [u8; 256] = classes();
 
@@ -52,6 +54,9 @@ const fn classes() -> [u8; 256] {
         }
         if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
             bits |= IDENT_START | IDENT_CONT;
+        }
+        if matches!(b | 0x20, b'b' | b'e' | b'n' | b'u' | b'x') && b.is_ascii_alphabetic() {
+            bits |= PREFIX;
         }
         if b.is_ascii_digit() {
             bits |= DIGIT | IDENT_CONT;
@@ -150,9 +155,22 @@ fn merge(tokens: &mut Tokens, kind: Kind) {
     };
 }
 
-/// Bytes that begin a word but perhaps also a string (`E'…'`, `U&"…"`).
-const fn may_prefix(byte: u8) -> bool {
-    matches!(byte | 0x20, b'b' | b'e' | b'n' | b'u' | b'x')
+/// The eight bytes from `at` on and how many of them are those of a word, where it ends among them: all at once, since the
+/// length of a word is what a branch cannot foresee.
+#[inline]
+fn short_word(source: &[u8], at: usize) -> Option<(u64, usize)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let bytes = u64::from_le_bytes(*source.get(at..)?.first_chunk::<8>()?);
+    let low = bytes & !HIGH;
+    let letters = low | 0x20 * ONES;
+    // The high bit of each byte that is at least `from`; the bytes are below 128.
+    let at_least = |word: u64, from: u64| word + (0x80 - from) * ONES;
+    let between = |word: u64, from: u64, to: u64| at_least(word, from) & !at_least(word, to + 1);
+    let equal = |byte: u64| !((low ^ byte * ONES) + 0x7f * ONES);
+    let word = between(letters, 0x61, 0x7a) | between(low, 0x30, 0x39) | equal(0x5f) | equal(0x24) | bytes;
+    let ends = !word & HIGH;
+    (ends != 0).then(|| (bytes, ends.trailing_zeros() as usize / 8))
 }
 
 /// The tokens of one byte, by that byte; others map to [`Kind::JUNK`].
@@ -220,15 +238,24 @@ impl Lexer<'_> {
             let class = CLASS[usize::from(first)];
             let mut end = at + 1;
             let kind = if class & IDENT_START != 0 {
-                if may_prefix(first) && matches!(self.byte(end), b'\'' | b'&') {
+                if class & PREFIX != 0 && matches!(self.byte(end), b'\'' | b'&') {
                     return;
                 }
-                while let Some(&byte) = source.get(end)
-                    && is(byte, IDENT_CONT)
-                {
-                    end += 1;
-                }
-                let kind = keyword::lookup_at(self.words, source, at, end).unwrap_or(Kind::IDENT);
+                let kind = match short_word(source, at) {
+                    Some((bytes, len)) => {
+                        end = at + len;
+                        keyword::lookup_short(self.words, bytes, len)
+                    }
+                    None => {
+                        while let Some(&byte) = source.get(end)
+                            && is(byte, IDENT_CONT)
+                        {
+                            end += 1;
+                        }
+                        keyword::lookup_at(self.words, source, at, end)
+                    }
+                };
+                let kind = kind.unwrap_or(Kind::IDENT);
                 if kind != Kind::IDENT && self.mode != Mode::Scan {
                     merge(tokens, kind);
                 }
@@ -847,5 +874,23 @@ fn operator_kind(text: &[u8]) -> Kind {
         b">=" => Kind::GREATER_EQUALS,
         b"<>" | b"!=" => Kind::NOT_EQUALS,
         _ => Kind::OP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_words_end_where_their_bytes_do() {
+        for byte in 0..=255_u8 {
+            for place in 0..8 {
+                let mut text = *b"abcdefgh";
+                text[place] = byte;
+                let wanted = if is(byte, IDENT_CONT) { None } else { Some(place) };
+                assert_eq!(short_word(&text, 0).map(|found| found.1), wanted, "{byte} at {place}");
+            }
+        }
+        assert_eq!(short_word(b"short", 0), None);
     }
 }

@@ -24,6 +24,7 @@ pub mod psql;
 pub(crate) mod repair;
 pub mod rewrite;
 pub mod scan;
+pub(crate) mod sorting;
 pub mod text;
 pub mod token;
 pub mod tolerant;

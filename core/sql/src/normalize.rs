@@ -4,7 +4,8 @@
 //!    Types' modifiers, and bare integers behind GROUP BY and ORDER BY, are left alone.
 //! 2. A GROUP BY item that equals a target takes that target's numbers, so that the text stays a valid query.
 //! 3. Numbers begin behind the highest parameter that the text has.
-//! 4. The places are sorted and the tokens there replaced; a minus sign that belongs to a constant goes with it.
+//! 4. The places are sorted as PostgreSQL sorts them (a row that is assigned to several columns is met once for each) and the
+//!    tokens there replaced; a minus sign that belongs to a constant goes with it.
 //!
 //! Source: libpg_query 18, `pg_query_normalize.c`; `raw_expression_tree_walker` in `nodeFuncs.c`.
 
@@ -15,6 +16,7 @@ use core::fmt::Write;
 use crate::fingerprint::{fingerprint_node, is_integer};
 use crate::lexer::{Mode, lex};
 use crate::nodes::{Tag, f};
+use crate::sorting::sort_by;
 use crate::token::Tokens;
 use crate::tree::{List, Node, Tree, Value};
 
@@ -70,7 +72,7 @@ pub fn normalize(tree: Tree<'_>, utility_only: bool) -> String {
 
 fn replace(tree: Tree<'_>, mut places: Vec<Place>, highest: i32) -> String {
     let source = tree.source();
-    places.sort_by_key(|place| place.location);
+    sort_by(&mut places, |a, b| a.location.cmp(&b.location));
     let mut tokens = Tokens::default();
     lex(source.as_bytes(), Mode::Scan, tree.arena.dialect, &mut tokens, &mut Vec::new());
     let mut out = String::with_capacity(source.len());

@@ -33,6 +33,21 @@ pub fn statements(source: &str, version: Version) -> Vec<Range<usize>> {
     tolerant::statements(&tokens).into_iter().filter(|range| !range.is_empty()).map(bytes).collect()
 }
 
+/// Whether commands or data stand in a script: between its tokens, beside comments.
+pub(crate) fn has_commands(source: &str, version: Version) -> bool {
+    if !source.contains('\\') {
+        return false;
+    }
+    let mut tokens = Tokens::default();
+    let dialect = Dialect { version, psql: true };
+    lex(source.as_bytes(), Mode::Tolerant, dialect, &mut tokens, &mut Vec::new());
+    (0..tokens.len()).any(|index| {
+        let gap_start = index.checked_sub(1).map_or(0, |before| tokens.range(before).end);
+        let (range, gap) = (tokens.range(index), &source[gap_start..tokens.range(index).start]);
+        tokens.kinds[index] == Kind::SEMICOLON && source[range].starts_with('\\') || gap.contains('\\')
+    })
+}
+
 /// Behind the command whose backslash stands at `at`, and whether it ends a statement.
 pub(crate) fn command(source: &[u8], at: usize) -> (bool, usize) {
     match source.get(at + 1) {

@@ -1,5 +1,6 @@
 //! Reading on after mistakes: every fault once, with its place and a hint, and a tree all the same.
 //!
+//! 0. A text that the strict parser takes is left as it is.
 //! 1. The lexer goes on behind what it refuses; a string with an apostrophe in it, or with no end, is taken for one string.
 //! 2. The tokens are cut into statements at semicolons (not inside rules' parentheses or `BEGIN ATOMIC`).
 //! 3. A statement that the strict parser refuses is repaired: small changes around the refused token are tried (another
@@ -50,8 +51,12 @@ pub struct Tolerant<'t> {
 
 /// Reads `source`, mistakes and all.
 pub fn parse<'t>(workspace: &'t mut Workspace, source: &'t str, options: Options) -> Tolerant<'t> {
-    let mut tokens = Tokens::default();
-    let mut problems = Vec::new();
+    let (mut tokens, mut problems) = (Tokens::default(), Vec::new());
+    if workspace.parse_with(source, options).is_ok() {
+        let mut findings = Vec::new();
+        double_equals(source, workspace.tokens(), &mut findings);
+        return Tolerant { tree: workspace.tree(source), findings };
+    }
     lex(source.as_bytes(), Mode::Tolerant, options.dialect(), &mut tokens, &mut problems);
     let mut findings: Vec<Finding> = problems.iter().map(|p| lexical(p, source)).collect();
     let tokens = backticks(source, tokens, &mut findings);

@@ -6,9 +6,10 @@ use dolmen_sql::{Workspace, check, compare, fingerprint, format, json, normalize
 
 type Body = (&'static str, fn(&[u8]));
 
-const BODIES: [Body; 4] = [
+const BODIES: [Body; 5] = [
     ("sql_lex", check::check_lex),
     ("sql_parse", check::check_parse),
+    ("sql_deparse", check::check_deparse),
     ("sql_tolerant", check::check_tolerant),
     ("sql_format", check::check_format),
 ];

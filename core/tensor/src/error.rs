@@ -44,6 +44,11 @@ pub enum TapeError {
         /// Of which tensor.
         id: Id,
     },
+    /// A table that has to be a constant, but depends on what is trained.
+    Constant {
+        /// Which tensor.
+        id: Id,
+    },
     /// The id is of no tensor of this tape.
     Unknown {
         /// The id.
@@ -78,6 +83,7 @@ impl fmt::Display for TapeError {
             TapeError::Axis { axis, rank } => write!(f, "dimension {axis} of {rank}"),
             TapeError::Mismatch { left, right } => write!(f, "{left} and {right} do not fit together"),
             TapeError::Element { id } => write!(f, "tensor {id} holds the other kind of element"),
+            TapeError::Constant { id } => write!(f, "tensor {id} has to be a constant"),
             TapeError::Unknown { id } => write!(f, "tensor {id} is not on this tape"),
             TapeError::Option { value, bound } => write!(f, "an option is {value}, its bound {bound}"),
             TapeError::Loss { shape } => write!(f, "a loss of shape {shape}, not of one element"),

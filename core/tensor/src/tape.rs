@@ -147,6 +147,19 @@ impl Tape {
         }
     }
 
+    /// The trained parameters in their order: where their elements stand, and their shapes.
+    pub fn params(&self) -> impl Iterator<Item = (core::ops::Range<usize>, Shape)> {
+        let mut next = 0;
+        self.nodes.iter().filter_map(move |view| match self.storages[view.storage as usize].origin {
+            // Later views onto a parameter begin before the next one.
+            Origin::Param(start) if start == next => {
+                next += view.shape.elements();
+                Some((start..next, view.shape))
+            }
+            _ => None,
+        })
+    }
+
     /// A tensor's shape.
     ///
     /// # Errors
@@ -568,7 +581,7 @@ impl Tape {
     ///
     /// # Errors
     ///
-    /// The shapes do not fit, the length is odd, or too great.
+    /// The shapes do not fit, the length is odd or too great, or the table depends on what is trained.
     pub fn rotate(&mut self, x: Id, table: Id, pairs: Pairs) -> Built {
         let shape = self.floats(x)?.shape;
         let &[_, time, _, len] = shape.dims() else {
@@ -577,6 +590,9 @@ impl Tape {
         self.expect(table, &[time, len])?;
         if len % 2 != 0 || len > HEAD_LEN_MAX {
             return Err(TapeError::Head { len });
+        }
+        if self.storages[self.view(table)?.storage as usize].grad {
+            return Err(TapeError::Constant { id: table });
         }
         let table = self.dense(table)?;
         self.record(Op::Rotate(pairs), &[x, table], shape, 0)

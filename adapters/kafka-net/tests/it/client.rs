@@ -25,8 +25,17 @@ pub struct Running {
 impl Running {
     pub fn start(dir: &Path, settings: Settings) -> Running {
         let runtime = Runtime::new().unwrap();
-        let broker = runtime.block_on(Broker::start_with(dir, settings, "127.0.0.1:0")).unwrap();
-        Running { runtime, broker: Some(broker) }
+        // One that was dropped a moment ago may still hold the directory.
+        for _ in 0..1000 {
+            match runtime.block_on(Broker::start_with(dir, settings.clone(), "127.0.0.1:0")) {
+                Ok(broker) => return Running { runtime, broker: Some(broker) },
+                Err(error) if error.to_string().contains("locked") => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the directory stays locked")
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -249,8 +258,13 @@ pub fn batch(values: &[&str], producer: Option<((i64, i16), i32)>, is_transactio
     let attributes = if is_transactional { attribute::TRANSACTIONAL } else { 0 };
     let meta = Meta { producer_id, producer_epoch, base_sequence, attributes, ..Meta::default() };
     let mut builder = Builder::new(&mut out, meta);
+    // Now: a marker, which carries the broker's clock, would begin a new segment behind old data.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     for value in values {
-        builder.push(1_700_000_000_000, Record { value: Some(value.as_bytes()), ..Record::default() });
+        builder.push(
+            i64::try_from(now.as_millis()).unwrap(),
+            Record { value: Some(value.as_bytes()), ..Record::default() },
+        );
     }
     builder.finish(None);
     out

@@ -3,13 +3,13 @@
 use dolmen_s3::body::{Bucket, Buckets, CreateBucketConfiguration, ListBucketsOutput, LocationConstraint, Tagging};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::bucket::{self, BucketQuery, NewBucket};
-use dolmen_s3::state::record::Ownership;
+use dolmen_s3::state::record::{Acl, Ownership};
 use dolmen_s3::state::{Tx, config, shapes};
 
 use super::acl;
 use crate::answer::{Answer, Head, Refusal, stamp};
 use crate::call::{Call, parse};
-use crate::engine::Scope;
+use crate::engine::{Fault, Scope};
 
 /// Buckets of a page.
 const PAGE_MAX: u64 = 10_000;
@@ -34,7 +34,7 @@ pub(crate) async fn create(call: &Call<'_>, body: &[u8]) -> Answer {
     let asked = acl::of_headers(call, &call.caller.id, &call.caller.id)?;
     let tags = wanted.tags.map(|tag_set| Tagging { tag_set });
     let name = call.bucket().to_owned();
-    let new = NewBucket { region, acl: asked.acl, lock_enabled, ownership };
+    let new = NewBucket { region, acl: asked.acl.clone(), lock_enabled, ownership };
     let made = call.engine().change(&call.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
         let record = bucket::create(tx, env, &name, new.clone())?;
         match &tags {
@@ -42,8 +42,19 @@ pub(crate) async fn create(call: &Call<'_>, body: &[u8]) -> Answer {
             None => Ok(()),
         }
     });
-    made.await?;
+    if let Err(fault) = made.await {
+        again(call, &asked.acl, fault)?;
+    }
     Ok(Head::new(200).with("location", format!("/{}", call.bucket())).empty())
+}
+
+/// In the first region a bucket that the account has already is made once more, if nothing of it changes.
+fn again(call: &Call<'_>, acl: &Acl, fault: Fault) -> Result<(), Refusal> {
+    let refusal = Refusal::from(fault);
+    if refusal.code != ErrorCode::BucketAlreadyOwnedByYou || call.server.region != "us-east-1" {
+        return Err(refusal);
+    }
+    if call.record()?.acl == *acl { Ok(()) } else { Err(Refusal::new(ErrorCode::BucketAlreadyExists)) }
 }
 
 /// The name of an ownership.

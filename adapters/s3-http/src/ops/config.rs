@@ -4,7 +4,6 @@ use dolmen_s3::body::{self, PolicyStatus};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::operation::Operation as Op;
 use dolmen_s3::state::config::{self, Config};
-use dolmen_s3::state::policy::{Kind, Policy};
 use dolmen_s3::state::record::Versioning;
 use dolmen_s3::state::{Tx, acl, bucket, shapes};
 use dolmen_s3::xml::Document;
@@ -317,9 +316,6 @@ async fn put_policy(call: &Call<'_>, body: &[u8]) -> Answer {
 }
 
 fn policy_status(call: &Call<'_>) -> Answer {
-    let record = call.record()?;
-    let text = record.policy.ok_or(ErrorCode::NoSuchBucketPolicy)?;
-    let policy = Policy::parse(text.as_bytes(), Kind::Bucket(call.bucket()));
-    let is_public = policy.map_err(|_| ErrorCode::InternalError)?.is_public();
+    let is_public = bucket::is_public(&call.record()?, call.bucket())?;
     Ok(Head::new(200).xml(&PolicyStatus { is_public: Some(is_public) }))
 }

@@ -1,6 +1,6 @@
 //! Encryption at rest, as requests ask for it and answers tell it.
 
-use dolmen_s3::encoding::{get_base64, put_base64};
+use dolmen_s3::encoding::{put_base64, unbase64};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::record::{BucketRecord, Encryption, ObjectRecord, UploadRecord};
 use dolmen_s3::state::sse::SecretKey;
@@ -54,9 +54,7 @@ fn customer(call: &Call<'_>, prefix: &str) -> Result<Option<CustomerKey>, Refusa
 }
 
 fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = Vec::new();
-    get_base64(text.as_bytes(), &mut bytes)?;
-    bytes.try_into().ok()
+    unbase64(text.as_bytes())?.try_into().ok()
 }
 
 /// What is to be done with the bytes of an object that a request makes.

@@ -4,7 +4,6 @@ use dolmen_s3::body::{
     CommonPrefix, DeleteMarkerEntry, EncodingType, ListMultipartUploadsOutput, ListObjectVersionsOutput, ListObjectsOutput,
     ListObjectsV2Output, MultipartUpload, Object, ObjectVersion, Owner, StorageClass,
 };
-use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::list::{self, Item, Page, Query, Start, What};
 use dolmen_s3::state::record::{Listed, VersionKind};
 use dolmen_s3::state::{Source, StateError, Tx, bucket, shapes};
@@ -134,7 +133,7 @@ pub(crate) fn objects_v1(call: &Call<'_>) -> Answer {
         next_marker,
         contents,
         name: call.bucket().to_owned(),
-        prefix: shown(asked.prefix),
+        prefix: Some(asked.prefix.to_owned()),
         delimiter: shown(asked.delimiter).filter(|_| !asked.delimiter.is_empty()),
         max_keys: asked.max_shown(),
         common_prefixes,
@@ -148,12 +147,8 @@ pub(crate) fn objects_v2(call: &Call<'_>) -> Answer {
     let after = call.query("start-after").unwrap_or("");
     let token = call.query("continuation-token");
     let start = match token {
-        Some("") => {
-            let text = "The continuation token provided is incorrect";
-            return Err(Refusal::says(ErrorCode::InvalidArgument, text));
-        }
-        Some(token) => list::start_of_token(token)?,
-        None => list::start_at_marker(after.as_bytes(), asked.prefix.as_bytes(), asked.delimiter.as_bytes()),
+        Some(token) if !token.is_empty() => list::start_of_token(token)?,
+        _ => list::start_at_marker(after.as_bytes(), asked.prefix.as_bytes(), asked.delimiter.as_bytes()),
     };
     let with_owners = call.query("fetch-owner").is_some_and(|value| value == "true");
     let (contents, common_prefixes, page) = objects(call, &asked.query(What::Objects, start), with_owners)?;

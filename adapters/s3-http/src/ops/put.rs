@@ -261,7 +261,7 @@ async fn rewrite(
             if next.is_empty() {
                 return intake.finish();
             }
-            next.iter().try_for_each(|piece| intake.write(piece))?;
+            intake.write_all(&next)?;
         }
     });
     Ok(copied.await.map_err(|_| ErrorCode::ServiceUnavailable)??)
@@ -444,6 +444,9 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
 }
 
 pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u8]) -> Answer {
+    if document.is_empty() {
+        return Err(Refusal::new(ErrorCode::MalformedXML));
+    }
     let list: CompletedMultipartUpload = crate::call::parse(document)?;
     let mut parts = Vec::with_capacity(list.parts.len());
     for part in list.parts {

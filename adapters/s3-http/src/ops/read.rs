@@ -12,15 +12,13 @@ use dolmen_s3::head::TYPE_DEFAULT;
 use dolmen_s3::operation::Operation;
 use dolmen_s3::range::{ByteRange, content_range};
 use dolmen_s3::state::record::{LockMode, ObjectRecord};
-use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
-use http::Response;
+use dolmen_s3::state::{Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
 
 use super::encryption;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
 use crate::call::{Call, parse};
 use crate::gate::Admitted;
 use crate::pieces;
-use crate::reply::Reply;
 
 /// Attempts at an object that is overwritten all the time.
 const ATTEMPTS_MAX: usize = 8;
@@ -52,7 +50,7 @@ pub(crate) async fn get(call: &Call<'_>, admitted: &Admitted) -> Answer {
         if call.operation == Operation::HeadObject {
             return Ok(head.with("content-length", (cut.span.end - cut.span.start).to_string()).empty());
         }
-        if object::is_archived(&record.listed) {
+        if !object::is_readable(&record, call.engine().clock.now_ms()) {
             return Err(Refusal::new(ErrorCode::InvalidObjectState));
         }
         let key = encryption::key_of(call, &record)?;
@@ -125,7 +123,7 @@ fn part(record: &ObjectRecord, text: &str) -> Result<Cut, Refusal> {
     let number = number.ok_or(ErrorCode::InvalidArgument)?;
     if record.parts.is_empty() {
         let whole = Cut { span: 0..record.listed.size, is_partial: true, part_count: None };
-        return if number == 1 { Ok(whole) } else { Err(Refusal::new(ErrorCode::InvalidPartNumber)) };
+        return if number == 1 { Ok(whole) } else { Err(Refusal::new(ErrorCode::InvalidPart)) };
     }
     let mut start = 0;
     for part in &record.parts {
@@ -135,7 +133,7 @@ fn part(record: &ObjectRecord, text: &str) -> Result<Cut, Refusal> {
         }
         start += part.size;
     }
-    Err(Refusal::new(ErrorCode::InvalidPartNumber))
+    Err(Refusal::new(ErrorCode::InvalidPart))
 }
 
 /// The head of the answer.
@@ -169,6 +167,10 @@ fn describe(call: &Call<'_>, admitted: &Admitted, record: &ObjectRecord, cut: &C
     }
     if record.legal_hold {
         head = head.with("x-amz-object-lock-legal-hold", "ON");
+    }
+    if record.restored_until_ms > 0 {
+        let until = http_date(record.restored_until_ms);
+        head = head.with("x-amz-restore", format!("ongoing-request=\"false\", expiry-date=\"{until}\""));
     }
     head = encryption::shown(head, &record.encryption);
     let wants_checksum = call.headers.get("x-amz-checksum-mode").is_some_and(|mode| mode == "ENABLED");
@@ -242,7 +244,7 @@ pub(crate) fn attributes(call: &Call<'_>, admitted: &Admitted) -> Answer {
         checksum_type: Some(checksum.kind),
     });
     let document = GetObjectAttributesOutput {
-        etag: has("ETag").then(|| listed.etag.clone()),
+        etag: has("ETag").then(|| listed.etag.to_string()),
         checksum,
         object_parts: if has("ObjectParts") { parts(call, &record)? } else { None },
         storage_class: StorageClass::parse(&listed.storage_class).filter(|_| has("StorageClass")),
@@ -353,14 +355,12 @@ pub(crate) async fn restore(call: &Call<'_>, body: &[u8]) -> Answer {
         return Err(Refusal::new(ErrorCode::NotImplemented));
     }
     let version = call.version()?;
-    call.change_key(Vec::new(), move |tx, _, bucket, key| {
-        let (_, record) = object::find(tx, bucket, key, version)?;
-        if object::is_archived(&record.listed) {
-            return Err(StateError::Refused(ErrorCode::NotImplemented));
-        }
-        Err::<(), _>(StateError::Refused(ErrorCode::ObjectAlreadyInActiveTierError))
-    })
-    .await?;
-    let response: Response<Reply> = Head::new(202).empty();
-    Ok(response)
+    let days = i32::try_from(document.days.unwrap_or(0)).unwrap_or(i32::MAX);
+    let clock = call.server.lifecycle_clock();
+    let already = call
+        .change_key(Vec::new(), move |tx, _, bucket, key| {
+            object::restore(tx, bucket, key, version, days, clock)
+        })
+        .await?;
+    Ok(Head::new(if already { 200 } else { 202 }).empty())
 }

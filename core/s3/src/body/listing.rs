@@ -31,7 +31,7 @@ shapes! {
         next_marker: Option<EncodedText> = "NextMarker",
         contents: Vec<Object> = "Contents",
         name: String = "Name",
-        prefix: Option<EncodedText> = "Prefix",
+        prefix: Option<String> = "Prefix",
         delimiter: Option<EncodedText> = "Delimiter",
         max_keys: u32 = "MaxKeys",
         common_prefixes: Vec<CommonPrefix> = "CommonPrefixes",

@@ -83,7 +83,7 @@ shapes! {
     }
     /// The shape `GetObjectAttributesOutput`.
     GetObjectAttributesOutput {
-        etag: Option<ETag> = "ETag",
+        etag: Option<String> = "ETag",
         checksum: Option<ObjectChecksums> = "Checksum",
         object_parts: Option<GetObjectAttributesParts> = "ObjectParts",
         storage_class: Option<StorageClass> = "StorageClass",

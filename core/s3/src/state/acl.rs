@@ -56,7 +56,9 @@ impl Canned {
                 grants.push(group(Grantee::AllUsers, Permission::Write));
             }
             Canned::AuthenticatedRead => grants.push(group(Grantee::AuthenticatedUsers, Permission::Read)),
-            Canned::BucketOwnerRead if owner != bucket_owner => grants.push(user(bucket_owner, Permission::Read)),
+            Canned::BucketOwnerRead if owner != bucket_owner => {
+                grants.push(user(bucket_owner, Permission::Read))
+            }
             Canned::BucketOwnerFullControl if owner != bucket_owner => {
                 grants.push(user(bucket_owner, Permission::FullControl));
             }
@@ -149,11 +151,13 @@ pub fn is_owner_only(acl: &Acl, owner: &str) -> bool {
 /// An ACL may be put onto a bucket, or onto an object in it. `canned` is the canned ACL that it came from.
 ///
 /// # Errors
-/// `AccessControlListNotSupported` where ACLs are off (but for the two canned ones that change nothing), `AccessDenied` for a public
+/// `AccessControlListNotSupported` where ACLs are off (but for `bucket-owner-full-control`, and grants to the owner alone), `AccessDenied` for a public
 /// one that the public access block refuses.
 pub fn may_put(bucket: &BucketRecord, acl: &Acl, canned: Option<Canned>) -> Result<(), StateError> {
-    let harmless = matches!(canned, Some(Canned::BucketOwnerFullControl))
-        || (canned == Some(Canned::Private) || is_owner_only(acl, &bucket.owner));
+    let harmless = match canned {
+        Some(canned) => canned == Canned::BucketOwnerFullControl,
+        None => is_owner_only(acl, &bucket.owner),
+    };
     if bucket.ownership == Ownership::BucketOwnerEnforced && !harmless {
         return Err(Code::AccessControlListNotSupported.into());
     }

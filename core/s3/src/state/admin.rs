@@ -125,6 +125,11 @@ fn check_name(name: &str) -> Result<(), AdminError> {
 }
 
 impl UserRecord {
+    /// Whether it is an account of its own: only those own anything, and only those are granted anything by an ACL.
+    pub fn is_account(&self) -> bool {
+        self.id == self.account
+    }
+
     /// As it is stored.
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
@@ -232,7 +237,9 @@ pub fn add_user(tx: &mut Tx<'_>, env: &Env<'_>, mut user: UserRecord) -> Result<
     if all.iter().any(|other| other.id == user.id || other.name == user.name || mail(other)) {
         return Err(AdminError::Exists);
     }
-    if user.account != user.id && !all.iter().any(|other| other.id == user.account && other.account == other.id) {
+    if user.account != user.id
+        && !all.iter().any(|other| other.id == user.account && other.account == other.id)
+    {
         return Err(AdminError::Absent);
     }
     user.created_ms = env.now_ms;
@@ -420,8 +427,7 @@ pub fn signer(tx: &Tx<'_>, access_key: &str) -> Result<Option<(gate::User, Secre
     let Some(bytes) = tx.get(&keys::access_key(access_key))? else { return Ok(None) };
     let key = KeyRecord::decode(&bytes)?;
     let Some(user) = user(tx, &key.user)?.filter(|user| user.enabled && key.enabled) else { return Ok(None) };
-    let mut found =
-        gate::User { id: user.id, name: user.name, account: user.account, policies: Vec::new() };
+    let mut found = gate::User { id: user.id, name: user.name, account: user.account, policies: Vec::new() };
     let parse = |text: &str| Policy::parse(text.as_bytes(), Kind::User).map_err(|_| Corrupt::Value { at: 0 });
     for name in &user.attached {
         let bytes = tx.get(&keys::policy(name))?.ok_or(Corrupt::Key)?;

@@ -7,13 +7,11 @@ use super::codec::Enc;
 use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::object;
-use super::record::{
-    BucketRecord, Extent, Version, get_checksum, get_etag, put_checksum, put_etag,
-};
+use super::record::{BucketRecord, Extent, Version, get_checksum, get_etag, put_checksum, put_etag};
 use super::tx::{Env, Tx, decode};
 use crate::checksum::Checksum;
 use crate::etag::ETag;
-use crate::limits::{ANNOTATIONS_MAX, ANNOTATION_NAME_LEN_MAX};
+use crate::limits::{ANNOTATION_NAME_LEN_MAX, ANNOTATIONS_MAX};
 
 /// An annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]

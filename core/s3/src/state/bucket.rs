@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 use super::error::{Code, Corrupt, StateError};
 use super::keys;
 use super::policy::{Kind, Policy};
-use super::record::{
-    Acl, BucketId, BucketRecord, DefaultRetention, Ownership, PartRecord, Versioning,
-};
+use super::record::{Acl, BucketId, BucketRecord, DefaultRetention, Ownership, PartRecord, Versioning};
 use super::source::Source;
 use super::tx::{Env, Tx};
 
@@ -39,15 +37,25 @@ pub fn save(tx: &mut Tx<'_>, name: &str, bucket: &BucketRecord) {
     tx.put(keys::bucket(name), bucket.encode());
 }
 
-/// Makes a bucket. Names are not checked here.
+/// Makes a bucket. Names are not checked here. As in us-east-1, an account that makes its own bucket once more, with the same ACL,
+/// gets it as it is.
 ///
 /// # Errors
-/// `BucketAlreadyOwnedByYou` and `BucketAlreadyExists`, `InvalidBucketAclWithObjectOwnership` for grants where ACLs are off.
-pub fn create(tx: &mut Tx<'_>, env: &Env<'_>, name: &str, new: NewBucket) -> Result<BucketRecord, StateError> {
+/// `BucketAlreadyExists` for one of somebody else, or with another ACL; `BucketAlreadyOwnedByYou` when the request names another region;
+/// `InvalidBucketAclWithObjectOwnership` for grants where ACLs are off.
+pub fn create(
+    tx: &mut Tx<'_>,
+    env: &Env<'_>,
+    name: &str,
+    new: NewBucket,
+) -> Result<BucketRecord, StateError> {
     if let Some(bytes) = tx.get(&keys::bucket(name))? {
         let there = BucketRecord::decode(&bytes)?;
-        let own = there.owner == env.caller;
-        return Err(if own { Code::BucketAlreadyOwnedByYou } else { Code::BucketAlreadyExists }.into());
+        if there.owner != env.caller || there.acl != new.acl {
+            return Err(Code::BucketAlreadyExists.into());
+        }
+        let home = matches!(&*new.region, "" | "us-east-1");
+        return if home { Ok(there) } else { Err(Code::BucketAlreadyOwnedByYou.into()) };
     }
     let ownership = new.ownership.unwrap_or_default();
     if ownership == Ownership::BucketOwnerEnforced && !super::acl::is_owner_only(&new.acl, env.caller) {
@@ -170,7 +178,10 @@ pub fn set_versioning(bucket: &mut BucketRecord, versioning: Versioning) -> Resu
 /// # Errors
 /// `InvalidBucketState` when the bucket does not keep versions, `InvalidRetentionPeriod` when the retention counts no time or more than
 /// a hundred years.
-pub fn set_object_lock(bucket: &mut BucketRecord, default: Option<DefaultRetention>) -> Result<(), StateError> {
+pub fn set_object_lock(
+    bucket: &mut BucketRecord,
+    default: Option<DefaultRetention>,
+) -> Result<(), StateError> {
     if bucket.versioning != Versioning::Enabled {
         return Err(Code::InvalidBucketState.into());
     }
@@ -189,7 +200,12 @@ pub fn set_object_lock(bucket: &mut BucketRecord, default: Option<DefaultRetenti
 ///
 /// # Errors
 /// `MalformedPolicy`; `AccessDenied` for a public one that the public access block refuses.
-pub fn set_policy(bucket: &mut BucketRecord, name: &str, text: &str, binds_owner: bool) -> Result<(), StateError> {
+pub fn set_policy(
+    bucket: &mut BucketRecord,
+    name: &str,
+    text: &str,
+    binds_owner: bool,
+) -> Result<(), StateError> {
     let policy = Policy::parse(text.as_bytes(), Kind::Bucket(name)).map_err(|_| Code::MalformedPolicy)?;
     if super::acl::block(bucket).block_public_policy && policy.is_public() {
         return Err(Code::AccessDenied.into());

@@ -155,5 +155,6 @@ fn version_of(bytes: &[u8]) -> ObjectRecord {
         acl: super::record::Acl::default(),
         retention: None,
         legal_hold: false,
+        restored_until_ms: 0,
     }
 }

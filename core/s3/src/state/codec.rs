@@ -89,7 +89,6 @@ impl<'a> Dec<'a> {
         }
     }
 
-
     /// A byte that `value` understands.
     pub fn coded<T>(&mut self, value: impl FnOnce(u8) -> Option<T>) -> Result<T, Corrupt> {
         let at = self.cursor.position();
@@ -140,7 +139,10 @@ impl<'a> Dec<'a> {
     }
 
     /// Items; no item is shorter than a byte, so a count above what is left is damage and reserves nothing.
-    pub fn list<T>(&mut self, mut each: impl FnMut(&mut Dec<'a>) -> Result<T, Corrupt>) -> Result<Vec<T>, Corrupt> {
+    pub fn list<T>(
+        &mut self,
+        mut each: impl FnMut(&mut Dec<'a>) -> Result<T, Corrupt>,
+    ) -> Result<Vec<T>, Corrupt> {
         let at = self.cursor.position();
         let count = self.u64()?;
         if count > self.cursor.rest().len() as u64 {

@@ -58,7 +58,9 @@ impl WriteCondition {
             }
         }
         match (&self.if_none_match, latest) {
-            (Some(unwanted), Some(listed)) if unwanted.matches(listed) => Err(Code::PreconditionFailed.into()),
+            (Some(unwanted), Some(listed)) if unwanted.matches(listed) => {
+                Err(Code::PreconditionFailed.into())
+            }
             _ => Ok(()),
         }
     }

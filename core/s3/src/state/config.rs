@@ -12,10 +12,10 @@ use super::record::{BucketId, ConfigKind};
 use super::tx::{Env, Tx};
 use super::{cors, lifecycle, tagging, website};
 use crate::body::{
-    AccelerateConfiguration, AnalyticsConfiguration, BucketLoggingStatus, CorsConfiguration,
+    AbacStatus, AccelerateConfiguration, AnalyticsConfiguration, BucketLoggingStatus, CorsConfiguration,
     IntelligentTieringConfiguration, InventoryConfiguration, LifecycleConfiguration, MetricsConfiguration,
-    NotificationConfiguration, ReplicationConfiguration, RequestPaymentConfiguration,
-    ServerSideEncryption, ServerSideEncryptionConfiguration, AbacStatus, Tagging, WebsiteConfiguration,
+    NotificationConfiguration, ReplicationConfiguration, RequestPaymentConfiguration, ServerSideEncryption,
+    ServerSideEncryptionConfiguration, Tagging, WebsiteConfiguration,
 };
 use crate::limits::CONFIGURATIONS_MAX;
 use crate::xml::Document;
@@ -45,7 +45,12 @@ pub trait Config: Document {
 ///
 /// # Errors
 /// Those of [`Config::settle`]; `TooManyConfigurations` is told as `InvalidRequest`.
-pub fn put<C: Config>(tx: &mut Tx<'_>, env: &Env<'_>, bucket: BucketId, mut document: C) -> Result<(), StateError> {
+pub fn put<C: Config>(
+    tx: &mut Tx<'_>,
+    env: &Env<'_>,
+    bucket: BucketId,
+    mut document: C,
+) -> Result<(), StateError> {
     document.settle(env)?;
     let key = keys::config(bucket, C::KIND, document.id());
     if !document.id().is_empty() && tx.get(&key)?.is_none() {
@@ -167,7 +172,8 @@ impl Config for ServerSideEncryptionConfiguration {
         if self.rules.len() != 1 {
             return Err(Code::MalformedXML.into());
         }
-        let default = self.rules.iter().filter_map(|rule| rule.apply_server_side_encryption_by_default.as_ref());
+        let default =
+            self.rules.iter().filter_map(|rule| rule.apply_server_side_encryption_by_default.as_ref());
         for default in default {
             match default.sse_algorithm {
                 ServerSideEncryption::Aes256 if default.kms_master_key_id.is_some() => {
@@ -196,7 +202,8 @@ impl Config for NotificationConfiguration {
         crate::encoding::put_hex(&mut fresh, &env.fresh);
         let topics = self.topic_configurations.iter_mut().map(|c| (&mut c.id, c.events.is_empty()));
         let queues = self.queue_configurations.iter_mut().map(|c| (&mut c.id, c.events.is_empty()));
-        let lambdas = self.lambda_function_configurations.iter_mut().map(|c| (&mut c.id, c.events.is_empty()));
+        let lambdas =
+            self.lambda_function_configurations.iter_mut().map(|c| (&mut c.id, c.events.is_empty()));
         let mut ids = Vec::new();
         for (at, (id, silent)) in topics.chain(queues).chain(lambdas).enumerate() {
             if silent {

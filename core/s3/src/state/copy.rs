@@ -71,7 +71,11 @@ pub enum CopyBody {
 ///
 /// # Errors
 /// `NoSuchKey`, `NoSuchVersion`, `InvalidRequest` for a delete marker that is named, what the condition says.
-pub fn source(tx: &Tx<'_>, from: Source<'_>, condition: &SourceCondition) -> Result<ObjectRecord, StateError> {
+pub fn source(
+    tx: &Tx<'_>,
+    from: Source<'_>,
+    condition: &SourceCondition,
+) -> Result<ObjectRecord, StateError> {
     let found = object::find(tx, from.bucket, from.key, from.version);
     let (_, record) = found.map_err(|error| match error {
         StateError::DeleteMarker { code: Code::MethodNotAllowed, .. } => Code::InvalidRequest.into(),
@@ -86,7 +90,7 @@ pub fn source(tx: &Tx<'_>, from: Source<'_>, condition: &SourceCondition) -> Res
 ///
 /// # Errors
 /// Those of [`source`]; `InvalidRequest` for a source over 5 GiB or a copy of the latest version onto itself that changes nothing;
-/// `InvalidObjectState` for one in an archive.
+/// `ObjectNotInActiveTierError` for one in an archive that was never restored.
 pub fn plan(
     tx: &Tx<'_>,
     from: Source<'_>,
@@ -94,9 +98,11 @@ pub fn plan(
     request: &CopyRequest,
 ) -> Result<Plan, StateError> {
     let source = source(tx, from, &request.source)?;
-    if source.listed.size > PUT_LEN_MAX || super::object::is_archived(&source.listed) {
-        let large = source.listed.size > PUT_LEN_MAX;
-        return Err(if large { Code::InvalidRequest } else { Code::InvalidObjectState }.into());
+    if source.listed.size > PUT_LEN_MAX {
+        return Err(Code::InvalidRequest.into());
+    }
+    if !object::is_readable(&source, 0) {
+        return Err(Code::ObjectNotInActiveTierError.into());
     }
     let same = from.bucket.id == to.0.id && from.key == to.1 && from.version.is_none();
     if same && request.headers.is_none() && !request.changes {
@@ -113,7 +119,8 @@ pub fn plan(
 /// Makes the copy. The plan must come from the same state: the caller holds both keys, or the plan is made again.
 ///
 /// # Errors
-/// What `condition` says about what is there, and those of [`object::put`].
+/// What `condition` says about what is there, those of [`object::put`], and `ObjectNotInActiveTierError` for a source whose restored
+/// bytes are gone again.
 pub fn copy(
     tx: &mut Tx<'_>,
     env: &Env<'_>,
@@ -124,6 +131,9 @@ pub fn copy(
     bytes: CopyBody,
 ) -> Result<Put, StateError> {
     let source = plan.source;
+    if !object::is_readable(&source, env.now_ms) {
+        return Err(Code::ObjectNotInActiveTierError.into());
+    }
     let attributes = Attributes {
         headers: request.headers.unwrap_or(source.headers),
         tags: request.tags.unwrap_or(source.tags),

@@ -65,7 +65,11 @@ pub fn answer(configuration: &CorsConfiguration, asked: &Asked<'_>) -> Option<An
             return None;
         }
         let wanted: Vec<String> = asked.headers.map_or_else(Vec::new, |headers| {
-            headers.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect()
+            headers
+                .split(',')
+                .map(|name| name.trim().to_ascii_lowercase())
+                .filter(|name| !name.is_empty())
+                .collect()
         });
         let allowed = |name: &String| {
             rule.allowed_headers.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), name))

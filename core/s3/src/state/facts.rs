@@ -156,7 +156,8 @@ fn of_server(facts: &Facts<'_>, context: &mut Context) {
             context.set("aws:userid", user.id.as_str());
             context.set("aws:username", user.name.as_str());
             context.set("aws:PrincipalAccount", user.account.as_str());
-            let last = if user.is_account() { String::from("root") } else { alloc::format!("user/{}", user.name) };
+            let last =
+                if user.is_account() { String::from("root") } else { alloc::format!("user/{}", user.name) };
             context.set("aws:PrincipalArn", alloc::format!("arn:aws:iam::{}:{last}", user.account));
         }
     }

@@ -72,10 +72,9 @@ impl<'a> Caller<'a> {
         match self {
             Caller::Anonymous => Verdict::Silent,
             Caller::User(user) if user.is_account() => Verdict::Allow,
-            Caller::User(user) => user
-                .policies
-                .iter()
-                .fold(Verdict::Silent, |so_far, policy| so_far.and(policy.evaluate(None, action, resource, context))),
+            Caller::User(user) => user.policies.iter().fold(Verdict::Silent, |so_far, policy| {
+                so_far.and(policy.evaluate(None, action, resource, context))
+            }),
         }
     }
 }
@@ -242,9 +241,8 @@ fn decide(ask: &Ask<'_>, action: &str, place: &Place<'_>, context: &Context) -> 
     let account = caller.account();
     let anonymous = matches!(caller, Caller::Anonymous);
     let at_home = !anonymous && account == bucket.owner;
-    let restricted = !at_home
-        && acl::block(bucket).restrict_public_buckets
-        && policy.is_some_and(Policy::is_public);
+    let restricted =
+        !at_home && acl::block(bucket).restrict_public_buckets && policy.is_some_and(Policy::is_public);
     if said == Verdict::Allow && !restricted && (anonymous || at_home || own == Verdict::Allow) {
         return Decision::Allow;
     }
@@ -260,7 +258,8 @@ fn decide(ask: &Ask<'_>, action: &str, place: &Place<'_>, context: &Context) -> 
 
 /// An account cannot shut itself out of its bucket's policy by mistake.
 fn is_spared(caller: Caller<'_>, bucket: &BucketRecord, action: &str) -> bool {
-    let about_policy = matches!(action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy");
+    let about_policy =
+        matches!(action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy");
     let Caller::User(user) = caller else { return false };
     about_policy && user.is_account() && user.account == bucket.owner && !bucket.policy_binds_owner
 }
@@ -296,7 +295,9 @@ fn writes_bucket(action: &str) -> bool {
 
 /// Actions that tell whether the object is there: everything on an object but what writes the bucket.
 fn reads_object(action: &str) -> bool {
-    let on_object = action.contains("Object") && !action.starts_with("s3:GetBucket") && !action.starts_with("s3:PutBucket");
+    let on_object = action.contains("Object")
+        && !action.starts_with("s3:GetBucket")
+        && !action.starts_with("s3:PutBucket");
     on_object && !writes_bucket(action)
 }
 
@@ -304,7 +305,10 @@ fn reads_object(action: &str) -> bool {
 fn sets_on_new(operation: Operation, action: &str) -> bool {
     let makes = matches!(
         operation,
-        Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload | Operation::PostObject
+        Operation::PutObject
+            | Operation::CopyObject
+            | Operation::CreateMultipartUpload
+            | Operation::PostObject
     );
     makes && !action.starts_with("s3:GetObject")
 }
@@ -329,9 +333,10 @@ fn is_granted(caller: Caller<'_>, place: &Place<'_>, bucket: &BucketRecord, acti
         return bucket.acl.allows(account, permission, ignore);
     }
     let of_object = match action {
-        "s3:GetObject" | "s3:GetObjectVersion" | "s3:GetObjectAttributes" | "s3:GetObjectVersionAttributes" => {
-            Permission::Read
-        }
+        "s3:GetObject"
+        | "s3:GetObjectVersion"
+        | "s3:GetObjectAttributes"
+        | "s3:GetObjectVersionAttributes" => Permission::Read,
         "s3:GetObjectAcl" | "s3:GetObjectVersionAcl" => Permission::ReadAcp,
         "s3:PutObjectAcl" | "s3:PutObjectVersionAcl" => Permission::WriteAcp,
         _ => return false,

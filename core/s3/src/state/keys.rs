@@ -155,7 +155,11 @@ pub fn parse_object(bytes: &[u8]) -> Option<(BucketId, Vec<u8>, Order)> {
     let (bucket, rest) = rest.split_first_chunk::<8>()?;
     let (key, rest) = unescape(rest)?;
     let order = <[u8; 8]>::try_from(rest).ok()?;
-    (*kind == OBJECTS).then_some((BucketId(u64::from_be_bytes(*bucket)), key, Order(!u64::from_be_bytes(order))))
+    (*kind == OBJECTS).then_some((
+        BucketId(u64::from_be_bytes(*bucket)),
+        key,
+        Order(!u64::from_be_bytes(order)),
+    ))
 }
 
 /// The key of an upload.

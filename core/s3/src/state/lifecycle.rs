@@ -97,7 +97,8 @@ fn check_expiration(rule: &LifecycleRule, tagged: bool) -> Result<(), StateError
     if tagged && expiration.expired_object_delete_marker.is_some() {
         return Err(Code::InvalidRequest.into());
     }
-    if expiration.days.is_some_and(|days| days < 1) || expiration.date.is_some_and(|date| !is_midnight(date)) {
+    if expiration.days.is_some_and(|days| days < 1) || expiration.date.is_some_and(|date| !is_midnight(date))
+    {
         return Err(Code::InvalidArgument.into());
     }
     Ok(())
@@ -108,7 +109,9 @@ fn check_others(rule: &LifecycleRule) -> Result<(), StateError> {
         if transition.storage_class.is_none() || transition.date.is_some() == transition.days.is_some() {
             return Err(Code::MalformedXML.into());
         }
-        if transition.days.is_some_and(|days| days < 0) || transition.date.is_some_and(|date| !is_midnight(date)) {
+        if transition.days.is_some_and(|days| days < 0)
+            || transition.date.is_some_and(|date| !is_midnight(date))
+        {
             return Err(Code::InvalidArgument.into());
         }
     }
@@ -161,13 +164,15 @@ impl<'a> Filter<'a> {
         found.prefix = prefix.unwrap_or(found.prefix);
         found.tags = filter.tag.iter().chain(and.map_or(&[][..], |and| &and.tags)).collect();
         found.tags.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        found.above = size(filter.object_size_greater_than.or(and.and_then(|and| and.object_size_greater_than)));
+        found.above =
+            size(filter.object_size_greater_than.or(and.and_then(|and| and.object_size_greater_than)));
         found.below = size(filter.object_size_less_than.or(and.and_then(|and| and.object_size_less_than)));
         found
     }
 
     fn fits(&self, key: &[u8], record: &ObjectRecord) -> bool {
-        let tagged = |tag: &&Tag| record.tags.iter().any(|(key, value)| *key == tag.key && *value == tag.value);
+        let tagged =
+            |tag: &&Tag| record.tags.iter().any(|(key, value)| *key == tag.key && *value == tag.value);
         let marker = record.is_marker();
         key.starts_with(self.prefix.as_bytes())
             && (marker || self.tags.iter().all(tagged))
@@ -283,9 +288,8 @@ fn of_noncurrent<'a, I: Iterator<Item = &'a LifecycleRule>>(
 }
 
 /// Classes from warm to cold: a transition only goes down.
-const CLASSES: [&str; 7] = [
-    "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
-];
+const CLASSES: [&str; 7] =
+    ["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"];
 
 fn transition<'a>(due: impl Iterator<Item = &'a str>, record: &ObjectRecord, at: usize) -> Option<Action> {
     let rank = |class: &str| CLASSES.iter().position(|known| *known == class).unwrap_or(0);
@@ -303,7 +307,7 @@ pub fn expiration(
     let when = |rule: &LifecycleRule| {
         let e = rule.expiration.as_ref()?;
         let date = e.date.and_then(|date| u64::try_from(date.unix_ms()).ok());
-        Some(date.or_else(|| Some(clock.after(record.listed.modified_ms, e.days?)))?)
+        date.or_else(|| Some(clock.after(record.listed.modified_ms, e.days?)))
     };
     rules
         .iter()
@@ -337,7 +341,9 @@ pub fn run_key(
     let mut changed = false;
     for action in due(rules, key, &versions, clock) {
         match action {
-            Action::Expire if bucket.versioning == Versioning::Unversioned || is_free(&versions[0], env, bucket) => {
+            Action::Expire
+                if bucket.versioning == Versioning::Unversioned || is_free(&versions[0], env, bucket) =>
+            {
                 let any = DeleteCondition::default();
                 changed |= object::delete(tx, env, bucket, key, None, &any, false)?.changed;
             }

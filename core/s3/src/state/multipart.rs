@@ -100,7 +100,7 @@ pub fn find(
 /// # Errors
 /// `InvalidArgument`.
 pub fn part_number(number: u64) -> Result<u16, StateError> {
-    let number = u16::try_from(number).ok().filter(|&n| n >= 1 && n <= PARTS_MAX);
+    let number = u16::try_from(number).ok().filter(|n| (1..=PARTS_MAX).contains(n));
     number.ok_or(Code::InvalidArgument.into())
 }
 
@@ -277,11 +277,7 @@ fn check_order(parts: &[NamedPart]) -> Result<(), StateError> {
     Ok(())
 }
 
-fn named_parts(
-    tx: &Tx<'_>,
-    id: UploadId,
-    request: &Complete,
-) -> Result<Vec<(u16, PartRecord)>, StateError> {
+fn named_parts(tx: &Tx<'_>, id: UploadId, request: &Complete) -> Result<Vec<(u16, PartRecord)>, StateError> {
     let mut found = Vec::with_capacity(request.parts.len());
     for named in &request.parts {
         let number = part_number(named.number).map_err(|_| Code::InvalidPart)?;

@@ -15,6 +15,7 @@ use super::codec::{Dec, Enc};
 use super::condition::{DeleteCondition, SourceCondition, WriteCondition};
 use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
+use super::lifecycle::Clock;
 use super::lock;
 use super::record::{
     Acl, Attributes, BucketRecord, Encryption, Extent, Listed, ObjectRecord, PartInfo, Retention, Version,
@@ -72,7 +73,11 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`StateError`] of reading.
-pub fn latest(tx: &Tx<'_>, bucket: &BucketRecord, key: &[u8]) -> Result<Option<(Order, ObjectRecord)>, StateError> {
+pub fn latest(
+    tx: &Tx<'_>,
+    bucket: &BucketRecord,
+    key: &[u8],
+) -> Result<Option<(Order, ObjectRecord)>, StateError> {
     if bucket.versioning == Versioning::Unversioned {
         return at(tx, bucket, key, Order(0));
     }
@@ -222,6 +227,7 @@ fn record_of(env: &Env<'_>, bucket: &BucketRecord, new: NewObject) -> Result<Obj
         acl: a.acl,
         retention,
         legal_hold: a.legal_hold,
+        restored_until_ms: 0,
     })
 }
 
@@ -363,6 +369,7 @@ fn marker(env: &Env<'_>, bucket: &BucketRecord) -> ObjectRecord {
         acl: Acl::default(),
         retention: None,
         legal_hold: false,
+        restored_until_ms: 0,
     }
 }
 
@@ -555,7 +562,38 @@ pub fn parts_page(record: &ObjectRecord, marker: u16, max: usize) -> (&[PartInfo
     (&rest[..len], rest.len() > len)
 }
 
-/// Whether the bytes must be restored before they can be read.
+/// Whether its class is one whose bytes must be restored before they can be read.
 pub fn is_archived(listed: &Listed) -> bool {
     matches!(&*listed.storage_class, "GLACIER" | "DEEP_ARCHIVE")
+}
+
+/// Whether its bytes can be read now.
+pub fn is_readable(record: &ObjectRecord, now_ms: u64) -> bool {
+    !is_archived(&record.listed) || record.restored_until_ms > now_ms
+}
+
+/// Makes an archived object readable for so many days, at once: there is no slower place here. The answer says whether it was
+/// restored already (200, and the time is new) or not (202).
+///
+/// # Errors
+/// Those of [`find`]; `ObjectAlreadyInActiveTierError` for one that is not archived, `InvalidArgument` for no days.
+pub fn restore(
+    tx: &mut Tx<'_>,
+    bucket: &BucketRecord,
+    key: &[u8],
+    named: Option<Version>,
+    days: i32,
+    clock: Clock,
+) -> Result<bool, StateError> {
+    let (order, mut record) = find(tx, bucket, key, named)?;
+    if !is_archived(&record.listed) {
+        return Err(Code::ObjectAlreadyInActiveTierError.into());
+    }
+    if days < 1 {
+        return Err(Code::InvalidArgument.into());
+    }
+    let already = is_readable(&record, clock.now_ms);
+    record.restored_until_ms = clock.after(clock.now_ms, days);
+    update(tx, bucket, key, order, &record);
+    Ok(already)
 }

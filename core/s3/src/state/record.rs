@@ -485,6 +485,8 @@ pub struct ObjectRecord {
     pub retention: Option<Retention>,
     /// Whether it cannot be deleted at all.
     pub legal_hold: bool,
+    /// Until when an archived object can be read; 0 while it was not restored.
+    pub restored_until_ms: u64,
 }
 
 impl Listed {
@@ -532,7 +534,7 @@ impl ObjectRecord {
         e.pairs(&self.tags);
         put_acl(&mut e, &self.acl);
         put_retention(&mut e, self.retention);
-        e.flag(self.legal_hold).finish()
+        e.flag(self.legal_hold).u64(self.restored_until_ms).finish()
     }
 
     /// From [`ObjectRecord::encode`].
@@ -553,6 +555,7 @@ impl ObjectRecord {
                 acl: get_acl(d)?,
                 retention: get_retention(d)?,
                 legal_hold: d.flag()?,
+                restored_until_ms: d.u64()?,
             })
         })
     }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::acl::acl_of;
-use super::admin;
+use super::admin::{self, UserRecord};
 use super::error::{Code, StateError};
 use super::record::{
     Acl, BucketRecord, DefaultRetention, Grant, Grantee, LockMode, Ownership, Permission, PublicAccessBlock,
@@ -23,13 +23,15 @@ pub fn owner(tx: &Tx<'_>, id: &str) -> Result<body::Owner, StateError> {
     Ok(body::Owner { display_name: name, id: Some(id.into()) })
 }
 
-/// An ACL as a body shows it.
+/// An ACL as a body shows it: groups before users, otherwise in the order in which it was put (clients compare lists).
 ///
 /// # Errors
 /// [`StateError`] of reading.
 pub fn acl_body(tx: &Tx<'_>, owner_id: &str, acl: &Acl) -> Result<body::AccessControlPolicy, StateError> {
     let mut grants = Vec::with_capacity(acl.grants.len());
-    for grant in &acl.grants {
+    let is_group = |grant: &&Grant| grant.grantee.uri().is_some();
+    let users = acl.grants.iter().filter(|grant| !is_group(grant));
+    for grant in acl.grants.iter().filter(is_group).chain(users) {
         let grantee = match &grant.grantee {
             Grantee::User(id) => {
                 let display_name = admin::user(tx, id)?.map(|user| user.name);
@@ -50,7 +52,7 @@ pub fn acl_body(tx: &Tx<'_>, owner_id: &str, acl: &Acl) -> Result<body::AccessCo
 ///
 /// # Errors
 /// `MalformedACLError` for a body without a list or a grant without its parts, `AccessDenied` for another owner, `InvalidArgument` for a
-/// user or group that is not known, `UnresolvableGrantByEmailAddress`.
+/// user or group that is not known (a user that is no account of its own is none here), `UnresolvableGrantByEmailAddress`.
 pub fn acl_of_body(tx: &Tx<'_>, owner_id: &str, body: body::AccessControlPolicy) -> Result<Acl, StateError> {
     let named = body.owner.and_then(|owner| owner.id);
     if named.is_some_and(|named| named != owner_id) {
@@ -97,17 +99,22 @@ pub fn acl_of_headers(tx: &Tx<'_>, headers: &[(Permission, &str)]) -> Result<Acl
             grants.push(Grant { grantee, permission: *permission });
         }
     }
+    grants.sort_by_key(|grant| ORDER.iter().position(|permission| *permission == grant.permission));
     acl_of(grants)
 }
 
+/// The order in which grants of headers are kept.
+const ORDER: [Permission; 5] =
+    [Permission::Read, Permission::Write, Permission::ReadAcp, Permission::WriteAcp, Permission::FullControl];
+
 fn user_by_id(tx: &Tx<'_>, id: &str) -> Result<Grantee, StateError> {
-    let user = admin::user(tx, id)?.ok_or(Code::InvalidArgument)?;
+    let user = admin::user(tx, id)?.filter(UserRecord::is_account).ok_or(Code::InvalidArgument)?;
     Ok(Grantee::User(user.id))
 }
 
 fn user_by_email(tx: &Tx<'_>, email: &str) -> Result<Grantee, StateError> {
-    let user = admin::user_with_email(tx, email)?.ok_or(Code::UnresolvableGrantByEmailAddress)?;
-    Ok(Grantee::User(user.id))
+    let user = admin::user_with_email(tx, email)?.filter(UserRecord::is_account);
+    Ok(Grantee::User(user.ok_or(Code::UnresolvableGrantByEmailAddress)?.id))
 }
 
 fn mode_of(mode: body::RetentionMode) -> LockMode {
@@ -129,7 +136,9 @@ fn mode_body(mode: LockMode) -> body::RetentionMode {
 /// # Errors
 /// `MalformedXML` for one that is not enabled, has no mode, or not exactly one of days and years; `InvalidRetentionPeriod` for a negative
 /// count; `NotImplemented` for event holds.
-pub fn default_retention(lock: &body::ObjectLockConfiguration) -> Result<Option<DefaultRetention>, StateError> {
+pub fn default_retention(
+    lock: &body::ObjectLockConfiguration,
+) -> Result<Option<DefaultRetention>, StateError> {
     if lock.object_lock_enabled.is_none() {
         return Err(Code::MalformedXML.into());
     }

@@ -55,7 +55,11 @@ impl Source for BTreeMap<Vec<u8>, Vec<u8>> {
     }
 
     fn cursor(&self) -> Box<dyn Cursor + '_> {
-        Box::new(MapCursor { map: self, range: self.range::<[u8], _>((Bound::Unbounded, Bound::Unbounded)), here: None })
+        Box::new(MapCursor {
+            map: self,
+            range: self.range::<[u8], _>((Bound::Unbounded, Bound::Unbounded)),
+            here: None,
+        })
     }
 }
 

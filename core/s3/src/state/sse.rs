@@ -183,5 +183,11 @@ pub fn window(total: u64, offset: u64, len: u64) -> Option<Window> {
     let sealed = CHUNK_LEN + TAG_LEN;
     let at = first * sealed;
     let stop = if behind == chunks { sealed_len(total) } else { behind * sealed };
-    Some(Window { first, count: behind - first, offset: at, len: stop - at, skip: offset - first * CHUNK_LEN })
+    Some(Window {
+        first,
+        count: behind - first,
+        offset: at,
+        len: stop - at,
+        skip: offset - first * CHUNK_LEN,
+    })
 }

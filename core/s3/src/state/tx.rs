@@ -32,6 +32,9 @@ pub struct Batch {
     pub dropped: Vec<BlobId>,
 }
 
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// An operation in progress.
 pub struct Tx<'a> {
     source: &'a dyn Source,
@@ -82,7 +85,7 @@ impl<'a> Tx<'a> {
     }
 
     /// All entries of [`Tx::scan`].
-    pub(super) fn entries(&self, prefix: Vec<u8>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StateError> {
+    pub(super) fn entries(&self, prefix: Vec<u8>) -> Result<Vec<Entry>, StateError> {
         let mut scan = self.scan(prefix)?;
         let mut found = Vec::new();
         while let Some(entry) = scan.step()? {
@@ -167,7 +170,7 @@ impl Scan<'_> {
     ///
     /// # Errors
     /// [`StateError::Storage`]: the source cannot be read.
-    pub fn step(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, StateError> {
+    pub fn step(&mut self) -> Result<Option<Entry>, StateError> {
         loop {
             let below = self.cursor.entry().filter(|(key, _)| key.starts_with(&self.prefix));
             let above = self.writes.range((self.at.clone(), Bound::Unbounded)).next();
@@ -175,7 +178,9 @@ impl Scan<'_> {
             let found = match (below, above) {
                 (None, None) => return Ok(None),
                 (Some((key, value)), None) => (key.to_vec(), Some(value.to_vec()), true),
-                (Some((key, value)), Some((first, _))) if key < &first[..] => (key.to_vec(), Some(value.to_vec()), true),
+                (Some((key, value)), Some((first, _))) if key < &first[..] => {
+                    (key.to_vec(), Some(value.to_vec()), true)
+                }
                 (below, Some((key, value))) => {
                     (key.clone(), value.clone(), below.is_some_and(|(other, _)| other == &key[..]))
                 }

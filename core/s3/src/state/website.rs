@@ -89,7 +89,8 @@ pub fn route(website: &WebsiteConfiguration, key: &str) -> Route {
         return Route::Redirect(redirect);
     }
     let suffix = website.index_document.as_ref().map_or("", |index| &index.suffix);
-    let serve = if key.is_empty() || key.ends_with('/') { alloc::format!("{key}{suffix}") } else { key.into() };
+    let serve =
+        if key.is_empty() || key.ends_with('/') { alloc::format!("{key}{suffix}") } else { key.into() };
     Route::Serve(serve)
 }
 
@@ -108,7 +109,8 @@ fn rule_for(website: &WebsiteConfiguration, key: &str, status: Option<u16>) -> O
     let rules = website.routing_rules.as_ref().map_or(&[][..], |rules| &rules.rules);
     let rule = rules.iter().find(|rule| {
         let condition = rule.condition.as_ref();
-        let wanted = condition.and_then(|c| c.http_error_code_returned_equals.as_deref()).and_then(error_code);
+        let wanted =
+            condition.and_then(|c| c.http_error_code_returned_equals.as_deref()).and_then(error_code);
         let prefix = condition.and_then(|c| c.key_prefix_equals.as_deref()).unwrap_or("");
         wanted == status && key.starts_with(prefix)
     })?;

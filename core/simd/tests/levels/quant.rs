@@ -247,3 +247,43 @@ fn the_fuzzed_body_over_seeds() {
 fn rows_that_are_not_whole() {
     products(Level::best(), Format::Q4_0, &[0; 35], &[0; 34], &mut [0.0; 2]);
 }
+
+#[test]
+fn products_in_tiles_have_the_same_bits_at_every_level() {
+    let mut rng = Rng::new(211);
+    for format in [Format::Q8_0, Format::Q4_0, Format::Q5_0] {
+        for (rows, len, vectors) in [(1, 32, 1), (16, 64, 8), (37, 96, 11), (70, 1056, 3), (130, 2048, 9)] {
+            if cfg!(miri) && len > 96 {
+                continue;
+            }
+            let mut weights = vec![0; rows * format.row_bytes(len).unwrap()];
+            quantise(format, &ordinary(&mut rng, rows * len), &mut weights);
+            let mut xs = vec![0; vectors * Format::Q8_0.row_bytes(len).unwrap()];
+            quantise(Format::Q8_0, &ordinary(&mut rng, vectors * len), &mut xs);
+            let stride = rows + 3;
+            let run = |level| {
+                let mut out = vec![7.0; vectors * stride];
+                products_in_tiles(level, format, &weights, &xs, vectors, &mut out, stride);
+                out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let judge = run(Level::SCALAR);
+            for level in Level::each() {
+                assert!(run(level) == judge, "{format}, {rows} rows of {len}, {vectors} vectors, {level}");
+            }
+            // Near the products that sum in another order, and nothing between the rows.
+            let x_bytes = xs.len() / vectors;
+            for (vector, found) in judge.chunks(stride).enumerate() {
+                let mut want = vec![0.0; rows];
+                products(Level::best(), format, &weights, &xs[vector * x_bytes..][..x_bytes], &mut want);
+                for (found, want) in found.iter().zip(&want) {
+                    let apart = (f32::from_bits(*found) - want).abs();
+                    assert!(
+                        apart <= 1e-5 * (len as f32).sqrt() * (1.0 + want.abs()),
+                        "{format}: {apart} from {want}"
+                    );
+                }
+                assert!(found[rows..].iter().all(|&x| f32::from_bits(x) == 7.0));
+            }
+        }
+    }
+}

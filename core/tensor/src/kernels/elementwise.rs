@@ -146,7 +146,7 @@ pub(crate) struct Dropout {
 impl Dropout {
     /// Multiplies elements `begin..` with 0 or 1 / (1 - rate). Draws belong to stretches of [`CHUNK`], so that it does not matter how
     /// the work is cut.
-    fn apply(self, begin: usize, x: &mut [f32]) {
+    pub fn apply(self, begin: usize, x: &mut [f32]) {
         let keep = 1.0 / (1.0 - self.rate);
         let bound = (f64::from(self.rate) * 4_294_967_296.0) as u32;
         let mut at = 0;

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::pattern::Pattern;
-use crate::encoding::get_base64;
+use crate::encoding::unbase64;
 use crate::time::Timestamp;
 
 /// Facts of a request, by key. Keys of the server and those that come from headers never share a name: the caller sets each by its
@@ -109,10 +109,13 @@ enum Wanted {
     Date(i64),
     Bool(bool),
     Binary(Vec<u8>),
-    Net { address: IpAddr, bits: u32 },
+    Net {
+        address: IpAddr,
+        bits: u32,
+    },
 }
 
-const OPERATORS: [(&str, Operator, bool); 28] = [
+const OPERATORS: [(&str, Operator, bool); 27] = [
     ("StringEquals", Operator::StringEquals, false),
     ("StringNotEquals", Operator::StringEquals, true),
     ("StringEqualsIgnoreCase", Operator::StringEqualsIgnoreCase, false),
@@ -140,7 +143,6 @@ const OPERATORS: [(&str, Operator, bool); 28] = [
     ("ArnNotEquals", Operator::ArnLike, true),
     ("ArnNotLike", Operator::ArnLike, true),
     ("Null", Operator::Null, false),
-    ("BoolIfExists", Operator::Bool, false),
 ];
 
 impl Condition {
@@ -161,11 +163,15 @@ impl Condition {
             return None;
         }
         let (service, rest) = key.split_once(':')?;
-        let known = ["aws", "s3", "jwt", "sts", "iam", "kms", "saml"].iter().any(|s| s.eq_ignore_ascii_case(service));
+        let known =
+            ["aws", "s3", "jwt", "sts", "iam", "kms", "saml"].iter().any(|s| s.eq_ignore_ascii_case(service));
         if !known || rest.is_empty() {
             return None;
         }
-        let values = values.iter().map(|value| Wanted::read(operator, value, variables)).collect::<Option<Vec<_>>>()?;
+        let values = values
+            .iter()
+            .map(|value| Wanted::read(operator, value, variables))
+            .collect::<Option<Vec<_>>>()?;
         Some(Condition { operator, negated, if_exists, quantifier, key: Context::name(key), values })
     }
 
@@ -195,9 +201,9 @@ impl Condition {
             Wanted::Pattern(pattern) => match self.operator {
                 Operator::StringLike => pattern.matches(value, context),
                 Operator::ArnLike => pattern.matches_arn(value, context),
-                Operator::StringEqualsIgnoreCase => pattern
-                    .expand(context)
-                    .is_some_and(|text| text.chars().flat_map(char::to_lowercase).eq(value.chars().flat_map(char::to_lowercase))),
+                Operator::StringEqualsIgnoreCase => pattern.expand(context).is_some_and(|text| {
+                    text.chars().flat_map(char::to_lowercase).eq(value.chars().flat_map(char::to_lowercase))
+                }),
                 _ => pattern.expand(context).is_some_and(|text| text == value),
             },
             Wanted::Number(wanted) => number(value).is_some_and(|value| match self.operator {
@@ -215,7 +221,7 @@ impl Condition {
                 _ => value >= *wanted,
             }),
             Wanted::Bool(wanted) => boolean(value) == Some(*wanted),
-            Wanted::Binary(wanted) => binary(value).as_ref() == Some(wanted),
+            Wanted::Binary(wanted) => unbase64(value.as_bytes()).as_ref() == Some(wanted),
             Wanted::Net { address, bits } => {
                 value.parse().is_ok_and(|value| within(canonical(value), *address, *bits))
             }
@@ -267,10 +273,12 @@ impl Wanted {
             | Operator::DateGreaterThan
             | Operator::DateGreaterThanEquals => Wanted::Date(date(value)?),
             Operator::Bool | Operator::Null => Wanted::Bool(boolean(value)?),
-            Operator::BinaryEquals => Wanted::Binary(binary(value)?),
+            Operator::BinaryEquals => Wanted::Binary(unbase64(value.as_bytes())?),
             Operator::IpAddress => {
                 let (address, bits) = match value.split_once('/') {
-                    Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
+                    Some((address, bits)) => {
+                        (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?))
+                    }
                     None => (value.parse::<IpAddr>().ok()?, None),
                 };
                 let all = if address.is_ipv4() { 32 } else { 128 };
@@ -306,12 +314,6 @@ fn boolean(text: &str) -> Option<bool> {
         return Some(true);
     }
     text.eq_ignore_ascii_case("false").then_some(false)
-}
-
-fn binary(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    get_base64(text.as_bytes(), &mut out)?;
-    Some(out)
 }
 
 /// IPv4 in IPv6's clothes is IPv4.

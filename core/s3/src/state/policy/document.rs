@@ -157,7 +157,15 @@ impl Policy {
 }
 
 const STATEMENT: [&str; 9] = [
-    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
 ];
 
 impl Statement {
@@ -193,7 +201,10 @@ impl Statement {
 }
 
 /// The members of an object in the order of `names`; any other, and one that is there twice, is refused.
-fn members<'a, const N: usize>(value: Value<'a>, names: &[&str; N]) -> Result<[Option<Value<'a>>; N], PolicyError> {
+fn members<'a, const N: usize>(
+    value: Value<'a>,
+    names: &[&str; N],
+) -> Result<[Option<Value<'a>>; N], PolicyError> {
     let mut found = [None; N];
     for (name, value) in object(value).ok_or(PolicyError::Member)? {
         let at = names.iter().position(|known| *known == name).ok_or(PolicyError::Member)?;
@@ -268,7 +279,8 @@ fn principals(value: Value<'_>, not: bool) -> Result<Principals, PolicyError> {
             _ => return Err(PolicyError::Principal),
         }
     }
-    let nobody = !found.anybody && found.aws.is_empty() && found.canonical.is_empty() && found.others.is_empty();
+    let nobody =
+        !found.anybody && found.aws.is_empty() && found.canonical.is_empty() && found.others.is_empty();
     if nobody { Err(PolicyError::Principal) } else { Ok(found) }
 }
 
@@ -278,10 +290,14 @@ fn is_principal(text: &str) -> bool {
     match arn.and_then(|rest| rest.split_once(':')) {
         Some((_, resource)) => {
             let named = ["user/", "role/", "assumed-role/", "federated-user/", "group/"];
-            let named = named.iter().any(|kind| resource.strip_prefix(kind).is_some_and(|name| !name.is_empty()));
+            let named =
+                named.iter().any(|kind| resource.strip_prefix(kind).is_some_and(|name| !name.is_empty()));
             (resource == "root" || named) && !text.contains(['*', '?'])
         }
-        None => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
+        None => {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        }
     }
 }
 
@@ -290,7 +306,8 @@ fn actions_of(value: Value<'_>) -> Result<Vec<Pattern>, PolicyError> {
     let read = |text: String| {
         let lower = text.to_ascii_lowercase();
         let service = lower.split_once(':').map_or(&lower[..], |(service, _)| service);
-        let known = lower == "*" || matches!(service, "s3" | "s3express" | "s3-object-lambda" | "iam" | "sts" | "kms");
+        let known = lower == "*"
+            || matches!(service, "s3" | "s3express" | "s3-object-lambda" | "iam" | "sts" | "kms");
         let named = lower.split_once(':').is_none_or(|(_, name)| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'*' || b == b'?')
         });
@@ -322,7 +339,8 @@ fn conditions(value: Value<'_>, variables: bool) -> Result<Vec<Condition>, Polic
     for (operator, keys) in object(value).ok_or(PolicyError::Condition)? {
         for (key, values) in object(keys).ok_or(PolicyError::Condition)? {
             let values = condition_values(values)?;
-            let condition = Condition::read(&operator, &key, &values, variables).ok_or(PolicyError::Condition)?;
+            let condition =
+                Condition::read(&operator, &key, &values, variables).ok_or(PolicyError::Condition)?;
             found.push(condition);
             if found.len() > POLICY_VALUES_MAX {
                 return Err(PolicyError::TooMany);

@@ -26,7 +26,7 @@ pub fn folder(test: &str) -> Option<PathBuf> {
     found
 }
 
-/// Reads a file of F32 and I64 tensors.
+/// Reads a file of F32, I64 and U8 tensors.
 pub fn read(path: &std::path::Path) -> File {
     let bytes = std::fs::read(path).unwrap();
     let len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -50,6 +50,7 @@ pub fn read(path: &std::path::Path) -> File {
             "I64" => {
                 numbers = data.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b) as u32).collect();
             }
+            "U8" => numbers = data.iter().map(|byte| u32::from(*byte)).collect(),
             other => panic!("{name} is of type {other}"),
         }
         file.insert(name.into_owned(), Golden { shape, floats, numbers });

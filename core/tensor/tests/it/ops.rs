@@ -1,10 +1,8 @@
 //! Every single operation of the reference vectors: results and gradients, at every level of this CPU.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{File, difference, read, run};
+use crate::common::{self, File, difference, read, run};
 use dolmen_base::jobs::Serial;
 use dolmen_tensor::layers::{Cell, MultiHead, Recurrent};
 use dolmen_tensor::op::{

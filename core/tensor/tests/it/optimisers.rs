@@ -1,8 +1,6 @@
 //! Optimisers and schedules against PyTorch's: the parameter after each of twelve steps, the rate of each of 29.
 
-mod common;
-
-use common::{difference, folder, read};
+use crate::common::{difference, folder, read};
 use dolmen_tensor::Context;
 use dolmen_tensor::optim::{Adam, Group, Method, Optimiser, Update, clip, grad_norm};
 use dolmen_tensor::schedule::Schedule;

@@ -1,0 +1,207 @@
+//! Objects over the wire.
+
+use dolmen_s3::encoding::{Keep, percent};
+use dolmen_s3::request::Method;
+use proptest::prelude::*;
+
+use super::World;
+use crate::blobs::Blobs;
+use crate::meta::Meta;
+
+/// Keys that other stores took for paths: each is itself, and nothing appears outside of the data.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_no_paths() {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    let meta = Meta::local(&data.join("store"), 1 << 20).unwrap();
+    let world = World::over(meta, Blobs::local(data.join("blobs"))).await;
+    world.root(Method::Put, "/stones", &[], b"").await;
+    let mut keys: Vec<String> = ["../x", "a//b", "./a", "a/", "a", "a/b", "/etc/passwd", "..", ".", "a\\b", "r+1", "r 1", "%2e%2e%2f"]
+        .iter()
+        .map(|key| (*key).to_owned())
+        .collect();
+    keys.push("\u{1f600}".repeat(256));
+    keys.push("x".repeat(1024));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let any = proptest::collection::vec(any::<char>(), 1..64).prop_map(|chars| chars.into_iter().collect::<String>());
+    while keys.len() < 80 {
+        let key = any.new_tree(&mut runner).unwrap().current();
+        if !key.contains('\0') && !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let large = |at: usize| vec![at as u8; if at.is_multiple_of(8) { 70_000 } else { 10 }];
+    for (at, key) in keys.iter().enumerate() {
+        let target = format!("/stones/{}", percent(key.as_bytes(), Keep::Unreserved));
+        let got = world.root(Method::Put, &target, &[], &large(at)).await;
+        assert_eq!(got.status, 200, "{key:?}: {}", got.code());
+    }
+    for (at, key) in keys.iter().enumerate() {
+        let target = format!("/stones/{}", percent(key.as_bytes(), Keep::Unreserved));
+        assert_eq!(world.root(Method::Get, &target, &[], b"").await.body, large(at), "{key:?}");
+    }
+    let beside: Vec<_> = std::fs::read_dir(root.path()).unwrap().collect();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+    for refused in ["/stones/a%00b", &format!("/stones/{}", "x".repeat(1025)), "/stones/%ff"] {
+        assert_eq!(world.root(Method::Put, refused, &[], b"").await.status, 400, "{refused}");
+    }
+}
+
+/// What is encrypted is so on the disk, and not only in the headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn encrypted_bytes_are_encrypted_on_the_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let meta = Meta::local(&root.path().join("store"), 1 << 20).unwrap();
+    let world = World::over(meta, Blobs::local(root.path().join("blobs"))).await;
+    world.root(Method::Put, "/stones", &[], b"").await;
+    let mark = b"granite, gneiss and sandstone; ";
+    let (small, large) = (mark.repeat(3), mark.repeat(9_000));
+    let on = [("x-amz-server-side-encryption", "AES256")];
+    for (key, body) in [("small", &small), ("large", &large)] {
+        let got = world.root(Method::Put, &format!("/stones/{key}"), &on, body).await;
+        assert_eq!(got.headers.get("x-amz-server-side-encryption").map(String::as_str), Some("AES256"), "{got:?}");
+        let got = world.root(Method::Get, &format!("/stones/{key}"), &[], b"").await;
+        assert!(got.body == *body, "{key}");
+    }
+    let range = [("range", "bytes=65530-131080")];
+    let got = world.root(Method::Get, "/stones/large", &range, b"").await;
+    assert!(got.body == large[65530..=131_080], "a range over chunks");
+    world.server.engine.meta.db().flush().unwrap();
+    let mut left = vec![root.path().to_owned()];
+    while let Some(dir) = left.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap();
+                assert!(!bytes.windows(20).any(|window| window == &mark[..20]), "{}", path.display());
+            }
+        }
+    }
+}
+
+/// A byte that flips in a file is never answered, and the scrub names the object.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_byte_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let meta = Meta::local(&root.path().join("store"), 1 << 20).unwrap();
+    let world = World::over(meta, Blobs::local(root.path().join("blobs"))).await;
+    world.root(Method::Put, "/stones", &[], b"").await;
+    let body: Vec<u8> = (0..400_000u32).map(|at| (at % 241) as u8).collect();
+    world.root(Method::Put, "/stones/large", &[], &body).await;
+    let dir = std::fs::read_dir(root.path().join("blobs")).unwrap().next().unwrap().unwrap().path();
+    let path = std::fs::read_dir(dir).unwrap().next().unwrap().unwrap().path();
+    let sound = std::fs::read(&path).unwrap();
+    let engine = &world.server.engine;
+    for at in [0, 70_000, 131_071, 131_072, sound.len() - 1] {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let got = world.root(Method::Get, "/stones/large", &[], b"").await;
+        assert!(got.body.len() < body.len(), "byte {at} flipped and all was answered with {}", got.status);
+        assert!(body.starts_with(&got.body) || got.status == 500, "wrong bytes after byte {at}");
+        let found = crate::sweep::scrub(&engine.meta, &engine.blobs, |_| {}).unwrap();
+        assert_eq!(found.damaged.len(), 1, "{found:?}");
+        assert!(found.damaged[0].contains("s3://stones/large"), "{found:?}");
+    }
+    std::fs::write(&path, &sound[..131_072]).unwrap();
+    let found = crate::sweep::scrub(&engine.meta, &engine.blobs, |_| {}).unwrap();
+    assert_eq!(found.damaged.len(), 1, "cut at the end of a block: {found:?}");
+    std::fs::write(&path, &sound).unwrap();
+    assert!(crate::sweep::scrub(&engine.meta, &engine.blobs, |_| {}).unwrap().damaged.is_empty());
+    assert!(world.root(Method::Get, "/stones/large", &[], b"").await.body == body);
+}
+
+/// Files of uploads that were cut off go at the next start, those that are named stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_left_is_swept() {
+    let root = tempfile::tempdir().unwrap();
+    let meta = Meta::local(&root.path().join("store"), 1 << 20).unwrap();
+    let world = World::over(meta, Blobs::local(root.path().join("blobs"))).await;
+    world.root(Method::Put, "/stones", &[], b"").await;
+    let body = vec![5; 100_000];
+    world.root(Method::Put, "/stones/kept", &[], &body).await;
+    let left = root.path().join("blobs/aa");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join(format!("{:032x}", 0xaau8)), b"torn").unwrap();
+    std::fs::write(left.join("somebody else's"), b"x").unwrap();
+    assert_eq!(crate::sweep::sweep(&world.server.engine).unwrap(), 1);
+    assert_eq!(crate::sweep::sweep(&world.server.engine).unwrap(), 0);
+    assert!(left.join("somebody else's").exists());
+    assert!(world.root(Method::Get, "/stones/kept", &[], b"").await.body == body);
+    // Overwritten and deleted: no file is left.
+    world.root(Method::Put, "/stones/kept", &[], b"small now").await;
+    assert_eq!(world.root(Method::Delete, "/stones/kept", &[], b"").await.status, 204);
+    for _ in 0..100 {
+        let files: usize = (0..=255).map(|at| world.server.engine.blobs.list(at).unwrap().len()).sum();
+        if files == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("a file that nothing names is left");
+}
+
+/// Many writers, one condition: one wins.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_makes_an_absent_key() {
+    let world = std::sync::Arc::new(World::new().await);
+    world.root(Method::Put, "/stones", &[], b"").await;
+    let mut running = tokio::task::JoinSet::new();
+    for at in 0..50 {
+        let world = world.clone();
+        running.spawn(async move {
+            let body = format!("writer {at}");
+            let got = world.root(Method::Put, "/stones/one", &[("if-none-match", "*")], body.as_bytes()).await;
+            (got.status, body)
+        });
+    }
+    let mut won = Vec::new();
+    while let Some(outcome) = running.join_next().await {
+        match outcome.unwrap() {
+            (200, body) => won.push(body),
+            (status, _) => assert_eq!(status, 412),
+        }
+    }
+    assert_eq!(won.len(), 1);
+    assert_eq!(world.root(Method::Get, "/stones/one", &[], b"").await.body, won[0].as_bytes());
+    let stale = [("if-match", "\"00000000000000000000000000000000\"")];
+    assert_eq!(world.root(Method::Put, "/stones/one", &stale, b"").await.status, 412);
+    assert_eq!(world.root(Method::Put, "/stones/absent", &stale, b"").await.code(), "NoSuchKey");
+}
+
+/// Objects that share a file: whoever deletes one does not take the other's bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_files_stay_while_one_needs_them() {
+    let world = std::sync::Arc::new(World::new().await);
+    world.root(Method::Put, "/stones", &[], b"").await;
+    let body = vec![9; 200_000];
+    world.root(Method::Put, "/stones/0", &[], &body).await;
+    let mut running = tokio::task::JoinSet::new();
+    for at in 0..16 {
+        let world = world.clone();
+        running.spawn(async move {
+            for round in 0..6 {
+                let key = format!("/stones/{at}-{round}");
+                let copied = world.root(Method::Put, &key, &[("x-amz-copy-source", "/stones/0")], b"").await;
+                assert_eq!(copied.status, 200, "{}", copied.code());
+                if round % 2 == 0 {
+                    assert_eq!(world.root(Method::Delete, &key, &[], b"").await.status, 204);
+                }
+            }
+        });
+    }
+    while let Some(outcome) = running.join_next().await {
+        outcome.unwrap();
+    }
+    assert_eq!(world.root(Method::Delete, "/stones/0", &[], b"").await.status, 204);
+    for at in 0..16 {
+        for round in [1, 3, 5] {
+            let got = world.root(Method::Get, &format!("/stones/{at}-{round}"), &[], b"").await;
+            assert!(got.body == body, "{at}-{round}: {}", got.status);
+        }
+    }
+    let files: usize = (0..=255).map(|at| world.server.engine.blobs.list(at).unwrap().len()).sum();
+    assert_eq!(files, 1);
+}

@@ -1,0 +1,37 @@
+//! The lessons run, on what they make themselves.
+
+#[path = "../examples/attention.rs"]
+mod attention;
+#[path = "../examples/autograd.rs"]
+mod autograd;
+#[path = "../examples/cnn.rs"]
+mod cnn;
+#[path = "../examples/mlp.rs"]
+mod mlp;
+#[path = "../examples/recurrent.rs"]
+mod recurrent;
+
+#[test]
+fn lesson_1_gradients() {
+    autograd::main();
+}
+
+#[test]
+fn lesson_2_layers() {
+    mlp::main();
+}
+
+#[test]
+fn lesson_3_windows() {
+    cnn::main();
+}
+
+#[test]
+fn lesson_4_memory() {
+    recurrent::main();
+}
+
+#[test]
+fn lesson_5_attention() {
+    attention::main();
+}
