@@ -412,8 +412,7 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
     fn take_rows(&mut self, jobs: &dyn Jobs) -> Result<(), StepError> {
         let (rows, with_logits) = self.answering;
         let (answers, prompts) = self.rows.split_at(rows);
-        let (first, second) =
-            self.logits.split_at_mut(with_logits * self.engine.model().config().vocabulary);
+        let (first, second) = self.logits.split_at_mut(with_logits * self.engine.model().config().vocabulary);
         for (rows, logits) in [(answers, first), (prompts, second)] {
             if !rows.is_empty() {
                 self.engine.step(jobs, rows, logits)?;
