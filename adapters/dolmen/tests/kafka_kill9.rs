@@ -55,8 +55,18 @@ impl History {
     }
 }
 
+/// A writer that gives up ends the test, and does not leave it waiting.
+struct StopAll<'a>(&'a AtomicBool);
+
+impl Drop for StopAll<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Writes transaction after transaction until it is told to stop.
 fn write(bootstrap: &str, writer: u64, history: &History, stop: &AtomicBool, committed: &AtomicU64) {
+    let _stop = StopAll(stop);
     let id = format!("pay{writer}");
     let mut cluster = Cluster::connect(bootstrap).unwrap();
     let options = Options { transactional_id: Some(id.clone()), ..Options::default() };
@@ -132,7 +142,7 @@ fn transactions_survive_kill_9() {
         for round in 0..ROUNDS {
             // A life in which something is committed: else nothing would be under way.
             let before = committed.load(Relaxed);
-            while committed.load(Relaxed) < before + 3 {
+            while committed.load(Relaxed) < before + 3 && !stop.load(Relaxed) {
                 std::thread::sleep(Duration::from_millis(5));
             }
             std::thread::sleep(Duration::from_millis(round * 7 % 40));

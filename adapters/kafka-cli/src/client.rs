@@ -109,7 +109,8 @@ impl Connection {
                         .with_context(|| format!("{address} does not speak Kafka's protocol"))?;
                     return Ok(connection);
                 }
-                Err(error) => last = anyhow!("{address}: {error}"),
+                // The cause stays what it is: a broker that is not there yet is worth another try.
+                Err(error) => last = anyhow::Error::new(error).context(address.to_string()),
             }
         }
         Err(last)

@@ -36,7 +36,8 @@ pub fn main() {
     while base.done() < 80 {
         base.step(&context, &prose).expect("a text that is long enough");
     }
-    let know = |trainer: &mut Trainer, text: &[u32]| trainer.evaluate(&context, text).expect("a tenth to look at");
+    let know =
+        |trainer: &mut Trainer, text: &[u32]| trainer.evaluate(&context, text).expect("a tenth to look at");
     println!("base:  prose {:.3}, capitals {:.3}", know(&mut base, &prose), know(&mut base, &capitals));
     let file = export::safetensors(&base).expect("names and shapes that a file can hold");
 

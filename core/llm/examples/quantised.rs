@@ -46,7 +46,8 @@ pub fn main() {
     let mut exact = None;
     for (name, worse) in [("F32", 1e-3), ("F16", 5e-3), ("Q8_0", 0.05), ("Q4_0", 0.6)] {
         let wanted = Element::by_name(name).expect("one of ggml's names");
-        let bytes = gguf(&Conversion::from_safetensors(&config, &files, wanted, |_| {}).expect("a whole model"));
+        let bytes =
+            gguf(&Conversion::from_safetensors(&config, &files, wanted, |_| {}).expect("a whole model"));
         let gguf = Gguf::parse(&bytes).expect("our own file");
         let model = Model::from_gguf(&gguf).expect("a model that is known");
         let loss = surprise(&model, unseen);

@@ -84,7 +84,7 @@ impl Products<'_> {
             }
             return;
         }
-        if matrix.is_by_vector() && self.plan.parts == 1 {
+        if matrix.is_by_vector(count) && self.plan.parts == 1 {
             let input = self.input(matrix, x, 0..count);
             return matrix.times_many(level, 0..rows, input, count, out, &mut []);
         }
@@ -98,7 +98,7 @@ impl Products<'_> {
             let scratch = scratch.unwrap_or_default();
             matrix.times_many(level, begin..begin + to.len() / count, input, count, to, scratch);
         });
-        if matrix.is_by_vector() {
+        if matrix.is_by_vector(count) {
             for (nth, part) in result.chunks(share * count).enumerate() {
                 let len = part.len() / count;
                 for (part, out) in part.chunks_exact(len).zip(out.chunks_exact_mut(rows)) {

@@ -398,8 +398,9 @@ fn turned_strip<W: Wide>(w: W, from: &View<'_>, ks: Range, columns: Range, width
             for (at, block) in block.iter().take(deep).enumerate() {
                 let to = &mut strip[(k - ks.start + at) * width + begin - columns.start..];
                 match to.first_chunk_mut::<LANES>() {
-                    Some(whole) if broad == LANES => *whole = *block,
-                    _ => to[..broad].copy_from_slice(&block[..broad]),
+                    // What is beyond a narrow strip are zeros, or the next of k, which is written later.
+                    Some(whole) => *whole = *block,
+                    None => to[..broad].copy_from_slice(&block[..broad]),
                 }
             }
         }

@@ -151,6 +151,7 @@ fn describe(cluster: &mut Cluster, name: &str, out: &mut Out) -> Result<()> {
     let resources = [DescribeConfigsResource {
         resource_type: 2,
         resource_name: name,
+        configuration_keys: None,
         ..DescribeConfigsResource::default()
     }];
     let request =

@@ -120,7 +120,7 @@ const FAULTS: &[Fault] = &[
         poll_of(e, 8, 0, 1)[0] = record(0, 5, "maybe")
     }),
     ("a record stands in another partition", Kind::Misplaced, |e| {
-        poll_of(e, 9, 1, 0)[0]["value"] = json!("a1");
+        poll_of(e, 9, 1, 0).push(record(1, 1, "a1"));
     }),
     ("a write is acknowledged with a wrong offset", Kind::Misplaced, |e| {
         let at = at(e, &[("value", json!("p1"))]);

@@ -25,6 +25,10 @@ use super::worker::{Events, Job};
 
 /// Texts of one request for embeddings at most, as OpenAI has it.
 const INPUTS_MAX: usize = 2048;
+/// Tokens of a completion where the request does not say, as OpenAI has it.
+const COMPLETION_LEN: usize = 16;
+/// Tokens that are filled in where the request does not say.
+const INFILL_LEN: usize = 128;
 
 type Answer = Result<Response, Failure>;
 
@@ -146,7 +150,8 @@ async fn chat(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
 
 async fn complete(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
     let body = parse(&body)?;
-    let parameters = Parameters::read(&body, false)?;
+    let mut parameters = Parameters::read(&body, false)?;
+    parameters.len_max = parameters.len_max.or(Some(COMPLETION_LEN));
     let prompts = texts(&shared, &body["prompt"], "prompt", false)?;
     answer(&shared, prompts, parameters, false).await
 }
@@ -313,7 +318,8 @@ const INFILL: [[&str; 3]; 4] = [
 
 async fn infill(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
     let body = parse(&body)?;
-    let parameters = Parameters::read(&body, false)?;
+    let mut parameters = Parameters::read(&body, false)?;
+    parameters.len_max = parameters.len_max.or(Some(INFILL_LEN));
     let text = |name: &str| member(&body, name, "a text", Value::as_str).map(Option::unwrap_or_default);
     let (before, after, prompt) = (text("input_prefix")?, text("input_suffix")?, text("prompt")?);
     let vocabulary = shared.worker.known.vocabulary.as_ref();

@@ -209,6 +209,7 @@ fn group<F: Bias, W: Wide, const COUNT: usize>(
                 *sum = w.load_part(&out[(vector + nth) * shape.stride + row..][..valid]);
             }
         }
+        #[expect(clippy::needless_range_loop, reason = "one place in five arrays")]
         for at in 0..place.strip {
             let values = &packed.values[at];
             let scales = w.load(&packed.scales[at]);
