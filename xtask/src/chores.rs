@@ -14,13 +14,46 @@ pub fn ci(_args: &[String]) -> Result<()> {
     run(command("bash", &[".ci/run"]))
 }
 
-/// `cargo xtask golden`: every test whose name or file says `golden`, with the shared data where it is found.
-pub fn golden(_args: &[String]) -> Result<()> {
+/// `cargo xtask golden [sql]`: every test whose name or file says `golden`, with the shared data where it is found; of the SQL parser,
+/// its recorded statements and, where they can be had, PostgreSQL's own.
+pub fn golden(args: &[String]) -> Result<()> {
+    match args {
+        [] => {}
+        [system] if system == "sql" => return golden_sql(),
+        _ => bail!("cargo xtask golden [sql]"),
+    }
     let listed = output(command("cargo", &["test", "--workspace", "--quiet", "--", "golden", "--list"]))?;
     let count = listed.lines().filter(|l| l.ends_with(": test")).count();
     ensure!(count > 0, "no golden test was found");
     println!("{count} golden tests");
     run(command("cargo", &["test", "--workspace", "--", "golden", "--nocapture"]))
+}
+
+/// `DOLMEN_SQL_CORPUS` names a folder of psql scripts (PostgreSQL's regression tests), `DOLMEN_SQL_SERVER` the socket of a server 18.
+fn golden_sql() -> Result<()> {
+    let tests = [
+        "test",
+        "-p",
+        "dolmen-sql",
+        "--release",
+        "--test",
+        "statements",
+        "--test",
+        "versions",
+        "--test",
+        "mistakes",
+    ];
+    run(command("cargo", &[&tests[..], &["--", "--nocapture"]].concat()))?;
+    let Ok(corpus) = env::var("DOLMEN_SQL_CORPUS") else {
+        println!("skipped: no DOLMEN_SQL_CORPUS");
+        return Ok(());
+    };
+    let peer = ["run", "--release", "--manifest-path", "benches/peers/sql/Cargo.toml", "--"];
+    run(command("cargo", &[&peer[..], &["trees", &corpus]].concat()))?;
+    let server = env::var("DOLMEN_SQL_SERVER").ok();
+    let judged: Vec<&str> = server.iter().flat_map(|socket| ["--server", socket]).collect();
+    run(command("cargo", &[&peer[..], &["judge"], &judged, &[&corpus]].concat()))?;
+    run(command("cargo", &[&peer[..], &["judge", "--mutants", "10000"], &judged, &[&corpus]].concat()))
 }
 
 /// `cargo xtask soak [FACTOR]`: the bodies read `DOLMEN_SOAK` and run that many times longer.

@@ -32,7 +32,11 @@ const CHORES: &[Chore] = &[
         new::run,
     ),
     ("probe", "build every core crate for its bare targets", probe::run),
-    ("golden", "the tests against files made by the real systems", chores::golden),
+    (
+        "golden",
+        "the tests against files made by the real systems; of the SQL parser: `golden sql`",
+        chores::golden,
+    ),
     (
         "fuzz-smoke",
         "fuzz each target for SECONDS (10); `--changed BASE`: only those whose crates differ from that commit",

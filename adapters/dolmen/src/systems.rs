@@ -78,5 +78,6 @@ pub const SERVICES: &[Registered] = &[
     Registered::of::<dolmen_vector_http::Vectors>(),
     Registered::of::<dolmen_s3_http::S3>(),
     Registered::of::<dolmen_kafka_net::Kafka>(),
+    Registered::of::<dolmen_llm_cpu::Llm>(),
     // end of services
 ];

@@ -335,7 +335,14 @@ fn choose(list: &[Registered], values: &Values) -> Result<Vec<Registered>, Fault
     }
     let (only, without) = (values.names("only"), values.names("without"));
     let named = |names: &[String], entry: &Registered| names.iter().any(|name| name == entry.name);
-    let chosen = list.iter().filter(|e| (only.is_empty() || named(only, e)) && !named(without, e));
+    let given = |entry: &Registered| entry.needs.is_none_or(|key| !values.path(key).as_os_str().is_empty());
+    if let Some((entry, key)) =
+        list.iter().find_map(|e| Some((e, e.needs?)).filter(|_| named(only, e) && !given(e)))
+    {
+        return Err(format!("--only {}: the service needs --{key}", entry.name).into());
+    }
+    let chosen =
+        list.iter().filter(|e| (only.is_empty() || named(only, e)) && !named(without, e) && given(e));
     Ok(chosen.copied().collect())
 }
 

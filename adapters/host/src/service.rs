@@ -26,6 +26,8 @@ pub trait Service: Send + Sync + Sized + 'static {
     const PAGE: &'static str;
     /// Its settings; every key begins with `NAME.`.
     const SETTINGS: &'static [Setting];
+    /// The setting of kind `Path` without which it is not there at all.
+    const NEEDS: Option<&'static str> = None;
     /// Its settings, decided.
     type Config: Send;
 
@@ -152,6 +154,8 @@ pub struct Registered {
     pub page: &'static str,
     /// [`Service::SETTINGS`].
     pub settings: &'static [Setting],
+    /// [`Service::NEEDS`].
+    pub needs: Option<&'static str>,
     pub(crate) configure: fn(&Values) -> Result<Opener, Fault>,
 }
 
@@ -163,6 +167,7 @@ impl Registered {
             title: S::TITLE,
             page: S::PAGE,
             settings: S::SETTINGS,
+            needs: S::NEEDS,
             configure: configure::<S>,
         }
     }

@@ -538,6 +538,17 @@ fn words(setting: &Setting) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn pairs_keep_their_order_and_values_their_commas() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            pairs("a=1, cleanup.policy=compact,delete,b=x=y"),
+            Ok(vec![pair("a", "1"), pair("cleanup.policy", "compact,delete"), pair("b", "x=y")])
+        );
+        assert_eq!(pairs(""), Ok(Vec::new()));
+        assert!(pairs("a").is_err());
+    }
+
     static TABLE: [Setting; 5] = [
         Setting::new("data", Kind::Path, "./dolmen-data", "Directory"),
         Setting::new("kv.sync", Kind::Choice(&[("always", "a"), ("never", "n")]), "always", "Sync")

@@ -14,8 +14,8 @@ use dolmen_kafka::ErrorCode;
 use dolmen_kafka::messages::find_coordinator_response::Coordinator;
 use dolmen_kafka::messages::metadata_request::MetadataRequestTopic;
 use dolmen_kafka::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest,
-    MetadataResponse,
+    ApiVersionsRequest, ApiVersionsResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    MetadataRequest, MetadataResponse,
 };
 use dolmen_kafka::wire::{Message, Reader};
 
@@ -98,12 +98,19 @@ impl Connection {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(TIMEOUT))?;
                     stream.set_write_timeout(Some(TIMEOUT))?;
-                    let mut connection =
-                        Connection { stream, correlation: 0, ranges: BTreeMap::new(), transaction_version: 0 };
-                    connection.greet().with_context(|| format!("{address} does not speak Kafka's protocol"))?;
+                    let mut connection = Connection {
+                        stream,
+                        correlation: 0,
+                        ranges: BTreeMap::new(),
+                        transaction_version: 0,
+                    };
+                    connection
+                        .greet()
+                        .with_context(|| format!("{address} does not speak Kafka's protocol"))?;
                     return Ok(connection);
                 }
-                Err(error) => last = anyhow!("{address}: {error}"),
+                // The cause stays what it is: a broker that is not there yet is worth another try.
+                Err(error) => last = anyhow::Error::new(error).context(address.to_string()),
             }
         }
         Err(last)
@@ -249,7 +256,8 @@ impl Cluster {
     pub fn version<'a, M: Message<'a>>(&mut self, to: To<'_>, low: i16, high: i16) -> Result<i16> {
         let address = self.address(to)?;
         let (from, until) = self.connection(&address)?.ranges.get(&M::KEY).copied().unwrap_or((0, -1));
-        let api = dolmen_kafka::messages::APIS.iter().find(|api| api.key == M::KEY).map_or("", |api| api.name);
+        let api =
+            dolmen_kafka::messages::APIS.iter().find(|api| api.key == M::KEY).map_or("", |api| api.name);
         let version = high.min(until);
         ensure!(version >= low.max(from), "{address} does not speak {api} in version {low} to {high}");
         Ok(version)
@@ -291,15 +299,22 @@ impl Cluster {
     /// # Errors
     ///
     /// If nobody is there.
-    pub fn refresh(&mut self, topics: Option<&[&str]>, may_make: bool) -> Result<BTreeMap<String, ErrorCode>> {
+    pub fn refresh(
+        &mut self,
+        topics: Option<&[&str]>,
+        may_make: bool,
+    ) -> Result<BTreeMap<String, ErrorCode>> {
         let names = topics.map(|names| {
             names
                 .iter()
                 .map(|name| MetadataRequestTopic { name: Some(name), ..MetadataRequestTopic::default() })
                 .collect()
         });
-        let request =
-            MetadataRequest { topics: names, allow_auto_topic_creation: may_make, ..MetadataRequest::default() };
+        let request = MetadataRequest {
+            topics: names,
+            allow_auto_topic_creation: may_make,
+            ..MetadataRequest::default()
+        };
         let (body, version) = self.call(To::Any, &request, (4, 12))?;
         let response = MetadataResponse::decode(&body, version)?;
         for broker in &response.brokers {
@@ -334,7 +349,9 @@ impl Cluster {
         let until = Instant::now() + PATIENCE;
         loop {
             let known = self.topics.get(name);
-            if let Some(info) = known.filter(|t| !t.leaders.is_empty() && t.leaders.values().all(|id| *id >= 0)) {
+            if let Some(info) =
+                known.filter(|t| !t.leaders.is_empty() && t.leaders.values().all(|id| *id >= 0))
+            {
                 return Ok(info.clone());
             }
             let code = self.refresh(Some(&[name]), may_make)?.remove(name).unwrap_or(ErrorCode::NONE);
@@ -358,7 +375,10 @@ impl Cluster {
     /// If there is no such partition.
     pub fn leader(&mut self, topic: &str, partition: i32) -> Result<i32> {
         let info = self.topic(topic, false)?;
-        info.leaders.get(&partition).copied().with_context(|| format!("topic {topic} has no partition {partition}"))
+        info.leaders
+            .get(&partition)
+            .copied()
+            .with_context(|| format!("topic {topic} has no partition {partition}"))
     }
 
     /// Forgets who leads and coordinates what.
@@ -371,7 +391,8 @@ impl Cluster {
         if let Some(id) = self.coordinators.get(&(kind, name.to_owned())) {
             return Ok(*id);
         }
-        let id = retry(self, &format!("finding the coordinator of {name}"), |cluster| cluster.find(kind, name))?;
+        let id =
+            retry(self, &format!("finding the coordinator of {name}"), |cluster| cluster.find(kind, name))?;
         self.coordinators.insert((kind, name.into()), id);
         Ok(id)
     }
@@ -409,7 +430,11 @@ impl Cluster {
 /// # Errors
 ///
 /// The last error.
-pub fn retry<T>(cluster: &mut Cluster, what: &str, mut act: impl FnMut(&mut Cluster) -> Result<T>) -> Result<T> {
+pub fn retry<T>(
+    cluster: &mut Cluster,
+    what: &str,
+    mut act: impl FnMut(&mut Cluster) -> Result<T>,
+) -> Result<T> {
     let until = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(5);
     loop {

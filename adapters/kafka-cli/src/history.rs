@@ -272,7 +272,11 @@ impl Checker {
         let process = event["process"].as_i64();
         if let (Some(owner), Some(process), Some(true)) = (owner, process, event["ok"].as_bool()) {
             if owner != process {
-                self.find(Kind::Zombie, line, format!("{process} writes under {id}, which {owner} has opened"));
+                self.find(
+                    Kind::Zombie,
+                    line,
+                    format!("{process} writes under {id}, which {owner} has opened"),
+                );
             }
         }
     }
@@ -421,7 +425,9 @@ impl Checker {
         let stuck: Vec<_> = self.ends.iter().filter(|(_, (_, stable, high))| stable < high).collect();
         let stuck: Vec<(usize, String)> = stuck
             .into_iter()
-            .map(|(place, (line, stable, high))| (*line, format!("{}-{}: {stable} of {high}", place.0, place.1)))
+            .map(|(place, (line, stable, high))| {
+                (*line, format!("{}-{}: {stable} of {high}", place.0, place.1))
+            })
             .collect();
         stuck.into_iter().for_each(|(line, what)| self.find(Kind::Stuck, line, what));
     }
@@ -447,9 +453,14 @@ impl Checker {
                 **place != write.place || write.offset.is_some_and(|wanted| wanted != *offset)
             };
             if at.iter().any(is_elsewhere) {
-                found.push((Kind::Misplaced, write.line, format!("{value} of {:?}@{:?} at {at:?}", write.place, write.offset)));
+                found.push((
+                    Kind::Misplaced,
+                    write.line,
+                    format!("{value} of {:?}@{:?} at {at:?}", write.place, write.offset),
+                ));
             }
-            let is_seen = at.iter().any(|(place, offset)| self.seen.get(*place).is_some_and(|s| s.contains(offset)));
+            let is_seen =
+                at.iter().any(|(place, offset)| self.seen.get(*place).is_some_and(|s| s.contains(offset)));
             let txn = write.txn.as_ref().and_then(|txn| self.txns.get(txn));
             let is_given_up = match txn {
                 Some(txn) => txn.is_aborted(),
@@ -580,17 +591,28 @@ impl Checker {
                 continue;
             };
             let of = |txn: &Option<String>| txn.as_ref().and_then(|txn| self.txns.get(txn));
-            let best = group.tried.iter().filter(|(_, txn)| of(txn).is_some_and(Txn::is_committed)).map(|(o, _)| *o).max();
+            let best = group
+                .tried
+                .iter()
+                .filter(|(_, txn)| of(txn).is_some_and(Txn::is_committed))
+                .map(|(o, _)| *o)
+                .max();
             let owed = best.max(group.last);
             match group.tried.get(offset) {
-                None if *offset >= 0 => found.push((Kind::PhantomOffset, *line, format!("{key:?}: {offset}"))),
+                None if *offset >= 0 => {
+                    found.push((Kind::PhantomOffset, *line, format!("{key:?}: {offset}")))
+                }
                 Some(txn) if of(txn).is_some_and(Txn::is_aborted) => {
                     found.push((Kind::AbortedOffset, *line, format!("{key:?}: {offset}")));
                 }
                 _ => {}
             }
             if owed.is_some_and(|owed| *offset < owed) {
-                found.push((Kind::LostOffset, *line, format!("{key:?}: {offset} where {owed:?} was committed")));
+                found.push((
+                    Kind::LostOffset,
+                    *line,
+                    format!("{key:?}: {offset} where {owed:?} was committed"),
+                ));
             }
         }
         found.into_iter().for_each(|(kind, line, what)| self.find(kind, line, what));

@@ -4,7 +4,7 @@
 //! do so over a client of our own, to ours and to Apache Kafka's.
 #![forbid(unsafe_code)]
 
-mod client;
+pub mod client;
 mod doctor;
 mod dump;
 pub mod history;
@@ -82,8 +82,10 @@ enum Verb {
         file: PathBuf,
     },
     /// Run a pipeline: read, transform, write, every record exactly once
-    #[command(after_help = "Example of FILE.toml:\n  bootstrap = \"127.0.0.1:9092\"\n  group = \"shouter\"\n  transactional_id = \"shouter-1\"\n  input = [\"words\"]\n  \
-                            output = \"WORDS\"\n  dead_letter = \"words-dead\"\n  transform = \"upper\"            # copy, { contains = \"x\" }, { command = [\"./program\"] }")]
+    #[command(
+        after_help = "Example of FILE.toml:\n  bootstrap = \"127.0.0.1:9092\"\n  group = \"shouter\"\n  transactional_id = \"shouter-1\"\n  input = [\"words\"]\n  \
+                            output = \"WORDS\"\n  dead_letter = \"words-dead\"\n  transform = \"upper\"            # copy, { contains = \"x\" }, { command = [\"./program\"] }"
+    )]
     Eos {
         /// What to read, do and write
         file: PathBuf,

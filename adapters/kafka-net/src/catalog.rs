@@ -30,6 +30,8 @@ use crate::storage::{Checkpoints, Flusher, PartitionLog};
 const METADATA_LEN_MAX: u64 = 1 << 30;
 /// Made at a clean stop, removed at the start: as Kafka has it.
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+/// As Kafka has it.
+const LOCK: &str = ".lock";
 const PARTITION_METADATA: &str = "partition.metadata";
 
 /// What a lock guards.
@@ -80,6 +82,8 @@ pub struct Catalog {
     known: RwLock<Known>,
     /// Locked for the whole of a change, so that changes come one after the other.
     records: Mutex<Records>,
+    /// No other broker opens the directory meanwhile.
+    _lock: Box<dyn Send + Sync>,
 }
 
 impl Catalog {
@@ -90,6 +94,7 @@ impl Catalog {
     pub fn open(root: &Path, settings: Arc<Settings>) -> Result<Catalog, Fault> {
         fs::create_dir_all(root)?;
         let dir: Arc<dyn Directory> = Arc::new(Dir::create(root)?);
+        let lock = dir.lock(LOCK).map_err(|error| format!("{}: {error}", root.display()))?;
         let is_clean = fs::exists(root.join(CLEAN_SHUTDOWN))?;
         let shared =
             Arc::new(Shared { flusher: Flusher::start()?, checkpoints: Checkpoints::read(dir.clone()) });
@@ -103,6 +108,7 @@ impl Catalog {
             shared,
             known: RwLock::new(Known { topics, logs: HashMap::new() }),
             records: Mutex::new(records),
+            _lock: lock,
         };
         catalog.sweep(is_new)?;
         if is_new {

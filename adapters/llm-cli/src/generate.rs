@@ -135,11 +135,14 @@ impl SamplingArgs {
     }
 }
 
+/// An answer.
 #[derive(Serialize)]
-struct Answer {
-    ids: Vec<u32>,
+pub struct Answer {
+    /// Its ids.
+    pub ids: Vec<u32>,
+    /// Its text, if there is a vocabulary.
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    pub text: Option<String>,
     finish: &'static str,
 }
 
@@ -182,16 +185,18 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
         let beams = Beams { beams: args.beams, len_max, length_penalty: 1.0, eos: &eos };
         let found = search(&mut engine, &threads, &prompt, &beams)?;
         let text = vocabulary.as_ref().map(|v| v.tokenizer.decode(&found, true)).transpose()?;
-        return show(Answer { ids: found, text, finish: "length" }, false, out);
+        show(Answer { ids: found, text, finish: "length" }, false, out)?;
+        return Ok(Status::Success);
     }
     let mut scheduler = Scheduler::new(engine, 1, 1);
     scheduler.submit(args.sampling.request(prompt, eos, vocabulary.as_ref())?)?;
     let answer = answer(&mut scheduler, &threads, vocabulary.is_some(), out)?;
-    show(answer, true, out)
+    show(answer, true, out)?;
+    Ok(Status::Success)
 }
 
 /// Runs a scheduler until its one request is answered; text is printed as it comes, unless it is JSON that is wanted.
-fn answer(
+pub fn answer(
     scheduler: &mut Scheduler<'_, '_, '_>,
     jobs: &dyn Jobs,
     has_text: bool,
@@ -227,7 +232,7 @@ fn answer(
 }
 
 /// The end of the output.
-fn show(answer: Answer, printed: bool, out: &mut Out) -> Result<Status> {
+pub fn show(answer: Answer, printed: bool, out: &mut Out) -> Result<()> {
     if out.is_json() {
         out.object(&answer)?;
     } else if let Some(text) = &answer.text {
@@ -237,7 +242,7 @@ fn show(answer: Answer, printed: bool, out: &mut Out) -> Result<Status> {
         ids::list(&answer.ids, &mut line);
         out.line(line)?;
     }
-    Ok(Status::Success)
+    Ok(())
 }
 
 /// Whether a model can generate at all.

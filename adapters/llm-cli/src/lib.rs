@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod chat;
 mod convert;
 mod eval;
 mod generate;
 mod ids;
 mod inspect;
 mod model;
+mod serve;
 mod tokenize;
 mod tour;
 mod train;
@@ -38,6 +40,8 @@ pub struct Args {
 enum Verb {
     /// Continue a prompt, as text or as ids
     Generate(generate::Args),
+    /// Talk with a model, by its own template
+    Chat(chat::Args),
     /// How likely a model finds sequences of ids; an encoder: their embeddings
     Eval(eval::Args),
     /// What a file holds, what a model takes in memory, and what it looks at
@@ -48,6 +52,8 @@ enum Verb {
     Convert(convert::ConvertArgs),
     /// How fast a model reads prompts and generates
     Bench(bench::Args),
+    /// One model over HTTP, as OpenAI serves it
+    Serve(serve::Args),
     /// Text to ids and back, with any tiktoken, tokenizer.json, SentencePiece or GGUF vocabulary
     Tokenize(tokenize::Args),
     /// Trains a GPT on a text: progress, checkpoints, a picture of the losses, a model folder as Hugging Face has it
@@ -62,11 +68,13 @@ enum Verb {
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
     match args.verb {
         Verb::Generate(args) => generate::run(&args, out),
+        Verb::Chat(args) => chat::run(&args, out),
         Verb::Eval(args) => eval::run(&args, out),
         Verb::Inspect(args) => inspect::run(&args, out),
         Verb::Quantize(args) => convert::quantize(&args, out),
         Verb::Convert(args) => convert::convert(&args, out),
         Verb::Bench(args) => bench::run(&args, out),
+        Verb::Serve(args) => serve::run(&args, out),
         Verb::Tokenize(args) => tokenize::run(&args, out),
         Verb::Train(args) => train::run(&args, out),
     }

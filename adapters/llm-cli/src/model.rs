@@ -28,7 +28,7 @@ pub struct ModelArgs {
 impl ModelArgs {
     /// The threads.
     pub fn threads(&self) -> Result<Threads> {
-        Threads::new(self.threads)
+        Ok(Threads::new(self.threads)?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use crate::fault::{Context, Result};
 use dolmen_llm::Config;
 use dolmen_llm::gguf::{Head, NewValue};
 use dolmen_llm::vocabulary;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use crate::fault::{Context, Fault, Result, ensure, fault};
 use dolmen_fs::Map;
 use dolmen_llm::gguf::Gguf;
 use dolmen_llm::safetensors::{SafeTensors, name_at};
@@ -42,7 +42,7 @@ impl Files {
             return Ok(Files { path: path.to_owned(), weights: vec![map(path)?], config: None });
         }
         let config = side(&path.join("config.json"))?;
-        let config = config.ok_or_else(|| anyhow!("{}: there is no config.json", path.display()))?;
+        let config = config.ok_or_else(|| fault!("{}: there is no config.json", path.display()))?;
         let single = path.join("model.safetensors");
         let weights = if single.is_file() {
             vec![map(&single)?]
@@ -169,7 +169,8 @@ fn template(value: Value<'_>) -> Option<String> {
         return Some(text.into_owned());
     }
     let named = |name: &str| {
-        let is = |entry: &Value<'_>| entry.get("name").and_then(Value::as_str).is_some_and(|found| found == name);
+        let is =
+            |entry: &Value<'_>| entry.get("name").and_then(Value::as_str).is_some_and(|found| found == name);
         value.items().find(is)
     };
     let chosen = named("default").or_else(|| value.items().next())?;
@@ -188,7 +189,7 @@ pub fn side(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(named),
         Ok(metadata) if metadata.len() > SIDE_LEN_MAX => {
-            bail!("{}: {} bytes are more than such a file has", path.display(), metadata.len())
+            return Err(fault!("{}: {} bytes are more than such a file has", path.display(), metadata.len()));
         }
         Ok(_) => fs::read(path).map(Some).with_context(named),
     }
@@ -198,14 +199,22 @@ pub fn side(path: &Path) -> Result<Option<Vec<u8>>> {
 fn shards(folder: &Path) -> Result<BTreeSet<String>> {
     let path = folder.join("model.safetensors.index.json");
     let Some(bytes) = side(&path)? else {
-        bail!("{}: neither model.safetensors nor model.safetensors.index.json is there", folder.display());
+        return Err(fault!(
+            "{}: neither model.safetensors nor model.safetensors.index.json is there",
+            folder.display()
+        ));
     };
     let named = || path.display().to_string();
     let document = Document::read(&bytes).with_context(named)?;
-    let map = document.root().get("weight_map").ok_or_else(|| anyhow!("there is no weight_map")).with_context(named)?;
+    let map = document
+        .root()
+        .get("weight_map")
+        .ok_or_else(|| fault!("there is no weight_map"))
+        .with_context(named)?;
     let mut names = BTreeSet::new();
     for (tensor, file) in map.members() {
-        let file = file.as_str().ok_or_else(|| anyhow!("the file of {tensor} is no text")).with_context(named)?;
+        let file =
+            file.as_str().ok_or_else(|| fault!("the file of {tensor} is no text")).with_context(named)?;
         // A shard lies beside its index, whatever the index says.
         let plain = Path::new(&*file).file_name().is_some_and(|name| name == &*file);
         ensure!(plain, "{}: {file:?} is no name of a file", path.display());
@@ -216,10 +225,10 @@ fn shards(folder: &Path) -> Result<BTreeSet<String>> {
 }
 
 /// An error with the name of the tensor that it is about.
-pub fn explain(error: LoadError, file: &[u8]) -> anyhow::Error {
+pub fn explain(error: LoadError, file: &[u8]) -> Fault {
     match error {
         LoadError::Range { at, .. } => match name_at(file, at) {
-            Some(name) => anyhow!("tensor {name}: {error}"),
+            Some(name) => fault!("tensor {name}: {error}"),
             None => error.into(),
         },
         error => error.into(),

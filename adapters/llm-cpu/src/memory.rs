@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::Result;
+use crate::fault::Result;
 use dolmen_llm::{Model, Options, Plan};
 use dolmen_simd::row64::Row64;
 use dolmen_units::show_size;

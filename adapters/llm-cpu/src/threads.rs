@@ -1,6 +1,6 @@
 //! Threads for a step's parts.
 
-use anyhow::{Context, Result};
+use crate::fault::{Context, Result};
 use dolmen_base::Jobs;
 
 /// A fixed number of threads. With one, everything runs on the caller's own.

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, anyhow};
+use crate::fault::{Context, Result, fault};
 use dolmen_codec::DecodeError;
 use dolmen_codec::checksum::xxh3_64;
 use dolmen_tokenizer::error::LoadError;
@@ -53,7 +53,7 @@ pub fn open_in(path: &Path, cache: Option<&Path>) -> Result<Vocabulary> {
     let mut file = File::open(path).with_context(named)?;
     let metadata = file.metadata().with_context(named)?;
     if metadata.is_dir() {
-        return Err(anyhow!("expected a vocabulary file, found a directory")).with_context(named);
+        return Err(fault!("expected a vocabulary file, found a directory")).with_context(named);
     }
     let mut head = Vec::new();
     (&mut file).take(MAGIC_LEN as u64).read_to_end(&mut head).with_context(named)?;

@@ -16,6 +16,7 @@ use dolmen_store::{ReadMode, WriteError};
 use sha2::{Digest as _, Sha256};
 
 use crate::blobs::{BlobFault, Blobs, Writer};
+use crate::hashes::Hashes;
 use crate::locks::{Held, Locks};
 use crate::meta::Meta;
 
@@ -77,6 +78,7 @@ pub(crate) struct Engine {
     pub meta: Meta,
     pub blobs: Arc<Blobs>,
     pub clock: Arc<Clock>,
+    pub hashes: Hashes,
     locks: Locks,
     fresh: Fresh,
     /// Whether a test forbids changes.
@@ -93,6 +95,7 @@ impl Engine {
             meta,
             blobs,
             clock,
+            hashes: Hashes::new(),
             locks: Locks::new(),
             fresh: Fresh::new()?,
             #[cfg(test)]

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dolmen_base::io::IoError;
 use dolmen_s3::checksum::{Algorithm, Checksum, Hasher};
+use dolmen_s3::md5::Md5;
 use dolmen_s3::state::sse::{self, BlobKey, SecretKey};
 use dolmen_s3::state::{BlobId, Extent};
-use md5::{Digest, Md5};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::blobs::{BlobFault, Writer};
 use crate::engine::Engine;
 
 /// Objects up to this length stand in the store, and share its syncs.
 pub(crate) const INLINE_MAX: usize = 64 << 10;
+
+/// Shorter pieces are not worth the way to other threads.
+const SHARED_MIN: usize = 4 << 10;
 
 enum Place {
     Memory(Vec<u8>),
@@ -137,6 +140,22 @@ impl Intake {
     /// Takes bytes. May write to a file.
     pub fn write(&mut self, data: &[u8]) -> Result<(), BlobFault> {
         self.md5.update(data);
+        self.keep(data)
+    }
+
+    /// Takes pieces. May write to a file, and wait for other uploads to be hashed with.
+    pub fn write_all(&mut self, pieces: &[Bytes]) -> Result<(), BlobFault> {
+        pieces.iter().try_for_each(|piece| {
+            if piece.len() < SHARED_MIN {
+                return self.write(piece);
+            }
+            self.md5 = self.engine.hashes.update(std::mem::take(&mut self.md5), piece.clone());
+            self.keep(piece)
+        })
+    }
+
+    /// Everything that is done with bytes but their MD5.
+    fn keep(&mut self, data: &[u8]) -> Result<(), BlobFault> {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(data);
         }
@@ -191,7 +210,7 @@ impl Intake {
         };
         Ok(Stored {
             len: self.len,
-            md5: self.md5.finalize().into(),
+            md5: self.md5.finish(),
             sha256: self.sha256.map(|sha256| sha256.finalize().into()),
             checksums: self.hashers.into_iter().map(Hasher::finish).collect(),
             body,
@@ -234,7 +253,7 @@ impl Feed {
         let pieces = std::mem::take(&mut self.gathered);
         self.gathered_len = 0;
         self.working = Some(tokio::task::spawn_blocking(move || {
-            pieces.iter().try_for_each(|piece| intake.write(piece))?;
+            intake.write_all(&pieces)?;
             Ok(intake)
         }));
         Ok(())
@@ -258,7 +277,7 @@ impl Feed {
             return intake.finish();
         }
         let finished = tokio::task::spawn_blocking(move || {
-            pieces.iter().try_for_each(|piece| intake.write(piece))?;
+            intake.write_all(&pieces)?;
             intake.finish()
         });
         finished.await.expect("an intake does not panic")

@@ -26,6 +26,7 @@ mod config;
 mod connection;
 mod engine;
 mod gate;
+mod hashes;
 mod intake;
 mod locks;
 mod memory;

@@ -10,7 +10,11 @@ use dolmen_simd::{arith, gemv, nn};
 
 use crate::config::Config;
 use crate::engine::Row;
+use crate::limits::DRAFT_MAX;
 use crate::plan::{Plan, SCORE_ROWS};
+
+/// Rows of one slot that are looked at one by one: an id and what is guessed to follow it have the bits that they have alone.
+const FEW: usize = DRAFT_MAX + 1;
 
 /// Rows of one slot, side by side.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +79,13 @@ impl Attention<'_> {
     }
 
     /// The weights of one row, and the position of the first.
-    pub fn weights<'w>(&self, run: &Run, nth: usize, head: usize, scores: &'w mut [f32]) -> (usize, &'w [f32]) {
+    pub fn weights<'w>(
+        &self,
+        run: &Run,
+        nth: usize,
+        head: usize,
+        scores: &'w mut [f32],
+    ) -> (usize, &'w [f32]) {
         let reach = self.reach(run, nth);
         let begin = reach.start;
         let scores = &mut scores[..reach.len()];
@@ -93,11 +103,13 @@ impl Attention<'_> {
         for (head, out) in heads.zip(out.chunks_exact_mut(rows.len() * head_len)) {
             for run in runs(rows) {
                 let out = &mut out[run.row * head_len..][..run.len * head_len];
-                if run.len == 1 {
-                    let (begin, weights) = self.weights(&run, 0, head, scratch);
-                    let values = self.cached(self.values, run.slot, head, begin..begin + weights.len());
-                    out.fill(0.0);
-                    gemv::add_f32(self.level, values, head_len, weights, out);
+                if run.len <= FEW {
+                    for (nth, out) in out.chunks_exact_mut(head_len).enumerate() {
+                        let (begin, weights) = self.weights(&run, nth, head, scratch);
+                        let values = self.cached(self.values, run.slot, head, begin..begin + weights.len());
+                        out.fill(0.0);
+                        gemv::add_f32(self.level, values, head_len, weights, out);
+                    }
                 } else {
                     for (nth, out) in out.chunks_mut(SCORE_ROWS * head_len).enumerate() {
                         self.block(&run, nth * SCORE_ROWS, head, out, scratch);
@@ -129,7 +141,8 @@ impl Attention<'_> {
             nn::softmax(level, seen);
         }
         let weights = View::new(scores, count, width, width);
-        let values = View::new(self.cached(self.values, run.slot, head, begin..end), width, head_len, head_len);
+        let values =
+            View::new(self.cached(self.values, run.slot, head, begin..end), width, head_len, head_len);
         gemm::gemm(level, 1.0, weights, values, 0.0, ViewMut::new(out, count, head_len, head_len), scratch);
     }
 }

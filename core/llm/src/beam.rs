@@ -75,7 +75,8 @@ pub fn search(
                 parents.push(beam);
             }
         }
-        finished.sort_by(|a, b| b.score(settings.length_penalty).total_cmp(&a.score(settings.length_penalty)));
+        finished
+            .sort_by(|a, b| b.score(settings.length_penalty).total_cmp(&a.score(settings.length_penalty)));
         finished.truncate(count);
         if next.is_empty() || is_decided(&finished, &next[0], count, settings) {
             break;
@@ -96,7 +97,8 @@ pub fn search(
         lower = !lower;
     }
     let all = finished.into_iter().chain(running);
-    let best = all.max_by(|a, b| a.score(settings.length_penalty).total_cmp(&b.score(settings.length_penalty)));
+    let best =
+        all.max_by(|a, b| a.score(settings.length_penalty).total_cmp(&b.score(settings.length_penalty)));
     Ok(best.map(|beam| beam.ids).unwrap_or_default())
 }
 
@@ -110,7 +112,9 @@ fn read_prompt(
     engine.truncate(0, 0);
     let mut rows: Vec<Row> =
         prompt.iter().enumerate().map(|(position, &id)| Row::new(id, 0, position as u32)).collect();
-    let Some(last) = rows.last_mut() else { return Err(StepError::Batch { rows: 0, max: engine.plan().batch() }) };
+    let Some(last) = rows.last_mut() else {
+        return Err(StepError::Batch { rows: 0, max: engine.plan().batch() });
+    };
     last.logits = true;
     let batch = engine.plan().batch();
     for rows in rows.chunks(batch) {

@@ -13,10 +13,8 @@ use crate::safetensors::{self, SafeTensors, Spec};
 /// If they are not.
 pub fn check_safetensors(data: &[u8]) {
     let Ok(file) = SafeTensors::parse(data) else { return };
-    let tensors: Vec<(Spec<'_>, &[u8])> = file
-        .iter()
-        .map(|(name, t)| (Spec { name, element: t.element, shape: t.shape }, t.bytes))
-        .collect();
+    let tensors: Vec<(Spec<'_>, &[u8])> =
+        file.iter().map(|(name, t)| (Spec { name, element: t.element, shape: t.shape }, t.bytes)).collect();
     let metadata: Vec<(&str, &str)> = file.metadata().collect();
     let mut again = Vec::new();
     safetensors::append(&tensors, &metadata, &mut again).expect("what was read can be written");
@@ -51,7 +49,8 @@ pub fn check_gguf(data: &[u8]) {
     let read = Gguf::parse(&again).expect("what was written can be read");
     assert!(read.tensors() == file.tensors(), "other tensors came back");
     let of = |file: &Gguf<'_>| file.metadata().iter().map(|key| key.raw.to_vec()).collect::<Vec<_>>();
-    let known: Vec<_> = of(&file).into_iter().filter(|raw| !raw[8..].starts_with(b"general.alignment")).collect();
+    let known: Vec<_> =
+        of(&file).into_iter().filter(|raw| !raw[8..].starts_with(b"general.alignment")).collect();
     assert!(of(&read) == known, "other keys came back");
     if let Ok(config) = gguf_config(&file)
         && let Ok(model) = Model::from_gguf(&file)
@@ -70,4 +69,43 @@ pub fn check_config(data: &[u8]) {
     assert!(config.heads * config.head_len >= config.query_len());
     let frequencies = config.rope.as_ref().map(crate::config::Rope::frequencies).unwrap_or_default();
     assert!(frequencies.len() * 2 <= config.head_len);
+}
+
+/// A template is read or refused, and runs over a small chat or ends with an error.
+///
+/// # Panics
+///
+/// If it does neither.
+pub fn check_template(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let Ok(template) = crate::template::Template::parse(text) else { return };
+    let variables = br#"{"messages":[{"role":"user","content":"a \"b\"\n"},{"role":"assistant","content":null,"n":[1,2.5,true]}],"add_generation_prompt":true,"bos_token":"<s>","tools":null}"#;
+    let document = dolmen_text::json::Document::read(variables).expect("the variables are sound");
+    let once = template.render(document.root(), 0);
+    assert_eq!(once, template.render(document.root(), 0), "another text the second time");
+}
+
+/// A grammar, or the grammar of a schema, is read or refused; walking along the shortest way completes a text.
+///
+/// # Panics
+///
+/// If it does not.
+pub fn check_grammar(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let grammar = match text.starts_with('{') {
+        true => crate::schema::grammar(data).ok(),
+        false => crate::grammar::Grammar::parse(text).ok(),
+    };
+    let Some(grammar) = grammar else { return };
+    let mut state = grammar.start();
+    for _ in 0..64 {
+        let before = grammar.distance(&state);
+        let mut next = (0..=127u8).filter_map(|byte| grammar.take(&state, byte));
+        // Most texts come nearer to their end with each character; those of other characters than ASCII are left alone.
+        match next.find(|next| grammar.distance(next) < before) {
+            Some(nearer) => state = nearer,
+            None => break,
+        }
+    }
+    assert!(!state.is_complete() || grammar.distance(&state) == 0);
 }

@@ -16,9 +16,7 @@ use dolmen_text::json::{Document, Kind, Value};
 use dolmen_tokenizer::load::gguf::{Metadata, Value as Key};
 
 use crate::error::LoadError;
-use crate::limits::{
-    CONFIG_LEN_MAX, CONTEXT_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX,
-};
+use crate::limits::{CONFIG_LEN_MAX, CONTEXT_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX};
 
 /// A family of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,12 +197,11 @@ impl Config {
         }
         let document = Document::read(bytes)?;
         let root = Json(document.root());
-        let kind = root.0.get("model_type").ok_or(LoadError::Missing { what: "\"model_type\" in config.json" })?;
+        let kind =
+            root.0.get("model_type").ok_or(LoadError::Missing { what: "\"model_type\" in config.json" })?;
         let architecture = kind.as_str().and_then(|name| Architecture::by_name(&name));
-        let architecture = architecture.ok_or(LoadError::Unsupported {
-            what: "this model_type",
-            at: kind.offset() as u64,
-        })?;
+        let architecture = architecture
+            .ok_or(LoadError::Unsupported { what: "this model_type", at: kind.offset() as u64 })?;
         let config = match architecture {
             Architecture::Gpt2 => root.gpt2()?,
             Architecture::Bert => root.bert()?,
@@ -218,11 +215,16 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::from_json`].
-    pub fn from_gguf(metadata: &Metadata<'_>, tied: bool, factors: Option<Vec<f32>>) -> Result<Config, LoadError> {
+    pub fn from_gguf(
+        metadata: &Metadata<'_>,
+        tied: bool,
+        factors: Option<Vec<f32>>,
+    ) -> Result<Config, LoadError> {
         let name = metadata.text("general.architecture");
         let name = name.ok_or(LoadError::Missing { what: "general.architecture" })?;
         let architecture = Architecture::by_name(name).filter(|&known| known != Architecture::Mistral);
-        let architecture = architecture.ok_or(LoadError::Unsupported { what: "this general.architecture", at: 0 })?;
+        let architecture =
+            architecture.ok_or(LoadError::Unsupported { what: "this general.architecture", at: 0 })?;
         Keys { metadata, name, architecture }.read(tied, factors)?.checked()
     }
 
@@ -528,7 +530,8 @@ impl Keys<'_, '_> {
             return Err(LoadError::Unsupported { what: "values of another length than keys", at: 0 });
         }
         let layer_norm = matches!(self.architecture, Architecture::Gpt2 | Architecture::Bert);
-        let epsilon = if layer_norm { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" };
+        let epsilon =
+            if layer_norm { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" };
         let rope = if layer_norm { None } else { Some(self.rope(head_len, factors)?) };
         let tokens = self.metadata.array("tokenizer.ggml.tokens").map(|tokens| tokens.len());
         let vocabulary = self.size("vocab_size").or(tokens);

@@ -121,7 +121,13 @@ impl<'a> Conversion<'a> {
                     to.write(role, layer, part, &mut new);
                     let found = if name.is_empty() || new.is_empty() { None } else { files.tensor(&name)? };
                     if let Some(stored) = found {
-                        items.push(item(new, stored, order(config, role, part), is_plain(role, part), wanted));
+                        items.push(item(
+                            new,
+                            stored,
+                            order(config, role, part),
+                            is_plain(role, part),
+                            wanted,
+                        ));
                     }
                 }
             }
@@ -130,7 +136,8 @@ impl<'a> Conversion<'a> {
         describe(config, wanted, &mut head);
         keys(&mut head);
         let mut factors = Vec::new();
-        if let Some(rope) = config.rope.as_ref().filter(|rope| matches!(rope.scaling, Scaling::Llama3 { .. })) {
+        if let Some(rope) = config.rope.as_ref().filter(|rope| matches!(rope.scaling, Scaling::Llama3 { .. }))
+        {
             let plain = crate::config::Rope { scaling: Scaling::None, ..rope.clone() };
             for (plain, scaled) in plain.frequencies().into_iter().zip(rope.frequencies()) {
                 factors.extend_from_slice(&(plain / scaled).to_le_bytes());
@@ -169,7 +176,12 @@ impl<'a> Conversion<'a> {
         Conversion::new(items.collect(), head, Vec::new(), wanted)
     }
 
-    fn new(mut items: Vec<Item<'a>>, head: Head, factors: Vec<u8>, wanted: Element) -> Result<Self, LoadError> {
+    fn new(
+        mut items: Vec<Item<'a>>,
+        head: Head,
+        factors: Vec<u8>,
+        wanted: Element,
+    ) -> Result<Self, LoadError> {
         if !is_written(wanted) {
             return Err(LoadError::Unsupported { what: "writing this type of elements", at: 0 });
         }
@@ -247,7 +259,12 @@ fn is_plain_shape(shape: &Shape) -> bool {
 fn is_plain(role: Role, part: Part) -> bool {
     let vector = matches!(
         role,
-        Role::EmbeddingNorm | Role::AttentionNorm | Role::InnerNorm | Role::Norm | Role::QueryNorm | Role::KeyNorm
+        Role::EmbeddingNorm
+            | Role::AttentionNorm
+            | Role::InnerNorm
+            | Role::Norm
+            | Role::QueryNorm
+            | Role::KeyNorm
     );
     part == Part::Bias || vector || matches!(role, Role::Positions | Role::Types)
 }
@@ -273,7 +290,8 @@ impl Item<'_> {
     /// Rows a few at a time become floats, and those what is wanted.
     fn write(&self, jobs: &dyn Jobs, out: &mut Vec<u8>) -> Result<(), LoadError> {
         let unsupported = LoadError::Unsupported { what: "reading this type of elements", at: 0 };
-        let readable = is_float(self.from.element) && (self.order == Order::Same || self.from.element.format().is_none());
+        let readable = is_float(self.from.element)
+            && (self.order == Order::Same || self.from.element.format().is_none());
         let rows = self.shape.rows().filter(|_| readable && is_written(self.element)).ok_or(unsupported)?;
         let (count, columns) = if self.shape.dimensions().is_empty() { (1, 1) } else { rows };
         let len = self.element.bytes_of(&self.shape).ok_or(unsupported)? as usize;
@@ -335,10 +353,13 @@ impl Item<'_> {
                 let bytes = &self.from.bytes[row * out.len() * size..][..out.len() * size];
                 match self.from.element {
                     Element::F32 => {
-                        out.iter_mut().zip(bytes.as_chunks().0).for_each(|(to, x)| *to = f32::from_le_bytes(*x));
+                        out.iter_mut()
+                            .zip(bytes.as_chunks().0)
+                            .for_each(|(to, x)| *to = f32::from_le_bytes(*x));
                     }
                     element => {
-                        let halves: Vec<u16> = bytes.as_chunks().0.iter().map(|x| u16::from_le_bytes(*x)).collect();
+                        let halves: Vec<u16> =
+                            bytes.as_chunks().0.iter().map(|x| u16::from_le_bytes(*x)).collect();
                         let convert = if element == Element::F16 { f16s_to_f32s } else { bf16s_to_f32s };
                         convert(level, &halves, out);
                     }

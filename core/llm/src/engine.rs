@@ -121,7 +121,22 @@ impl<'e, 'a> Engine<'e, 'a> {
         let parts = floats(plan.part_len * plan.parts);
         let mut bytes = |len: usize| &mut row64::bytes_mut(blocks(row64::blocks_of_bytes(len)))[..len];
         let (q8_0, q8_k) = (bytes(plan.q8_0_len), bytes(plan.q8_k_len));
-        let work = Work { x, normed, query, key, value, mixed, merged, gate, up, angles, columns, q8_0, q8_k, parts };
+        let work = Work {
+            x,
+            normed,
+            query,
+            key,
+            value,
+            mixed,
+            merged,
+            gate,
+            up,
+            angles,
+            columns,
+            q8_0,
+            q8_k,
+            parts,
+        };
         let mut filled = Vec::new();
         filled.resize(plan.slots, 0);
         Ok(Engine { model, plan: *plan, level, keys, values, work, filled, rows: 0 })
@@ -192,7 +207,8 @@ impl<'e, 'a> Engine<'e, 'a> {
             if row.segment as usize >= config.token_types.max(1) {
                 return Err(StepError::UnknownSegment { segment: row.segment, row: nth });
             }
-            let before = nth.checked_sub(1).map(|before| rows[before]).filter(|before| before.slot == row.slot);
+            let before =
+                nth.checked_sub(1).map(|before| rows[before]).filter(|before| before.slot == row.slot);
             let filled = match before {
                 Some(before) => before.position + 1,
                 None if config.architecture.is_encoder() => 0,
@@ -286,7 +302,8 @@ impl<'e, 'a> Engine<'e, 'a> {
             return Ok(());
         }
         let head_len = self.model.config().head_len;
-        let (stride, slot_len) = (self.plan.context * head_len, self.plan.context * self.model.config().kv_len());
+        let (stride, slot_len) =
+            (self.plan.context * head_len, self.plan.context * self.model.config().kv_len());
         let len = positions as usize * head_len;
         for cache in [&mut *self.keys, &mut *self.values] {
             for layer in cache.chunks_exact_mut(slot_len * self.plan.slots) {

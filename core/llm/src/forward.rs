@@ -84,20 +84,21 @@ impl Products<'_> {
             }
             return;
         }
-        if matrix.is_by_vector() && self.plan.parts == 1 {
+        if matrix.is_by_vector(count) && self.plan.parts == 1 {
             let input = self.input(matrix, x, 0..count);
             return matrix.times_many(level, 0..rows, input, count, out, &mut []);
         }
         let (columns, parts) = (core::mem::take(&mut self.columns), core::mem::take(&mut self.parts));
         let (result, input) = (&mut columns[..rows * count], self.input(matrix, x, 0..count));
-        let scratch = parts.chunks_mut(self.plan.part_len.max(1)).map(Some).chain(core::iter::repeat_with(|| None));
+        let scratch =
+            parts.chunks_mut(self.plan.part_len.max(1)).map(Some).chain(core::iter::repeat_with(|| None));
         let items = result.chunks_mut(share * count).zip(scratch).enumerate();
         spread(self.jobs, items, &|(nth, (to, scratch)): (usize, (&mut [f32], Option<&mut [f32]>))| {
             let begin = nth * share;
             let scratch = scratch.unwrap_or_default();
             matrix.times_many(level, begin..begin + to.len() / count, input, count, to, scratch);
         });
-        if matrix.is_by_vector() {
+        if matrix.is_by_vector(count) {
             for (nth, part) in result.chunks(share * count).enumerate() {
                 let len = part.len() / count;
                 for (part, out) in part.chunks_exact(len).zip(out.chunks_exact_mut(rows)) {
@@ -205,9 +206,24 @@ impl Engine<'_, '_> {
     ) {
         let (model, count) = (self.model, rows.len());
         let config = model.config();
-        let Work { x, normed, query, key, value, mixed, merged, gate, up, angles, columns, q8_0, q8_k, parts } =
-            &mut self.work;
-        let (width, query_len, kv_len, inner) = (config.width, config.query_len(), config.kv_len(), config.inner);
+        let Work {
+            x,
+            normed,
+            query,
+            key,
+            value,
+            mixed,
+            merged,
+            gate,
+            up,
+            angles,
+            columns,
+            q8_0,
+            q8_k,
+            parts,
+        } = &mut self.work;
+        let (width, query_len, kv_len, inner) =
+            (config.width, config.query_len(), config.kv_len(), config.inner);
         let turned = config.rope.as_ref().map_or(0, |rope| rope.dimensions);
         let mut step = Step {
             model,

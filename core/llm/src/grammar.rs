@@ -62,12 +62,19 @@ pub enum GrammarError {
 impl fmt::Display for GrammarError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GrammarError::Invalid { at, wanted } => write!(f, "expected {wanted} at byte {at} of the grammar"),
-            GrammarError::Undefined { at } => write!(f, "the rule at byte {at} of the grammar is not defined"),
+            GrammarError::Invalid { at, wanted } => {
+                write!(f, "expected {wanted} at byte {at} of the grammar")
+            }
+            GrammarError::Undefined { at } => {
+                write!(f, "the rule at byte {at} of the grammar is not defined")
+            }
             GrammarError::Twice { at } => write!(f, "the rule at byte {at} of the grammar is defined twice"),
             GrammarError::NoRoot => f.write_str("the grammar has no rule `root`"),
             GrammarError::LeftRecursive { at } => {
-                write!(f, "the rule at byte {at} of the grammar begins with itself, which is not possible here")
+                write!(
+                    f,
+                    "the rule at byte {at} of the grammar begins with itself, which is not possible here"
+                )
             }
             GrammarError::Endless => f.write_str("no text of the grammar ever ends"),
             GrammarError::Limit { what, max } => write!(f, "more than {max} {what}"),
@@ -341,7 +348,8 @@ impl Grammar {
 
     /// The least number of characters that complete the text.
     pub fn distance(&self, state: &State) -> u32 {
-        let of = |stack: &Stack| stack.iter().fold(0u32, |sum, &at| sum.saturating_add(self.rest[at as usize]));
+        let of =
+            |stack: &Stack| stack.iter().fold(0u32, |sum, &at| sum.saturating_add(self.rest[at as usize]));
         let least = state.stacks.iter().map(of).min().unwrap_or(FAR);
         least + u32::from(state.partial.missing)
     }

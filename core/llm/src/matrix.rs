@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use dolmen_simd::gemm::{self, View, ViewMut};
+use dolmen_simd::gemv;
 use dolmen_simd::half::{bf16_to_f32, bf16s_to_f32s, f16_to_f32, f16s_to_f32s};
 use dolmen_simd::level::Level;
 use dolmen_simd::quant::{self, Format};
-use dolmen_simd::gemv;
 
 use crate::element::Element;
 use crate::error::LoadError;
@@ -233,8 +233,8 @@ impl<'a> Matrix<'a> {
     }
 
     /// Whether [`Matrix::times_many`] gives results vector by vector.
-    pub(crate) fn is_by_vector(&self) -> bool {
-        matches!(self.store, Store::Blocks(format, _) if format.block_len() == 32)
+    pub(crate) fn is_by_vector(&self, count: usize) -> bool {
+        count > FEW && matches!(self.store, Store::Blocks(format, _) if format.block_len() == 32)
     }
 
     /// The products of some rows with `count` vectors: `out[row · count + vector]`, or [by vector](Matrix::is_by_vector)
@@ -270,10 +270,18 @@ impl<'a> Matrix<'a> {
                     gemm::gemm(level, 1.0, left, right, 0.0, to, scratch);
                 }
             }
-            Store::Blocks(format, bytes) if format.block_len() == 32 => {
+            Store::Blocks(format, bytes) if self.is_by_vector(count) => {
                 let len = bytes.len() / self.rows;
                 let bytes = &bytes[rows.start * len..rows.end * len];
-                quant::products_in_tiles(level, *format, bytes, x.blocks(format.activations()), count, out, rows.len());
+                quant::products_in_tiles(
+                    level,
+                    *format,
+                    bytes,
+                    x.blocks(format.activations()),
+                    count,
+                    out,
+                    rows.len(),
+                );
             }
             Store::Blocks(format, bytes) => {
                 let len = bytes.len() / self.rows;
@@ -290,6 +298,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Vectors whose products have the bits that each has alone: answers of several slots, with what is guessed to follow.
+const FEW: usize = 16;
 /// Rows of half floats that are opened at a time: with the vectors they stay in the second cache.
 const HALF_ROWS: usize = 64;
 /// Rows of blocks that all vectors pass by before the next ones: they stay in the first cache.

@@ -26,7 +26,8 @@ pub trait Source<'a> {
 
 impl<'a> Source<'a> for Gguf<'a> {
     fn tensor(&self, name: &str) -> Result<Option<Stored<'a>>, LoadError> {
-        let stored = |t: crate::gguf::Tensor<'a>| Stored { element: t.element, shape: t.shape, bytes: t.bytes };
+        let stored =
+            |t: crate::gguf::Tensor<'a>| Stored { element: t.element, shape: t.shape, bytes: t.bytes };
         Ok(self.get(name).map(stored))
     }
 }
@@ -36,7 +37,8 @@ impl<'a> Source<'a> for [SafeTensors<'a>] {
     fn tensor(&self, name: &str) -> Result<Option<Stored<'a>>, LoadError> {
         let Some(found) = self.iter().find_map(|file| file.get(name)) else { return Ok(None) };
         let element = crate::element::Element::of_safetensors(found.element);
-        let element = element.ok_or(LoadError::Unsupported { what: "a tensor of this type of elements", at: 0 })?;
+        let element =
+            element.ok_or(LoadError::Unsupported { what: "a tensor of this type of elements", at: 0 })?;
         Ok(Some(Stored { element, shape: found.shape, bytes: found.bytes }))
     }
 }
@@ -182,7 +184,13 @@ impl<'a, S: Source<'a> + ?Sized> Loader<'_, S> {
         self.find(role, layer, part)?.ok_or(LoadError::Missing { what: role.what() })
     }
 
-    fn vector(&self, role: Role, layer: usize, part: Part, len: usize) -> Result<Option<Vec<f32>>, LoadError> {
+    fn vector(
+        &self,
+        role: Role,
+        layer: usize,
+        part: Part,
+        len: usize,
+    ) -> Result<Option<Vec<f32>>, LoadError> {
         self.find(role, layer, part)?.map(|stored| floats(&stored, len, role.what())).transpose()
     }
 
@@ -246,7 +254,8 @@ impl<'a, S: Source<'a> + ?Sized> Loader<'_, S> {
             ]
         };
         let gated = config.activation == crate::config::Activation::Silu;
-        let gate = if gated { Some(self.linear(Role::Gate, layer, config.inner, width, false)?) } else { None };
+        let gate =
+            if gated { Some(self.linear(Role::Gate, layer, config.inner, width, false)?) } else { None };
         let (query_norm, key_norm) = if config.architecture == Architecture::Qwen3 {
             let norm = |role: Role| {
                 self.vector(role, layer, Part::Weight, config.head_len)?
@@ -295,7 +304,11 @@ impl<'a, S: Source<'a> + ?Sized> Loader<'_, S> {
             embedding_norm: if encoder { Some(self.norm(Role::EmbeddingNorm, 0)?) } else { None },
             blocks,
             norm: if encoder { None } else { Some(self.norm(Role::Norm, 0)?) },
-            head: if encoder || config.tied { None } else { Some(self.matrix(Role::Head, config.vocabulary)?) },
+            head: if encoder || config.tied {
+                None
+            } else {
+                Some(self.matrix(Role::Head, config.vocabulary)?)
+            },
             frequencies: config.rope.as_ref().map(crate::config::Rope::frequencies).unwrap_or_default(),
             config: config.clone(),
         })

@@ -135,8 +135,11 @@ impl Plan {
             }
         }
         let rows = SCORE_ROWS.min(self.batch);
-        let gemms = gemm::scratch_len(rows, self.context, config.head_len)
-            .max(gemm::scratch_len(rows, config.head_len, self.context));
+        let gemms = gemm::scratch_len(rows, self.context, config.head_len).max(gemm::scratch_len(
+            rows,
+            config.head_len,
+            self.context,
+        ));
         let attention = rows * self.context + if rows > 1 { gemms } else { 0 };
         self.part_len = self.part_len.max(attention).next_multiple_of(16);
     }

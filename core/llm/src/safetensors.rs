@@ -234,7 +234,10 @@ impl Tensor<'_> {
     /// [`LoadError::Unsupported`] if they are no floats, [`LoadError::Invalid`] if `out` has another length.
     pub fn to_f32(&self, out: &mut [f32]) -> Result<(), LoadError> {
         if self.shape.elements() != Some(out.len() as u64) {
-            return Err(LoadError::Invalid { what: "as many elements as the tensor has", at: out.len() as u64 });
+            return Err(LoadError::Invalid {
+                what: "as many elements as the tensor has",
+                at: out.len() as u64,
+            });
         }
         match self.element {
             Type::F32 => {
@@ -311,10 +314,10 @@ fn entry(name: String, value: Value<'_>, at: u64, data_len: u64) -> Result<Entry
     let place = |value: Value<'_>| 8 + value.offset() as u64;
     let member = |name, what| value.get(name).ok_or(LoadError::Invalid { what, at: place(value) });
     let element = member("dtype", "a tensor's \"dtype\"")?;
-    let element = element.as_str().and_then(|name| Type::by_name(&name)).ok_or(LoadError::Unsupported {
-        what: "this type of elements",
-        at: place(element),
-    })?;
+    let element = element
+        .as_str()
+        .and_then(|name| Type::by_name(&name))
+        .ok_or(LoadError::Unsupported { what: "this type of elements", at: place(element) })?;
     let number = |value: Value<'_>| {
         let number = value.as_number().and_then(|number| number.as_u64());
         number.ok_or(LoadError::Invalid { what: "a whole number", at: place(value) })
@@ -399,7 +402,8 @@ pub fn append_header(
     let mut begin = 0u64;
     for &nth in &order {
         let tensor = &tensors[nth];
-        let too_long = LoadError::Limit { what: "bytes of all tensors", found: u64::MAX, max: i64::MAX as u64 };
+        let too_long =
+            LoadError::Limit { what: "bytes of all tensors", found: u64::MAX, max: i64::MAX as u64 };
         let end = begin.checked_add(tensor.bytes_len()?).ok_or(too_long)?;
         json.key(tensor.name).object().key("dtype").string(tensor.element.name()).key("shape").array();
         for &dimension in tensor.shape.dimensions() {

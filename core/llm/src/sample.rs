@@ -173,7 +173,12 @@ impl Sampler {
     /// # Errors
     ///
     /// [`SampleError::NotANumber`] or [`SampleError::Nothing`].
-    pub fn choose(&mut self, logits: &mut [f32], history: &[u32], generated: usize) -> Result<u32, SampleError> {
+    pub fn choose(
+        &mut self,
+        logits: &mut [f32],
+        history: &[u32],
+        generated: usize,
+    ) -> Result<u32, SampleError> {
         self.process(logits, history, generated)?;
         if self.settings.temperature == 0.0 {
             return Ok(arith::argmax(self.level, logits).ok_or(SampleError::Nothing)? as u32);
@@ -198,7 +203,12 @@ impl Sampler {
     /// # Errors
     ///
     /// As [`Sampler::choose`].
-    pub fn process(&mut self, logits: &mut [f32], history: &[u32], generated: usize) -> Result<(), SampleError> {
+    pub fn process(
+        &mut self,
+        logits: &mut [f32],
+        history: &[u32],
+        generated: usize,
+    ) -> Result<(), SampleError> {
         if let Some(id) = logits.iter().position(|x| x.is_nan() || *x == f32::INFINITY) {
             return Err(SampleError::NotANumber { id });
         }
@@ -251,7 +261,11 @@ impl Sampler {
             self.seen.dedup();
             for &id in &self.seen {
                 if let Some(logit) = logits.get_mut(id as usize) {
-                    *logit = if *logit < 0.0 { *logit * settings.repetition } else { *logit / settings.repetition };
+                    *logit = if *logit < 0.0 {
+                        *logit * settings.repetition
+                    } else {
+                        *logit / settings.repetition
+                    };
                 }
             }
         }
@@ -337,7 +351,8 @@ impl Sampler {
     fn typical(&mut self, logits: &mut [f32], wanted: f32) {
         self.probabilities(logits);
         let expected = entropy(&self.weights);
-        let apart = |weight: f32| if weight > 0.0 { (-libm::logf(weight) - expected).abs() } else { f32::INFINITY };
+        let apart =
+            |weight: f32| if weight > 0.0 { (-libm::logf(weight) - expected).abs() } else { f32::INFINITY };
         self.order.clear();
         self.order.extend((0..logits.len() as u32).filter(|&id| self.weights[id as usize] > 0.0));
         let weights = &self.weights;

@@ -201,6 +201,8 @@ pub struct Scheduler<'r, 'e, 'a> {
     clock: u64,
     rows: Vec<Row>,
     parts: Vec<Part>,
+    /// Rows of answers, which come first, and how many of them have logits.
+    answering: (usize, usize),
     logits: Vec<f32>,
     computed: u64,
     reused: u64,
@@ -218,6 +220,7 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
             clock: 0,
             rows: Vec::new(),
             parts: Vec::new(),
+            answering: (0, 0),
             logits: Vec::new(),
             computed: 0,
             reused: 0,
@@ -293,9 +296,8 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
                 .map(|(nth, slot)| common(slot, self.engine.filled(nth as u32)))
                 .collect();
             let candidates = (0..self.slots.len()).filter(|&nth| free(&self.slots[nth]));
-            let Some(mut chosen) = candidates
-                .clone()
-                .max_by_key(|&nth| (lens[nth], core::cmp::Reverse(self.slots[nth].used)))
+            let Some(mut chosen) =
+                candidates.clone().max_by_key(|&nth| (lens[nth], core::cmp::Reverse(self.slots[nth].used)))
             else {
                 return;
             };
@@ -318,7 +320,8 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
             slot.ids.clear();
             slot.ids.extend_from_slice(&request.prompt);
             let mut answer = Answer { request, cached, generated: 0, luck: Luck::default() };
-            let (vocabulary, context) = (self.engine.model().config().vocabulary, self.engine.plan().context());
+            let (vocabulary, context) =
+                (self.engine.model().config().vocabulary, self.engine.plan().context());
             answer.request.sampler.reserve(vocabulary, context);
             if answer.request.len_max == 0 {
                 events.push(done(&mut answer, slot.ids.len(), String::new(), Finish::Length));
@@ -373,6 +376,9 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
                 self.parts.push(Part { slot: nth, logits, wanted });
                 logits += wanted;
             }
+            if decoding {
+                self.answering = (self.rows.len(), logits);
+            }
         }
         let vocabulary = self.engine.model().config().vocabulary;
         self.logits.resize(logits * vocabulary, 0.0);
@@ -385,7 +391,7 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
         if self.rows.is_empty() {
             return !events.is_empty();
         }
-        if let Err(error) = self.engine.step(jobs, &self.rows, &mut self.logits) {
+        if let Err(error) = self.take_rows(jobs) {
             for slot in &mut self.slots {
                 if let Some(mut answer) = slot.answer.take() {
                     events.push(done(&mut answer, slot.ids.len(), String::new(), Finish::Broken(error)));
@@ -400,6 +406,19 @@ impl<'r, 'e, 'a> Scheduler<'r, 'e, 'a> {
         }
         self.parts = parts;
         true
+    }
+
+    /// Rows of answers go through the model by themselves, so that no prompt beside them changes the order of their sums.
+    fn take_rows(&mut self, jobs: &dyn Jobs) -> Result<(), StepError> {
+        let (rows, with_logits) = self.answering;
+        let (answers, prompts) = self.rows.split_at(rows);
+        let (first, second) = self.logits.split_at_mut(with_logits * self.engine.model().config().vocabulary);
+        for (rows, logits) in [(answers, first), (prompts, second)] {
+            if !rows.is_empty() {
+                self.engine.step(jobs, rows, logits)?;
+            }
+        }
+        Ok(())
     }
 
     /// The ids that a slot's logits give: one, and one more for each guess that comes true.
@@ -467,11 +486,7 @@ const COPY_MIN: usize = 16;
 /// Why an answer ended, and whether text that is held back belongs to it.
 type Ended = (Finish, bool);
 
-fn next(
-    answer: &mut Answer<'_>,
-    logits: &mut [f32],
-    ids: &[u32],
-) -> Result<(u32, Option<Logprobs>), Ended> {
+fn next(answer: &mut Answer<'_>, logits: &mut [f32], ids: &[u32]) -> Result<(u32, Option<Logprobs>), Ended> {
     let request = &mut answer.request;
     let before = request.logprobs.map(|count| (log_sum(logits), likeliest(logits, count)));
     let is_copied = before.is_some() || request.constraint.is_some();

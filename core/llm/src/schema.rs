@@ -97,7 +97,12 @@ pub fn grammar(schema: &[u8]) -> Result<Grammar, SchemaError> {
 /// As [`grammar`].
 pub fn text(schema: &[u8]) -> Result<String, SchemaError> {
     let document = Document::read(schema).map_err(SchemaError::Json)?;
-    let mut maker = Maker { root: document.root(), rules: String::new(), references: BTreeMap::new(), waiting: Vec::new() };
+    let mut maker = Maker {
+        root: document.root(),
+        rules: String::new(),
+        references: BTreeMap::new(),
+        waiting: Vec::new(),
+    };
     let body = maker.schema(document.root(), 0)?;
     let mut text = format!("root ::= {body}\n");
     // References make rules, which may hold further ones.
@@ -122,9 +127,28 @@ struct Maker<'d> {
 
 /// Keywords that say something about values and are not known here.
 const REFUSED: [&str; 22] = [
-    "pattern", "multipleOf", "allOf", "not", "if", "then", "else", "patternProperties", "propertyNames", "contains",
-    "uniqueItems", "minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "dependencies",
-    "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "maximum", "exclusiveMaximum", "minContains",
+    "pattern",
+    "multipleOf",
+    "allOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+    "propertyNames",
+    "contains",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "$dynamicRef",
+    "maximum",
+    "exclusiveMaximum",
+    "minContains",
 ];
 
 /// A text as a literal of a grammar.
@@ -308,7 +332,11 @@ impl<'d> Maker<'d> {
             } else {
                 first = if first.is_empty() { format!("({begun})?") } else { format!("({begun} | {first})") };
                 let with = format!("\",\" space {begun}");
-                after = if after.is_empty() { self.named(&format!("({with})?"))? } else { self.named(&format!("({with} | {after})"))? };
+                after = if after.is_empty() {
+                    self.named(&format!("({with})?"))?
+                } else {
+                    self.named(&format!("({with} | {after})"))?
+                };
             }
         }
         Ok(format!("\"{{\" space {first} space \"}}\""))
@@ -324,7 +352,8 @@ impl<'d> Maker<'d> {
 
     fn array(&mut self, schema: Value<'d>, depth: usize) -> Result<String, SchemaError> {
         if let Some(items) = schema.get("prefixItems") {
-            let all: Result<Vec<String>, _> = items.items().map(|item| self.schema(item, depth + 1)).collect();
+            let all: Result<Vec<String>, _> =
+                items.items().map(|item| self.schema(item, depth + 1)).collect();
             let all: Vec<String> = all?.into_iter().map(|item| format!("({item})")).collect();
             return Ok(format!("\"[\" space {} space \"]\"", all.join(" \",\" space ")));
         }
@@ -364,14 +393,18 @@ fn count(schema: Value<'_>, least: &str, most: &str) -> Result<(u64, Option<u64>
 
 /// A number; of bounds only "not below zero" and "above zero" are known.
 fn number(schema: Value<'_>, name: &str) -> Result<String, SchemaError> {
-    let bound = |name: &str| schema.get(name).map(|value| (value.offset(), value.as_number().and_then(|n| n.as_f64())));
+    let bound = |name: &str| {
+        schema.get(name).map(|value| (value.offset(), value.as_number().and_then(|n| n.as_f64())))
+    };
     match (bound("minimum"), bound("exclusiveMinimum"), name) {
         (None, None, _) => Ok(name.to_string()),
         (Some((_, Some(0.0))), None, "integer") => Ok(String::from("(\"0\" | [1-9] [0-9]{0,15})")),
         (Some((_, Some(1.0))), None, "integer") | (None, Some((_, Some(0.0))), "integer") => {
             Ok(String::from("[1-9] [0-9]{0,15}"))
         }
-        (Some((_, Some(0.0))), None, _) => Ok(String::from("(\"0\" | [1-9] [0-9]{0,15}) (\".\" [0-9]{1,16})?")),
+        (Some((_, Some(0.0))), None, _) => {
+            Ok(String::from("(\"0\" | [1-9] [0-9]{0,15}) (\".\" [0-9]{1,16})?"))
+        }
         (Some((at, _)), ..) | (_, Some((at, _)), _) => Err(SchemaError::Unsupported { at }),
     }
 }

@@ -63,7 +63,9 @@ pub enum TemplateError {
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TemplateError::Syntax { at, wanted } => write!(f, "expected {wanted} at byte {at} of the template"),
+            TemplateError::Syntax { at, wanted } => {
+                write!(f, "expected {wanted} at byte {at} of the template")
+            }
             TemplateError::Unsupported { at, what } => {
                 write!(f, "{what} at byte {at} of the template is not known here")
             }

@@ -1,3 +1,5 @@
+#![doc = include_str!("../TRAINING.md")]
+//!
 //! Training: models as tapes, a data loader, the loop as a machine, checkpoints, LoRA.
 //!
 //! | module | what |

@@ -46,7 +46,9 @@ impl Vocabulary {
         let (model, pre) = match &definition.config.model {
             Tokens::Bpe { byte_level: true, .. } => ("gpt2", split(&definition.config.pretokenizers)?),
             Tokens::WordPiece { .. } => ("bert", "default"),
-            _ => return Err(LoadError::Unsupported { what: "this kind of vocabulary in a GGUF file", at: 0 }),
+            _ => {
+                return Err(LoadError::Unsupported { what: "this kind of vocabulary in a GGUF file", at: 0 });
+            }
         };
         let special = definition.config.special;
         let mut vocabulary = Vocabulary {
@@ -95,7 +97,8 @@ impl Vocabulary {
             self.put(number(id)?, stored.into_bytes(), NORMAL)?;
         }
         for added in root.get("added_tokens").into_iter().flat_map(Value::items) {
-            let (Some(id), Some(content)) = (added.get("id"), added.get("content").and_then(Value::as_str)) else {
+            let (Some(id), Some(content)) = (added.get("id"), added.get("content").and_then(Value::as_str))
+            else {
                 continue;
             };
             let special = added.get("special").and_then(Value::as_bool).unwrap_or(false);
@@ -143,7 +146,9 @@ impl Vocabulary {
 
 /// llama.cpp's name of how text is split.
 fn split(steps: &[Pretokenizer]) -> Result<&'static str, LoadError> {
-    let scanner = steps.iter().find_map(|step| if let Pretokenizer::Scan(scanner) = step { Some(*scanner) } else { None });
+    let scanner = steps
+        .iter()
+        .find_map(|step| if let Pretokenizer::Scan(scanner) = step { Some(*scanner) } else { None });
     let known = match scanner {
         Some(Scanner::Gpt2) => Some("gpt-2"),
         Some(scanner) if scanner == LLAMA3 => Some("llama-bpe"),

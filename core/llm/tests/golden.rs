@@ -29,7 +29,8 @@ fn logits_are_those_of_transformers() {
             for (text, wanted) in texts.iter().zip(wanted.chunks(len)) {
                 for step in [text.len(), 7, 3, 1] {
                     for level in Level::available() {
-                        let found = logits(model, text, Options { batch: step, ..Options::default() }, step, level);
+                        let found =
+                            logits(model, text, Options { batch: step, ..Options::default() }, step, level);
                         close(&found, wanted, &format!("{name}, {step} at a time, {level}"));
                     }
                 }
@@ -52,7 +53,8 @@ fn rows_of_several_slots_go_through_one_step() {
             let (mut at, mut out) = ([0, 0], vec![0.0; 16 * vocabulary]);
             while at[0] < len || at[1] < len {
                 let takes = [5.min(len - at[0]), 3.min(len - at[1])];
-                let of = |text: usize, slot| rows(&texts[text], slot)[at[text]..at[text] + takes[text]].to_vec();
+                let of =
+                    |text: usize, slot| rows(&texts[text], slot)[at[text]..at[text] + takes[text]].to_vec();
                 let both = [of(0, 2), of(1, 0)].concat();
                 let out = &mut out[..both.len() * vocabulary];
                 engine.step(&Backwards(3), &both, out).unwrap();
@@ -94,7 +96,9 @@ fn the_bits_do_not_hang_on_the_number_of_threads() {
                 let mut memory = memory(&plan);
                 let mut engine = Engine::new(model, &plan, Level::best(), &mut memory).unwrap();
                 let mut out = vec![0.0; text.len() * model.config().vocabulary];
-                for (rows, out) in rows(text, 0).chunks(step).zip(out.chunks_mut(step * model.config().vocabulary)) {
+                for (rows, out) in
+                    rows(text, 0).chunks(step).zip(out.chunks_mut(step * model.config().vocabulary))
+                {
                     engine.step(&Backwards(parts), rows, out).unwrap();
                 }
                 out.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
@@ -138,7 +142,8 @@ fn states_and_attention_are_those_of_transformers() {
         with_model(name, |model, expected| {
             let encoder = model.config().architecture.is_encoder();
             for (nth, text) in ids(expected, "input_ids").iter().enumerate() {
-                let mask = expected.get("attention_mask").map(|_| ids(expected, "attention_mask")[nth].clone());
+                let mask =
+                    expected.get("attention_mask").map(|_| ids(expected, "attention_mask")[nth].clone());
                 let len = mask.map_or(text.len(), |mask| mask.iter().filter(|&&m| m == 1).count());
                 let plan = Plan::new(model, Options::default()).unwrap();
                 let mut memory = memory(&plan);
@@ -184,7 +189,8 @@ fn padding_is_left_out() {
             let vocabulary = model.config().vocabulary;
             for (nth, (text, mask)) in texts.iter().zip(&masks).enumerate() {
                 let pads = mask.iter().filter(|&&m| m == 0).count();
-                let found = logits(model, &text[pads..], Options::default(), text.len() - pads, Level::best());
+                let found =
+                    logits(model, &text[pads..], Options::default(), text.len() - pads, Level::best());
                 let begin = (nth * text.len() + pads) * vocabulary;
                 close(&found, &wanted[begin..begin + found.len()], name);
             }

@@ -1,5 +1,6 @@
 //! Grammars and schemas: what they accept, what they let a model say, what they refuse.
 
+use dolmen_llm::check::check_grammar;
 use dolmen_llm::grammar::{Grammar, GrammarError};
 use dolmen_llm::schema::{self, SchemaError};
 use dolmen_text::json::Document;
@@ -22,7 +23,10 @@ fn check(grammar: &str, lines: &[&str]) {
 #[test]
 fn forms_of_llama_cpp() {
     check(r#"root ::= "a" | "b" "c""#, &["a", "bc", "!b", "!ab", "!"]);
-    check("root ::= x* \"!\"\nx ::= [a-c] | \"-\"", &["!", "ab-!", "!d!", "!ab"].map(|l| if l == "!" { "a!" } else { l }));
+    check(
+        "root ::= x* \"!\"\nx ::= [a-c] | \"-\"",
+        &["!", "ab-!", "!d!", "!ab"].map(|l| if l == "!" { "a!" } else { l }),
+    );
     check("root ::= [^a-c\\n]+ # all else\n", &["xyz", "!xa", "!", "é日"]);
     check("root ::= \"ab\"+ \"c\"?", &["ab", "ababc", "!aba", "!c"]);
     check("root ::= [0-9]{2,3} (\",\" [0-9]{1})*", &["12", "123,4,5", "!1", "!1234", "!12,"]);
@@ -30,7 +34,10 @@ fn forms_of_llama_cpp() {
     check("root ::= [0-9]{3}", &["123", "!12", "!1234"]);
     check("root ::= (\"a\"\n | (\"b\" | \"c\") \"d\")\n", &["a", "bd", "cd", "!b"]);
     check("root ::=\n  item |\n  \"x\"\nitem ::= . \"\\x41\" \"\\u00e9\"", &["zAé", "日Aé", "x", "!A"]);
-    check("root ::= expr\nexpr ::= term (\"+\" term)*\nterm ::= [0-9] | \"(\" expr \")\"", &["1+(2+3)+((4))", "!1+", "!(1"]);
+    check(
+        "root ::= expr\nexpr ::= term (\"+\" term)*\nterm ::= [0-9] | \"(\" expr \")\"",
+        &["1+(2+3)+((4))", "!1+", "!(1"],
+    );
     check("root ::= [a\\]-] | [-x]", &["]", "-", "a", "x", "!b"]);
     check("root ::= \"\" | \"a\" root", &["", "aaa", "!b"]);
 }
@@ -44,7 +51,15 @@ fn what_cannot_be_used_is_refused_by_its_place() {
     assert!(matches!(error("root ::= e root\ne ::= \"\" | \"x\""), GrammarError::LeftRecursive { .. }));
     assert_eq!(error("root ::= \"a\" root"), GrammarError::Endless);
     assert_eq!(error("root ::= \"a\"\nroot ::= \"b\""), GrammarError::Twice { at: 13 });
-    for text in ["root ::= \"a", "root ::= [a", "root = \"a\"", "root ::= (\"a\"", "root ::= *", "root ::= \"a\"{3,2}", "root ::= \"\\q\""] {
+    for text in [
+        "root ::= \"a",
+        "root ::= [a",
+        "root = \"a\"",
+        "root ::= (\"a\"",
+        "root ::= *",
+        "root ::= \"a\"{3,2}",
+        "root ::= \"\\q\"",
+    ] {
         assert!(matches!(error(text), GrammarError::Invalid { .. }), "{text}");
     }
     assert!(matches!(error("root ::= \"a\"{9999}"), GrammarError::Limit { .. }));
@@ -100,33 +115,59 @@ fn schemas_become_grammars() {
             r#"!{"name":"x","age":3,"more":1}"#,
         ],
     );
-    let optional = r#"{"type":"object","properties":{"a":{"type":"null"},"b":{"type":"boolean"},"c":{"const":"é\""}}}"#;
+    let optional =
+        r#"{"type":"object","properties":{"a":{"type":"null"},"b":{"type":"boolean"},"c":{"const":"é\""}}}"#;
     check_schema(
         optional,
-        &["{}", r#"{"a":null}"#, r#"{"b":true,"c":"é\""}"#, r#"{"a":null,"c":"é\""}"#, r#"{"c":"é\""}"#, r#"!{"c":"é\"","a":null}"#, "!{,}"],
+        &[
+            "{}",
+            r#"{"a":null}"#,
+            r#"{"b":true,"c":"é\""}"#,
+            r#"{"a":null,"c":"é\""}"#,
+            r#"{"c":"é\""}"#,
+            r#"!{"c":"é\"","a":null}"#,
+            "!{,}",
+        ],
     );
     check_schema(r#"{"type":["string","null"],"maxLength":2}"#, &[r#""ab""#, "null", r#"!"abc""#]);
-    check_schema(r#"{"anyOf":[{"type":"number"},{"type":"array","prefixItems":[{"type":"null"},{"const":1}]}]}"#, &["-1.5e3", "[null, 1]", "![1,null]"]);
+    check_schema(
+        r#"{"anyOf":[{"type":"number"},{"type":"array","prefixItems":[{"type":"null"},{"const":1}]}]}"#,
+        &["-1.5e3", "[null, 1]", "![1,null]"],
+    );
     check_schema(
         r##"{"$ref":"#/$defs/tree","$defs":{"tree":{"type":"object","properties":{"kids":{"type":"array","items":{"$ref":"#/$defs/tree"}}},"required":["kids"]}}}"##,
         &[r#"{"kids":[{"kids":[]},{"kids":[{"kids":[]}]}]}"#, "!{}"],
     );
     check_schema("true", &["[1,{\"a\":null}]", "3"]);
-    check_schema(r#"{"type":"object","additionalProperties":{"type":"integer"}}"#, &["{}", r#"{"x":1,"y":2}"#, r#"!{"x":"1"}"#]);
+    check_schema(
+        r#"{"type":"object","additionalProperties":{"type":"integer"}}"#,
+        &["{}", r#"{"x":1,"y":2}"#, r#"!{"x":"1"}"#],
+    );
     assert!(accepts(&schema::any_object(), r#"{"a":[1,2,{"b":"c"}]}"#));
 }
 
 #[test]
 fn schemas_that_are_not_known_are_refused() {
-    for schema in [r#"{"type":"string","pattern":"a+"}"#, r#"{"type":"integer","maximum":3}"#, r#"{"allOf":[]}"#, r#"{"$ref":"http://x"}"#, "false", r#"{"minimum":7,"type":"number"}"#] {
-        assert!(matches!(schema::grammar(schema.as_bytes()), Err(SchemaError::Unsupported { .. })), "{schema}");
+    for schema in [
+        r#"{"type":"string","pattern":"a+"}"#,
+        r#"{"type":"integer","maximum":3}"#,
+        r#"{"allOf":[]}"#,
+        r#"{"$ref":"http://x"}"#,
+        "false",
+        r#"{"minimum":7,"type":"number"}"#,
+    ] {
+        assert!(
+            matches!(schema::grammar(schema.as_bytes()), Err(SchemaError::Unsupported { .. })),
+            "{schema}"
+        );
     }
     for schema in ["3", r#"{"type":"stone"}"#, r#"{"enum":[]}"#, r##"{"$ref":"#/nowhere"}"##] {
         assert!(matches!(schema::grammar(schema.as_bytes()), Err(SchemaError::Invalid { .. })), "{schema}");
     }
     let deep = format!("{}true{}", r#"{"items":"#.repeat(70), "}".repeat(70));
     assert!(matches!(schema::grammar(deep.as_bytes()), Err(SchemaError::TooDeep { .. })));
-    let endless = r##"{"$ref":"#/$defs/a","$defs":{"a":{"type":"array","items":{"$ref":"#/$defs/a"},"minItems":1}}}"##;
+    let endless =
+        r##"{"$ref":"#/$defs/a","$defs":{"a":{"type":"array","items":{"$ref":"#/$defs/a"},"minItems":1}}}"##;
     assert!(matches!(schema::grammar(endless.as_bytes()), Err(SchemaError::Grammar(GrammarError::Endless))));
 }
 
@@ -143,7 +184,9 @@ fn walks_through_a_schema_are_json() {
             let before = grammar.distance(&state);
             let mut bytes: Vec<u8> = (b' '..=b'~').collect();
             if near {
-                bytes.retain(|&byte| grammar.take(&state, byte).is_some_and(|next| grammar.distance(&next) < before));
+                bytes.retain(|&byte| {
+                    grammar.take(&state, byte).is_some_and(|next| grammar.distance(&next) < before)
+                });
             } else {
                 bytes.retain(|&byte| grammar.take(&state, byte).is_some());
             }
@@ -153,4 +196,9 @@ fn walks_through_a_schema_are_json() {
         }
         Document::read(&text).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&text)));
     }
+}
+
+#[test]
+fn seeds_replay() {
+    dolmen_testkit::replay("llm_grammar", check_grammar);
 }

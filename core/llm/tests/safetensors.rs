@@ -38,8 +38,14 @@ fn files_of_the_package_come_back_byte_for_byte() {
 #[test]
 fn elements_become_floats_and_integers() {
     let specs = [
-        (Spec { name: "half", element: Type::F16, shape: Shape::new(&[2]).unwrap() }, &[0, 0x3c, 0, 0xc0][..]),
-        (Spec { name: "brain", element: Type::BF16, shape: Shape::new(&[1, 2]).unwrap() }, &[0x80, 0x3f, 0, 0xc0]),
+        (
+            Spec { name: "half", element: Type::F16, shape: Shape::new(&[2]).unwrap() },
+            &[0, 0x3c, 0, 0xc0][..],
+        ),
+        (
+            Spec { name: "brain", element: Type::BF16, shape: Shape::new(&[1, 2]).unwrap() },
+            &[0x80, 0x3f, 0, 0xc0],
+        ),
         (Spec { name: "byte", element: Type::I8, shape: Shape::new(&[2]).unwrap() }, &[0xff, 3]),
         (Spec { name: "one", element: Type::F32, shape: Shape::default() }, &[0, 0, 0x80, 0x3f]),
     ];
@@ -63,7 +69,10 @@ fn elements_become_floats_and_integers() {
 #[test]
 fn ranges_that_do_not_fit_are_refused_with_the_tensors_name() {
     let cases = [
-        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"big":{"dtype":"F32","shape":[1000,1000],"data_offsets":[1,5]}}"#, "big"),
+        (
+            r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"big":{"dtype":"F32","shape":[1000,1000],"data_offsets":[1,5]}}"#,
+            "big",
+        ),
         (r#"{"turned":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#, "turned"),
         (r#"{ "far":{"dtype":"F32","shape":[8],"data_offsets":[0,32]}}"#, "far"),
         (r#"{"huge":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,8]}}"#, "huge"),

@@ -69,7 +69,9 @@ fn switches_at_their_edges() {
     for settings in restrictive {
         assert!(choose(settings.clone(), &logits).iter().all(|&id| id == 1), "{settings:?}");
     }
-    for open in [Sampling { top_k: 0, ..on() }, Sampling { top_p: 1.0, ..on() }, Sampling { top_k: 99, ..on() }] {
+    for open in
+        [Sampling { top_k: 0, ..on() }, Sampling { top_p: 1.0, ..on() }, Sampling { top_k: 99, ..on() }]
+    {
         let seen = choose(open, &logits);
         assert!((0..3).all(|id| seen.contains(&id)));
         // e¹ to e³ of all: 9, 67 and 24 in a hundred.

@@ -161,7 +161,11 @@ fn an_encoder_learns_from_its_sentences() {
     for (id, name) in [(mean.unwrap(), "mean_pooled"), (embedding.unwrap(), "sentence_embedding")] {
         close(model.plan.value(&model.arena, id).unwrap(), &floats(&expected, name), name);
     }
-    close(model.plan.value(&model.arena, model.network.logits).unwrap(), &floats(&expected, "pooler"), "pooler");
+    close(
+        model.plan.value(&model.arena, model.network.logits).unwrap(),
+        &floats(&expected, "pooler"),
+        "pooler",
+    );
     model.network.states.truncate(4);
     model.compare(&expected, "bert-tiny");
 }

@@ -540,7 +540,10 @@ fn only_the_allowed_canned_acls_are_put_where_acls_are_off() {
     bucket.ownership = Ownership::BucketOwnerEnforced;
     let put = |canned: Canned| acl::may_put(&bucket, &canned.grants("own", "own"), Some(canned));
     assert!(put(Canned::BucketOwnerFullControl).is_ok());
-    assert_eq!(put(Canned::PublicRead).unwrap_err().code(), Code::AccessControlListNotSupported);
+    for canned in [Canned::PublicRead, Canned::Private] {
+        assert_eq!(put(canned).unwrap_err().code(), Code::AccessControlListNotSupported);
+    }
+    assert!(acl::may_put(&bucket, &Canned::Private.grants("own", "own"), None).is_ok());
     let mut open = bucket_of("own");
     open.acl = Canned::PublicRead.grants("own", "own");
     let refused = acl::set_ownership(&mut open, Some(Ownership::BucketOwnerEnforced));

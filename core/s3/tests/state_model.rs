@@ -690,7 +690,14 @@ fn a_bucket_is_removed_only_when_it_is_empty_and_leaves_nothing() {
     let part = PartRecord { modified_ms: 5, size: 3, md5: [0; 16], checksum: None, body: vec![extent] };
     multipart::put_part(&mut tx, (&bucket, b"k"), id, 1, &part, PartBytes::New).unwrap();
     let again = bucket::create(&mut tx, &env, BUCKET, bucket::NewBucket::default());
+    assert_eq!(again, Ok(bucket.clone()));
+    let abroad = bucket::NewBucket { region: "eu-west-1".into(), ..bucket::NewBucket::default() };
+    let again = bucket::create(&mut tx, &env, BUCKET, abroad);
     assert_eq!(again.unwrap_err().code(), Code::BucketAlreadyOwnedByYou);
+    let acl = dolmen_s3::state::acl::Canned::PublicRead.grants("owner", "owner");
+    let again =
+        bucket::create(&mut tx, &env, BUCKET, bucket::NewBucket { acl, ..bucket::NewBucket::default() });
+    assert_eq!(again.unwrap_err().code(), Code::BucketAlreadyExists);
     let other = Env { caller: "other", ..env.clone() };
     let again = bucket::create(&mut tx, &other, BUCKET, bucket::NewBucket::default());
     assert_eq!(again.unwrap_err().code(), Code::BucketAlreadyExists);

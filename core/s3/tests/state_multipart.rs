@@ -520,3 +520,52 @@ fn archived_objects_are_restored_for_a_while() {
     let (_, record) = object::find(&tx, &store.bucket, b"cold", None).unwrap();
     assert!(object::is_readable(&record, 1449) && !object::is_readable(&record, 1450));
 }
+
+/// Three parts of 5 MiB; the values are those of ceph/s3-tests, made by RGW's unit tests.
+#[test]
+fn checksums_of_uploads_are_those_of_s3_tests() {
+    let table = [
+        (
+            Algorithm::Sha256,
+            [
+                "275VF5loJr1YYawit0XSHREhkFXYkkPKGuoK0x9VKxI=",
+                "mrHwOfjTL5Zwfj74F05HOQGLdUb7E5szdCbxgUSq6NM=",
+                "Vw7oB/nKQ5xWb3hNgbyfkvDiivl+U+/Dft48nfJfDow=",
+                "uWBwpe1dxI4Vw8Gf0X9ynOdw/SS6VBzfWm9giiv1sf4=-3",
+            ],
+        ),
+        (
+            Algorithm::Sha1,
+            [
+                "iIaTCGbm+vdVjNqIMF2S0T7ibMk=",
+                "LS/TJ32bAVKEwRu+sE3X7awh/lk=",
+                "6DDwovUaHwrKNXDMzOGbuvj9kxI=",
+                "sizjvY4eud3MrcHdZM3cQ/ol39o=-3",
+            ],
+        ),
+        (Algorithm::Crc64Nvme, ["L/E4WYn8v98=", "xW1l19VobYM=", "cK5MnNaWrW4=", "i+6LR0y3eFo="]),
+        (Algorithm::Crc32, ["JRTCyQ==", "QoZTGg==", "YAgjqw==", "WgDhBQ=="]),
+        (Algorithm::Crc32c, ["MDaLrw==", "TH4EZg==", "Z7mBIQ==", "xU+Krw=="]),
+    ];
+    for (algorithm, [one, two, three, whole]) in table {
+        let mut store = Store::new(Versioning::Unversioned);
+        let kind = if whole.ends_with("-3") { ChecksumType::Composite } else { ChecksumType::FullObject };
+        let id = store.begin(NewUpload { checksum: Some((algorithm, Some(kind))), ..NewUpload::default() });
+        let mut request = Complete { checksum: Some((algorithm, whole.into())), ..Complete::default() };
+        for (number, text) in [(1, one), (2, two), (3, three)] {
+            let checksum = dolmen_s3::checksum::Checksum::parse(algorithm, text).unwrap();
+            let body = vec![store.extent(5 * MIB)];
+            let md5 = [number as u8; 16];
+            let part = PartRecord { modified_ms: 0, size: 5 * MIB, md5, checksum: Some(checksum), body };
+            store
+                .run(|tx, _, bucket| {
+                    multipart::put_part(tx, (bucket, b"k"), id, number, &part, PartBytes::New)
+                })
+                .unwrap();
+            let etag = ETag::Whole(md5).to_string();
+            request.parts.push(NamedPart { number: number.into(), etag, checksums: vec![checksum] });
+        }
+        let done = store.complete(id, &request).unwrap();
+        assert_eq!(done.checksum.unwrap().text(), whole);
+    }
+}

@@ -359,7 +359,13 @@ fn strips<W: Wide>(w: W, from: &View<'_>, ks: Range, columns: Range, width: usiz
         }
         if from.column_stride == 1 {
             for (k, to) in ks.clone().zip(strip.chunks_exact_mut(width)) {
-                to[..broad].copy_from_slice(&from.from(k, begin)[..broad]);
+                let from = from.from(k, begin);
+                // A length that is known becomes a few registers, any other a call for each row.
+                if broad == width {
+                    to[..width].copy_from_slice(&from[..width]);
+                } else {
+                    to[..broad].copy_from_slice(&from[..broad]);
+                }
             }
         } else if from.row_stride == 1 {
             turned_strip(w, from, ks.clone(), begin..begin + broad, width, strip);
@@ -392,8 +398,9 @@ fn turned_strip<W: Wide>(w: W, from: &View<'_>, ks: Range, columns: Range, width
             for (at, block) in block.iter().take(deep).enumerate() {
                 let to = &mut strip[(k - ks.start + at) * width + begin - columns.start..];
                 match to.first_chunk_mut::<LANES>() {
-                    Some(whole) if broad == LANES => *whole = *block,
-                    _ => to[..broad].copy_from_slice(&block[..broad]),
+                    // What is beyond a narrow strip are zeros, or the next of k, which is written later.
+                    Some(whole) => *whole = *block,
+                    None => to[..broad].copy_from_slice(&block[..broad]),
                 }
             }
         }

@@ -92,7 +92,7 @@ impl Unary for Silu {
 /// Beyond it every slope is 0 or 1 to the last bit, and no product overflows.
 const FAR: f32 = 100.0;
 /// 1/√(2π).
-const INVERSE_SQRT_2_PI: f32 = 0.398_942_28;
+const INVERSE_SQRT_2_PI: f32 = 0.398_942_3;
 
 fn clamp(x: f32) -> f32 {
     x.clamp(-FAR, FAR)

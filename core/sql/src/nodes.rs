@@ -465,7 +465,7 @@ macro_rules! node_table {
     SelectStmt { distinctClause: List, intoClause: Spec(IntoClause), targetList: List, fromClause: List, whereClause: Node, groupClause: List,
          groupDistinct: Bool, havingClause: Node, windowClause: List, valuesLists: List, sortClause: List, limitOffset: Node, limitCount: Node,
          limitOption: Enum(LimitOption), lockingClause: List, withClause: Spec(WithClause), op: Enum(SetOperation), all: Bool,
-         larg: Spec(SelectStmt), rarg: Spec(SelectStmt), groupByAll: Bool }
+         larg: Spec(SelectStmt), rarg: Spec(SelectStmt) }
     SetToDefault { typeId: Uint, typeMod: Int, collation: Uint, location: Loc }
     SortBy { node: Node, sortby_dir: Enum(SortByDir), sortby_nulls: Enum(SortByNulls), useOp: List, location: Loc }
     StatsElem { name: Str, expr: Node }

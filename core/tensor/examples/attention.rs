@@ -17,7 +17,8 @@ const WIDTH: usize = 32;
 /// One question to three headings, with numbers small enough to follow.
 fn by_hand() {
     let (query, keys, values) = ([1.0f64, 0.0], [[3.0, 0.0], [0.0, 3.0], [1.0, 1.0]], [10.0, 20.0, 30.0]);
-    let fits: Vec<f64> = keys.iter().map(|key| (query[0] * key[0] + query[1] * key[1]) / 2f64.sqrt()).collect();
+    let fits: Vec<f64> =
+        keys.iter().map(|key| (query[0] * key[0] + query[1] * key[1]) / 2f64.sqrt()).collect();
     let sum: f64 = fits.iter().map(|fit| fit.exp()).sum();
     let weights: Vec<f64> = fits.iter().map(|fit| fit.exp() / sum).collect();
     let answer: f64 = weights.iter().zip(values).map(|(weight, value)| weight * value).sum();

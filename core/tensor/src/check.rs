@@ -8,9 +8,7 @@ use dolmen_base::rng::Rng;
 use dolmen_simd::level::Level;
 
 use crate::naive::Values;
-use crate::op::{
-    AttentionOptions, Binary, CrossEntropyOptions, Pool, Reduce, Stride, Unary, Weights,
-};
+use crate::op::{AttentionOptions, Binary, CrossEntropyOptions, Pool, Reduce, Stride, Unary, Weights};
 use crate::{Context, Goal, Id, Memory, Plan, Tape, TapeError, idx};
 
 /// Jobs that are cut as for three threads, the last first.
@@ -59,7 +57,8 @@ pub fn check_tape(data: &[u8]) {
     let shown = tape.dense(last).expect("there is room for a copy");
     let loss = tape.reduce_all(Reduce::Mean, shown).expect("there is room for a sum");
     let mut values = Values::new(&tape, 0);
-    let mut rng = Rng::new(data.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(*byte))));
+    let mut rng =
+        Rng::new(data.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(*byte))));
     let mut floats = Vec::new();
     for id in made.floats {
         let len = tape.shape(id).map_or(0, |shape| shape.elements());
@@ -69,7 +68,8 @@ pub fn check_tape(data: &[u8]) {
     }
     let numbers = [0, 2, 1, 1];
     values.set(ids, numbers.map(f64::from));
-    let plan = Plan::new(tape.clone(), Goal { loss: Some(loss), keep: &[shown], workers: 3 }).expect("it is small");
+    let plan =
+        Plan::new(tape.clone(), Goal { loss: Some(loss), keep: &[shown], workers: 3 }).expect("it is small");
     let run = |jobs: &dyn Jobs| {
         let mut arena = vec![f32::NAN; plan.arena_len()];
         for (id, values) in &floats {

@@ -45,8 +45,12 @@ impl fmt::Display for IdxError {
             IdxError::Kind => f.write_str("no IDX file"),
             IdxError::Unsupported { kind } => write!(f, "values of type {kind:#04x}, only 0x08 is read"),
             IdxError::Rank { rank } => write!(f, "{rank} dimensions, the most is {RANK_MAX}"),
-            IdxError::Length { found, wanted: Some(wanted) } => write!(f, "{found} values, expected {wanted}"),
-            IdxError::Length { found, wanted: None } => write!(f, "{found} values, expected more than there can be"),
+            IdxError::Length { found, wanted: Some(wanted) } => {
+                write!(f, "{found} values, expected {wanted}")
+            }
+            IdxError::Length { found, wanted: None } => {
+                write!(f, "{found} values, expected more than there can be")
+            }
         }
     }
 }

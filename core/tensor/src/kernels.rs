@@ -16,8 +16,8 @@ pub(crate) mod table;
 use dolmen_simd::arith;
 use dolmen_simd::level::Level;
 
-use crate::shape::View;
 use crate::context::{Context, by_rows};
+use crate::shape::View;
 
 /// Elements that pass through the stack at a time.
 pub(crate) const CHUNK: usize = 512;

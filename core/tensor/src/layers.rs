@@ -335,12 +335,7 @@ impl Tape {
     /// # Errors
     ///
     /// The shapes do not fit.
-    pub fn linear_lora(
-        &mut self,
-        x: Id,
-        (w, bias, weights): (Id, Option<Id>, Weights),
-        lora: Lora,
-    ) -> Built {
+    pub fn linear_lora(&mut self, x: Id, (w, bias, weights): (Id, Option<Id>, Weights), lora: Lora) -> Built {
         let whole = self.linear(x, w, bias, weights)?;
         let low = self.linear(x, lora.down, None, Weights::OutIn)?;
         let low = self.scale(low, lora.scale)?;

@@ -101,7 +101,8 @@ impl Memory<'_> {
                 let inside = |(start, gap): &&(usize, &[f32])| {
                     *start <= region.start && region.start + region.len <= start + gap.len()
                 };
-                let (start, gap) = *gaps.iter().find(inside).expect("what is read lies apart from what is written");
+                let (start, gap) =
+                    *gaps.iter().find(inside).expect("what is read lies apart from what is written");
                 &gap[region.start - start..][..region.len]
             }
         });

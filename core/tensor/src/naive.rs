@@ -113,11 +113,20 @@ impl<'t> Values<'t> {
             Op::Gather => {
                 let (ids, each) = (other(1).unwrap_or_default(), out[out.len() - 1]);
                 let all = ids.iter().enumerate();
-                all.map(|(at, id)| if (*id as usize) < width { x[at / each * width + *id as usize] } else { f64::NAN }).collect()
+                all.map(
+                    |(at, id)| {
+                        if (*id as usize) < width { x[at / each * width + *id as usize] } else { f64::NAN }
+                    },
+                )
+                .collect()
             }
             Op::Embedding => {
                 let ids = other(1).unwrap_or_default();
-                ids.iter().flat_map(|id| x.chunks(width).nth(*id as usize).map_or(vec![f64::NAN; width], <[f64]>::to_vec)).collect()
+                ids.iter()
+                    .flat_map(|id| {
+                        x.chunks(width).nth(*id as usize).map_or(vec![f64::NAN; width], <[f64]>::to_vec)
+                    })
+                    .collect()
             }
             Op::CrossEntropy(options) => vec![cross_entropy(&x, &other(1).unwrap_or_default(), options)],
             Op::Attention { causal, window, scale } => {
@@ -125,9 +134,12 @@ impl<'t> Values<'t> {
                 self.attention(inputs, limits)
             }
             Op::Rotate(pairs) => rotate(&x, &other(1).unwrap_or_default(), &dims, pairs),
-            Op::Conv(stride) => {
-                conv((&x, &dims), (&other(1).unwrap_or_default(), &self.dims(inputs[1])), other(2), (stride, &out))
-            }
+            Op::Conv(stride) => conv(
+                (&x, &dims),
+                (&other(1).unwrap_or_default(), &self.dims(inputs[1])),
+                other(2),
+                (stride, &out),
+            ),
             Op::ConvTranspose { stride, .. } => {
                 let w = (other(1).unwrap_or_default(), self.dims(inputs[1]));
                 conv_transpose((&x, &dims), (&w.0, &w.1), other(2), (stride, &out))
@@ -168,7 +180,9 @@ impl<'t> Values<'t> {
                 });
                 valid && (!causal || key <= at) && key.saturating_add(window) > at
             };
-            let row = |data: &[f64], key: usize| data[((b * keys + key) * groups + h * groups / heads) * len..][..len].to_vec();
+            let row = |data: &[f64], key: usize| {
+                data[((b * keys + key) * groups + h * groups / heads) * len..][..len].to_vec()
+            };
             let own = &q[index * len..][..len];
             let list: Vec<usize> = (0..keys).filter(|&key| seen(key)).collect();
             let scores: Vec<f64> = list
@@ -199,8 +213,20 @@ fn unary(function: Unary, x: f64) -> f64 {
         Unary::Sigmoid => sigmoid(x),
         Unary::Tanh => libm::tanh(x),
         Unary::Softplus => softplus(x),
-        Unary::Elu { alpha } => if x > 0.0 { x } else { f64::from(alpha) * libm::expm1(x) },
-        Unary::LeakyRelu { slope } => if x > 0.0 { x } else { f64::from(slope) * x },
+        Unary::Elu { alpha } => {
+            if x > 0.0 {
+                x
+            } else {
+                f64::from(alpha) * libm::expm1(x)
+            }
+        }
+        Unary::LeakyRelu { slope } => {
+            if x > 0.0 {
+                x
+            } else {
+                f64::from(slope) * x
+            }
+        }
         Unary::Mish => x * libm::tanh(softplus(x)),
         Unary::Hardswish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Unary::Exp => libm::exp(x),
@@ -235,11 +261,17 @@ fn matmul(a: &[f64], b: &[f64], dims: &[usize], n: usize) -> Vec<f64> {
     out
 }
 
-fn linear(x: &[f64], w: &[f64], bias: Option<Vec<f64>>, (ins, outs, weights): (usize, usize, Weights)) -> Vec<f64> {
+fn linear(
+    x: &[f64],
+    w: &[f64],
+    bias: Option<Vec<f64>>,
+    (ins, outs, weights): (usize, usize, Weights),
+) -> Vec<f64> {
     let mut result = Vec::new();
     for row in x.chunks(ins) {
         for out in 0..outs {
-            let weight = |at: usize| if weights == Weights::OutIn { w[out * ins + at] } else { w[at * outs + out] };
+            let weight =
+                |at: usize| if weights == Weights::OutIn { w[out * ins + at] } else { w[at * outs + out] };
             let sum: f64 = row.iter().enumerate().map(|(at, x)| x * weight(at)).sum();
             result.push(sum + bias.as_ref().map_or(0.0, |bias| bias[out]));
         }
@@ -384,10 +416,15 @@ fn pooled((x, dims): (&[f64], &[usize]), out: &[usize], pool: Option<Pool>, grea
         for place in 0..out[2] * out[3] {
             let (down, across) = (span(0, place / out[3]), span(1, place % out[3]));
             let count = (down.len() * across.len()) as f64;
-            let inside = |y: isize, x: isize| (0..dims[2] as isize).contains(&y) && (0..dims[3] as isize).contains(&x);
+            let inside =
+                |y: isize, x: isize| (0..dims[2] as isize).contains(&y) && (0..dims[3] as isize).contains(&x);
             let all = down.flat_map(|y| across.clone().map(move |x| (y, x))).filter(|(y, x)| inside(*y, *x));
             let values = all.map(|(y, x)| plane[y as usize * dims[3] + x as usize]);
-            result.push(if greatest { values.fold(f64::NEG_INFINITY, f64::max) } else { values.sum::<f64>() / count });
+            result.push(if greatest {
+                values.fold(f64::NEG_INFINITY, f64::max)
+            } else {
+                values.sum::<f64>() / count
+            });
         }
     }
     result

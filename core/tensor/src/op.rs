@@ -171,17 +171,26 @@ pub(crate) enum Op {
     Unary(Unary),
     Binary(Binary),
     /// Inputs joined along a dimension.
-    Concat { axis: usize },
+    Concat {
+        axis: usize,
+    },
     /// The nth of its tape.
-    Dropout { rate: f32, nth: u64 },
+    Dropout {
+        rate: f32,
+        nth: u64,
+    },
     /// a, b: matrices in the last two dimensions.
     MatMul,
     /// x, w, maybe bias.
     Linear(Weights),
     /// x, maybe weight and bias. Beside: mean and factor of each row.
-    LayerNorm { epsilon: f32 },
+    LayerNorm {
+        epsilon: f32,
+    },
     /// x, weight. Beside: factor of each row.
-    RmsNorm { epsilon: f32 },
+    RmsNorm {
+        epsilon: f32,
+    },
     Softmax,
     LogSoftmax,
     Reduce(Reduce),
@@ -193,13 +202,20 @@ pub(crate) enum Op {
     /// scores, numbers. Beside: ln Σ eˣ of each row, the loss of each row, how many count.
     CrossEntropy(CrossEntropyOptions),
     /// q, k, v, maybe first and last key of each sequence. Beside: ln Σ eˣ of each head's query.
-    Attention { causal: bool, window: usize, scale: f32 },
+    Attention {
+        causal: bool,
+        window: usize,
+        scale: f32,
+    },
     /// x, table of cosines and sines.
     Rotate(Pairs),
     /// x, w, maybe bias.
     Conv(Stride),
     /// x, w, maybe bias.
-    ConvTranspose { stride: Stride, output_padding: [usize; 2] },
+    ConvTranspose {
+        stride: Stride,
+        output_padding: [usize; 2],
+    },
     MaxPool(Pool),
     AveragePool(Pool),
     AdaptiveAveragePool,

@@ -172,9 +172,7 @@ impl Optimiser {
         let time = self.steps as i32;
         let mut momenta = [0.0; 2];
         if let Method::NAdam { adam, decay } = self.method {
-            let momentum = |time: f64| {
-                f64::from(adam.betas[0]) * (1.0 - 0.5 * libm::pow(0.96, time * decay))
-            };
+            let momentum = |time: f64| f64::from(adam.betas[0]) * (1.0 - 0.5 * libm::pow(0.96, time * decay));
             momenta = [momentum(f64::from(time)), momentum(f64::from(time + 1))];
             self.product *= momenta[0];
         }
@@ -210,7 +208,9 @@ impl Optimiser {
         let time = self.steps as f64;
         let rest = |beta: f32| 1.0 - libm::pow(f64::from(beta), time);
         match self.method {
-            Method::Sgd { .. } | Method::RmsProp { .. } | Method::Adadelta { .. } => [rate as f32, 0.0, 0.0, 0.0],
+            Method::Sgd { .. } | Method::RmsProp { .. } | Method::Adadelta { .. } => {
+                [rate as f32, 0.0, 0.0, 0.0]
+            }
             Method::Adam(adam) => {
                 let root = libm::sqrt(rest(adam.betas[1]));
                 [(rate / rest(adam.betas[0])) as f32, root as f32, 0.0, 0.0]
@@ -232,8 +232,8 @@ impl Optimiser {
                 if length <= 5.0 {
                     return [step as f32, 0.0, 0.0, 0.0];
                 }
-                let rectified = (length - 4.0) * (length - 2.0) * limit
-                    / ((limit - 4.0) * (limit - 2.0) * length);
+                let rectified =
+                    (length - 4.0) * (length - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * length);
                 [step as f32, libm::sqrt(rectified) as f32, libm::sqrt(second) as f32, 1.0]
             }
             Method::Adamax(adam) => [(rate / rest(adam.betas[0])) as f32, 0.0, 0.0, 0.0],
@@ -319,7 +319,8 @@ impl Rule {
             }
             Method::RAdam(adam) => {
                 moments(adam, (p, grads), [a, b], of, |p, _, m, v| {
-                    let by = if fourth > 0.0 { second * third / (libm::sqrtf(v) + adam.epsilon) } else { 1.0 };
+                    let by =
+                        if fourth > 0.0 { second * third / (libm::sqrtf(v) + adam.epsilon) } else { 1.0 };
                     *p -= rate * m * by;
                 });
             }
@@ -355,7 +356,6 @@ impl Rule {
         });
     }
 }
-
 
 /// Adam's two means, and what `step(parameter, gradient, mean, mean of squares)` does with them.
 #[inline(always)]

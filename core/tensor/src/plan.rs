@@ -143,7 +143,8 @@ impl Plan {
     ///
     /// It is none, the values are not as many, or the arena is too short.
     pub fn set(&self, arena: &mut [f32], id: Id, values: &[f32]) -> Result<(), RunError> {
-        let region = self.leaf(arena.len(), id, |origin| matches!(origin, Origin::Input | Origin::Variable))?;
+        let region =
+            self.leaf(arena.len(), id, |origin| matches!(origin, Origin::Input | Origin::Variable))?;
         let to = &mut arena[region.start..][..region.len];
         if to.len() != values.len() {
             return Err(RunError::Length { wanted: to.len(), found: values.len() });

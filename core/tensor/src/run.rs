@@ -1,5 +1,6 @@
 //! A step: records forwards, then backwards.
 
+use crate::context::Context;
 use crate::error::RunError;
 use crate::kernels::attention::{self, Known};
 use crate::kernels::elementwise::{self, Dropout, Joined};
@@ -11,7 +12,6 @@ use crate::op::{Binary, Op, Unary};
 use crate::plan::{Plan, Slot};
 use crate::shape::View;
 use crate::tape::{Id, Record};
-use crate::context::Context;
 
 impl Plan {
     /// Computes what the plan keeps.
@@ -333,7 +333,8 @@ impl Step<'_, '_> {
             Op::Conv(_) | Op::ConvTranspose { .. } => self.conv_back(memory),
             Op::MaxPool(_) | Op::AveragePool(_) | Op::AdaptiveAveragePool => {
                 if self.slot(0) != Slot::None {
-                    let x = if matches!(self.record.op, Op::MaxPool(_)) { self.dense(0) } else { Region::NONE };
+                    let x =
+                        if matches!(self.record.op, Op::MaxPool(_)) { self.dense(0) } else { Region::NONE };
                     let ([x, dy], [dx]) = memory.carve([x, self.out_grad()], [self.dense_grad(0)]);
                     self.pooling().backward(self.context, [x, dy], dx);
                 }
@@ -538,4 +539,3 @@ impl Step<'_, '_> {
         }
     }
 }
-

@@ -119,7 +119,9 @@ impl Schedule {
             Schedule::Polynomial { steps, power } => {
                 base * libm::pow(1.0 - (at / steps.max(1) as f64).min(1.0), power)
             }
-            Schedule::WarmupLinear { warmup, .. } | Schedule::WarmupCosine { warmup, .. } if step < warmup => {
+            Schedule::WarmupLinear { warmup, .. } | Schedule::WarmupCosine { warmup, .. }
+                if step < warmup =>
+            {
                 base * at / warmup as f64
             }
             Schedule::WarmupLinear { warmup, steps } => {

@@ -537,14 +537,10 @@ impl Tape {
     /// # Errors
     ///
     /// The shapes do not fit, or a head is too long.
-    pub fn attention(
-        &mut self,
-        [q, k, v]: [Id; 3],
-        ranges: Option<Id>,
-        options: AttentionOptions,
-    ) -> Built {
+    pub fn attention(&mut self, [q, k, v]: [Id; 3], ranges: Option<Id>, options: AttentionOptions) -> Built {
         let (left, right) = (self.floats(q)?.shape, self.floats(k)?.shape);
-        let (&[batch, time, heads, len], &[of_batch, keys, groups, of_len]) = (left.dims(), right.dims()) else {
+        let (&[batch, time, heads, len], &[of_batch, keys, groups, of_len]) = (left.dims(), right.dims())
+        else {
             return Err(TapeError::Mismatch { left, right });
         };
         let fits = batch == of_batch && len == of_len && heads % groups == 0;
@@ -614,8 +610,9 @@ impl Tape {
         if left.rank() != 4 || !grouped {
             return Err(wrong);
         }
-        let [down, across] = crate::kernels::conv::places([left.dims()[2], left.dims()[3]], [high, broad], &stride)
-            .ok_or(wrong)?;
+        let [down, across] =
+            crate::kernels::conv::places([left.dims()[2], left.dims()[3]], [high, broad], &stride)
+                .ok_or(wrong)?;
         let shape = Shape::new(&[batch, outs, down, across])?;
         self.picture(Op::Conv(stride), [x, w], bias, shape)
     }
@@ -646,8 +643,10 @@ impl Tape {
         for (at, from) in [high, broad].into_iter().enumerate() {
             let kernel = (right.dims()[2 + at] - 1).checked_mul(stride.dilation[at]);
             let spread = (from - 1).checked_mul(stride.stride[at]);
-            let all = spread.zip(kernel).and_then(|(a, b)| a.checked_add(b)?.checked_add(output_padding[at] + 1));
-            size[at] = all.and_then(|all| all.checked_sub(stride.padding[at].checked_mul(2)?)).ok_or(wrong)?;
+            let all =
+                spread.zip(kernel).and_then(|(a, b)| a.checked_add(b)?.checked_add(output_padding[at] + 1));
+            size[at] =
+                all.and_then(|all| all.checked_sub(stride.padding[at].checked_mul(2)?)).ok_or(wrong)?;
             if stride.stride[at] == 0 || output_padding[at] >= stride.stride[at].max(stride.dilation[at]) {
                 return Err(TapeError::Option { value: output_padding[at], bound: stride.stride[at] });
             }
@@ -776,7 +775,8 @@ impl Tape {
             + (time - 1) * view.strides[1]
             + (heads - 1) * view.strides[2]
             + (len - 1) * view.strides[3];
-        let apart = batch == 1 || (view.strides[0] == stretch && self.storages[view.storage as usize].len % batch == 0);
+        let apart = batch == 1
+            || (view.strides[0] == stretch && self.storages[view.storage as usize].len % batch == 0);
         let rows = view.strides[3] == 1 || len == 1;
         let distinct = (time == 1 || view.strides[1] >= len) && (heads == 1 || view.strides[2] >= len);
         if apart && rows && distinct && within < stretch {

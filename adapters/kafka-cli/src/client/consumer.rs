@@ -57,8 +57,11 @@ pub fn offset_for(
 ) -> Result<i64> {
     let partitions =
         [ListOffsetsPartition { partition_index: partition, timestamp, ..ListOffsetsPartition::default() }];
-    let topics =
-        [ListOffsetsTopic { name: topic, partitions: (&partitions[..]).into(), ..ListOffsetsTopic::default() }];
+    let topics = [ListOffsetsTopic {
+        name: topic,
+        partitions: (&partitions[..]).into(),
+        ..ListOffsetsTopic::default()
+    }];
     let request = ListOffsetsRequest {
         replica_id: -1,
         isolation_level: i8::from(is_committed),
@@ -152,7 +155,9 @@ fn read(
     let mut rest = data.records.unwrap_or_default();
     while let Ok((batch, behind)) = Batch::split(rest, 0) {
         rest = behind;
-        while let Some(Reverse((first, id))) = begins.peek().copied().filter(|top| top.0.0 <= batch.last_offset()) {
+        while let Some(Reverse((first, id))) =
+            begins.peek().copied().filter(|top| top.0.0 <= batch.last_offset())
+        {
             begins.pop();
             let _ = first;
             skipped.insert(id);

@@ -113,10 +113,11 @@ impl Member {
             let (body, version) = cluster.call(To::Group(&group), &request, (0, 1))?;
             let response = ConsumerGroupHeartbeatResponse::decode(&body, version)?;
             check(response.error_code, format!("group {group}"))?;
-            let assigned: Option<BTreeMap<Uuid, BTreeSet<i32>>> = response.assignment.as_ref().map(|assignment| {
-                let topics = assignment.topic_partitions.iter();
-                topics.map(|topic| (topic.topic_id, topic.partitions.iter().collect())).collect()
-            });
+            let assigned: Option<BTreeMap<Uuid, BTreeSet<i32>>> =
+                response.assignment.as_ref().map(|assignment| {
+                    let topics = assignment.topic_partitions.iter();
+                    topics.map(|topic| (topic.topic_id, topic.partitions.iter().collect())).collect()
+                });
             let id = response.member_id.map(str::to_owned);
             Ok((response.member_epoch, response.heartbeat_interval_ms, assigned, id))
         })?;
@@ -166,7 +167,8 @@ impl Member {
 
 /// Whether the member is none any more.
 fn is_put_out(code: ErrorCode) -> bool {
-    [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::FENCED_MEMBER_EPOCH, ErrorCode::STALE_MEMBER_EPOCH].contains(&code)
+    [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::FENCED_MEMBER_EPOCH, ErrorCode::STALE_MEMBER_EPOCH]
+        .contains(&code)
 }
 
 /// An id that nobody else has.
@@ -232,7 +234,10 @@ fn fetch_committed(
         let mut out = Positions::new();
         for topic in &found.topics {
             for partition in &topic.partitions {
-                check(partition.error_code, format!("the offset of {}-{}", topic.name, partition.partition_index))?;
+                check(
+                    partition.error_code,
+                    format!("the offset of {}-{}", topic.name, partition.partition_index),
+                )?;
                 if partition.committed_offset >= 0 {
                     out.insert((topic.name.into(), partition.partition_index), partition.committed_offset);
                 }
@@ -276,7 +281,10 @@ pub fn commit(cluster: &mut Cluster, membership: &Membership, offsets: &Position
         let response = OffsetCommitResponse::decode(&body, version)?;
         for topic in &response.topics {
             for partition in &topic.partitions {
-                check(partition.error_code, format!("the offset of {}-{}", topic.name, partition.partition_index))?;
+                check(
+                    partition.error_code,
+                    format!("the offset of {}-{}", topic.name, partition.partition_index),
+                )?;
             }
         }
         if response.topics.is_empty() {

@@ -12,8 +12,8 @@ use dolmen_kafka::messages::txn_offset_commit_request::{
 };
 use dolmen_kafka::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    EndTxnRequest, EndTxnResponse, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
-    TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    EndTxnRequest, EndTxnResponse, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest,
+    ProduceResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use dolmen_kafka::record::{Header, Record};
 use dolmen_kafka::wire::Message;
@@ -63,7 +63,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { transactional_id: None, timeout_ms: 60_000, codec: Codec::None, is_idempotent: true, acks: -1 }
+        Options {
+            transactional_id: None,
+            timeout_ms: 60_000,
+            codec: Codec::None,
+            is_idempotent: true,
+            acks: -1,
+        }
     }
 }
 
@@ -150,7 +156,13 @@ impl Producer {
     /// # Errors
     ///
     /// If the broker refuses. A transaction then has to be aborted.
-    pub fn send(&mut self, cluster: &mut Cluster, topic: &str, partition: i32, records: &[Outgoing]) -> Result<i64> {
+    pub fn send(
+        &mut self,
+        cluster: &mut Cluster,
+        topic: &str,
+        partition: i32,
+        records: &[Outgoing],
+    ) -> Result<i64> {
         if self.is_open && !self.raises_epoch {
             self.add(cluster, topic, partition)?;
         }
@@ -254,8 +266,11 @@ impl Producer {
             records: Some(&bytes),
             ..PartitionProduceData::default()
         }];
-        let topics =
-            [TopicProduceData { name: topic, partition_data: (&data[..]).into(), ..TopicProduceData::default() }];
+        let topics = [TopicProduceData {
+            name: topic,
+            partition_data: (&data[..]).into(),
+            ..TopicProduceData::default()
+        }];
         let request = ProduceRequest {
             transactional_id: self.options.transactional_id.as_deref().filter(|_| self.is_open),
             acks: self.options.acks,
@@ -388,7 +403,10 @@ impl Producer {
             let response = TxnOffsetCommitResponse::decode(&body, version)?;
             for topic in &response.topics {
                 for partition in &topic.partitions {
-                    check(partition.error_code, format!("offset of {}-{}", topic.name, partition.partition_index))?;
+                    check(
+                        partition.error_code,
+                        format!("offset of {}-{}", topic.name, partition.partition_index),
+                    )?;
                 }
             }
             Ok(())

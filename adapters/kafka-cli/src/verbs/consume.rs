@@ -8,9 +8,9 @@ use dolmen_cli::{Out, Status};
 use serde_json::{Map, Value, json};
 
 use super::{Bootstrap, put_bytes, stop_flag};
+use crate::client::Cluster;
 use crate::client::consumer::{EARLIEST, Incoming, LATEST, Positions, fetch, offset_for};
 use crate::client::group::{Member, commit, committed};
-use crate::client::Cluster;
 
 /// What a reader gets.
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
@@ -80,7 +80,8 @@ pub fn run(args: Consume, out: &mut Out) -> Result<Status> {
                 positions = begin(&mut cluster, &args, &wanted, is_committed)?;
             }
         }
-        let is_done = |(key, position): (&(String, i32), &i64)| ends.get(key).is_none_or(|end| position >= end);
+        let is_done =
+            |(key, position): (&(String, i32), &i64)| ends.get(key).is_none_or(|end| position >= end);
         if args.exit && !wanted.is_empty() && positions.iter().all(is_done) {
             break;
         }
@@ -141,7 +142,10 @@ fn ends(cluster: &mut Cluster, topic: &str, is_committed: bool) -> Result<Positi
     let info = cluster.topic(topic, false)?;
     let mut ends = Positions::new();
     for partition in info.leaders.keys() {
-        ends.insert((topic.into(), *partition), offset_for(cluster, topic, *partition, LATEST, is_committed)?);
+        ends.insert(
+            (topic.into(), *partition),
+            offset_for(cluster, topic, *partition, LATEST, is_committed)?,
+        );
     }
     Ok(ends)
 }
@@ -151,7 +155,8 @@ fn show(record: &Incoming, out: &mut Out) -> Result<()> {
     if out.is_json() {
         return out.object(&as_json(record)).context("standard output");
     }
-    let text = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let text =
+        |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let key = text(&record.key).map(|key| key + "\t").unwrap_or_default();
     let value = text(&record.value).unwrap_or_else(|| "null".into());
     out.line(format_args!("{}-{}@{}\t{key}{value}", record.topic, record.partition, record.offset))?;

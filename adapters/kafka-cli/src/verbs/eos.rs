@@ -257,7 +257,9 @@ impl Runner {
             false => committed(&mut self.cluster, &self.pipeline.group, &wanted)?,
         };
         for (topic, partition) in wanted {
-            if let std::collections::btree_map::Entry::Vacant(entry) = self.positions.entry((topic, partition)) {
+            if let std::collections::btree_map::Entry::Vacant(entry) =
+                self.positions.entry((topic, partition))
+            {
                 let (topic, partition) = entry.key().clone();
                 entry.insert(offset_for(&mut self.cluster, &topic, partition, EARLIEST, true)?);
             }
@@ -267,6 +269,7 @@ impl Runner {
 
     fn run(&mut self, stop: &AtomicBool) -> Result<()> {
         let mut idle_since = Instant::now();
+        let mut failures = 0;
         while !stop.load(Ordering::Relaxed) {
             match self.round() {
                 Ok(0) => {
@@ -275,8 +278,15 @@ impl Runner {
                         break;
                     }
                 }
-                Ok(_) => idle_since = Instant::now(),
+                Ok(_) => {
+                    idle_since = Instant::now();
+                    failures = 0;
+                }
                 Err(error) => {
+                    failures += 1;
+                    if failures > FAILURES_MAX {
+                        return Err(error.context("nothing has worked for many tries"));
+                    }
                     self.recover(error)?;
                     idle_since = Instant::now();
                 }
@@ -417,3 +427,6 @@ impl Runner {
         Ok(Some((topic, outgoing(Some(value.clone()), headers))))
     }
 }
+
+/// Transactions in a row that may fail before the pipeline gives up.
+const FAILURES_MAX: u32 = 20;

@@ -111,8 +111,10 @@ fn newer(cluster: &mut Cluster, group: &str) -> Result<Option<Value>> {
         return Ok(None);
     }
     let groups = [group];
-    let request =
-        ConsumerGroupDescribeRequest { group_ids: (&groups[..]).into(), ..ConsumerGroupDescribeRequest::default() };
+    let request = ConsumerGroupDescribeRequest {
+        group_ids: (&groups[..]).into(),
+        ..ConsumerGroupDescribeRequest::default()
+    };
     let (body, version) = cluster.call(To::Group(group), &request, (0, 1))?;
     let response = ConsumerGroupDescribeResponse::decode(&body, version)?;
     let found = response.groups.first().context("the broker tells nothing of the group")?;

@@ -60,9 +60,7 @@ pub fn run(args: Produce, out: &mut Out) -> Result<Status> {
     };
     let mut producer = Producer::open(&mut cluster, options)?;
     let input: Box<dyn BufRead> = match &args.file {
-        Some(path) => {
-            Box::new(BufReader::new(File::open(path).with_context(|| path.display().to_string())?))
-        }
+        Some(path) => Box::new(BufReader::new(File::open(path).with_context(|| path.display().to_string())?)),
         None => Box::new(io::stdin().lock()),
     };
     let mut lines = input.lines();
@@ -98,9 +96,13 @@ fn send(
     let mut by_partition: BTreeMap<i32, Vec<Outgoing>> = BTreeMap::new();
     for line in lines {
         let split = args.key_separator.as_ref().and_then(|separator| line.split_once(separator.as_str()));
-        let (key, value) = split.map_or((None, line.as_str()), |(key, value)| (Some(key.as_bytes().to_vec()), value));
-        let headers =
-            args.headers.iter().map(|(name, value)| (name.clone(), Some(value.clone().into_bytes()))).collect();
+        let (key, value) =
+            split.map_or((None, line.as_str()), |(key, value)| (Some(key.as_bytes().to_vec()), value));
+        let headers = args
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone().into_bytes())))
+            .collect();
         let partition =
             args.partition.unwrap_or_else(|| producer.partition_for(key.as_deref(), partition_count));
         let record =
@@ -117,7 +119,9 @@ fn send(
     }
     for (partition, offset, count) in written {
         if out.is_json() {
-            out.object(&json!({ "topic": args.topic, "partition": partition, "offset": offset, "count": count }))?;
+            out.object(
+                &json!({ "topic": args.topic, "partition": partition, "offset": offset, "count": count }),
+            )?;
         }
     }
     Ok(())

@@ -6,8 +6,8 @@ use dolmen_kafka::messages::create_topics_request::{CreatableTopic, CreatableTop
 use dolmen_kafka::messages::delete_topics_request::DeleteTopicState;
 use dolmen_kafka::messages::describe_configs_request::DescribeConfigsResource;
 use dolmen_kafka::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest,
-    DescribeConfigsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse,
 };
 use dolmen_kafka::topics::id_text;
 use dolmen_kafka::wire::Message;
@@ -28,7 +28,9 @@ pub enum Topics {
         internal: bool,
     },
     /// Make a topic
-    #[command(after_help = "Example:\n  dolmen kafka topics create orders --partitions 4 --config retention.ms=86400000")]
+    #[command(
+        after_help = "Example:\n  dolmen kafka topics create orders --partitions 4 --config retention.ms=86400000"
+    )]
     Create {
         #[command(flatten)]
         at: Bootstrap,
@@ -118,8 +120,11 @@ pub fn create(
         configs: configs.collect(),
         ..CreatableTopic::default()
     }];
-    let request =
-        CreateTopicsRequest { topics: (&topics[..]).into(), timeout_ms: 30_000, ..CreateTopicsRequest::default() };
+    let request = CreateTopicsRequest {
+        topics: (&topics[..]).into(),
+        timeout_ms: 30_000,
+        ..CreateTopicsRequest::default()
+    };
     let (body, version) = cluster.call(To::Any, &request, (4, 7))?;
     let response = CreateTopicsResponse::decode(&body, version)?;
     let result = response.topics.first().context("the broker tells nothing of the topic")?;
@@ -143,9 +148,14 @@ fn delete(cluster: &mut Cluster, name: &str) -> Result<()> {
 
 fn describe(cluster: &mut Cluster, name: &str, out: &mut Out) -> Result<()> {
     let info = cluster.topic(name, false)?;
-    let resources =
-        [DescribeConfigsResource { resource_type: 2, resource_name: name, ..DescribeConfigsResource::default() }];
-    let request = DescribeConfigsRequest { resources: (&resources[..]).into(), ..DescribeConfigsRequest::default() };
+    let resources = [DescribeConfigsResource {
+        resource_type: 2,
+        resource_name: name,
+        configuration_keys: None,
+        ..DescribeConfigsResource::default()
+    }];
+    let request =
+        DescribeConfigsRequest { resources: (&resources[..]).into(), ..DescribeConfigsRequest::default() };
     let (body, version) = cluster.call(To::Any, &request, (1, 4))?;
     let response = DescribeConfigsResponse::decode(&body, version)?;
     let result = response.results.first().context("the broker tells nothing of the topic's settings")?;
@@ -172,7 +182,11 @@ fn describe(cluster: &mut Cluster, name: &str, out: &mut Out) -> Result<()> {
     for partition in &partitions {
         out.line(format_args!(
             "  partition {}  leader {}  offsets {}..{}  last stable {}",
-            partition["partition"], partition["leader"], partition["start"], partition["end"], partition["last_stable"]
+            partition["partition"],
+            partition["leader"],
+            partition["start"],
+            partition["end"],
+            partition["last_stable"]
         ))?;
     }
     Ok(())

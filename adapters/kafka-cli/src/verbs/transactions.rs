@@ -5,8 +5,9 @@ use dolmen_cli::{Out, Status};
 use dolmen_kafka::messages::describe_producers_request::TopicRequest;
 use dolmen_kafka::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use dolmen_kafka::messages::{
-    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
-    ListTransactionsRequest, ListTransactionsResponse, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
+    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
+    DescribeTransactionsResponse, ListTransactionsRequest, ListTransactionsResponse, WriteTxnMarkersRequest,
+    WriteTxnMarkersResponse,
 };
 use dolmen_kafka::wire::Message;
 use serde_json::json;
@@ -68,7 +69,10 @@ pub fn run(verb: Transactions, out: &mut Out) -> Result<Status> {
             match (transactional_id, topic, start_offset) {
                 (Some(id), ..) => {
                     // Whoever opens the id ends what is open under it.
-                    Producer::open(&mut cluster, Options { transactional_id: Some(id), ..Options::default() })?;
+                    Producer::open(
+                        &mut cluster,
+                        Options { transactional_id: Some(id), ..Options::default() },
+                    )?;
                 }
                 (None, Some(topic), Some(start)) => abort_hanging(&mut cluster, &topic, partition, start)?,
                 _ => bail!("expected a transactional id, or --topic and --start-offset"),
@@ -103,16 +107,17 @@ fn list(cluster: &mut Cluster, states: &[String], out: &mut Out) -> Result<()> {
 
 fn describe(cluster: &mut Cluster, id: &str, out: &mut Out) -> Result<()> {
     let ids = [id];
-    let request =
-        DescribeTransactionsRequest { transactional_ids: (&ids[..]).into(), ..DescribeTransactionsRequest::default() };
+    let request = DescribeTransactionsRequest {
+        transactional_ids: (&ids[..]).into(),
+        ..DescribeTransactionsRequest::default()
+    };
     let (body, version) = cluster.call(To::Transaction(id), &request, (0, 0))?;
     let response = DescribeTransactionsResponse::decode(&body, version)?;
     let found = response.transaction_states.first().context("the broker tells nothing of the id")?;
     check(found.error_code, format!("transactional id {id}"))?;
-    let topics = found
-        .topics
-        .iter()
-        .map(|topic| json!({ "topic": topic.topic, "partitions": topic.partitions.iter().collect::<Vec<i32>>() }));
+    let topics = found.topics.iter().map(
+        |topic| json!({ "topic": topic.topic, "partitions": topic.partitions.iter().collect::<Vec<i32>>() }),
+    );
     let topics: Vec<_> = topics.collect();
     let since = found.transaction_start_time_ms;
     if out.is_json() {
@@ -138,7 +143,11 @@ fn describe(cluster: &mut Cluster, id: &str, out: &mut Out) -> Result<()> {
 /// A transaction that is open in a partition and that no coordinator will end: an ABORT marker is written there.
 fn abort_hanging(cluster: &mut Cluster, topic: &str, partition: i32, start_offset: i64) -> Result<()> {
     let partitions = [partition];
-    let topics = [TopicRequest { name: topic, partition_indexes: (&partitions[..]).into(), ..TopicRequest::default() }];
+    let topics = [TopicRequest {
+        name: topic,
+        partition_indexes: (&partitions[..]).into(),
+        ..TopicRequest::default()
+    }];
     let request =
         DescribeProducersRequest { topics: (&topics[..]).into(), ..DescribeProducersRequest::default() };
     let leader = To::Broker(cluster.leader(topic, partition)?);
@@ -148,9 +157,10 @@ fn abort_hanging(cluster: &mut Cluster, topic: &str, partition: i32, start_offse
     let found = found.context("the broker tells nothing of the partition")?;
     check(found.error_code, format!("{topic}-{partition}"))?;
     let mut producers = found.active_producers.iter();
-    let producer = producers
-        .find(|producer| producer.current_txn_start_offset == start_offset)
-        .with_context(|| format!("{topic}-{partition} has no open transaction that begins at {start_offset}"))?;
+    let producer =
+        producers.find(|producer| producer.current_txn_start_offset == start_offset).with_context(|| {
+            format!("{topic}-{partition} has no open transaction that begins at {start_offset}")
+        })?;
     let topics = [WritableTxnMarkerTopic {
         name: topic,
         partition_indexes: (&partitions[..]).into(),
@@ -164,13 +174,17 @@ fn abort_hanging(cluster: &mut Cluster, topic: &str, partition: i32, start_offse
         coordinator_epoch: producer.coordinator_epoch.max(0),
         ..WritableTxnMarker::default()
     }];
-    let request = WriteTxnMarkersRequest { markers: (&markers[..]).into(), ..WriteTxnMarkersRequest::default() };
+    let request =
+        WriteTxnMarkersRequest { markers: (&markers[..]).into(), ..WriteTxnMarkersRequest::default() };
     let (body, version) = cluster.call(leader, &request, (1, 1))?;
     let response = WriteTxnMarkersResponse::decode(&body, version)?;
     for marker in &response.markers {
         for topic in &marker.topics {
             for result in &topic.partitions {
-                check(result.error_code, format!("ending the transaction in {}-{}", topic.name, result.partition_index))?;
+                check(
+                    result.error_code,
+                    format!("ending the transaction in {}-{}", topic.name, result.partition_index),
+                )?;
             }
         }
     }

@@ -1,5 +1,9 @@
 //! `dolmen kafka dump` beside Kafka's own tool and a real consumer.
 
+mod broker;
+mod history;
+mod kills;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -205,10 +205,11 @@ fn verify(
     batch: &Batch<'_>,
 ) -> Result<(), Refusal> {
     let producer = Producer { id: batch.producer_id(), epoch: batch.producer_epoch() };
-    let is_open = rules
-        .producers()
-        .get(producer.id)
-        .is_some_and(|known| known.open_since.is_some() && known.epoch == producer.epoch);
+    let known = rules.producers().get(producer.id);
+    if known.is_some_and(|known| producer.epoch < known.epoch) {
+        return Err(ErrorCode::INVALID_PRODUCER_EPOCH.into());
+    }
+    let is_open = known.is_some_and(|known| known.open_since.is_some() && known.epoch == producer.epoch);
     let verified = added.and_then(|()| {
         if is_open { Ok(()) } else { call.state.transactions.verify(id, producer, topic, partition) }
     });

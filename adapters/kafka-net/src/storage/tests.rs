@@ -173,7 +173,9 @@ fn what_was_acknowledged_survives_a_power_failure() {
             for number in 0..count {
                 let bytes = writer.next();
                 let sender = sender.clone();
-                let done = Box::new(move |result: Result<(), _>| drop(sender.send((number, result.is_ok()))));
+                let done = Box::new(move |result: Result<(), _>| {
+                    sender.send((number, result.is_ok())).unwrap_or_default()
+                });
                 log.append(&mut log.lock(), &bytes, NOW, Some(done)).unwrap();
             }
             let waited = writer.rng.below(count + 1);
@@ -194,7 +196,7 @@ fn a_failed_sync_is_told_and_ends_the_log() {
     let log = disks.open(true);
     disks.folder.fail_nth(dolmen_sim::Op::Sync, 1, dolmen_sim::Fault::Error(dolmen_base::io::IoError::Os(5)));
     let (sender, receiver) = mpsc::channel();
-    let done = Box::new(move |result: Result<(), _>| drop(sender.send(result.is_ok())));
+    let done = Box::new(move |result: Result<(), _>| sender.send(result.is_ok()).unwrap_or_default());
     log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), NOW, Some(done)).unwrap();
     assert!(!receiver.recv().unwrap());
     assert!(log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), NOW, None).is_err());
@@ -207,7 +209,7 @@ fn a_torn_tail_is_kept_beside() {
     let disks = Disks { folder: Disk::new(), root: Disk::new() };
     let log = disks.open(true);
     let (sender, receiver) = mpsc::channel();
-    let done = Box::new(move |_| drop(sender.send(())));
+    let done = Box::new(move |_| sender.send(()).unwrap_or_default());
     log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 2), NOW, Some(done)).unwrap();
     receiver.recv().unwrap();
     drop(log);
@@ -237,7 +239,7 @@ fn a_compacted_log_says_the_same_in_less() {
         );
         builder.finish(None);
         let sender = sender.clone();
-        let done = Box::new(move |_| drop(sender.send(())));
+        let done = Box::new(move |_| sender.send(()).unwrap_or_default());
         log.append(&mut log.lock(), &bytes, NOW, Some(done)).unwrap();
     }
     (0..200).for_each(|_| receiver.recv().unwrap());

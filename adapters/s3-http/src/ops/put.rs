@@ -266,7 +266,7 @@ async fn rewrite(
             if next.is_empty() {
                 return intake.finish();
             }
-            next.iter().try_for_each(|piece| intake.write(piece))?;
+            intake.write_all(&next)?;
         }
     });
     Ok(copied.await.map_err(|_| ErrorCode::ServiceUnavailable)??)

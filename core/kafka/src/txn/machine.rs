@@ -12,7 +12,7 @@
 //! coordinator refuses everything: the log must be read again.
 //!
 //! A producer of the older protocol ends its next transaction with a delayed EndTxn of the one before, since both have one epoch. Here such a
-//! request is refused: it comes on a connection older than the one that the id was last used on.
+//! request is refused: it comes on a connection older than the one on which the transaction was begun or last added to.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -213,7 +213,7 @@ struct Slot {
     pending: Option<Pending>,
     /// Of a prepared transaction.
     markers: Option<Markers>,
-    /// The newest connection that used the id.
+    /// The connection that began the transaction, or added to it last.
     connection: Connection,
 }
 
@@ -306,10 +306,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`ErrorCode::INVALID_REGULAR_EXPRESSION`].
-    pub fn matching(
-        &self,
-        pattern: Option<&str>,
-    ) -> Result<impl Iterator<Item = (&str, &Entry)>, ErrorCode> {
+    pub fn matching(&self, pattern: Option<&str>) -> Result<impl Iterator<Item = (&str, &Entry)>, ErrorCode> {
         let pattern = match pattern {
             None => None,
             Some(text) => {
@@ -317,9 +314,9 @@ impl Coordinator {
                 Some(compiled.ok_or(ErrorCode::INVALID_REGULAR_EXPRESSION)?)
             }
         };
-        Ok(self.entries().filter(move |(id, _)| {
-            pattern.as_ref().is_none_or(|pattern| pattern.is_match(id.as_bytes()))
-        }))
+        Ok(self
+            .entries()
+            .filter(move |(id, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id.as_bytes()))))
     }
 
     /// Whether a producer has an open transaction with these partitions.
@@ -379,18 +376,18 @@ impl Coordinator {
         match self.decide(now_ms, connection, &name, &ask) {
             Decision::Refuse(code) => self.answer(request, Err(code)),
             Decision::Answer(producer) => {
-                self.used(&name, connection);
+                self.used(&name, connection, &ask);
                 self.answer(request, Ok(producer));
             }
             Decision::Become(next) => {
                 let is_fence = matches!(ask, Ask::Init { .. }) && next.status == Status::PrepareAbort;
-                let result = match ask {
+                let result = match &ask {
                     _ if is_fence => Err(ErrorCode::CONCURRENT_TRANSACTIONS),
                     Ask::End { client: TransactionVersion::Tv2, .. } => Ok(next.next_producer()),
                     _ => Ok(next.producer),
                 };
                 self.append(&name, Some(next), Some((request, result)));
-                self.used(&name, connection);
+                self.used(&name, connection, &ask);
             }
         }
     }
@@ -463,9 +460,14 @@ impl Coordinator {
         }
     }
 
-    fn used(&mut self, name: &str, connection: Connection) {
+    /// What begins or goes on with a transaction says on which connection its end will come, at the earliest: a client asks one thing at a time, so
+    /// that an end which is older was given up with its connection.
+    fn used(&mut self, name: &str, connection: Connection, ask: &Ask) {
+        if matches!(ask, Ask::End { .. }) {
+            return;
+        }
         if let Some(slot) = self.slots.get_mut(name) {
-            slot.connection = slot.connection.max(connection);
+            slot.connection = connection;
         }
     }
 

@@ -14,6 +14,6 @@ mod groups_wire;
 mod log;
 mod log_files;
 mod messages;
-mod seeds;
 mod partition;
+mod seeds;
 mod topics;

@@ -37,8 +37,14 @@ pub(super) fn parse(text: &str) -> Result<Grammar, GrammarError> {
     if text.len() > GRAMMAR_LEN_MAX {
         return Err(GrammarError::Limit { what: "bytes of a grammar", max: GRAMMAR_LEN_MAX });
     }
-    let mut parser =
-        Parser { text: text.as_bytes(), at: 0, names: Names::new(), rules: Vec::new(), ranges: Vec::new(), count: 0 };
+    let mut parser = Parser {
+        text: text.as_bytes(),
+        at: 0,
+        names: Names::new(),
+        rules: Vec::new(),
+        ranges: Vec::new(),
+        count: 0,
+    };
     parser.skip(true);
     while parser.at < parser.text.len() {
         parser.rule()?;
@@ -383,10 +389,15 @@ fn empty_rules(rules: &[Rule]) -> Vec<bool> {
         for (nth, rule) in rules.iter().enumerate() {
             let mut alternatives =
                 rule.elements.split(|element| matches!(element, Element::Or | Element::End)).take(
-                    rule.elements.iter().filter(|element| matches!(element, Element::Or | Element::End)).count(),
+                    rule.elements
+                        .iter()
+                        .filter(|element| matches!(element, Element::Or | Element::End))
+                        .count(),
                 );
             let may = alternatives.any(|alternative| {
-                alternative.iter().all(|element| matches!(element, Element::Rule(rule) if empty[*rule as usize]))
+                alternative
+                    .iter()
+                    .all(|element| matches!(element, Element::Rule(rule) if empty[*rule as usize]))
             });
             changed |= may && !empty[nth];
             empty[nth] |= may;

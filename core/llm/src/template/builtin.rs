@@ -75,7 +75,17 @@ pub(super) fn function(name: &str, by_place: &[Value], named: Named<'_>, now: i6
 /// The date as Python's `strftime` writes it; by Howard Hinnant's `civil_from_days`.
 fn date(format: &str, now: i64) -> String {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
@@ -138,7 +148,9 @@ pub(super) fn test(name: &str, value: &Value, arguments: &[Value]) -> Result<boo
         "string" => matches!(value, Value::Text(_)),
         "mapping" => matches!(value, Value::Dictionary(..)),
         "sequence" => matches!(value, Value::List(..) | Value::Text(_) | Value::Dictionary(..)),
-        "iterable" => matches!(value, Value::List(..) | Value::Text(_) | Value::Dictionary(..) | Value::Undefined),
+        "iterable" => {
+            matches!(value, Value::List(..) | Value::Text(_) | Value::Dictionary(..) | Value::Undefined)
+        }
         "number" => matches!(value, Value::Int(_) | Value::Float(_)),
         "integer" => matches!(value, Value::Int(_)),
         "float" => matches!(value, Value::Float(_)),
@@ -161,7 +173,9 @@ pub(super) fn filter(name: &str, value: &Value, by_place: &[Value], named: Named
     let text = || text_of(value);
     match name {
         "trim" | "strip" => method(&Value::text(&text()), "strip", by_place, named),
-        "upper" | "lower" | "title" | "capitalize" | "replace" => method(&Value::text(&text()), name, by_place, named),
+        "upper" | "lower" | "title" | "capitalize" | "replace" => {
+            method(&Value::text(&text()), name, by_place, named)
+        }
         "safe" | "e" | "escape" | "string" => Ok(Value::text(&text())),
         "length" | "count" => match value {
             Value::Text(text) => Ok(Value::Int(text.chars().count() as i64)),
@@ -197,12 +211,21 @@ pub(super) fn filter(name: &str, value: &Value, by_place: &[Value], named: Named
             if name == "dictsort" {
                 items.sort_by(|a, b| a.0.compare(&b.0).unwrap_or(core::cmp::Ordering::Equal));
             }
-            list(items.into_iter().map(|(key, value)| list(Vec::from([key, value]))).collect::<Result<_, _>>()?)
+            list(
+                items
+                    .into_iter()
+                    .map(|(key, value)| list(Vec::from([key, value])))
+                    .collect::<Result<_, _>>()?,
+            )
         }
         "reverse" => {
             let mut all = elements(value)?;
             all.reverse();
-            if matches!(value, Value::Text(_)) { Ok(Value::text(&all.iter().map(text_of).collect::<String>())) } else { list(all) }
+            if matches!(value, Value::Text(_)) {
+                Ok(Value::text(&all.iter().map(text_of).collect::<String>()))
+            } else {
+                list(all)
+            }
         }
         "sort" => {
             let mut all = elements(value)?;
@@ -273,7 +296,9 @@ fn each(name: &str, value: &Value, by_place: &[Value], named: Named<'_>) -> Resu
             (element.clone(), by_place)
         };
         let holds = match rest.split_first() {
-            Some((name, arguments)) => test(name.as_text().ok_or(Fail::Value("a test"))?, &tested, arguments)?,
+            Some((name, arguments)) => {
+                test(name.as_text().ok_or(Fail::Value("a test"))?, &tested, arguments)?
+            }
             None => tested.is_true(),
         };
         if holds == name.starts_with("select") {
@@ -291,7 +316,12 @@ fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Fail> {
     }
 }
 
-pub(super) fn method(object: &Value, name: &str, by_place: &[Value], named: Named<'_>) -> Result<Value, Fail> {
+pub(super) fn method(
+    object: &Value,
+    name: &str,
+    by_place: &[Value],
+    named: Named<'_>,
+) -> Result<Value, Fail> {
     let argument = |nth: usize, name: &str| argument(nth, name, by_place, named);
     match object {
         Value::Text(text) => of_text(text, name, by_place),
@@ -387,7 +417,8 @@ fn of_text(text: &str, name: &str, arguments: &[Value]) -> Result<Value, Fail> {
         }
         "count" => Ok(Value::Int(text.matches(first.ok_or(Fail::Value("a text"))?).count() as i64)),
         "join" => {
-            let parts: Vec<String> = elements(arguments.first().unwrap_or(&Value::Undefined))?.iter().map(text_of).collect();
+            let parts: Vec<String> =
+                elements(arguments.first().unwrap_or(&Value::Undefined))?.iter().map(text_of).collect();
             Ok(Value::text(&parts.join(text)))
         }
         "isdigit" => Ok(Value::Bool(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit()))),

@@ -29,8 +29,8 @@ pub(super) enum Piece {
 
 /// Signs, the longer ones first.
 const SIGNS: [&str; 26] = [
-    "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "(", ")", "[", "]", "{", "}", ",", ":",
-    ".", "|", "=", ";",
+    "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "(", ")", "[", "]", "{", "}",
+    ",", ":", ".", "|", "=", ";",
 ];
 
 /// Cuts a template into pieces.
@@ -52,7 +52,8 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, TemplateError> {
             // Blanks before a block at the beginning of its line.
             _ if kind != b'{' => {
                 let before = text[begin..found].trim_end_matches([' ', '\t']);
-                if before.ends_with('\n') || (before.is_empty() && (begin == 0 || bytes[begin - 1] == b'\n')) {
+                if before.ends_with('\n') || (before.is_empty() && (begin == 0 || bytes[begin - 1] == b'\n'))
+                {
                     end = begin + before.len();
                 }
             }
@@ -67,17 +68,25 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, TemplateError> {
             _ => b"#}",
         };
         let (words, after) = if kind == b'#' {
-            (Vec::new(), find(bytes, inside, close).ok_or(TemplateError::Syntax { at: found, wanted: "`#}`" })?)
+            (
+                Vec::new(),
+                find(bytes, inside, close).ok_or(TemplateError::Syntax { at: found, wanted: "`#}`" })?,
+            )
         } else {
             words(text, inside, close)?
         };
         // A minus before the closing brackets takes white space behind them.
-        let trims = kind == b'#' && bytes[..after].ends_with(b"-") || kind != b'#' && bytes[after - 1] == b'-';
+        let trims =
+            kind == b'#' && bytes[..after].ends_with(b"-") || kind != b'#' && bytes[after - 1] == b'-';
         begin = after + 2;
         if trims {
             begin += text[begin..].len() - text[begin..].trim_start().len();
         } else if kind != b'{' {
-            begin += if bytes[begin..].starts_with(b"\r\n") { 2 } else { usize::from(bytes[begin..].starts_with(b"\n")) };
+            begin += if bytes[begin..].starts_with(b"\r\n") {
+                2
+            } else {
+                usize::from(bytes[begin..].starts_with(b"\n"))
+            };
         }
         at = begin;
         match kind {
@@ -135,7 +144,9 @@ fn words(text: &str, from: usize, close: &[u8]) -> Result<(Vec<(Word, usize)>, u
             at += 1;
         }
         let rest = &bytes[at.min(bytes.len())..];
-        let Some(&byte) = rest.first() else { return Err(TemplateError::Syntax { at, wanted: "the end of this block" }) };
+        let Some(&byte) = rest.first() else {
+            return Err(TemplateError::Syntax { at, wanted: "the end of this block" });
+        };
         // `}}` may end two dictionaries.
         if rest.starts_with(close) && (depth == 0 || close == b"%}") {
             return Ok((words, at));
@@ -151,9 +162,12 @@ fn words(text: &str, from: usize, close: &[u8]) -> Result<(Vec<(Word, usize)>, u
                 Word::Text(word)
             }
             b'0'..=b'9' => {
-                let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit() || **b == b'_').count();
+                let digits = |from: usize| {
+                    bytes[from..].iter().take_while(|b| b.is_ascii_digit() || **b == b'_').count()
+                };
                 at += digits(at);
-                let is_float = bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+                let is_float =
+                    bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
                 if is_float {
                     at += 1 + digits(at + 1);
                 }
@@ -200,7 +214,8 @@ fn quoted(text: &str, from: usize) -> Result<(String, usize), TemplateError> {
                 Some((_, 'u')) => {
                     let digits = text.get(from + 1 + at + 2..from + 1 + at + 6);
                     let scalar = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-                    let wanted = TemplateError::Syntax { at: from + 1 + at, wanted: "four hexadecimal digits" };
+                    let wanted =
+                        TemplateError::Syntax { at: from + 1 + at, wanted: "four hexadecimal digits" };
                     out.push(scalar.and_then(char::from_u32).ok_or(wanted)?);
                     characters.nth(3);
                 }

@@ -68,7 +68,12 @@ pub(super) fn parse(text: &str) -> Result<Template, TemplateError> {
     if !open.is_empty() {
         return Err(TemplateError::Syntax { at: text.len(), wanted: "the end of a block" });
     }
-    Ok(Template { text: String::from(text), ops: compiler.ops, places: compiler.places, macros: compiler.macros })
+    Ok(Template {
+        text: String::from(text),
+        ops: compiler.ops,
+        places: compiler.places,
+        macros: compiler.macros,
+    })
 }
 
 impl Compiler {
@@ -163,7 +168,9 @@ impl Compiler {
             }
             "elif" | "else" => self.other(word == "else", open)?,
             "endif" => match open.pop() {
-                Some(Block::If { pending, ends }) => pending.into_iter().chain(ends).for_each(|at| self.land(at)),
+                Some(Block::If { pending, ends }) => {
+                    pending.into_iter().chain(ends).for_each(|at| self.land(at))
+                }
                 _ => return self.wrong("an `if` before this"),
             },
             "for" => self.begin_for(open)?,
@@ -175,8 +182,13 @@ impl Compiler {
             "break" | "continue" => {
                 let depth = open.iter().rposition(|block| matches!(block, Block::For { .. }));
                 let Some(depth) = depth else { return self.wrong("a loop around this") };
-                if open[depth..].iter().any(|block| matches!(block, Block::Set { .. } | Block::Filter { .. } | Block::Macro { .. })) {
-                    return Err(TemplateError::Unsupported { at: begun, what: "leaving a block within a loop" });
+                if open[depth..].iter().any(|block| {
+                    matches!(block, Block::Set { .. } | Block::Filter { .. } | Block::Macro { .. })
+                }) {
+                    return Err(TemplateError::Unsupported {
+                        at: begun,
+                        what: "leaving a block within a loop",
+                    });
                 }
                 let jump = self.jump(Op::Jump(0));
                 if let Block::For { next, breaks } = &mut open[depth] {
@@ -456,8 +468,12 @@ impl Compiler {
     fn sum(&mut self) -> Done {
         self.chain(&[("+", Binary::Add), ("-", Binary::Subtract)], |this| {
             this.chain(&[("~", Binary::Concat)], |this| {
-                let signs =
-                    [("*", Binary::Multiply), ("//", Binary::FloorDivide), ("/", Binary::Divide), ("%", Binary::Modulo)];
+                let signs = [
+                    ("*", Binary::Multiply),
+                    ("//", Binary::FloorDivide),
+                    ("/", Binary::Divide),
+                    ("%", Binary::Modulo),
+                ];
                 this.chain(&signs, |this| this.chain(&[("**", Binary::Power)], Self::unary))
             })
         })

@@ -1,11 +1,11 @@
 //! The stack machine.
 
-use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use dolmen_text::json;
+use spin::mutex::SpinMutex;
 
 use super::builtin::{self, Fail};
 use super::value::{Value, place};
@@ -44,7 +44,11 @@ struct Machine<'t> {
     now: i64,
 }
 
-pub(super) fn run(template: &Template, variables: json::Value<'_>, now: i64) -> Result<String, TemplateError> {
+pub(super) fn run(
+    template: &Template,
+    variables: json::Value<'_>,
+    now: i64,
+) -> Result<String, TemplateError> {
     let deep = TemplateError::Limit { what: "values in values", max: 2 * TEMPLATE_DEPTH_MAX };
     let mut globals = Scope::new();
     for (name, value) in variables.members() {
@@ -176,7 +180,7 @@ impl Machine<'_> {
                 if matches!(value, Value::Namespace(_)) {
                     return Err(Fail::Unsupported("a namespace in a namespace"));
                 }
-                let mut members = members.borrow_mut();
+                let mut members = members.lock();
                 match members.iter_mut().find(|(known, _)| known == name) {
                     Some((_, old)) => *old = value,
                     None => members.push((name.clone(), value)),
@@ -315,7 +319,8 @@ impl Machine<'_> {
         let Some(element) = now.elements.get(now.at).cloned() else { return Ok(false) };
         let (at, len) = (now.at, now.elements.len());
         now.at += 1;
-        let beside = |at: Option<usize>| at.and_then(|at| now.elements.get(at)).cloned().unwrap_or(Value::Undefined);
+        let beside =
+            |at: Option<usize>| at.and_then(|at| now.elements.get(at)).cloned().unwrap_or(Value::Undefined);
         let state = [
             ("index", Value::Int(at as i64 + 1)),
             ("index0", Value::Int(at as i64)),
@@ -359,7 +364,8 @@ impl Machine<'_> {
                 }
                 let mut scope = Scope::new();
                 for (nth, (name, default)) in called.parameters.iter().enumerate() {
-                    let given = by_place.get(nth).or(named.iter().find(|(n, _)| n == name).map(|(_, value)| value));
+                    let given =
+                        by_place.get(nth).or(named.iter().find(|(n, _)| n == name).map(|(_, value)| value));
                     let value = given.or(default.as_ref()).cloned().unwrap_or(Value::Undefined);
                     scope.push((name.clone(), value));
                 }
@@ -378,7 +384,7 @@ impl Machine<'_> {
                 if named.iter().any(|(_, value)| matches!(value, Value::Namespace(_))) {
                     return Err(Fail::Unsupported("a namespace in a namespace"));
                 }
-                self.push(Value::Namespace(Rc::new(RefCell::new(named))));
+                self.push(Value::Namespace(Arc::new(SpinMutex::new(named))));
                 Ok(at + 1)
             }
             Value::Function(name) => {
@@ -411,7 +417,11 @@ fn slice(object: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Va
             }
         }
     };
-    let (begin, end) = if step > 0 { (bound(start, 0)?, bound(stop, len)?) } else { (bound(start, len - 1)?, bound(stop, -1)?) };
+    let (begin, end) = if step > 0 {
+        (bound(start, 0)?, bound(stop, len)?)
+    } else {
+        (bound(start, len - 1)?, bound(stop, -1)?)
+    };
     let (mut at, mut taken) = (begin, Vec::new());
     while if step > 0 { at < end } else { at > end } {
         taken.extend(place(at, elements.len()).map(|at| elements[at].clone()));
@@ -428,7 +438,9 @@ fn slice(object: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Va
 fn binary(op: Binary, left: &Value, right: &Value) -> Result<Value, Fail> {
     use core::cmp::Ordering;
     let order = |wanted: fn(Ordering) -> bool| {
-        left.compare(right).map(|order| Value::Bool(wanted(order))).ok_or(Fail::Value("values that can be compared"))
+        left.compare(right)
+            .map(|order| Value::Bool(wanted(order)))
+            .ok_or(Fail::Value("values that can be compared"))
     };
     match op {
         Binary::Equal => Ok(Value::Bool(left.equals(right))),
@@ -478,8 +490,12 @@ fn arithmetic(op: Binary, left: &Value, right: &Value) -> Result<Value, Fail> {
             Binary::Add => a.checked_add(b),
             Binary::Subtract => a.checked_sub(b),
             Binary::Multiply => a.checked_mul(b),
-            Binary::FloorDivide if b != 0 => a.checked_div_euclid(b).map(|q| if b < 0 && a.rem_euclid(b) != 0 { q - 1 } else { q }),
-            Binary::Modulo if b != 0 => a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }),
+            Binary::FloorDivide if b != 0 => {
+                a.checked_div_euclid(b).map(|q| if b < 0 && a.rem_euclid(b) != 0 { q - 1 } else { q })
+            }
+            Binary::Modulo if b != 0 => {
+                a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r })
+            }
             Binary::Power => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
             _ => None,
         };

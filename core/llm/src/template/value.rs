@@ -1,12 +1,12 @@
 //! Values of templates.
 
-use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::cmp::Ordering;
 
 use dolmen_text::json::{self, Kind, Writer};
+use spin::mutex::SpinMutex;
 
 use crate::limits::TEMPLATE_DEPTH_MAX;
 
@@ -18,10 +18,10 @@ pub(super) enum Value {
     Bool(bool),
     Int(i64),
     Float(f64),
-    Text(Rc<str>),
-    List(Rc<[Value]>, u8),
-    Dictionary(Rc<[(Value, Value)]>, u8),
-    Namespace(Rc<RefCell<Vec<(String, Value)>>>),
+    Text(Arc<str>),
+    List(Arc<[Value]>, u8),
+    Dictionary(Arc<[(Value, Value)]>, u8),
+    Namespace(Arc<SpinMutex<Vec<(String, Value)>>>),
     Macro(usize),
     /// A function of the machine's own.
     Function(&'static str),
@@ -29,7 +29,7 @@ pub(super) enum Value {
 
 impl Value {
     pub fn text(text: &str) -> Value {
-        Value::Text(Rc::from(text))
+        Value::Text(Arc::from(text))
     }
 
     fn depth(&self) -> u8 {
@@ -185,7 +185,7 @@ impl Value {
                 found.map_or(Value::Undefined, |(_, value)| value.clone())
             }
             Value::Namespace(members) => {
-                let members = members.borrow();
+                let members = members.lock();
                 let found = key.as_text().and_then(|key| members.iter().find(|(known, _)| known == key));
                 found.map_or(Value::Undefined, |(_, value)| value.clone())
             }

@@ -47,7 +47,11 @@ pub fn losses_svg(losses: &[Loss], title: &str) -> String {
         let mut path = Path::new();
         for (nth, &(step, loss)) in points.iter().filter(|(_, loss)| loss.is_finite()).enumerate() {
             let at = place(step, loss);
-            if nth == 0 { path.move_to(at) } else { path.line_to(at) };
+            if nth == 0 {
+                path.move_to(at)
+            } else {
+                path.line_to(at)
+            };
         }
         svg.path(&path).fill("none").stroke(colour, 1.5).title(name);
     }

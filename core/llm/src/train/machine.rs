@@ -87,7 +87,9 @@ impl Machine {
             State::Step => Effect::Step(self.done),
             State::Evaluate => Effect::Evaluate(self.done),
             State::Save => Effect::Save(self.done),
-            State::Finish | State::Failed => return (self.state == State::Finish).then_some(Effect::Finish(self.done)),
+            State::Finish | State::Failed => {
+                return (self.state == State::Finish).then_some(Effect::Finish(self.done));
+            }
         };
         self.waits = true;
         Some(effect)
@@ -113,7 +115,8 @@ impl Machine {
                     return Err(TrainError::Diverged { step: self.done });
                 }
                 self.done += 1;
-                self.state = if self.due(self.rhythm.evaluate_every) { State::Evaluate } else { self.after() };
+                self.state =
+                    if self.due(self.rhythm.evaluate_every) { State::Evaluate } else { self.after() };
             }
             (Input::Evaluated(_), State::Evaluate) if self.waits => {
                 self.waits = false;

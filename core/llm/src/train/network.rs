@@ -163,7 +163,9 @@ impl Network {
                 (_, Some(Low::Up)) => to.fill(0.0),
                 _ if norm => to.fill(1.0),
                 _ if parameter.part == Part::Bias => to.fill(0.0),
-                (Role::Output | Role::Down, None) => to.iter_mut().for_each(|x| *x = (behind * normal(&mut rng)) as f32),
+                (Role::Output | Role::Down, None) => {
+                    to.iter_mut().for_each(|x| *x = (behind * normal(&mut rng)) as f32)
+                }
                 _ => to.iter_mut().for_each(|x| *x = (0.02 * normal(&mut rng)) as f32),
             }
         }
@@ -187,7 +189,8 @@ impl Network {
                 }
                 return Err(LoadError::Missing { what: parameter.role.what() }.into());
             };
-            let same = tensor.shape.dimensions().iter().map(|&dim| dim as usize).eq(parameter.dims.iter().copied());
+            let same =
+                tensor.shape.dimensions().iter().map(|&dim| dim as usize).eq(parameter.dims.iter().copied());
             if !same {
                 let (rows, columns) = parameter.dims.split_at(parameter.dims.len() - 1);
                 let [rows, columns] = [rows, columns].map(|dims| dims.iter().product::<usize>() as u64);
@@ -205,12 +208,7 @@ impl Network {
     /// # Panics
     ///
     /// The slices are shorter than the tape's parameters.
-    pub fn merged<'n>(
-        &'n self,
-        params: &[f32],
-        frozen: &[f32],
-        mut each: impl FnMut(&'n Parameter, &[f32]),
-    ) {
+    pub fn merged<'n>(&'n self, params: &[f32], frozen: &[f32], mut each: impl FnMut(&'n Parameter, &[f32])) {
         let values = |parameter: &Parameter| {
             let range = self.range(parameter);
             if parameter.frozen { &frozen[range] } else { &params[range] }
@@ -229,14 +227,26 @@ impl Network {
             };
             let mut whole = values(parameter).to_vec();
             let turned = parameter.role == Role::Fused;
-            add_low(&mut whole, (values(down), values(up)), (down.dims[0], down.dims[1]), turned, self.lora_scale);
+            add_low(
+                &mut whole,
+                (values(down), values(up)),
+                (down.dims[0], down.dims[1]),
+                turned,
+                self.lora_scale,
+            );
             each(parameter, &whole);
         }
     }
 }
 
 /// `whole += scale · up · down`, whole as `[out, in]` or turned.
-fn add_low(whole: &mut [f32], (down, up): (&[f32], &[f32]), (rank, ins): (usize, usize), turned: bool, scale: f32) {
+fn add_low(
+    whole: &mut [f32],
+    (down, up): (&[f32], &[f32]),
+    (rank, ins): (usize, usize),
+    turned: bool,
+    scale: f32,
+) {
     let outs = up.len() / rank;
     for (at, whole) in whole.iter_mut().enumerate() {
         let (out, into) = if turned { (at % outs, at / outs) } else { (at / ins, at % ins) };
@@ -268,7 +278,12 @@ impl Builder<'_> {
         self.parameter((role, part, None), layer, dims)
     }
 
-    fn parameter(&mut self, (role, part, low): (Role, Part, Option<Low>), layer: usize, dims: &[usize]) -> Built {
+    fn parameter(
+        &mut self,
+        (role, part, low): (Role, Part, Option<Low>),
+        layer: usize,
+        dims: &[usize],
+    ) -> Built {
         let mut name = String::new();
         self.names.write(role, layer, part, &mut name);
         match low {
@@ -315,8 +330,7 @@ impl Builder<'_> {
             Architecture::Qwen2 => matches!(role, Role::Query | Role::Key | Role::Value),
             _ => false,
         };
-        let bias =
-            if biased { Some(self.weight(role, layer, Part::Bias, &[outs])?) } else { None };
+        let bias = if biased { Some(self.weight(role, layer, Part::Bias, &[outs])?) } else { None };
         Ok(match lora {
             None => self.tape.linear(x, w, bias, weights)?,
             Some(lora) => self.tape.linear_lora(x, (w, bias, weights), lora)?,
@@ -338,7 +352,8 @@ impl Builder<'_> {
 
     /// What is added at each position: the first rows of the table.
     fn positions(&mut self) -> Built {
-        let table = self.weight(Role::Positions, 0, Part::Weight, &[self.config.context, self.config.width])?;
+        let table =
+            self.weight(Role::Positions, 0, Part::Weight, &[self.config.context, self.config.width])?;
         Ok(self.tape.narrow(table, 0, 0, self.shape.time)?)
     }
 

@@ -9,8 +9,14 @@ use dolmen_llm::{Engine, Model, Options, Plan, Row};
 use dolmen_simd::level::Level;
 use dolmen_simd::row64::Row64;
 
-pub const DECODERS: [&str; 6] =
-    ["gpt2-tiny", "llama-tiny-gqa", "llama3-tiny-ropescaled", "qwen2-tiny", "qwen3-tiny", "mistral-tiny-window"];
+pub const DECODERS: [&str; 6] = [
+    "gpt2-tiny",
+    "llama-tiny-gqa",
+    "llama3-tiny-ropescaled",
+    "qwen2-tiny",
+    "qwen3-tiny",
+    "mistral-tiny-window",
+];
 
 /// A model's folder.
 pub fn folder(name: &str) -> Option<PathBuf> {

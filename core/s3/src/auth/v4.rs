@@ -124,11 +124,6 @@ impl<'a> V4Claim<'a> {
         })
     }
 
-    /// Where it stands.
-    pub fn place(&self) -> Place {
-        self.place
-    }
-
     /// The access key.
     pub fn access_key(&self) -> &'a str {
         self.access_key

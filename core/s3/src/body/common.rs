@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::checksum::{Algorithm, Checksum, ChecksumError, ChecksumType, ObjectChecksum};
+use crate::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
 use crate::etag::ETag;
 use crate::xml::{Field, Reader, Value, Writer, XmlError, enums, shapes};
 
@@ -128,19 +128,6 @@ impl Checksums {
     /// The text of an algorithm's value.
     pub fn get(&self, algorithm: Algorithm) -> Option<&str> {
         self.0.iter().find(|entry| entry.0 == algorithm).map(|entry| entry.1.as_str())
-    }
-
-    /// The one value that there is.
-    ///
-    /// # Errors
-    ///
-    /// [`ChecksumError`] if there are several, or it is none.
-    pub fn single(&self) -> Result<Option<Checksum>, ChecksumError> {
-        match self.0.as_slice() {
-            [] => Ok(None),
-            [(algorithm, text)] => Checksum::parse(*algorithm, text).map(Some),
-            _ => Err(ChecksumError::Several),
-        }
     }
 }
 

@@ -151,7 +151,7 @@ pub fn is_owner_only(acl: &Acl, owner: &str) -> bool {
 /// An ACL may be put onto a bucket, or onto an object in it. `canned` is the canned ACL that it came from.
 ///
 /// # Errors
-/// `AccessControlListNotSupported` where ACLs are off (but for the two canned ones that change nothing), `AccessDenied` for a public
+/// `AccessControlListNotSupported` where ACLs are off (but for `bucket-owner-full-control`, and grants to the owner alone), `AccessDenied` for a public
 /// one that the public access block refuses.
 pub fn may_put(bucket: &BucketRecord, acl: &Acl, canned: Option<Canned>) -> Result<(), StateError> {
     let harmless = match canned {

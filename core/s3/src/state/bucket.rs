@@ -37,10 +37,12 @@ pub fn save(tx: &mut Tx<'_>, name: &str, bucket: &BucketRecord) {
     tx.put(keys::bucket(name), bucket.encode());
 }
 
-/// Makes a bucket. Names are not checked here.
+/// Makes a bucket. Names are not checked here. As in us-east-1, an account that makes its own bucket once more, with the same ACL,
+/// gets it as it is.
 ///
 /// # Errors
-/// `BucketAlreadyOwnedByYou` and `BucketAlreadyExists`, `InvalidBucketAclWithObjectOwnership` for grants where ACLs are off.
+/// `BucketAlreadyExists` for one of somebody else, or with another ACL; `BucketAlreadyOwnedByYou` when the request names another region;
+/// `InvalidBucketAclWithObjectOwnership` for grants where ACLs are off.
 pub fn create(
     tx: &mut Tx<'_>,
     env: &Env<'_>,
@@ -49,8 +51,11 @@ pub fn create(
 ) -> Result<BucketRecord, StateError> {
     if let Some(bytes) = tx.get(&keys::bucket(name))? {
         let there = BucketRecord::decode(&bytes)?;
-        let own = there.owner == env.caller;
-        return Err(if own { Code::BucketAlreadyOwnedByYou } else { Code::BucketAlreadyExists }.into());
+        if there.owner != env.caller || there.acl != new.acl {
+            return Err(Code::BucketAlreadyExists.into());
+        }
+        let home = matches!(&*new.region, "" | "us-east-1");
+        return if home { Ok(there) } else { Err(Code::BucketAlreadyOwnedByYou.into()) };
     }
     let ownership = new.ownership.unwrap_or_default();
     if ownership == Ownership::BucketOwnerEnforced && !super::acl::is_owner_only(&new.acl, env.caller) {

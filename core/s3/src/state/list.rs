@@ -332,11 +332,14 @@ pub fn token(start: &Start) -> String {
     out
 }
 
-/// The start that [`token`] wrote.
+/// The start that [`token`] wrote; an empty text is the first page.
 ///
 /// # Errors
 /// `InvalidArgument` for anything else.
 pub fn start_of_token(token: &str) -> Result<Start, StateError> {
+    if token.is_empty() {
+        return Ok(Start::First);
+    }
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = token.as_bytes().chunks(2);
     let bytes: Option<Vec<u8>> =

@@ -23,13 +23,15 @@ pub fn owner(tx: &Tx<'_>, id: &str) -> Result<body::Owner, StateError> {
     Ok(body::Owner { display_name: name, id: Some(id.into()) })
 }
 
-/// An ACL as a body shows it.
+/// An ACL as a body shows it: groups before users, otherwise in the order in which it was put (clients compare lists).
 ///
 /// # Errors
 /// [`StateError`] of reading.
 pub fn acl_body(tx: &Tx<'_>, owner_id: &str, acl: &Acl) -> Result<body::AccessControlPolicy, StateError> {
     let mut grants = Vec::with_capacity(acl.grants.len());
-    for grant in &acl.grants {
+    let is_group = |grant: &&Grant| grant.grantee.uri().is_some();
+    let users = acl.grants.iter().filter(|grant| !is_group(grant));
+    for grant in acl.grants.iter().filter(is_group).chain(users) {
         let grantee = match &grant.grantee {
             Grantee::User(id) => {
                 let display_name = admin::user(tx, id)?.map(|user| user.name);
@@ -40,8 +42,6 @@ pub fn acl_body(tx: &Tx<'_>, owner_id: &str, acl: &Acl) -> Result<body::AccessCo
         let permission = body::Permission::parse(grant.permission.name());
         grants.push(body::Grant { grantee: Some(grantee), permission });
     }
-    // Groups first, as clients that look at the first grant expect.
-    grants.sort_by_key(|grant| !matches!(grant.grantee, Some(body::Grantee::Group(_))));
     Ok(body::AccessControlPolicy {
         owner: Some(owner(tx, owner_id)?),
         grants: Some(body::AccessControlList { grants }),
@@ -99,8 +99,13 @@ pub fn acl_of_headers(tx: &Tx<'_>, headers: &[(Permission, &str)]) -> Result<Acl
             grants.push(Grant { grantee, permission: *permission });
         }
     }
+    grants.sort_by_key(|grant| ORDER.iter().position(|permission| *permission == grant.permission));
     acl_of(grants)
 }
+
+/// The order in which grants of headers are kept.
+const ORDER: [Permission; 5] =
+    [Permission::Read, Permission::Write, Permission::ReadAcp, Permission::WriteAcp, Permission::FullControl];
 
 fn user_by_id(tx: &Tx<'_>, id: &str) -> Result<Grantee, StateError> {
     let user = admin::user(tx, id)?.filter(UserRecord::is_account).ok_or(Code::InvalidArgument)?;

@@ -70,11 +70,6 @@ impl<'o> Writer<'o> {
         let _ = write!(Escaping(self.out), "{value}");
         self.close(name);
     }
-
-    /// Text in the open element.
-    pub fn put(&mut self, text: &str) {
-        put_escaped(self.out, text);
-    }
 }
 
 struct Escaping<'o>(&'o mut String);

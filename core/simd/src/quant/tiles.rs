@@ -209,6 +209,7 @@ fn group<F: Bias, W: Wide, const COUNT: usize>(
                 *sum = w.load_part(&out[(vector + nth) * shape.stride + row..][..valid]);
             }
         }
+        #[expect(clippy::needless_range_loop, reason = "one place in five arrays")]
         for at in 0..place.strip {
             let values = &packed.values[at];
             let scales = w.load(&packed.scales[at]);
@@ -221,7 +222,8 @@ fn group<F: Bias, W: Wide, const COUNT: usize>(
                 let mut whole = w.splat_i32(begins.sums[at][nth]);
                 for (group, weight) in weights.iter().enumerate() {
                     let from = 2 + 4 * group;
-                    let four = w.splat_i32(i32::from_le_bytes([x[from], x[from + 1], x[from + 2], x[from + 3]]));
+                    let four =
+                        w.splat_i32(i32::from_le_bytes([x[from], x[from + 1], x[from + 2], x[from + 3]]));
                     whole = match F::BIAS {
                         Some(_) => w.dot_u7_i8(whole, *weight, four),
                         None => w.dot_ready(whole, *weight, four),

@@ -277,7 +277,10 @@ fn products_in_tiles_have_the_same_bits_at_every_level() {
                 products(Level::best(), format, &weights, &xs[vector * x_bytes..][..x_bytes], &mut want);
                 for (found, want) in found.iter().zip(&want) {
                     let apart = (f32::from_bits(*found) - want).abs();
-                    assert!(apart <= 1e-5 * (len as f32).sqrt() * (1.0 + want.abs()), "{format}: {apart} from {want}");
+                    assert!(
+                        apart <= 1e-5 * (len as f32).sqrt() * (1.0 + want.abs()),
+                        "{format}: {apart} from {want}"
+                    );
                 }
                 assert!(found[rows..].iter().all(|&x| f32::from_bits(x) == 7.0));
             }

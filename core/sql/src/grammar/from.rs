@@ -66,9 +66,11 @@ impl Parser<'_> {
                 self.function_table(first, lateral).map(Next::TableOper)
             }
             _ if self.at_function_table() => self.function_table(first, lateral).map(Next::TableOper),
-            _ if lateral => {
+            kind if lateral => {
                 // Only a function may follow, so its name is read and then its parenthesis missed.
-                self.func_expr_windowless()?;
+                if kind.is_col_id() || kind.is_type_function_name() {
+                    self.func_expr_windowless()?;
+                }
                 Err(self.unexpected())
             }
             _ => self.relation_table().map(Next::TableOper),

@@ -204,6 +204,9 @@ impl Parser<'_> {
     /// A call, or `name 'string'`.
     fn call_or_constant(&mut self, names: u32, first: u32) -> R<Next> {
         if self.is(Kind::SCONST) {
+            if self.windowless() {
+                return Err(self.unexpected());
+            }
             let name = self.type_of_names(names, first);
             return self.typed_constant(name).map(Next::Oper);
         }

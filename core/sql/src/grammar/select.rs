@@ -7,7 +7,7 @@ use crate::nodes::{HEAD, Tag, e};
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
-use crate::version::{Feature, Version};
+use crate::version::Version;
 
 /// The clauses of a simple select that is being read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -256,15 +256,14 @@ impl Parser<'_> {
     }
 
     fn simple_select_done(&mut self, condition: u32) -> R<Next> {
-        let (mut group, mut group_distinct, mut group_all, mut having, mut window) = (0, false, false, 0, 0);
+        let (mut group, mut group_distinct, mut having, mut window) = (0, false, 0, 0);
         if self.eat(Kind::GROUP) {
             self.expect(Kind::BY)?;
             group_distinct = self.eat(Kind::DISTINCT);
-            let all = !group_distinct && self.eat(Kind::ALL);
-            group_all = all && self.has(Feature::GroupByAll) && ends_group_by(self.kind());
-            if !group_all {
-                group = self.comma_list(Self::group_by_item)?;
+            if !group_distinct {
+                self.eat(Kind::ALL);
             }
+            group = self.comma_list(Self::group_by_item)?;
         }
         if self.eat(Kind::HAVING) {
             having = self.a_expr()?;
@@ -276,7 +275,7 @@ impl Parser<'_> {
         Ok(Next::SetOper(mk!(self, SelectStmt, parts.first, {
             distinctClause: parts.distinct, intoClause: parts.into, targetList: parts.targets,
             fromClause: parts.from, whereClause: condition, groupClause: group,
-            groupDistinct: u32::from(group_distinct), groupByAll: u32::from(group_all), havingClause: having, windowClause: window
+            groupDistinct: u32::from(group_distinct), havingClause: having, windowClause: window
         })))
     }
 
@@ -871,28 +870,4 @@ impl Parser<'_> {
             _ => Err(self.unexpected()),
         }
     }
-}
-
-/// Whether a token that cannot begin an expression follows `GROUP BY ALL`.
-fn ends_group_by(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::EOF
-            | Kind::SEMICOLON
-            | Kind::RPAREN
-            | Kind::HAVING
-            | Kind::WINDOW
-            | Kind::UNION
-            | Kind::INTERSECT
-            | Kind::EXCEPT
-            | Kind::ORDER
-            | Kind::LIMIT
-            | Kind::OFFSET
-            | Kind::FETCH
-            | Kind::FOR
-            | Kind::ON
-            | Kind::RETURNING
-            | Kind::WITH
-            | Kind::INTO
-    )
 }

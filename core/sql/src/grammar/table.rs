@@ -33,6 +33,11 @@ impl Parser<'_> {
 
     /// `CREATE … TABLE`; `TABLE` is the current token.
     pub(crate) fn create_table(&mut self, first: u32, persistence: u8) -> R {
+        self.create_table_or_query(first, persistence, true)
+    }
+
+    /// `CreateStmt`, or `CreateAsStmt` where that may stand.
+    pub(crate) fn create_table_or_query(&mut self, first: u32, persistence: u8, query: bool) -> R {
         self.bump();
         let if_not_exists = self.opt_if_not_exists()?;
         let relation = self.qualified_name()?;
@@ -40,7 +45,7 @@ impl Parser<'_> {
         let node = match self.kind() {
             Kind::OF => self.typed_table(first, relation)?,
             Kind::PARTITION => self.partition_of(first, relation)?,
-            Kind::LPAREN if !self.columns_of_table_as() => {
+            Kind::LPAREN if !query || !self.columns_of_table_as() => {
                 self.bump();
                 let elements = self.opt_table_elements()?;
                 self.expect(Kind::RPAREN)?;
@@ -50,6 +55,7 @@ impl Parser<'_> {
                 });
                 self.table_tail(node)?
             }
+            _ if !query => return Err(self.unexpected()),
             _ => return self.table_as(first, relation, if_not_exists),
         };
         put!(self, node, CreateStmt.if_not_exists, u32::from(if_not_exists));

@@ -371,13 +371,7 @@ impl Parser<'_> {
         }
         let persistence = self.opt_temp()?;
         match self.kind() {
-            Kind::TABLE => {
-                let node = self.create_table(first, persistence)?;
-                match self.tree.tag(node) {
-                    Some(Tag::CreateStmt) => Ok(node),
-                    _ => Err(self.unexpected()),
-                }
-            }
+            Kind::TABLE => self.create_table_or_query(first, persistence, false),
             Kind::SEQUENCE => self.create_sequence(first, persistence),
             Kind::VIEW | Kind::RECURSIVE => self.create_view(first, false, persistence),
             Kind::UNIQUE | Kind::INDEX if persistence == b'p' => self.create_index(first),

@@ -15,7 +15,13 @@ pub fn digits(count: usize, seed: u64) -> Digits {
         for segment in (0..7).filter(|segment| SEGMENTS[digit] >> segment & 1 == 1) {
             // Top, upper left, upper right, middle, lower left, lower right, bottom.
             let (row, column, high, broad) = [
-                (0, 0, 2, 12), (0, 0, 10, 2), (0, 10, 10, 2), (9, 0, 2, 12), (9, 0, 10, 2), (9, 10, 10, 2), (18, 0, 2, 12),
+                (0, 0, 2, 12),
+                (0, 0, 10, 2),
+                (0, 10, 10, 2),
+                (9, 0, 2, 12),
+                (9, 0, 10, 2),
+                (9, 10, 10, 2),
+                (18, 0, 2, 12),
             ][segment];
             for at in 0..high * broad {
                 image[(down + row + at / broad) * 28 + across + column + at % broad] = 1.0;

@@ -83,11 +83,15 @@ impl Learner {
         let groups = [Group { range: 0..len, weight_decay: 1e-2, rate: 1.0 }];
         let (mut rng, steps) = (Rng::new(1), epochs * (train.len() / BATCH));
         let schedule = Schedule::Cosine { steps: steps as u64, rate_min: 1e-5 };
+        let mut order: Vec<usize> = (0..train.len()).collect();
         let (plan, (x, y, _)) = (&self.plans[0], self.inputs[0]);
         for step in 0..steps {
             let (mut images, mut labels) = (Vec::new(), Vec::new());
-            for _ in 0..BATCH {
-                let nth = rng.below(train.len() as u64) as usize;
+            for at in step * BATCH..(step + 1) * BATCH {
+                // Each round goes through all pictures once, shuffled (Fisher and Yates, a swap at a time).
+                let own = at % order.len();
+                order.swap(own, own + rng.below((order.len() - own) as u64) as usize);
+                let nth = order[own];
                 images.extend_from_slice(&train.images[nth * AREA..][..AREA]);
                 labels.push(train.labels[nth]);
             }
@@ -104,7 +108,11 @@ impl Learner {
             optimiser.step(&context, schedule.rate(2e-3, step as u64), &groups, update);
             if (step + 1).is_multiple_of((steps / epochs).max(1)) {
                 let loss = plan.loss(&arena).expect("kept");
-                println!("epoch {}: loss {loss:.3}, {:.2} % known", (step + 1) * epochs / steps, 100.0 * self.known(test));
+                println!(
+                    "epoch {}: loss {loss:.3}, {:.2} % known",
+                    (step + 1) * epochs / steps,
+                    100.0 * self.known(test)
+                );
             }
         }
         self.known(test)

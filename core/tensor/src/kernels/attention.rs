@@ -16,8 +16,8 @@ use dolmen_simd::gemm::{self, View as Matrix, ViewMut as MatrixMut, gemm};
 use dolmen_simd::{arith, nn};
 
 use super::{Source, sum_of};
-use crate::shape::View;
 use crate::context::{Context, by_rows};
+use crate::shape::View;
 
 /// The sizes of one attention, and what its queries see.
 #[derive(Clone, Copy, Debug)]
@@ -210,7 +210,13 @@ struct Grads<'a, const N: usize> {
 
 impl<const N: usize> Grads<'_, N> {
     /// The rows of a head of an input, at some times.
-    fn block(&mut self, input: usize, head: usize, times: &Range<usize>, len: usize) -> Option<MatrixMut<'_>> {
+    fn block(
+        &mut self,
+        input: usize,
+        head: usize,
+        times: &Range<usize>,
+        len: usize,
+    ) -> Option<MatrixMut<'_>> {
         let target = &mut *self.targets[self.of_input[input]?];
         let place = place(self.views[input], head);
         let data = &mut target[place.offset + times.start * place.stride..];

@@ -10,8 +10,8 @@
 
 use dolmen_simd::gemm::{self, View as Matrix, ViewMut as MatrixMut, gemm};
 
-use crate::op::Stride;
 use crate::context::{Context, by_rows};
+use crate::op::Stride;
 
 /// How often the window fits, down and across; `None` if not at all.
 pub(crate) fn places(picture: [usize; 2], window: [usize; 2], by: &Stride) -> Option<[usize; 2]> {
@@ -80,10 +80,12 @@ impl Windows {
         let [high, broad] = self.picture;
         let [down, across] = self.places;
         for element in 0..self.deep() {
-            let (channel, rest) = (element / (self.window[0] * self.window[1]), element % (self.window[0] * self.window[1]));
+            let (channel, rest) =
+                (element / (self.window[0] * self.window[1]), element % (self.window[0] * self.window[1]));
             let (row, column) = (rest / self.window[1], rest % self.window[1]);
             for y in 0..down {
-                let from = (y * self.by.stride[0] + row * self.by.dilation[0]).wrapping_sub(self.by.padding[0]);
+                let from =
+                    (y * self.by.stride[0] + row * self.by.dilation[0]).wrapping_sub(self.by.padding[0]);
                 let at = (from < high).then(|| (channel * high + from) * broad);
                 line(element * down * across + y * across, at, column * self.by.dilation[1]);
             }
@@ -162,18 +164,32 @@ pub(crate) fn spread_product(
 ) {
     let (deep, columns, rows) = (of.deep(), of.columns(), of.group_rows());
     let (stretch, area) = (of.channels * of.area(), of.channels / of.by.groups * of.area());
-    by_rows(context, (of.batch, 1), [(pictures, stretch)], (scratch, of.scratch_len()), &|batch, [out], scratch| {
-        let (windows, scratch) = scratch.split_at_mut(deep * columns);
-        for (nth, out) in batch.zip(out.chunks_exact_mut(stretch)) {
-            for (group, picture) in out.chunks_exact_mut(area).enumerate() {
-                let y = &y[(nth * of.by.groups + group) * rows * columns..];
-                let y = Matrix::new(y, rows, columns, columns);
-                let w = Matrix::new(&w[group * rows * deep..], rows, deep, deep).transposed();
-                gemm(context.level, 1.0, w, y, 0.0, MatrixMut::new(windows, deep, columns, columns), scratch);
-                of.spread(windows, picture);
+    by_rows(
+        context,
+        (of.batch, 1),
+        [(pictures, stretch)],
+        (scratch, of.scratch_len()),
+        &|batch, [out], scratch| {
+            let (windows, scratch) = scratch.split_at_mut(deep * columns);
+            for (nth, out) in batch.zip(out.chunks_exact_mut(stretch)) {
+                for (group, picture) in out.chunks_exact_mut(area).enumerate() {
+                    let y = &y[(nth * of.by.groups + group) * rows * columns..];
+                    let y = Matrix::new(y, rows, columns, columns);
+                    let w = Matrix::new(&w[group * rows * deep..], rows, deep, deep).transposed();
+                    gemm(
+                        context.level,
+                        1.0,
+                        w,
+                        y,
+                        0.0,
+                        MatrixMut::new(windows, deep, columns, columns),
+                        scratch,
+                    );
+                    of.spread(windows, picture);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// `dW += Y · Xᵀ`, pictures in their order.

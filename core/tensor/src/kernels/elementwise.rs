@@ -5,8 +5,8 @@ use dolmen_simd::level::Level;
 use dolmen_simd::{arith, nn};
 
 use super::{CHUNK, Source, Target, each};
-use crate::op::{Binary, Unary};
 use crate::context::Context;
+use crate::op::{Binary, Unary};
 
 /// `out = x`.
 pub(crate) fn copy(context: &Context<'_>, x: Source<'_>, out: &mut [f32]) {
@@ -46,13 +46,7 @@ pub(crate) fn affine_back(context: &Context<'_>, scale: f32, dy: &[f32], dx: Tar
     });
 }
 
-pub(crate) fn binary(
-    context: &Context<'_>,
-    function: Binary,
-    a: Source<'_>,
-    b: Source<'_>,
-    out: &mut [f32],
-) {
+pub(crate) fn binary(context: &Context<'_>, function: Binary, a: Source<'_>, b: Source<'_>, out: &mut [f32]) {
     let level = context.level;
     each(context, out, &|begin, out| {
         let (mut left, mut right) = ([0.0; CHUNK], [0.0; CHUNK]);

@@ -3,9 +3,9 @@
 use dolmen_simd::gemm::{self, View as Matrix, ViewMut as MatrixMut, gemm};
 
 use super::{Source, Target, add_columns};
+use crate::context::{Context, by_rows};
 use crate::op::Weights;
 use crate::shape::{Shape, View};
-use crate::context::{Context, by_rows};
 
 /// Elements of scratch of one job of a product of `rows` × `k` with `k` × `columns`.
 pub(crate) fn scratch_len(rows: usize, columns: usize, k: usize) -> usize {
@@ -38,12 +38,7 @@ fn matrix<'a>(source: Source<'a>, nth: usize) -> Matrix<'a> {
 }
 
 /// `out = a · b` for each matrix of the batch.
-pub(crate) fn matmul(
-    context: &Context<'_>,
-    [a, b]: [Source<'_>; 2],
-    out: &mut [f32],
-    scratch: &mut [f32],
-) {
+pub(crate) fn matmul(context: &Context<'_>, [a, b]: [Source<'_>; 2], out: &mut [f32], scratch: &mut [f32]) {
     let [count, m, k] = sizes(&a.view.shape);
     let n = b.view.shape.last();
     let own = scratch_len(m, n, k);

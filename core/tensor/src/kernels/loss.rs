@@ -3,8 +3,8 @@
 use dolmen_simd::{arith, nn};
 
 use super::GRAIN;
-use crate::op::CrossEntropyOptions;
 use crate::context::{Context, by_rows};
+use crate::op::CrossEntropyOptions;
 
 /// The mean loss. Beside stand ln Σ eˣ of each row, the loss of each row, and how many rows count.
 pub(crate) fn cross_entropy(

@@ -3,8 +3,8 @@
 use core::ops::Range;
 
 use super::GRAIN;
-use crate::op::Pool;
 use crate::context::{Context, by_rows};
+use crate::op::Pool;
 
 /// What windows a pooling takes.
 #[derive(Clone, Copy, Debug)]
@@ -68,21 +68,27 @@ impl Pooling {
 
     pub fn forward(&self, context: &Context<'_>, x: &[f32], out: &mut [f32]) {
         let (area, places) = (self.picture[0] * self.picture[1], self.places[0] * self.places[1]);
-        by_rows(context, (out.len() / places, GRAIN / area), [(out, places)], (&mut [], 0), &|planes, [out], _| {
-            for (plane, out) in planes.zip(out.chunks_exact_mut(places)) {
-                let x = &x[plane * area..][..area];
-                self.each_window(|place, down, across| {
-                    out[place] = match self.kind {
-                        Kind::Max(_) => x[self.greatest(x, down, across)],
-                        Kind::Average(_) | Kind::Adaptive => {
-                            let count = self.count(&down, &across);
-                            let rows = down.map(|row| &x[row * self.picture[1]..][across.clone()]);
-                            rows.flatten().sum::<f32>() / count
-                        }
-                    };
-                });
-            }
-        });
+        by_rows(
+            context,
+            (out.len() / places, GRAIN / area),
+            [(out, places)],
+            (&mut [], 0),
+            &|planes, [out], _| {
+                for (plane, out) in planes.zip(out.chunks_exact_mut(places)) {
+                    let x = &x[plane * area..][..area];
+                    self.each_window(|place, down, across| {
+                        out[place] = match self.kind {
+                            Kind::Max(_) => x[self.greatest(x, down, across)],
+                            Kind::Average(_) | Kind::Adaptive => {
+                                let count = self.count(&down, &across);
+                                let rows = down.map(|row| &x[row * self.picture[1]..][across.clone()]);
+                                rows.flatten().sum::<f32>() / count
+                            }
+                        };
+                    });
+                }
+            },
+        );
     }
 
     /// Adds to the gradient of the pictures; means do not look at x, which may be empty.

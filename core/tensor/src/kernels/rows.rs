@@ -3,8 +3,8 @@
 use dolmen_simd::{arith, nn};
 
 use super::{GRAIN, Target, sum_of};
-use crate::op::Reduce;
 use crate::context::{Context, by_rows};
+use crate::op::Reduce;
 
 /// Calls `body(row, of x, of out)` for each row.
 fn each_row(

@@ -1,9 +1,9 @@
 //! Rows and elements by their numbers; rotary positions.
 
 use super::{GRAIN, Source, Target, add_scaled};
+use crate::context::{Context, by_rows};
 use crate::limits::HEAD_LEN_MAX;
 use crate::op::Pairs;
-use crate::context::{Context, by_rows};
 
 /// The integers that stand in an arena.
 pub(crate) fn numbers(data: &[f32]) -> &[u32] {
@@ -42,13 +42,7 @@ pub(crate) fn gather_back(ids: &[u32], dy: &[f32], dx: &mut [f32], width: usize,
 }
 
 /// Turns each row of `[batch, time, heads, length]` by the angles of its time.
-pub(crate) fn rotate(
-    context: &Context<'_>,
-    pairs: Pairs,
-    x: Source<'_>,
-    table: &[f32],
-    out: &mut [f32],
-) {
+pub(crate) fn rotate(context: &Context<'_>, pairs: Pairs, x: Source<'_>, table: &[f32], out: &mut [f32]) {
     let [_, time, heads, len] = [0, 1, 2, 3].map(|axis| x.view.shape.dims()[axis]);
     by_rows(context, (out.len() / len, GRAIN / len), [(out, len)], (&mut [], 0), &|rows, [out], _| {
         let mut buffer = [0.0; HEAD_LEN_MAX];
@@ -61,13 +55,7 @@ pub(crate) fn rotate(
 }
 
 /// Turns gradients back.
-pub(crate) fn rotate_back(
-    context: &Context<'_>,
-    pairs: Pairs,
-    table: &[f32],
-    dy: &[f32],
-    dx: Target<'_>,
-) {
+pub(crate) fn rotate_back(context: &Context<'_>, pairs: Pairs, table: &[f32], dy: &[f32], dx: Target<'_>) {
     let [_, time, heads, len] = [0, 1, 2, 3].map(|axis| dx.view.shape.dims()[axis]);
     dx.take(context, &|begin, d| {
         let mut turned = [0.0; HEAD_LEN_MAX];
@@ -97,4 +85,3 @@ fn turn(pairs: Pairs, sign: f32, angles: &[f32], x: &[f32], out: &mut [f32]) {
         out[other] = x[other] * c + x[one] * s;
     }
 }
-

@@ -37,7 +37,8 @@ fn check(case: &Case, level: Level, jobs: &dyn Jobs) {
     let ids: Vec<Id> = case.shapes.iter().map(|shape| tape.variable(shape).unwrap()).collect();
     let numbers = tape.numbers(&[4]).unwrap();
     let table = tape.input(&[3, 4]).unwrap();
-    let out = (case.build)(&mut tape, &ids, [numbers, table]).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let out =
+        (case.build)(&mut tape, &ids, [numbers, table]).unwrap_or_else(|e| panic!("{}: {e}", case.name));
     let shape = tape.shape(out).unwrap();
     let upstream = tape.input(shape.dims()).unwrap();
     let product = tape.mul(out, upstream).unwrap();
@@ -168,10 +169,15 @@ fn attention() -> Vec<Case> {
         case("attention causal", &[&[2, 7, 3, 4], &[2, 7, 3, 4], &[2, 7, 3, 4]], |t, x, _| {
             t.attention([x[0], x[1], x[2]], None, AttentionOptions::CAUSAL)
         }),
-        case("attention grouped, over blocks", &[&[1, 66, 2, 2], &[1, 66, 1, 2], &[1, 66, 1, 2]], |t, x, _| {
-            let options = AttentionOptions { window: Some(40), scale: Some(0.9), ..AttentionOptions::CAUSAL };
-            t.attention([x[0], x[1], x[2]], None, options)
-        }),
+        case(
+            "attention grouped, over blocks",
+            &[&[1, 66, 2, 2], &[1, 66, 1, 2], &[1, 66, 1, 2]],
+            |t, x, _| {
+                let options =
+                    AttentionOptions { window: Some(40), scale: Some(0.9), ..AttentionOptions::CAUSAL };
+                t.attention([x[0], x[1], x[2]], None, options)
+            },
+        ),
         case("attention of fewer queries", &[&[2, 2, 2, 3], &[2, 5, 1, 3], &[2, 5, 1, 3]], |t, x, _| {
             t.attention([x[0], x[1], x[2]], None, AttentionOptions::CAUSAL)
         }),
@@ -189,9 +195,7 @@ fn attention() -> Vec<Case> {
 
 fn rows() -> Vec<Case> {
     vec![
-        case("layer norm", &[&[4, 37], &[37], &[37]], |t, x, _| {
-            t.layer_norm(x[0], Some((x[1], x[2])), 1e-5)
-        }),
+        case("layer norm", &[&[4, 37], &[37], &[37]], |t, x, _| t.layer_norm(x[0], Some((x[1], x[2])), 1e-5)),
         case("layer norm, bare", &[&[4, 37]], |t, x, _| t.layer_norm(x[0], None, 1e-5)),
         case("rms norm", &[&[4, 37], &[37]], |t, x, _| t.rms_norm(x[0], x[1], 1e-6)),
         case("batch norm", &[&[5, 3, 2, 2], &[3], &[3]], |t, x, _| {
@@ -229,9 +233,7 @@ fn rows() -> Vec<Case> {
 fn pictures() -> Vec<Case> {
     const PAIR: Stride = Stride { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 };
     vec![
-        case("conv", &[&[2, 4, 6, 5], &[6, 2, 3, 2], &[6]], |t, x, _| {
-            t.conv2d(x[0], x[1], Some(x[2]), PAIR)
-        }),
+        case("conv", &[&[2, 4, 6, 5], &[6, 2, 3, 2], &[6]], |t, x, _| t.conv2d(x[0], x[1], Some(x[2]), PAIR)),
         case("conv transposed", &[&[2, 4, 3, 4], &[4, 3, 3, 2], &[6]], |t, x, _| {
             t.conv_transpose2d(x[0], x[1], Some(x[2]), PAIR, [1, 0])
         }),
@@ -296,7 +298,11 @@ fn gradients_through_broadcasting() {
         t.unary(Unary::Square, d)
     };
     check(
-        &Case { name: "x · w + b - y, squared", shapes: &[&[2, 3], &[3, 1], &[1, 3], &[2, 1]], build: squares },
+        &Case {
+            name: "x · w + b - y, squared",
+            shapes: &[&[2, 3], &[3, 1], &[1, 3], &[2, 1]],
+            build: squares,
+        },
         Level::best(),
         &Serial,
     );
@@ -317,5 +323,8 @@ fn positions_are_those_of_the_paper() {
         assert!((f64::from(*found) - wanted).abs() < 1e-7, "{found}, not {wanted}");
     }
     let turns = rotary_table(&[3], &[0.5]).unwrap();
-    assert!((f64::from(turns[0]) - 1.5f64.cos()).abs() < 1e-7 && (f64::from(turns[1]) - 1.5f64.sin()).abs() < 1e-7);
+    assert!(
+        (f64::from(turns[0]) - 1.5f64.cos()).abs() < 1e-7
+            && (f64::from(turns[1]) - 1.5f64.sin()).abs() < 1e-7
+    );
 }

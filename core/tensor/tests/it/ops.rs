@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use crate::common::{self, File, difference, read, run};
 use dolmen_base::jobs::Serial;
 use dolmen_tensor::layers::{Cell, MultiHead, Recurrent};
-use dolmen_tensor::op::{
-    AttentionOptions, CrossEntropyOptions, Pairs, Pool, Reduce, Stride, Unary, Weights,
-};
+use dolmen_tensor::op::{AttentionOptions, CrossEntropyOptions, Pairs, Pool, Reduce, Stride, Unary, Weights};
 use dolmen_tensor::{Context, Goal, Id, Level, Tape, TapeError};
 
 /// The inputs of an operation by their names.
@@ -208,7 +206,11 @@ fn results_and_gradients_are_those_of_pytorch() {
 }
 
 /// The parameters of a layer as variables, by their names.
-fn parameters<'a>(tape: &mut Tape, file: &'a File, name: &str) -> (BTreeMap<&'a str, Id>, Vec<(Id, &'a [f32])>) {
+fn parameters<'a>(
+    tape: &mut Tape,
+    file: &'a File,
+    name: &str,
+) -> (BTreeMap<&'a str, Id>, Vec<(Id, &'a [f32])>) {
     let prefix = format!("{name}/param.");
     let (mut ids, mut floats) = (BTreeMap::new(), Vec::new());
     for (key, golden) in file.iter().filter(|(key, _)| key.starts_with(&prefix)) {

@@ -17,12 +17,7 @@ fn methods() -> [(&'static str, Method, f64, f32); 12] {
         ("adam", Method::Adam(usual), 0.01, 0.1),
         ("adam_amsgrad", Method::Adam(Adam { amsgrad: true, ..usual }), 0.01, 0.0),
         ("adamw", Method::AdamW(usual), 0.01, 0.1),
-        (
-            "rmsprop",
-            Method::RmsProp { alpha: 0.99, epsilon: 1e-8, momentum: 0.9, centered: true },
-            0.01,
-            0.0,
-        ),
+        ("rmsprop", Method::RmsProp { alpha: 0.99, epsilon: 1e-8, momentum: 0.9, centered: true }, 0.01, 0.0),
         ("adagrad", Method::Adagrad { epsilon: 1e-10, decay: 0.0 }, 0.1, 0.0),
         ("adadelta", Method::Adadelta { rho: 0.9, epsilon: 1e-6 }, 1.0, 0.0),
         ("nadam", Method::NAdam { adam: usual, decay: 4e-3 }, 0.01, 0.0),
@@ -74,7 +69,8 @@ fn rates_are_those_of_pytorch_and_hugging_face() {
     let curves = document.root().get("curves").unwrap();
     assert_eq!(curves.members().count(), schedules.len());
     for (name, schedule) in schedules {
-        let wanted = curves.get(name).unwrap().items().map(|rate| rate.as_number().unwrap().as_f64().unwrap());
+        let wanted =
+            curves.get(name).unwrap().items().map(|rate| rate.as_number().unwrap().as_f64().unwrap());
         for (step, wanted) in wanted.enumerate() {
             let found = schedule.rate(0.1, step as u64);
             assert!((found - wanted).abs() < 1e-12, "{name}, step {step}: {found}, not {wanted}");

@@ -107,7 +107,10 @@ fn wrong_shapes_are_errors() {
     assert_eq!(tape.input(&[usize::MAX, 2]).unwrap_err(), TapeError::Elements);
     assert_eq!(tape.narrow(a, 1, 2, 2).unwrap_err(), TapeError::Option { value: 4, bound: 3 });
     assert_eq!(tape.transpose(a, 0, 2).unwrap_err(), TapeError::Axis { axis: 2, rank: 2 });
-    assert!(matches!(Plan::new(tape, Goal { loss: Some(a), ..Goal::default() }), Err(TapeError::Loss { .. })));
+    assert!(matches!(
+        Plan::new(tape, Goal { loss: Some(a), ..Goal::default() }),
+        Err(TapeError::Loss { .. })
+    ));
     let (_, _, _, foreign) = tower(1);
     assert_eq!(Tape::new().shape(foreign).unwrap_err(), TapeError::Unknown { id: foreign });
 }
@@ -117,7 +120,8 @@ fn wrong_memory_and_numbers_are_errors() {
     let (tape, x, targets, loss) = tower(1);
     let plan = Plan::new(tape, Goal { loss: Some(loss), ..Goal::default() }).unwrap();
     let wanted = plan.arena_len();
-    let (params, mut grads, mut arena) = (vec![0.0; plan.params_len()], vec![0.0; plan.params_len()], vec![0.0; wanted]);
+    let (params, mut grads, mut arena) =
+        (vec![0.0; plan.params_len()], vec![0.0; plan.params_len()], vec![0.0; wanted]);
     assert_eq!(plan.set(&mut arena, x, &[0.0; 3]).unwrap_err(), RunError::Length { wanted: 2048, found: 3 });
     assert_eq!(plan.set(&mut arena, loss, &[0.0]).unwrap_err(), RunError::Absent { id: loss });
     let short = plan.set(&mut arena[..wanted - 1], x, &[0.0; 2048]).unwrap_err();
@@ -148,7 +152,8 @@ fn gradients_of_several_steps_add_up() {
         plan.forward(&Context::new(), &mut memory).unwrap();
         plan.backward(&Context::new(), &mut memory).unwrap();
     };
-    let (mut one, mut other, mut both) = (vec![0.0; params.len()], vec![0.0; params.len()], vec![0.0; params.len()]);
+    let (mut one, mut other, mut both) =
+        (vec![0.0; params.len()], vec![0.0; params.len()], vec![0.0; params.len()]);
     add(&mut one, 0.3);
     add(&mut other, -0.4);
     add(&mut both, 0.3);

@@ -37,7 +37,8 @@ fn bytes_and_values_are_those_of_ggml() {
 fn what_comes_back_is_near() {
     let x: Vec<f32> = (0..2048).map(|at| ((at * 7919 % 1009) as f32 - 504.0) / 504.0).collect();
     for level in Level::available() {
-        for (name, form, bound) in FORMS.into_iter().chain([("I8", Form::I8, 5e-3), ("F32", Form::F32, 1e-9)]) {
+        for (name, form, bound) in FORMS.into_iter().chain([("I8", Form::I8, 5e-3), ("F32", Form::F32, 1e-9)])
+        {
             let mut bytes = vec![0; 4 * form.row_bytes(512).unwrap()];
             form.write(level, &x, 512, &mut bytes).unwrap();
             let mut back = vec![0.0; x.len()];

@@ -1,0 +1,332 @@
+//! Verbs against a broker of ours.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use dolmen_cli::Status;
+use dolmen_kafka::ErrorCode;
+use dolmen_kafka_cli::client::consumer::{EARLIEST, LATEST, Positions, fetch, offset_for};
+use dolmen_kafka_cli::client::group::{Member, committed};
+use dolmen_kafka_cli::client::producer::{Options, Outgoing, Producer};
+use dolmen_kafka_cli::client::{Cluster, code_of};
+use dolmen_kafka_net::{Broker, Settings};
+use serde_json::{Value, json};
+
+use crate::kafka;
+
+/// A broker in a runtime of its own, until it is dropped.
+pub struct Served {
+    runtime: tokio::runtime::Runtime,
+    broker: Option<Broker>,
+    pub address: String,
+    dir: tempfile::TempDir,
+}
+
+impl Served {
+    pub fn start() -> Served {
+        Served::start_with(&[])
+    }
+
+    pub fn start_with(more: &[(&str, &str)]) -> Served {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let given = [
+            ("group.initial.rebalance.delay.ms", "0"),
+            ("offsets.topic.num.partitions", "2"),
+            ("transaction.state.log.num.partitions", "2"),
+        ];
+        let settings = Settings::new(&[&given[..], more].concat()).unwrap();
+        let broker = runtime.block_on(Broker::start_with(dir.path(), settings, "127.0.0.1:0")).unwrap();
+        let address = broker.address().to_string();
+        Served { runtime, broker: Some(broker), address, dir }
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        // Beside the broker's own folder names, which have a dash and a number.
+        let path = self.dir.path().join(name);
+        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        path
+    }
+
+    /// Runs `kafka …` against it.
+    pub fn kafka(&self, words: &[&str]) -> Vec<Value> {
+        let (lines, status) = self.try_kafka(words);
+        assert_eq!(status.unwrap(), Status::Success, "{words:?}");
+        lines
+    }
+
+    fn try_kafka(&self, words: &[&str]) -> (Vec<Value>, anyhow::Result<Status>) {
+        kafka(&[words, &["--bootstrap", &self.address]].concat())
+    }
+
+    pub fn produce(&self, topic: &str, lines: &[&str], more: &[&str]) {
+        let file = self.file("input.txt", &lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        self.kafka(&[&["produce", topic, "--file", file.to_str().unwrap()], more].concat());
+    }
+
+    pub fn consume(&self, topic: &str, more: &[&str]) -> Vec<Value> {
+        self.kafka(&[&["consume", topic, "--exit"], more].concat())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(broker) = self.broker.take() {
+            self.runtime.block_on(broker.stop()).unwrap();
+        }
+    }
+}
+
+fn values(records: &[Value]) -> Vec<&str> {
+    records.iter().map(|record| record["value"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn topics_come_and_go() {
+    let served = Served::start();
+    served.kafka(&["topics", "create", "orders", "--partitions", "3", "--config", "retention.ms=5000"]);
+    let refused = served.try_kafka(&["topics", "create", "orders"]).1.unwrap_err();
+    assert_eq!(code_of(&refused), Some(ErrorCode::TOPIC_ALREADY_EXISTS));
+    let listed = served.kafka(&["topics", "list"]);
+    assert_eq!(
+        (listed.len(), &listed[0]["topic"], &listed[0]["partitions"]),
+        (1, &json!("orders"), &json!(3))
+    );
+    let described = served.kafka(&["topics", "describe", "orders"]);
+    assert_eq!(described[0]["configs"]["retention.ms"], "5000");
+    assert_eq!(described[0]["partitions"].as_array().unwrap().len(), 3);
+    served.kafka(&["topics", "delete", "orders"]);
+    assert!(served.kafka(&["topics", "list"]).is_empty());
+    let refused = served.try_kafka(&["topics", "delete", "orders"]).1.unwrap_err();
+    assert_eq!(code_of(&refused), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+}
+
+#[test]
+fn what_is_produced_is_consumed_in_every_compression() {
+    let served = Served::start();
+    let long = "x".repeat(100_000);
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let lines = ["a:one", "b:two", "keyless", &format!("c:{long}")];
+        let more = ["--key-separator", ":", "--header", "h=v", "--header", "h=w", "--compression", codec];
+        served.produce(codec, &lines, &more);
+        let records = served.consume(codec, &[]);
+        assert_eq!(values(&records), ["one", "two", "keyless", &long], "{codec}");
+        assert_eq!((&records[0]["key"], &records[2]["key"]), (&json!("a"), &Value::Null));
+        assert_eq!(records[0]["headers"], json!([{"name":"h","value":"v"},{"name":"h","value":"w"}]));
+        assert_eq!(
+            records.iter().map(|record| record["offset"].as_i64().unwrap()).collect::<Vec<_>>(),
+            [0, 1, 2, 3]
+        );
+    }
+    assert_eq!(values(&served.consume("gzip", &["--from", "2", "--count", "1"])), ["keyless"]);
+    assert!(served.consume("gzip", &["--from", "latest"]).is_empty());
+}
+
+#[test]
+fn an_aborted_transaction_is_for_readers_of_everything_only() {
+    let served = Served::start();
+    served.produce("t", &["kept"], &["--transactional-id", "loader"]);
+    let mut cluster = Cluster::connect(&served.address).unwrap();
+    let options = Options { transactional_id: Some("other".into()), ..Options::default() };
+    let mut producer = Producer::open(&mut cluster, options).unwrap();
+    let record = |text: &str| vec![Outgoing { value: Some(text.into()), ..Outgoing::default() }];
+    producer.begin();
+    let offset = producer.send(&mut cluster, "t", 0, &record("undone")).unwrap();
+    let listed = served.kafka(&["transactions", "list", "--state", "Ongoing"]);
+    assert_eq!((listed.len(), &listed[0]["transactional_id"]), (1, &json!("other")));
+    let described = served.kafka(&["transactions", "describe", "other"]);
+    assert_eq!(described[0]["topics"], json!([{"topic":"t","partitions":[0]}]));
+    // It holds back readers of committed data.
+    assert_eq!(offset_for(&mut cluster, "t", 0, LATEST, true).unwrap(), offset);
+    served.kafka(&["transactions", "abort", "other"]);
+    assert!(served.kafka(&["transactions", "list", "--state", "Ongoing"]).is_empty());
+    let late = producer.end(&mut cluster, true).unwrap_err();
+    assert!(
+        matches!(code_of(&late), Some(ErrorCode::PRODUCER_FENCED | ErrorCode::INVALID_PRODUCER_EPOCH)),
+        "{late:#}"
+    );
+    served.produce("t", &["after"], &[]);
+    assert_eq!(values(&served.consume("t", &[])), ["kept", "after"]);
+    assert_eq!(
+        values(&served.consume("t", &["--isolation", "read_uncommitted"])),
+        ["kept", "undone", "after"]
+    );
+}
+
+#[test]
+fn a_group_goes_on_where_it_was() {
+    let served = Served::start();
+    served.produce("t", &["1", "2", "3"], &[]);
+    let read = |more: &[&str]| served.consume("t", &[&["--group", "g"], more].concat());
+    assert_eq!(values(&read(&["--count", "2"])), ["1", "2"]);
+    assert_eq!(values(&read(&[])), ["3"]);
+    served.produce("t", &["4"], &[]);
+    let offsets = served.kafka(&["groups", "offsets", "g"]);
+    assert_eq!((&offsets[0]["offset"], &offsets[0]["lag"]), (&json!(3), &json!(1)));
+    let described = served.kafka(&["groups", "describe", "g"]);
+    assert_eq!((&described[0]["type"], &described[0]["state"]), (&json!("consumer"), &json!("Empty")));
+    let listed = served.kafka(&["groups", "list"]);
+    assert_eq!((listed.len(), &listed[0]["group"]), (1, &json!("g")));
+    served.kafka(&["groups", "delete", "g"]);
+    assert!(served.kafka(&["groups", "list"]).is_empty());
+    let refused = served.try_kafka(&["groups", "describe", "g"]).1.unwrap_err();
+    assert_eq!(code_of(&refused), Some(ErrorCode::GROUP_ID_NOT_FOUND));
+}
+
+#[test]
+fn two_members_share_a_topic() {
+    let served = Served::start();
+    served.kafka(&["topics", "create", "t", "--partitions", "4"]);
+    let mut cluster = Cluster::connect(&served.address).unwrap();
+    let topics = ["t".to_owned()];
+    let mut one = Member::join(&mut cluster, "g", &topics).unwrap();
+    assert_eq!(one.partitions(&mut cluster).unwrap().len(), 4);
+    let mut two = Member::join(&mut cluster, "g", &topics).unwrap();
+    for _ in 0..400 {
+        one.keep(&mut cluster).unwrap();
+        two.keep(&mut cluster).unwrap();
+        if two.partitions(&mut cluster).unwrap().len() == 2 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let mut all = one.partitions(&mut cluster).unwrap();
+    all.extend(two.partitions(&mut cluster).unwrap());
+    all.sort();
+    assert_eq!(all, (0..4).map(|partition| ("t".to_owned(), partition)).collect::<Vec<_>>());
+    let described = served.kafka(&["groups", "describe", "g"]);
+    assert_eq!(described[0]["members"].as_array().unwrap().len(), 2);
+    let refused = served.try_kafka(&["groups", "delete", "g"]).1.unwrap_err();
+    assert_eq!(code_of(&refused), Some(ErrorCode::NON_EMPTY_GROUP));
+    one.leave(&mut cluster).unwrap();
+    two.leave(&mut cluster).unwrap();
+}
+
+fn pipeline(served: &Served, more: &str) -> PathBuf {
+    let text = format!(
+        "bootstrap = \"{}\"\ngroup = \"eos\"\ntransactional_id = \"eos-1\"\ninput = [\"in\"]\noutput = \"out\"\nrecords = 50\ninterval_ms = 20\nidle_exit_ms = 400\n{more}",
+        served.address
+    );
+    served.file("pipeline.toml", &text)
+}
+
+#[test]
+fn a_pipeline_writes_every_record_once() {
+    let served = Served::start();
+    served.kafka(&["topics", "create", "in", "--partitions", "2"]);
+    served.kafka(&["topics", "create", "out", "--partitions", "3"]);
+    let lines: Vec<String> = (0..300).map(|n| format!("k{}:v{n}", n % 7)).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    served.produce("in", &lines, &["--key-separator", ":"]);
+    let file = pipeline(&served, "transform = \"upper\"\n");
+    let (ran, status) = kafka(&["eos", file.to_str().unwrap()]);
+    assert_eq!(status.unwrap(), Status::Success);
+    assert_eq!(
+        (&ran[0]["read"], &ran[0]["written"], &ran[0]["aborts"]),
+        (&json!(300), &json!(300), &json!(0))
+    );
+    let records = served.consume("out", &[]);
+    let mut by_key: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for record in &records {
+        let number = record["value"].as_str().unwrap().strip_prefix('V').unwrap().parse().unwrap();
+        by_key.entry(record["key"].as_str().unwrap().into()).or_default().push(number);
+    }
+    for (key, numbers) in &by_key {
+        let key: u64 = key[1..].parse().unwrap();
+        let expected: Vec<u64> = (0..300).filter(|n| n % 7 == key).collect();
+        assert_eq!(*numbers, expected, "order within a key");
+    }
+    // Nothing is left: a second run does nothing.
+    let (ran, _) = kafka(&["eos", file.to_str().unwrap()]);
+    assert_eq!((&ran[0]["read"], &ran[0]["commits"]), (&json!(0), &json!(0)));
+}
+
+#[test]
+fn what_a_program_refuses_goes_to_the_dead_letters() {
+    let served = Served::start();
+    served.produce("in", &["good", "bad", "fine"], &[]);
+    let script =
+        "while read line; do case $line in bad) echo '!no good';; *) echo \\\"<$line>\\\";; esac; done";
+    let more = format!(
+        "dead_letter = \"dead\"\nattempts = 2\ntransform = {{ command = [\"sh\", \"-c\", \"{script}\"] }}\n"
+    );
+    let file = pipeline(&served, &more);
+    let (ran, status) = kafka(&["eos", file.to_str().unwrap()]);
+    assert_eq!(status.unwrap(), Status::Success);
+    assert_eq!((&ran[0]["written"], &ran[0]["dead_letters"]), (&json!(2), &json!(1)));
+    assert_eq!(values(&served.consume("out", &[])), ["<good>", "<fine>"]);
+    let dead = served.consume("dead", &[]);
+    assert_eq!(values(&dead), ["bad"]);
+    let header = |name: &str| {
+        let mut headers = dead[0]["headers"].as_array().unwrap().iter();
+        headers.find(|header| header["name"] == name).unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    assert!(
+        header("dlq.error").contains("no good") && header("dlq.topic") == "in" && header("dlq.offset") == "1"
+    );
+    assert_eq!(header("dlq.attempts"), "2");
+    // Without a dead-letter topic it stops, and nothing is half done.
+    served.produce("in", &["bad"], &[]);
+    let file = pipeline(&served, &format!("transform = {{ command = [\"sh\", \"-c\", \"{script}\"] }}\n"));
+    let (_, status) = kafka(&["eos", file.to_str().unwrap()]);
+    assert!(status.unwrap_err().to_string().contains("in-0@3"));
+    let mut cluster = Cluster::connect(&served.address).unwrap();
+    let offsets = committed(&mut cluster, "eos", &[("in".into(), 0)]).unwrap();
+    assert_eq!(offsets, Positions::from([(("in".to_owned(), 0), 3)]));
+}
+
+#[test]
+fn two_pipelines_of_one_id_shut_each_other_out() {
+    let served = Served::start();
+    served.produce("in", &["a"], &[]);
+    let mut cluster = Cluster::connect(&served.address).unwrap();
+    let open = |cluster: &mut Cluster| {
+        Producer::open(cluster, Options { transactional_id: Some("x".into()), ..Options::default() }).unwrap()
+    };
+    let record = [Outgoing { value: Some(b"z".to_vec()), ..Outgoing::default() }];
+    let mut first = open(&mut cluster);
+    first.begin();
+    first.send(&mut cluster, "in", 0, &record).unwrap();
+    let mut second = open(&mut cluster);
+    assert!(first.send(&mut cluster, "in", 0, &record).is_err());
+    second.begin();
+    second.send(&mut cluster, "in", 0, &record).unwrap();
+    second.end(&mut cluster, true).unwrap();
+    let mut positions =
+        Positions::from([(("in".to_owned(), 0), offset_for(&mut cluster, "in", 0, EARLIEST, true).unwrap())]);
+    // The markers are written behind the answer.
+    let mut read = Vec::new();
+    while read.len() < 2 {
+        read.extend(fetch(&mut cluster, &mut positions, true, 100).unwrap());
+    }
+    assert_eq!(
+        read.iter().map(|record| record.value.clone().unwrap()).collect::<Vec<_>>(),
+        [b"a".to_vec(), b"z".to_vec()]
+    );
+}
+
+#[test]
+fn a_short_bench() {
+    let served = Served::start();
+    let lines = served.kafka(&[
+        "bench",
+        "--records",
+        "2000",
+        "--batch",
+        "500",
+        "--transactions",
+        "3",
+        "--compression",
+        "lz4",
+    ]);
+    let what: Vec<&str> = lines.iter().map(|line| line["what"].as_str().unwrap()).collect();
+    assert_eq!(what, ["produce", "consume", "transactions"]);
+}
+
+#[test]
+fn nobody_there_is_a_sentence() {
+    let (_, status) = kafka(&["topics", "list", "--bootstrap", "127.0.0.1:1"]);
+    assert!(status.unwrap_err().to_string().contains("127.0.0.1:1"));
+}

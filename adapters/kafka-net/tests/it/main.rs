@@ -1,0 +1,7 @@
+//! A broker as its clients see it, over sockets.
+
+mod client;
+mod hostile;
+mod restart;
+mod security;
+mod transactions;

@@ -1,0 +1,128 @@
+//! MD5 of pieces from many uploads at once.
+//!
+//! A thread that has a piece to hash puts it into a queue. Few threads lead: each takes up to sixteen pieces that wait, hashes them in the
+//! lanes of one register ([`dolmen_s3::md5`]), and wakes their owners. So one upload alone is hashed as ever, and the more of them
+//! there are, the cheaper each becomes.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use dolmen_s3::md5::{Md5, update_many};
+
+/// Pieces that a register has lanes for.
+const LANES: usize = 16;
+/// Cores for each thread that leads: the others have their bytes to write, and gathering fills more lanes.
+const CORES_PER_LEADER: usize = 4;
+/// How often a thread that leads lets others go first, if more pieces are expected than have come.
+const YIELDS: usize = 16;
+
+/// The queue of an engine.
+#[derive(Debug)]
+pub(crate) struct Hashes {
+    queue: Mutex<Queue>,
+    done: Condvar,
+    leaders_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    next: u64,
+    leaders: usize,
+    /// Pieces that were there last time: their owners will soon come with the next.
+    expected: usize,
+    waiting: Vec<Job>,
+    done: BTreeMap<u64, Md5>,
+}
+
+#[derive(Debug)]
+struct Job {
+    number: u64,
+    md5: Md5,
+    data: Bytes,
+}
+
+impl Hashes {
+    /// As many threads lead as the machine has cores for.
+    pub fn new() -> Hashes {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let leaders_max = (cores / CORES_PER_LEADER).max(1);
+        Hashes { queue: Mutex::default(), done: Condvar::new(), leaders_max }
+    }
+
+    /// The hash with the piece taken in. Waits for others, and may work for them.
+    pub fn update(&self, md5: Md5, data: Bytes) -> Md5 {
+        let mut queue = self.lock();
+        let number = queue.next;
+        queue.next += 1;
+        queue.waiting.push(Job { number, md5, data });
+        loop {
+            if let Some(md5) = queue.done.remove(&number) {
+                return md5;
+            }
+            if queue.leaders < self.leaders_max && !queue.waiting.is_empty() {
+                queue = self.lead(queue);
+            } else {
+                queue = self.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Hashes what waits, the oldest first, without the lock.
+    fn lead<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
+        queue.leaders += 1;
+        for _ in 0..YIELDS {
+            if queue.waiting.len() >= queue.expected.min(LANES) {
+                break;
+            }
+            drop(queue);
+            std::thread::yield_now();
+            queue = self.lock();
+        }
+        let count = queue.waiting.len().min(LANES);
+        let mut jobs: Vec<Job> = queue.waiting.drain(..count).collect();
+        drop(queue);
+        let mut pieces: Vec<(&mut Md5, &[u8])> =
+            jobs.iter_mut().map(|job| (&mut job.md5, &job.data[..])).collect();
+        update_many(&mut pieces);
+        let mut queue = self.lock();
+        queue.leaders -= 1;
+        queue.expected = jobs.len() + queue.waiting.len();
+        queue.done.extend(jobs.into_iter().map(|job| (job.number, job.md5)));
+        self.done.notify_all();
+        queue
+    }
+
+    /// Nothing panics while the lock is held, and what it guards is whole between any two statements.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use md5::Digest as _;
+
+    use super::*;
+
+    #[test]
+    fn many_threads_get_their_own_hash() {
+        let hashes = Hashes::new();
+        std::thread::scope(|scope| {
+            for nth in 0..24u8 {
+                let hashes = &hashes;
+                scope.spawn(move || {
+                    let (mut md5, mut judge) = (Md5::new(), md5::Md5::new());
+                    for round in 0..40usize {
+                        let data = Bytes::from(vec![nth; (round * 977 + usize::from(nth) * 31) % 20_000]);
+                        judge.update(&data);
+                        md5 = hashes.update(md5, data);
+                    }
+                    assert_eq!(md5.finish(), <[u8; 16]>::from(judge.finalize()), "thread {nth}");
+                });
+            }
+        });
+        let queue = hashes.lock();
+        assert!(queue.waiting.is_empty() && queue.done.is_empty() && queue.leaders == 0);
+    }
+}
