@@ -43,15 +43,13 @@ pub fn kept(headers: Headers<'_>) -> Result<Vec<(String, String)>, ErrorCode> {
         }
         let mut text = text_of(value);
         match name {
-            "content-encoding" => {
-                if text.split(',').any(|coding| coding.trim() == "aws-chunked") {
-                    let codings = text.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
-                    let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty()).collect();
-                    if codings.is_empty() {
-                        continue;
-                    }
-                    text = codings.join(", ");
+            "content-encoding" if text.split(',').any(|coding| coding.trim() == "aws-chunked") => {
+                let codings = text.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
+                let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty()).collect();
+                if codings.is_empty() {
+                    continue;
                 }
+                text = codings.join(", ");
             }
             "x-amz-website-redirect-location" => {
                 let known = ["/", "http://", "https://"].iter().any(|start| text.starts_with(start));

@@ -257,7 +257,7 @@ impl Rule {
         let (scale, decay) = (self.scale, self.decay);
         let of = |g: &f32, p: &f32| g * scale + decay * p;
         match self.method {
-            Method::Sgd { momentum, .. } if momentum == 0.0 => {
+            Method::Sgd { momentum: 0.0, .. } => {
                 p.iter_mut().zip(grads).for_each(|(p, g)| *p -= rate * of(g, p));
             }
             Method::Sgd { momentum, dampening, nesterov } => {

@@ -776,7 +776,7 @@ impl Tape {
             + (heads - 1) * view.strides[2]
             + (len - 1) * view.strides[3];
         let apart = batch == 1
-            || (view.strides[0] == stretch && self.storages[view.storage as usize].len % batch == 0);
+            || (view.strides[0] == stretch && self.storages[view.storage as usize].len.is_multiple_of(batch));
         let rows = view.strides[3] == 1 || len == 1;
         let distinct = (time == 1 || view.strides[1] >= len) && (heads == 1 || view.strides[2] >= len);
         if apart && rows && distinct && within < stretch {

@@ -86,6 +86,7 @@ pub enum AppendError {
 
 /// A fact.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is moved once, and most are requests")]
 pub enum Input {
     /// A client asks.
     Request {
@@ -419,14 +420,14 @@ impl Groups {
         if let Some(code) = self.refuses(&ask) {
             return self.answer(caller, refusal(&ask, code));
         }
-        if let (Some(group), Caller::Request(_)) = (changes(&ask), caller) {
-            if let Some(slot) = self.slots.get_mut(group).filter(|slot| slot.changing.is_some()) {
-                if slot.waiting.len() < WAITING_MAX {
-                    slot.waiting.push_back((caller, client, ask));
-                    return;
-                }
-                return self.answer(caller, refusal(&ask, ErrorCode::COORDINATOR_NOT_AVAILABLE));
+        if let (Some(group), Caller::Request(_)) = (changes(&ask), caller)
+            && let Some(slot) = self.slots.get_mut(group).filter(|slot| slot.changing.is_some())
+        {
+            if slot.waiting.len() < WAITING_MAX {
+                slot.waiting.push_back((caller, client, ask));
+                return;
             }
+            return self.answer(caller, refusal(&ask, ErrorCode::COORDINATOR_NOT_AVAILABLE));
         }
         self.decide(at, caller, client, ask);
     }
@@ -607,10 +608,8 @@ impl Groups {
             }
             Decision::Become(change) => {
                 let mut change = *change;
-                if is_upgrade {
-                    if let Ok(record) = records::classic(&name, None) {
-                        change.records.insert(0, record);
-                    }
+                if is_upgrade && let Ok(record) = records::classic(&name, None) {
+                    change.records.insert(0, record);
                 }
                 self.change(at, &name, Some(caller), change, Vec::new());
             }

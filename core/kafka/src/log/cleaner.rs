@@ -21,6 +21,9 @@ use crate::files::Aborted;
 use crate::limits::CLEANER_KEY_BYTES_MAX;
 use crate::record::Record;
 
+/// Compresses what the third takes; whether it did.
+pub type Compress<'a> = &'a mut dyn FnMut(Codec, &[u8], &mut Vec<u8>) -> bool;
+
 /// The last offset of every key.
 #[derive(Debug, Default)]
 pub struct Latest {
@@ -142,7 +145,7 @@ impl Cleaner<'_> {
         batch: &Batch<'_>,
         expanded: &[u8],
         about: Circumstances,
-        compress: &mut dyn FnMut(Codec, &[u8], &mut Vec<u8>) -> bool,
+        compress: Compress<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), BatchError> {
         let horizon = batch.delete_horizon_ms();
@@ -179,7 +182,7 @@ fn rebuild(
     batch: &Batch<'_>,
     kept: &[Record<'_>],
     horizon_ms: Option<i64>,
-    compress: &mut dyn FnMut(Codec, &[u8], &mut Vec<u8>) -> bool,
+    compress: Compress<'_>,
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
