@@ -90,7 +90,8 @@ impl Learner {
             for at in step * BATCH..(step + 1) * BATCH {
                 // Each round goes through all pictures once, shuffled (Fisher and Yates, a swap at a time).
                 let own = at % order.len();
-                order.swap(own, own + rng.below((order.len() - own) as u64) as usize);
+                let other = own + rng.below((order.len() - own) as u64) as usize;
+                order.swap(own, other);
                 let nth = order[own];
                 images.extend_from_slice(&train.images[nth * AREA..][..AREA]);
                 labels.push(train.labels[nth]);
