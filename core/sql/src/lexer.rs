@@ -163,11 +163,11 @@ fn short_word(source: &[u8], at: usize) -> Option<(u64, usize)> {
     const HIGH: u64 = 0x80 * ONES;
     let bytes = u64::from_le_bytes(*source.get(at..)?.first_chunk::<8>()?);
     let low = bytes & !HIGH;
-    let letters = low | 0x20 * ONES;
+    let letters = low | (0x20 * ONES);
     // The high bit of each byte that is at least `from`; the bytes are below 128.
     let at_least = |word: u64, from: u64| word + (0x80 - from) * ONES;
     let between = |word: u64, from: u64, to: u64| at_least(word, from) & !at_least(word, to + 1);
-    let equal = |byte: u64| !((low ^ byte * ONES) + 0x7f * ONES);
+    let equal = |byte: u64| !((low ^ (byte * ONES)) + 0x7f * ONES);
     let word = between(letters, 0x61, 0x7a) | between(low, 0x30, 0x39) | equal(0x5f) | equal(0x24) | bytes;
     let ends = !word & HIGH;
     (ends != 0).then(|| (bytes, ends.trailing_zeros() as usize / 8))
