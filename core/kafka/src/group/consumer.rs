@@ -390,7 +390,7 @@ fn leave(group: &Consumers, ask: &Beat, id: &str, facts: Facts<'_>) -> Decision 
         assignment: None,
     };
     let changed = if ask.epoch == LEAVES {
-        remove(group, &ask.group, &[member.id.clone()], facts)
+        remove(group, &ask.group, core::slice::from_ref(&member.id), facts)
     } else {
         let mut next = group.clone();
         let away = ConsumerMember {

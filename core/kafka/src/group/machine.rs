@@ -84,7 +84,8 @@ pub enum AppendError {
     Unknown,
 }
 
-/// A fact.
+/// A fact. Each is made, handed over and gone: its size is that of the largest request.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A client asks.
@@ -419,14 +420,14 @@ impl Groups {
         if let Some(code) = self.refuses(&ask) {
             return self.answer(caller, refusal(&ask, code));
         }
-        if let (Some(group), Caller::Request(_)) = (changes(&ask), caller) {
-            if let Some(slot) = self.slots.get_mut(group).filter(|slot| slot.changing.is_some()) {
-                if slot.waiting.len() < WAITING_MAX {
-                    slot.waiting.push_back((caller, client, ask));
-                    return;
-                }
-                return self.answer(caller, refusal(&ask, ErrorCode::COORDINATOR_NOT_AVAILABLE));
+        if let (Some(group), Caller::Request(_)) = (changes(&ask), caller)
+            && let Some(slot) = self.slots.get_mut(group).filter(|slot| slot.changing.is_some())
+        {
+            if slot.waiting.len() < WAITING_MAX {
+                slot.waiting.push_back((caller, client, ask));
+                return;
             }
+            return self.answer(caller, refusal(&ask, ErrorCode::COORDINATOR_NOT_AVAILABLE));
         }
         self.decide(at, caller, client, ask);
     }
@@ -607,10 +608,8 @@ impl Groups {
             }
             Decision::Become(change) => {
                 let mut change = *change;
-                if is_upgrade {
-                    if let Ok(record) = records::classic(&name, None) {
-                        change.records.insert(0, record);
-                    }
+                if is_upgrade && let Ok(record) = records::classic(&name, None) {
+                    change.records.insert(0, record);
                 }
                 self.change(at, &name, Some(caller), change, Vec::new());
             }
