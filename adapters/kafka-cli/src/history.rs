@@ -270,14 +270,10 @@ impl Checker {
         let Some((id, _)) = txn.rsplit_once('/') else { return };
         let owner = self.owners.get(id).copied();
         let process = event["process"].as_i64();
-        if let (Some(owner), Some(process), Some(true)) = (owner, process, event["ok"].as_bool()) {
-            if owner != process {
-                self.find(
-                    Kind::Zombie,
-                    line,
-                    format!("{process} writes under {id}, which {owner} has opened"),
-                );
-            }
+        if let (Some(owner), Some(process), Some(true)) = (owner, process, event["ok"].as_bool())
+            && owner != process
+        {
+            self.find(Kind::Zombie, line, format!("{process} writes under {id}, which {owner} has opened"));
         }
     }
 
@@ -289,10 +285,10 @@ impl Checker {
             let before = self.txns.entry(txn.clone()).or_default().values.clone();
             let last = before.iter().filter_map(|v| self.writes.get(v)).filter(|w| w.place == place);
             let last = last.filter_map(|write| write.offset).max();
-            if let (Some(last), Some(offset), Some(true)) = (last, offset, ok) {
-                if offset <= last {
-                    self.find(Kind::WriterStepBack, line, format!("{txn}: offset {offset} behind {last}"));
-                }
+            if let (Some(last), Some(offset), Some(true)) = (last, offset, ok)
+                && offset <= last
+            {
+                self.find(Kind::WriterStepBack, line, format!("{txn}: offset {offset} behind {last}"));
             }
             self.txns.entry(txn.clone()).or_default().values.push(value.clone());
         }
@@ -557,10 +553,10 @@ impl Checker {
         let mut reads: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
         for (name, txn) in &self.txns {
             for value in &txn.reads {
-                if let Some(from) = self.writes.get(value).and_then(|write| write.txn.as_ref()) {
-                    if from != name {
-                        reads.entry(name).or_default().insert(from);
-                    }
+                if let Some(from) = self.writes.get(value).and_then(|write| write.txn.as_ref())
+                    && from != name
+                {
+                    reads.entry(name).or_default().insert(from);
                 }
             }
         }

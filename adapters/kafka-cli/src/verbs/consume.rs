@@ -59,7 +59,7 @@ pub fn run(args: Consume, out: &mut Out) -> Result<Status> {
     let is_committed = args.isolation == Isolation::Committed;
     let stop = stop_flag()?;
     let mut member = match &args.group {
-        Some(group) => Some(Member::join(&mut cluster, group, &[args.topic.clone()])?),
+        Some(group) => Some(Member::join(&mut cluster, group, std::slice::from_ref(&args.topic))?),
         None => None,
     };
     let mut wanted = match (&member, args.partition) {
@@ -74,11 +74,11 @@ pub fn run(args: Consume, out: &mut Out) -> Result<Status> {
     let ends = ends(&mut cluster, &args.topic, is_committed)?;
     let mut left = args.count.unwrap_or(usize::MAX);
     while left > 0 && !stop.load(Ordering::Relaxed) {
-        if let Some(member) = &mut member {
-            if member.keep(&mut cluster)? {
-                wanted = member.partitions(&mut cluster)?;
-                positions = begin(&mut cluster, &args, &wanted, is_committed)?;
-            }
+        if let Some(member) = &mut member
+            && member.keep(&mut cluster)?
+        {
+            wanted = member.partitions(&mut cluster)?;
+            positions = begin(&mut cluster, &args, &wanted, is_committed)?;
         }
         let is_done =
             |(key, position): (&(String, i32), &i64)| ends.get(key).is_none_or(|end| position >= end);

@@ -84,7 +84,8 @@ pub enum AppendError {
     Unknown,
 }
 
-/// A fact.
+/// A fact. Each is made, handed over and gone: its size is that of the largest request.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is moved once, and most are requests")]
 pub enum Input {

@@ -289,14 +289,14 @@ fn current_of(value: &ConsumerGroupCurrentMemberAssignmentValue<'_>) -> Current 
     }
 }
 
-/// Writes a value.
-type Encode<'a> = &'a dyn Fn(&mut Vec<u8>) -> Result<(), WireError>;
+/// What appends a value behind its version.
+type Body<'f> = &'f dyn Fn(&mut Vec<u8>) -> Result<(), WireError>;
 
 /// A record from its key and value; text that no string can hold cannot be in a request.
 fn record<'k, 'v>(
     kind: i16,
     key: &impl Message<'k>,
-    value: Option<(i16, Encode<'_>)>,
+    value: Option<(i16, Body<'_>)>,
 ) -> Result<Record, WireError> {
     let mut bytes = Vec::from(kind.to_be_bytes());
     key.encode(0, &mut bytes)?;
@@ -492,8 +492,8 @@ pub fn put_batch(out: &mut Vec<u8>, records: &[Record], producer: Option<Produce
     fits
 }
 
-/// Offset, key and value of a record.
-pub type Keyed<'a> = (i64, &'a [u8], Option<&'a [u8]>);
+/// A record of the log: its offset, its key, its value.
+pub type Placed<'a> = (i64, &'a [u8], Option<&'a [u8]>);
 
 /// Each record of a batch with its offset. `expanded` are the records of a compressed one.
 ///
@@ -502,7 +502,7 @@ pub type Keyed<'a> = (i64, &'a [u8], Option<&'a [u8]>);
 pub fn each<'a>(
     batch: &Batch<'a>,
     expanded: &'a [u8],
-) -> Result<impl Iterator<Item = Keyed<'a>> + use<'a>, BatchError> {
+) -> Result<impl Iterator<Item = Placed<'a>> + use<'a>, BatchError> {
     let base = batch.base_offset();
     let records = batch.records(expanded)?;
     Ok(records.filter_map(move |record| {
