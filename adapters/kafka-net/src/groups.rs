@@ -214,7 +214,7 @@ impl GroupDriver {
 
 /// Handles what is asked of groups.
 pub async fn serve(call: &Call) -> Result<Reply, WireError> {
-    let ask = call.read_with(|key, version, body| wire::read(key, version, body))?;
+    let ask = call.read_with(wire::read)?;
     if is_of_log(call).await.is_err() {
         // Its log cannot be made: the client tries again.
         return Ok(Reply::Close);
@@ -249,7 +249,7 @@ pub async fn commit_in_transaction(
     producer: Producer,
     checked: Result<(), ErrorCode>,
 ) -> Result<Reply, WireError> {
-    let ask = call.read_with(|key, version, body| wire::read(key, version, body))?;
+    let ask = call.read_with(wire::read)?;
     let Ask::Commit(commit) = &ask else { return Ok(Reply::Close) };
     if let Err(code) = checked {
         return respond(call, &refused(commit, told(call, code)));

@@ -102,10 +102,11 @@ fn housekeep(state: &Arc<State>, retains: bool, cleans: bool) {
             }
         }
         let compacts = log.lock().settings.compacts;
-        if cleans && compacts {
-            if let Err(error) = log.clean(&state.catalog.shared.checkpoints, now_ms) {
-                tracing::warn!(target: "kafka", "{}: cannot be compacted: {error}", name());
-            }
+        if cleans
+            && compacts
+            && let Err(error) = log.clean(&state.catalog.shared.checkpoints, now_ms)
+        {
+            tracing::warn!(target: "kafka", "{}: cannot be compacted: {error}", name());
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) const INLINE_MAX: usize = 64 << 10;
 /// Shorter pieces are not worth the way to other threads.
 const SHARED_MIN: usize = 4 << 10;
 
+#[expect(clippy::large_enum_variant, reason = "one an upload, never moved on a hot way")]
 enum Place {
     Memory(Vec<u8>),
     File(Sink),

@@ -147,8 +147,11 @@ pub(crate) struct View<'a> {
     options: ReadOptions,
     would_block: Cell<bool>,
     /// Counts of references that were read: keys of other operations may share them.
-    counts: RefCell<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    counts: RefCell<Vec<Read>>,
 }
+
+/// A key, and the value that was found.
+type Read = (Vec<u8>, Option<Vec<u8>>);
 
 impl View<'_> {
     /// Whether something that was asked for is not in memory: then the answer is worth nothing.

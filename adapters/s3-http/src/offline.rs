@@ -28,7 +28,7 @@ impl Offline {
         let (meta, blobs) = open_local(dir)?;
         let engine = Engine::new(meta, blobs.into(), std::sync::Arc::default())?;
         let offline = Offline { engine };
-        offline.change(|tx, env| make_root(tx, env))?;
+        offline.change(make_root)?;
         Ok(offline)
     }
 

@@ -137,8 +137,7 @@ impl<'e, 'a> Engine<'e, 'a> {
             q8_k,
             parts,
         };
-        let mut filled = Vec::new();
-        filled.resize(plan.slots, 0);
+        let filled = vec![0; plan.slots];
         Ok(Engine { model, plan: *plan, level, keys, values, work, filled, rows: 0 })
     }
 

@@ -298,7 +298,7 @@ impl<'d> Maker<'d> {
         for (name, property) in schema.get("properties").into_iter().flat_map(Value::members) {
             let value = self.schema(property, depth + 1)?;
             let part = format!("{} \":\" space ({value})", quoted(&name));
-            parts.push((part, required.iter().any(|wanted| *wanted == name)));
+            parts.push((part, required.contains(&name)));
         }
         let known = |name: &str| schema.get("properties").is_some_and(|all| all.get(name).is_some());
         let more = match schema.get("additionalProperties") {

@@ -113,8 +113,9 @@ mod tests {
     use super::*;
 
     type Judge = fn(f64) -> f64;
+    type Slope = fn(Level, &mut [f32]);
 
-    fn judges() -> [(fn(Level, &mut [f32]), Judge, f64); 3] {
+    fn judges() -> [(Slope, Judge, f64); 3] {
         let gelu_by_erf: Judge = |x| {
             let bell = libm::exp(-0.5 * x * x) / libm::sqrt(2.0 * core::f64::consts::PI);
             0.5 * (1.0 + libm::erf(x / core::f64::consts::SQRT_2)) + x * bell

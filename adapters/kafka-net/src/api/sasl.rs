@@ -38,7 +38,7 @@ fn handshake(call: &Call) -> Result<Reply, WireError> {
         }
     };
     let mechanisms = offered.iter().map(String::as_str).collect();
-    call.answer(&SaslHandshakeResponse { error_code: error.0, mechanisms, ..Default::default() })
+    call.answer(&SaslHandshakeResponse { error_code: error.0, mechanisms })
 }
 
 fn authenticate(call: &Call) -> Result<Reply, WireError> {

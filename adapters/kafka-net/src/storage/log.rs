@@ -250,11 +250,10 @@ impl PartitionLog {
         if bytes.capacity() <= SCRATCH_LEN_MAX {
             inner.scratch = bytes;
         }
-        result.map_err(|code| {
+        result.inspect_err(|&code| {
             if code == ErrorCode::KAFKA_STORAGE_ERROR {
                 tracing::error!(target: "kafka", "{}-{} cannot be written any more", self.place.0, self.place.1);
             }
-            code
         })
     }
 

@@ -121,11 +121,11 @@ impl Finder<'_> {
         for (at, &(base, len)) in bases.iter().enumerate() {
             let next = bases.get(at + 1).map(|(next, _)| *next);
             let is_trusted = self.is_clean || next.is_some_and(|next| next <= self.recovery_point);
-            if let Some(next) = next.filter(|next| is_trusted && *next <= from) {
-                if let Some(time) = self.last_time(base)? {
-                    sealed.push(Segment::sealed(base, next, len, Some(time)));
-                    continue;
-                }
+            if let Some(next) = next.filter(|next| is_trusted && *next <= from)
+                && let Some(time) = self.last_time(base)?
+            {
+                sealed.push(Segment::sealed(base, next, len, Some(time)));
+                continue;
             }
             let (mut segment, is_cut) = self.scan(base, from, &mut rules)?;
             let is_short = !is_trusted && next.is_some_and(|next| segment.next_offset() < next);

@@ -167,12 +167,12 @@ async fn of_record(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
     Some(match call.operation {
         Op::GetBucketVersioning => get_versioning(call),
         Op::PutBucketVersioning => put_versioning(call, body).await,
-        Op::GetBucketOwnershipControls => shown(call, |record| shapes::ownership_body(record)),
+        Op::GetBucketOwnershipControls => shown(call, shapes::ownership_body),
         Op::PutBucketOwnershipControls => put_ownership(call, body).await,
         Op::DeleteBucketOwnershipControls => {
             changed(call, 204, |record| acl::set_ownership(record, None)).await
         }
-        Op::GetPublicAccessBlock => shown(call, |record| shapes::block_body(record)),
+        Op::GetPublicAccessBlock => shown(call, shapes::block_body),
         Op::PutPublicAccessBlock => put_block(call, body).await,
         Op::DeletePublicAccessBlock => {
             changed(call, 204, |record| {
@@ -181,7 +181,7 @@ async fn of_record(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
             })
             .await
         }
-        Op::GetObjectLockConfiguration => shown(call, |record| shapes::lock_body(record)),
+        Op::GetObjectLockConfiguration => shown(call, shapes::lock_body),
         Op::PutObjectLockConfiguration => put_lock(call, body).await,
         Op::GetBucketPolicy => get_policy(call),
         Op::PutBucketPolicy => put_policy(call, body).await,

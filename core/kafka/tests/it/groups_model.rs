@@ -75,10 +75,12 @@ enum Job {
 }
 
 /// What the log says, as plainly as can be.
+type Offsets = BTreeMap<(String, i32), (i64, i64)>;
+
 #[derive(Default)]
 struct Twin {
-    offsets: BTreeMap<(String, i32), (i64, i64)>,
-    pending: BTreeMap<i64, BTreeMap<(String, i32), (i64, i64)>>,
+    offsets: Offsets,
+    pending: BTreeMap<i64, Offsets>,
     /// Every value that was ever committed.
     values: BTreeSet<(String, i32, i64)>,
 }

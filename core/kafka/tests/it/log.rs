@@ -271,8 +271,10 @@ fn each(mut bytes: &[u8], mut body: impl FnMut(&Batch<'_>)) {
     }
 }
 
+type Left = (i64, String, Option<String>);
+
 /// Cleans a log at a time: what stays, and each record that is left as offset, key and value.
-fn clean(bytes: &[u8], aborted: &[Aborted], now_ms: i64) -> (Vec<u8>, Vec<(i64, String, Option<String>)>) {
+fn clean(bytes: &[u8], aborted: &[Aborted], now_ms: i64) -> (Vec<u8>, Vec<Left>) {
     let (mut latest, mut fates) = (Latest::default(), Fates::new(aborted));
     each(bytes, |batch| {
         if fates.is_aborted(batch) || batch.is_control() {

@@ -82,12 +82,15 @@ impl Ran {
     }
 }
 
+/// Values of inputs.
+type Given<'a, T> = &'a [(Id, &'a [T])];
+
 /// Runs a tape forwards and, with a loss, backwards.
 pub fn run(
     context: &Context<'_>,
     tape: Tape,
     goal: Goal<'_>,
-    (floats, numbers): (&[(Id, &[f32])], &[(Id, &[u32])]),
+    (floats, numbers): (Given<'_, f32>, Given<'_, u32>),
 ) -> Ran {
     let backwards = goal.loss.is_some();
     let plan = Plan::new(tape, goal).unwrap();

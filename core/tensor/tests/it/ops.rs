@@ -205,12 +205,10 @@ fn results_and_gradients_are_those_of_pytorch() {
     }
 }
 
+type Given<'a> = Vec<(Id, &'a [f32])>;
+
 /// The parameters of a layer as variables, by their names.
-fn parameters<'a>(
-    tape: &mut Tape,
-    file: &'a File,
-    name: &str,
-) -> (BTreeMap<&'a str, Id>, Vec<(Id, &'a [f32])>) {
+fn parameters<'a>(tape: &mut Tape, file: &'a File, name: &str) -> (BTreeMap<&'a str, Id>, Given<'a>) {
     let prefix = format!("{name}/param.");
     let (mut ids, mut floats) = (BTreeMap::new(), Vec::new());
     for (key, golden) in file.iter().filter(|(key, _)| key.starts_with(&prefix)) {
