@@ -183,13 +183,16 @@ fn map(path: &Path) -> Result<(PathBuf, Map)> {
 }
 
 /// A small file beside the weights; `None` if it is not there.
+///
+/// # Errors
+/// A file that cannot be read, or is larger than such a file may be.
 pub fn side(path: &Path) -> Result<Option<Vec<u8>>> {
     let named = || path.display().to_string();
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(named),
         Ok(metadata) if metadata.len() > SIDE_LEN_MAX => {
-            return Err(fault!("{}: {} bytes are more than such a file has", path.display(), metadata.len()));
+            Err(fault!("{}: {} bytes are more than such a file has", path.display(), metadata.len()))
         }
         Ok(_) => fs::read(path).map(Some).with_context(named),
     }

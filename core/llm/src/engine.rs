@@ -3,6 +3,7 @@
 //! A row is one id at one position of one slot. Rows of several slots go through a step together, and share the reading of the weights; a prompt is many
 //! rows of one slot. A slot may go on from any position that it has: what lies behind is forgotten.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 

@@ -187,10 +187,10 @@ impl Grammar {
                 };
             }
             let mut changed = false;
-            for rule in 0..self.rules.len() {
+            for (rule, least) in shortest.iter_mut().enumerate() {
                 let now = self.shortest(rule as u32);
-                changed |= now < shortest[rule];
-                shortest[rule] = now;
+                changed |= now < *least;
+                *least = now;
             }
             if !changed {
                 return;

@@ -228,7 +228,8 @@ fn steps_that_cannot_be_taken_are_refused() {
         let mut memory = memory(&plan);
         let mut engine = Engine::new(model, &plan, Level::best(), &mut memory).unwrap();
         let row = Row::new;
-        let cases: [(&[Row], fn(&StepError) -> bool); 10] = [
+        type Wanted = fn(&StepError) -> bool;
+        let cases: [(&[Row], Wanted); 10] = [
             (&[Row { segment: 1, ..row(1, 0, 0) }], |e| matches!(e, StepError::UnknownSegment { .. })),
             (&[], |e| matches!(e, StepError::Batch { .. })),
             (&[row(1, 0, 0); 5], |e| matches!(e, StepError::Batch { .. })),

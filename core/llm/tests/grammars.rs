@@ -66,7 +66,7 @@ fn what_cannot_be_used_is_refused_by_its_place() {
     assert!(matches!(error(&format!("root ::= {}", "(".repeat(100_000))), GrammarError::Limit { .. }));
     let nested = "root ::= ((((([a]{1,2000}){1,2000}){1,2000}){1,2000}){1,2000}){1,2000}";
     assert!(Grammar::parse(nested).is_ok());
-    let copies = "root ::= (\"a\"{2000} \"b\"{2000}){2000} ".repeat(1) + &"\"c\"{2000} ".repeat(200);
+    let copies = "root ::= (\"a\"{2000} \"b\"{2000}){2000} ".to_owned() + &"\"c\"{2000} ".repeat(200);
     assert!(matches!(error(&copies), GrammarError::Limit { .. }));
 }
 

@@ -1,4 +1,5 @@
 //! The lessons run, on what they make themselves.
+#![expect(clippy::duplicate_mod, reason = "two lessons share a module, and each is a program of its own")]
 
 #[path = "../examples/attention.rs"]
 mod attention;

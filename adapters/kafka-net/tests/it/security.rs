@@ -13,7 +13,7 @@ fn broker(dir: &std::path::Path) -> Running {
 }
 
 fn handshake(client: &mut Client, mechanism: &str) -> i16 {
-    let request = SaslHandshakeRequest { mechanism, ..Default::default() };
+    let request = SaslHandshakeRequest { mechanism };
     let body = client.ask(&request, 1).unwrap();
     SaslHandshakeResponse::decode(&body, 1).unwrap().error_code
 }

@@ -17,6 +17,9 @@ const MESSAGES_MAX: usize = 4096;
 
 impl Shared {
     /// The ids of a text, with what begins a prompt if it is one.
+    ///
+    /// # Errors
+    /// Text that the vocabulary refuses.
     pub fn encode(&self, text: &str, specials: Specials, begins: bool) -> Result<Vec<u32>, Failure> {
         let vocabulary = self.worker.known.vocabulary.as_ref();
         let vocabulary = vocabulary
@@ -32,6 +35,9 @@ impl Shared {
     }
 
     /// The ids of a text for an embedding: what the model was trained to see at both ends too.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
     pub fn encode_whole(&self, text: &str) -> Result<Vec<u32>, Failure> {
         let mut ids = self.encode(text, Specials::Text, true)?;
         let vocabulary = self.worker.known.vocabulary.as_ref();
@@ -54,6 +60,9 @@ impl Shared {
     }
 
     /// A chat as text.
+    ///
+    /// # Errors
+    /// A model without a template, messages that are none, and a template that refuses them.
     pub fn chat(&self, body: &Value) -> Result<String, Failure> {
         let messages =
             body["messages"].as_array().ok_or_else(|| Failure::bad("messages: expected a list"))?;

@@ -22,6 +22,7 @@ const BATCH: usize = 100;
 
 impl Digits {
     /// MNIST's files of this kind (`train` or `t10k`) from a folder, else `count` digits drawn here.
+    #[expect(clippy::disallowed_methods, reason = "a lesson is a program, which reads files")]
     pub fn load(folder: Option<&str>, kind: &str, count: usize) -> Digits {
         let Some(folder) = folder else { return drawn::digits(count, kind.len() as u64) };
         let read = |what: &str| {
