@@ -216,9 +216,9 @@ fn what_recovery_leaves_out_is_told_and_damage_names_the_way_out() {
     bytes[at] ^= 1;
     std::fs::write(&log, bytes).unwrap();
     let said = refusal(up(&damaged).output().unwrap());
-    assert!(said.contains("--kv.recovery point-in-time") && said.contains("/damaged/kv"), "{said}");
+    assert!(said.contains("--recovery point-in-time") && said.contains("/damaged/kv"), "{said}");
     let mut command = up(&damaged);
-    command.args(["--kv.recovery", "point-in-time"]);
+    command.args(["--recovery", "point-in-time"]);
     let server = Server::start(command);
     assert!(Server::ask(&server.kv, "GET key0\r\nQUIT\r\n").contains("value0"));
     let (_, errors, _) = server.stop();

@@ -104,9 +104,7 @@ pub fn explain(path: &Path, error: StoreError) -> anyhow::Error {
         StoreError::NoDatabase { orphans: 0, .. } => {
             anyhow!("{shown} holds no database; `dolmen kv --path {shown} set KEY VALUE` makes one")
         }
-        StoreError::Log { .. } => {
-            anyhow!("{shown}/{error}. To open it without what is lost: --recovery point-in-time")
-        }
+        StoreError::Log { .. } => anyhow!("{shown}/{error}"),
         StoreError::Locked { .. } | StoreError::NoDatabase { .. } => anyhow!(error),
         StoreError::Io { error: IoError::NotFound, .. } if !path.exists() => {
             anyhow!("{shown} is not there; `dolmen kv --path {shown} set KEY VALUE` makes a database")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use dolmen_store::{Db, Event, Listener, StoreError};
+use dolmen_store::{Db, Event, Listener};
 use dolmen_units::{counted, show_duration, show_size};
 
 /// Tells the process's log.
@@ -92,16 +92,6 @@ pub(crate) fn tell_recovery(db: &Db, keys: u64) {
     );
     for loss in &report.losses {
         tracing::warn!(target: "kv", "left out: {loss}");
-    }
-}
-
-/// An error of opening, with the way out if there is one.
-pub(crate) fn explain(error: StoreError) -> String {
-    match &error {
-        StoreError::Log { .. } => {
-            format!("{error}. To open it without what is lost: --recovery point-in-time")
-        }
-        _ => error.to_string(),
     }
 }
 

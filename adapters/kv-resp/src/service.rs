@@ -11,7 +11,7 @@ use dolmen_store::{Db, Options, Shared, SyncPolicy};
 
 use crate::config::{Config, SETTINGS};
 use crate::engine::Engine;
-use crate::events::{Events, explain, tell_recovery};
+use crate::events::{Events, tell_recovery};
 use crate::stats::FAMILIES;
 use crate::{Settings, Shutdown};
 
@@ -44,7 +44,7 @@ impl Service for Kv {
             shared: Some(context.shared(Shared::default)),
             ..Options::default()
         };
-        let db = Db::open(&context.dir(), options).map_err(explain)?;
+        let db = Db::open(&context.dir(), options)?;
         let stop = context.stop();
         let settings = Settings {
             shutdown: Some(Shutdown(Arc::new(move || stop.ask()))),

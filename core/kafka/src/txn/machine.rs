@@ -12,7 +12,7 @@
 //! coordinator refuses everything: the log must be read again.
 //!
 //! A producer of the older protocol ends its next transaction with a delayed EndTxn of the one before, since both have one epoch. Here such a
-//! request is refused: it comes on a connection older than the one on which the transaction was begun or last added to.
+//! request is refused: it comes on a connection older than the one that the id was last used on.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -213,7 +213,7 @@ struct Slot {
     pending: Option<Pending>,
     /// Of a prepared transaction.
     markers: Option<Markers>,
-    /// The connection that began the transaction, or added to it last.
+    /// The newest connection that used the id.
     connection: Connection,
 }
 
@@ -376,18 +376,18 @@ impl Coordinator {
         match self.decide(now_ms, connection, &name, &ask) {
             Decision::Refuse(code) => self.answer(request, Err(code)),
             Decision::Answer(producer) => {
-                self.used(&name, connection, &ask);
+                self.used(&name, connection);
                 self.answer(request, Ok(producer));
             }
             Decision::Become(next) => {
                 let is_fence = matches!(ask, Ask::Init { .. }) && next.status == Status::PrepareAbort;
-                let result = match &ask {
+                let result = match ask {
                     _ if is_fence => Err(ErrorCode::CONCURRENT_TRANSACTIONS),
                     Ask::End { client: TransactionVersion::Tv2, .. } => Ok(next.next_producer()),
                     _ => Ok(next.producer),
                 };
                 self.append(&name, Some(next), Some((request, result)));
-                self.used(&name, connection, &ask);
+                self.used(&name, connection);
             }
         }
     }
@@ -460,14 +460,11 @@ impl Coordinator {
         }
     }
 
-    /// What begins or goes on with a transaction says on which connection its end will come, at the earliest: a client asks one thing at a time, so
-    /// that an end which is older was given up with its connection.
-    fn used(&mut self, name: &str, connection: Connection, ask: &Ask) {
-        if matches!(ask, Ask::End { .. }) {
-            return;
-        }
+    /// What uses an id says on which connection its next end will come, at the earliest: a client asks one thing at a time, so that an end on an
+    /// older one was given up with its connection. A delayed request must not make that older.
+    fn used(&mut self, name: &str, connection: Connection) {
         if let Some(slot) = self.slots.get_mut(name) {
-            slot.connection = connection;
+            slot.connection = slot.connection.max(connection);
         }
     }
 
