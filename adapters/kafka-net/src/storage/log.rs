@@ -214,6 +214,17 @@ struct Source {
     len: u64,
 }
 
+/// What is to be synced. All of it is as of one moment: segments that begin while it is synced are not in it.
+struct Unsynced {
+    files: Vec<Arc<dyn File>>,
+    /// The log's end.
+    end: i64,
+    /// Where the active segment begins: what is before it is durable then.
+    recovery_point: i64,
+    /// Whether the folder is to be synced, too.
+    is_new: bool,
+}
+
 impl PartitionLog {
     pub(super) fn new(
         place: Place,
@@ -371,7 +382,7 @@ impl PartitionLog {
 
     /// Syncs what was appended, on a thread of the flusher, and tells who waits. One thread does so for a log at a time.
     pub(super) fn sync(self: &Arc<Self>) {
-        let (files, end, is_new) = self.take_unsynced();
+        let Unsynced { files, end, recovery_point, is_new } = self.take_unsynced();
         let rolled = files.len() > 1;
         let mut result = files.iter().try_for_each(|file| file.sync());
         if is_new {
@@ -391,7 +402,6 @@ impl PartitionLog {
         let due = inner.waiters.partition_point(|(offset, _)| *offset <= end || outcome.is_err());
         let done: Vec<_> = inner.waiters.drain(..due).collect();
         self.wake(&mut inner);
-        let recovery_point = inner.active.base_offset();
         drop(inner);
         for (_, done) in done {
             done(outcome);
@@ -410,18 +420,17 @@ impl PartitionLog {
         }
     }
 
-    /// The files that are to be synced, up to where they then are, and whether the folder is to be, too.
-    fn take_unsynced(&self) -> (Vec<Arc<dyn File>>, i64, bool) {
+    fn take_unsynced(&self) -> Unsynced {
         let mut inner = self.inner.lock();
-        let end = inner.rules.log_end();
+        let (end, recovery_point) = (inner.rules.log_end(), inner.active.base_offset());
         if !std::mem::take(&mut inner.wants_sync) || inner.is_deleted {
             inner.wants_sync = false;
-            return (Vec::new(), end, false);
+            return Unsynced { files: Vec::new(), end, recovery_point, is_new: false };
         }
         inner.unsynced_messages = 0;
         let mut files = std::mem::take(&mut inner.unsynced);
         files.push(inner.file.clone());
-        (files, end, std::mem::take(&mut inner.is_new))
+        Unsynced { files, end, recovery_point, is_new: std::mem::take(&mut inner.is_new) }
     }
 
     /// Asks for a sync of what is not synced yet, if there is something.
