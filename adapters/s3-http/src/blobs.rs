@@ -14,8 +14,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::memory::MemoryDir;
 
-/// Blocks that are read with one call: 256 KiB.
-const READ_BLOCKS: u64 = 2;
+/// Blocks that are read with one call: of many connections each holds so many.
+const READ_BLOCKS: u64 = 1;
 /// Most bytes that are reserved on an announcement.
 const RESERVE_MAX: u64 = 256 << 20;
 

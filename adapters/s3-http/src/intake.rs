@@ -222,7 +222,7 @@ impl Intake {
 }
 
 /// Pieces that are gathered before a thread that may wait is asked to take them.
-pub(crate) const PIECE_LEN: usize = 128 << 10;
+pub(crate) const PIECE_LEN: usize = 64 << 10;
 
 /// An intake that is fed without waiting: while one piece is hashed and written, the next is gathered.
 pub(crate) struct Feed {
