@@ -2,7 +2,7 @@
 //!
 //! 1. Statements are taken in order. What earlier ones did is kept: which tables this text has made (nobody waits for
 //!    those), whether a transaction is open, which constraints were added `NOT VALID`, which were validated.
-//! 2. Each rule looks at one statement and at that state ([`rules`]).
+//! 2. Each rule looks at one statement and at that state (`rules`).
 //! 3. A comment `-- lint-ignore: rule, rule` (without names: all rules) switches rules off for its own line and the next;
 //!    `-- lint-ignore-file: rule` for the whole text. The words of squawk's comments (`squawk-ignore`) do the same.
 //!

@@ -79,7 +79,7 @@ macro_rules! differences {
     ($($id:ident $since:literal $($until:literal)? : $what:literal, $example:literal;)*) => {
         /// The differences, by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Feature { $(#[doc = $what] $id,)* }
+        pub enum Feature { $(#[doc = concat!("`", $what, "`")] $id,)* }
 
         /// The differences, in the order of [`Feature`].
         pub static DIFFERENCES: &[Difference] = &[$(Difference {

@@ -1,6 +1,6 @@
 //! Requests of groups read from their bytes, and answers written.
 //!
-//! [`read`] gives the [`Ask`] in a request's body; [`write`] appends the body of the response in the request's version.
+//! [`read`] gives the [`Ask`] in a request's body; [`write()`] appends the body of the response in the request's version.
 
 use alloc::string::String;
 use alloc::vec::Vec;
