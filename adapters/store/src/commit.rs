@@ -26,10 +26,10 @@ use dolmen_lsm::limits::{BATCH_LEN_MAX, KEY_LEN_MAX, VALUE_LEN_MAX};
 use dolmen_lsm::memtable;
 use dolmen_wal::commit::{self, CommitError, Effect, Input, Policy, Refused, Rotation, Submission, Write};
 use dolmen_wal::{LogName, record};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::api::{Completion, SyncPolicy, WriteError, WriteOptions};
 use crate::db::Inner;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::view::View;
 
 /// Payload bytes after which a group takes no further batch, so that the first writers of a burst do not wait for all of it.
