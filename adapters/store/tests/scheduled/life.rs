@@ -22,6 +22,7 @@ const OPEN_FILES_MAX: usize = 8;
 pub struct Met {
     pub crashed: u64,
     pub closed: u64,
+    pub closed_under_way: u64,
     pub reopened: u64,
     pub refused: u64,
     pub flushes: u64,
@@ -37,6 +38,7 @@ impl core::ops::AddAssign for Met {
     fn add_assign(&mut self, other: Met) {
         self.crashed += other.crashed;
         self.closed += other.closed;
+        self.closed_under_way += other.closed_under_way;
         self.reopened += other.reopened;
         self.refused += other.refused;
         self.flushes += other.flushes;
@@ -57,6 +59,16 @@ pub struct World {
     known: Ledger,
     then: Ledger,
     pub met: Met,
+}
+
+/// How a life ends.
+enum End {
+    /// The power goes: the disk, and what was known then.
+    Crash(Box<(Disk, Ledger)>),
+    /// It was closed while clients used it.
+    Closed,
+    /// It is closed when the clients have ended.
+    Close,
 }
 
 /// What the threads of a life share.
@@ -104,13 +116,16 @@ impl World {
                 thread::spawn(move || Client { life, client, rng, held: Vec::new() }.run())
             })
             .collect();
-        let is_clean = self.rng.one_in(3);
-        let crashed = if is_clean { None } else { Some(self.crash(&life)) };
+        let end = match self.rng.below(6) {
+            0..4 => End::Crash(Box::new(self.crash(&life))),
+            4 => self.close_under_way(&life),
+            _ => End::Close,
+        };
         let held: Vec<_> =
             clients.into_iter().flat_map(|client| client.join().expect("it has not panicked")).collect();
         self.disk.forget_faults();
         self.look_back(&life, held);
-        self.end(life, crashed);
+        self.end(life, end);
     }
 
     /// Opens; a fault on the way is an error and no more: the next try opens.
@@ -154,6 +169,15 @@ impl World {
         crashed
     }
 
+    /// Somebody closes the database while others use it: they hear of it, and whoever waits does.
+    fn close_under_way(&mut self, life: &Life) -> End {
+        for _ in 0..self.rng.below(800) {
+            yield_now();
+        }
+        life.sync(|db| db.close().is_ok());
+        End::Closed
+    }
+
     /// Snapshots that clients held see one moment of all clients.
     fn look_back(&mut self, life: &Life, held: Vec<Arc<Snapshot>>) {
         for snapshot in held {
@@ -168,7 +192,7 @@ impl World {
     }
 
     /// Ends the process, and takes the disk as it is for the next.
-    fn end(&mut self, life: Arc<Life>, crashed: Option<(Disk, Ledger)>) {
+    fn end(&mut self, life: Arc<Life>, end: End) {
         let stats = life.db.stats();
         self.met.flushes += stats.flushes;
         self.met.compactions += stats.compactions;
@@ -187,20 +211,21 @@ impl World {
         if life.always {
             self.met.grouped += of(|fate| matches!(fate, Fate::Written(_))).saturating_sub(stats.wal_syncs);
         }
-        match crashed {
-            Some((disk, known)) => {
+        match end {
+            End::Crash(crashed) => {
                 self.met.crashed += 1;
-                (self.disk, self.known) = (disk, known);
+                (self.disk, self.known) = *crashed;
             }
-            None => {
+            End::Closed => {
+                self.met.closed_under_way += 1;
+                self.known = all;
+            }
+            End::Close => {
                 self.met.closed += 1;
-                if self.rng.one_in(4) {
+                if self.rng.one_in(2) {
                     self.check_space(&life);
                 }
-                let acknowledged = all.acknowledged();
-                if life.db.close().is_ok() {
-                    life.ledger().synced(acknowledged);
-                }
+                life.sync(|db| db.close().is_ok());
                 self.known = life.ledger().clone();
             }
         }

@@ -99,7 +99,10 @@ fn ten_thousand_lives_with_threads() {
         all += lives(seed);
     }
     println!("{all:?}");
-    assert!(all.crashed > 3_000 && all.closed > 1_000 && all.reopened > 100, "{all:?}");
+    assert!(
+        all.crashed > 3_000 && all.closed.min(all.closed_under_way) > 1_000 && all.reopened > 100,
+        "{all:?}"
+    );
     assert!(all.refused > 100 && all.flushes > 3_000 && all.compactions > 1_000, "{all:?}");
     assert!(all.grouped > 1_000 && all.snapshots > 300 && all.checkpoints > 20 && all.spaces > 50, "{all:?}");
 }
