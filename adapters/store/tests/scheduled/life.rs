@@ -383,7 +383,8 @@ impl Client {
             };
             life.db.submit(batch, options, Box::new(done));
         }
-        (0..count).all(|_| receiver.recv().expect("every write is answered") != Fate::Unknown)
+        let fates = (0..count).map(|_| receiver.recv().expect("every write is answered"));
+        fates.fold(true, |known, fate| known & (fate != Fate::Unknown))
     }
 
     /// What was acknowledged to a thread is what it reads.
