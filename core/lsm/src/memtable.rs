@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 
-use dolmen_skiplist::{Order, OwnedIter, Skiplist, prefix_be};
+use dolmen_skiplist::{Iter, Order, OwnedIter, Skiplist};
 use spin::{Mutex, MutexGuard};
 
 pub use dolmen_skiplist::Error;
@@ -39,8 +39,8 @@ impl Order for Internal {
         key::compare(a, b)
     }
 
-    fn prefix(&self, internal: &[u8]) -> u64 {
-        prefix_be(key::user_key(internal))
+    fn head<'k>(&self, internal: &'k [u8]) -> &'k [u8] {
+        key::user_key(internal)
     }
 }
 
@@ -87,8 +87,7 @@ impl Memtable {
     /// [`Error::OutOfMemory`].
     pub fn new() -> Result<Self, Error> {
         Ok(Memtable {
-            // Heights of nodes are nothing that keys could be chosen against: a list that is too flat or too high is only slower.
-            points: Arc::new(Skiplist::new(Internal, 0)?),
+            points: Arc::new(Skiplist::new(Internal)?),
             writing: Mutex::new(Vec::new()),
             tombstones: Mutex::default(),
             tombstone_count: AtomicUsize::new(0),
@@ -127,14 +126,17 @@ impl Memtable {
     }
 
     /// Visits the entries of one key, newest first from `seek_key` on, until `visit` returns false.
-    pub fn get(&self, seek_key: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+    #[inline]
+    pub fn get(&self, seek_key: &[u8], mut visit: impl FnMut(&Found<'_>) -> bool) {
         let user_key = key::user_key(seek_key);
         let mut iter = self.points.iter();
         iter.seek(seek_key);
-        while let (Some(internal), Some(value)) = (iter.key(), iter.value()) {
-            if key::user_key(internal) != user_key || !visit(internal, value) {
+        while let (Some(key), Some(value)) = (iter.key(), iter.value()) {
+            let found = Found { memtable: self, iter, key, value };
+            if key::user_key(key) != user_key || !visit(&found) {
                 return;
             }
+            iter = found.iter;
             iter.next();
         }
     }
@@ -180,6 +182,31 @@ impl Memtable {
             tombstones.runs = Arc::clone(&runs);
         }
         Some(runs)
+    }
+}
+
+/// An entry that a look-up has found.
+pub struct Found<'a> {
+    memtable: &'a Memtable,
+    iter: Iter<'a, Internal>,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Found<'a> {
+    /// The internal key.
+    pub const fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    /// The value.
+    pub const fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// A walk that stands on the entry and keeps it alive.
+    pub fn pin(&self) -> MemtableIter {
+        MemtableIter(OwnedIter::standing(self.memtable.points.clone(), &self.iter))
     }
 }
 
