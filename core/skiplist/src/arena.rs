@@ -13,6 +13,7 @@ pub(crate) struct Arena {
     reserved: usize,
     /// Of all that is taken.
     align: usize,
+    next_len: usize,
 }
 
 // SAFETY: the arena owns its chunks.
@@ -21,7 +22,7 @@ unsafe impl Send for Arena {}
 impl Arena {
     /// Everything that is taken is aligned to `align`, a power of two.
     pub(crate) fn new(align: usize) -> Self {
-        Self { chunks: Vec::new(), at: null_mut(), left: 0, used: 0, reserved: 0, align }
+        Self { chunks: Vec::new(), at: null_mut(), left: 0, used: 0, reserved: 0, align, next_len: CHUNK_LEN_MIN }
     }
 
     /// `len > 0` bytes, not initialised.
@@ -30,7 +31,7 @@ impl Arena {
         let len = len.checked_next_multiple_of(self.align).ok_or(Error::TooLong)?;
         let at = if len <= self.left {
             self.bump(len)
-        } else if len > CHUNK_LEN / 4 {
+        } else if len > self.next_len / 4 {
             // What is large gets a chunk of its own, so that the rest of the present one is not lost.
             self.chunk(len)?
         } else {
@@ -68,14 +69,18 @@ impl Arena {
 
     #[cold]
     fn begin_chunk(&mut self) -> Result<(), Error> {
-        self.at = self.chunk(CHUNK_LEN)?;
-        self.left = CHUNK_LEN;
+        let len = self.next_len;
+        self.at = self.chunk(len)?;
+        self.left = len;
+        self.next_len = (2 * len).min(CHUNK_LEN_MAX);
         Ok(())
     }
 
     #[cold]
     fn chunk(&mut self, len: usize) -> Result<*mut u8, Error> {
-        let layout = Layout::from_size_align(len, self.align).map_err(|_| Error::TooLong)?;
+        // The largest chunks begin where one large page can take them.
+        let align = if len == CHUNK_LEN_MAX { CHUNK_LEN_MAX } else { self.align };
+        let layout = Layout::from_size_align(len, align).map_err(|_| Error::TooLong)?;
         self.chunks.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
         // SAFETY: `take` is called with `len > 0`, and a chunk is not empty, so the layout is not.
         let at = unsafe { alloc(layout) };
@@ -97,4 +102,6 @@ impl Drop for Arena {
     }
 }
 
-const CHUNK_LEN: usize = 1 << 20;
+/// What little is in takes little memory, and more chunks are not asked for than powers of two and the memory's length in large pages.
+const CHUNK_LEN_MIN: usize = 64 << 10;
+const CHUNK_LEN_MAX: usize = 2 << 20;

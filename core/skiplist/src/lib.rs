@@ -279,7 +279,7 @@ impl<O: Order> Skiplist<O> {
             let rank = rank.saturating_sub(1);
             let child = node.child(look.ranks, rank);
             if node.is_as_in(look) {
-                child.prefetch();
+                node.prefetch_child(child);
                 each(node.level(), node, rank);
                 node = child;
             }
@@ -304,7 +304,10 @@ impl<O: Order> Writer<'_, O> {
         let state = unsafe { &mut *list.state.get() };
         let place = list.place_of(state, key);
         let ranks = place.look.ranks;
+        let head = head_behind(list.order.head(key), place.node.skip());
+        // A key is looked at only where its head is the same: it is far away in memory.
         if place.rank < ranks.len()
+            && place.node.head(ranks, place.rank) == head
             && let Some(there) = place.node.entry(ranks, place.rank)
             && list.order.compare(there.key(), key).is_eq()
         {
@@ -313,7 +316,7 @@ impl<O: Order> Writer<'_, O> {
         // A split of every level needs a node for each.
         state.nodes.ensure(NODE_LEN_MAX * (LEVELS_MAX + 1))?;
         let entry = Entry::new(&mut state.entries, key, value)?;
-        list.add(state, entry, key)?;
+        list.add(state, place, Slot { head, entry: Some(entry), child: None })?;
         list.memory_used.store(state.nodes.used() + state.entries.used(), Ordering::Relaxed);
         list.memory_reserved.store(state.nodes.reserved() + state.entries.reserved(), Ordering::Relaxed);
         // Only the writer changes the count, so that a load and a store serve.
@@ -361,15 +364,11 @@ impl<O: Order> Skiplist<O> {
         if is_last { len } else { self.rank(node, ranks, key, false) }
     }
 
-    /// Puts an entry where the state's path leads, and what splits on the way into the levels above.
+    /// Puts an entry where it belongs, and what splits into the levels above.
     #[inline]
-    fn add(&self, state: &mut State, entry: Entry, key: &[u8]) -> Result<(), Error> {
-        let Some((node, rank)) = state.path[0] else { return Ok(()) };
-        let head = head_behind(self.order.head(key), node.skip());
-        let new = Slot { head, entry: Some(entry), child: None };
-        let ranks = node.look().ranks;
-        if ranks.len() < SLOTS {
-            node.insert(rank, new);
+    fn add(&self, state: &mut State, place: Place, new: Slot) -> Result<(), Error> {
+        if place.look.ranks.len() < SLOTS {
+            place.node.insert(place.rank, new);
             return Ok(());
         }
         self.add_splitting(state, new)

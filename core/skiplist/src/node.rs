@@ -321,17 +321,24 @@ impl Node {
         fence(Ordering::Release);
     }
 
-    /// Asks for the node's lines.
+    /// Asks for the lines of a child of this node.
     #[inline(always)]
-    pub(crate) fn prefetch(self) {
-        // SAFETY: the instruction reads nothing that a program can see and never faults, whatever the address.
+    pub(crate) fn prefetch_child(self, child: Node) {
+        // SAFETY: the instructions read nothing that a program can see and never fault, whatever the address.
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         unsafe {
             core::arch::asm!(
                 "prefetcht0 [{0}]", "prefetcht0 [{0} + 64]", "prefetcht0 [{0} + 128]", "prefetcht0 [{0} + 192]",
-                in(reg) self.0, options(nostack, preserves_flags, readonly)
+                in(reg) child.0, options(nostack, preserves_flags, readonly)
             );
+            if self.level() > 1 {
+                core::arch::asm!(
+                    "prefetcht0 [{0} + 256]", "prefetcht0 [{0} + 320]",
+                    in(reg) child.0, options(nostack, preserves_flags, readonly)
+                );
+            }
         }
+        let _ = child;
     }
 }
 
