@@ -21,7 +21,7 @@ use core::cmp::Ordering;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 
 use dolmen_skiplist::{Iter, Order, OwnedIter, Skiplist};
-use spin::{Mutex, MutexGuard};
+use spin::Mutex;
 
 pub use dolmen_skiplist::Error;
 
@@ -64,8 +64,6 @@ struct Tombstones {
 /// Entries in order, for one writer and any number of readers.
 pub struct Memtable {
     points: Arc<Skiplist<Internal>>,
-    /// Where an internal key is put together; whoever holds it writes.
-    writing: Mutex<Vec<u8>>,
     tombstones: Mutex<Tombstones>,
     tombstone_count: AtomicUsize,
     tombstone_bytes: AtomicUsize,
@@ -88,7 +86,6 @@ impl Memtable {
     pub fn new() -> Result<Self, Error> {
         Ok(Memtable {
             points: Arc::new(Skiplist::new(Internal)?),
-            writing: Mutex::new(Vec::new()),
             tombstones: Mutex::default(),
             tombstone_count: AtomicUsize::new(0),
             tombstone_bytes: AtomicUsize::new(0),
@@ -99,9 +96,8 @@ impl Memtable {
 
     /// The writer's handle, or `None` while another one lives.
     pub fn writer(&self) -> Option<Writer<'_>> {
-        let key = self.writing.try_lock()?;
         let points = self.points.writer()?;
-        Some(Writer { memtable: self, points, key })
+        Some(Writer { memtable: self, points })
     }
 
     /// Bytes of memory that entries take, about; 0 if there is none.
@@ -245,7 +241,6 @@ fn cut(start: usize, tombstones: &[Arc<RangeTombstone>]) -> Vec<Run> {
 pub struct Writer<'a> {
     memtable: &'a Memtable,
     points: dolmen_skiplist::Writer<'a, Internal>,
-    key: MutexGuard<'a, Vec<u8>>,
 }
 
 impl Writer<'_> {
@@ -260,11 +255,9 @@ impl Writer<'_> {
         kind: ValueType,
         value: &[u8],
     ) -> Result<(), Error> {
-        self.key.clear();
-        self.key.try_reserve(user_key.len() + key::TRAILER_LEN).map_err(|_| Error::OutOfMemory)?;
-        key::put_internal_key(&mut self.key, user_key, sequence, kind);
         self.note(sequence);
-        match self.points.insert(&self.key, value) {
+        let trailer = key::pack(sequence, kind as u8).to_le_bytes();
+        match self.points.insert_joined([user_key, &trailer], value) {
             Err(Error::Exists) => Ok(()),
             result => result,
         }

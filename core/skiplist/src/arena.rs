@@ -16,6 +16,13 @@ pub(crate) struct Arena {
     next_len: usize,
 }
 
+/// How far an arena was used up.
+pub(crate) struct Mark {
+    at: *mut u8,
+    left: usize,
+    used: usize,
+}
+
 // SAFETY: the arena owns its chunks.
 unsafe impl Send for Arena {}
 
@@ -46,6 +53,21 @@ impl Arena {
     #[inline]
     pub(crate) fn ensure(&mut self, len: usize) -> Result<(), Error> {
         if len > self.left { self.begin_chunk() } else { Ok(()) }
+    }
+
+    /// What a later call gives back to.
+    #[inline]
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { at: self.at, left: self.left, used: self.used }
+    }
+
+    /// Gives back what was taken since the mark, which nobody knows of any more; what had to have a chunk of its own, or to begin one, stays
+    /// taken.
+    pub(crate) fn give_back(&mut self, mark: Mark) {
+        let begins_there = self.at.addr() == mark.at.addr() + (mark.left.wrapping_sub(self.left));
+        if begins_there && self.left < mark.left {
+            (self.at, self.left, self.used) = (mark.at, mark.left, mark.used);
+        }
     }
 
     #[inline]

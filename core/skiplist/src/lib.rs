@@ -298,10 +298,24 @@ impl<O: Order> Writer<'_, O> {
     /// # Errors
     /// [`Error::Exists`], [`Error::TooLong`], [`Error::OutOfMemory`]; the list's entries are as before then.
     pub fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.insert_joined([key, &[]], value)
+    }
+
+    /// The same with a key whose two parts lie apart.
+    ///
+    /// # Errors
+    /// As [`Writer::insert`].
+    #[inline]
+    pub fn insert_joined(&mut self, key: [&[u8]; 2], value: &[u8]) -> Result<(), Error> {
         let list = self.list;
         // SAFETY: this handle alone holds `writing`, and `&mut self` excludes a second borrow; the user's `Order`
         // cannot reach the state, for `writer` refuses while this handle lives.
         let state = unsafe { &mut *list.state.get() };
+        // A split of every level needs a node for each.
+        state.nodes.ensure(NODE_LEN_MAX * (LEVELS_MAX + 1))?;
+        let before = state.entries.mark();
+        let entry = Entry::new(&mut state.entries, key, value)?;
+        let key = entry.key();
         let place = list.place_of(state, key);
         let ranks = place.look.ranks;
         let head = head_behind(list.order.head(key), place.node.skip());
@@ -311,11 +325,9 @@ impl<O: Order> Writer<'_, O> {
             && let Some(there) = place.node.entry(ranks, place.rank)
             && list.order.compare(there.key(), key).is_eq()
         {
+            state.entries.give_back(before);
             return Err(Error::Exists);
         }
-        // A split of every level needs a node for each.
-        state.nodes.ensure(NODE_LEN_MAX * (LEVELS_MAX + 1))?;
-        let entry = Entry::new(&mut state.entries, key, value)?;
         list.add(state, place, Slot { head, entry: Some(entry), child: None })?;
         list.memory_used.store(state.nodes.used() + state.entries.used(), Ordering::Relaxed);
         list.memory_reserved.store(state.nodes.reserved() + state.entries.reserved(), Ordering::Relaxed);
@@ -337,13 +349,10 @@ impl<O: Order> Skiplist<O> {
     fn place_of(&self, state: &mut State, key: &[u8]) -> Place {
         if state.stays
             && let Some(node) = state.last
-            && self.is_before(node.low(), key, true)
-            && node.next().is_none_or(|next| !self.is_before(next.low(), key, true))
+            && let Some(rank) = self.rank_within(node, key)
         {
-            let look = node.look();
-            let rank = self.rank_from_end(node, look.ranks, key);
             state.path[0] = Some((node, rank));
-            return Place { node, look, rank };
+            return Place { node, look: node.look(), rank };
         }
         let path = &mut state.path;
         let place = self.walk(key, AT, false, |level, node, rank| {
@@ -356,12 +365,18 @@ impl<O: Order> Skiplist<O> {
         place
     }
 
-    /// The rank of a key that most likely is behind all.
+    /// The rank of a key that most likely is behind all entries of a node; `None`: it belongs into another one.
     #[inline]
-    fn rank_from_end(&self, node: Node, ranks: Ranks, key: &[u8]) -> usize {
+    fn rank_within(&self, node: Node, key: &[u8]) -> Option<usize> {
+        let ranks = node.look().ranks;
         let len = ranks.len();
-        let is_last = len == 0 || self.is_before(node.entry(ranks, len - 1), key, false);
-        if is_last { len } else { self.rank(node, ranks, key, false) }
+        if node.next().is_some_and(|next| self.is_before(next.low(), key, true)) {
+            return None;
+        }
+        if len > 0 && self.is_before(node.entry(ranks, len - 1), key, false) {
+            return Some(len);
+        }
+        self.is_before(node.low(), key, true).then(|| self.rank(node, ranks, key, false))
     }
 
     /// Puts an entry where it belongs, and what splits into the levels above.

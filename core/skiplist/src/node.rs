@@ -109,14 +109,16 @@ struct Header {
 pub(crate) struct Entry(*mut Header);
 
 impl Entry {
-    /// Copies a key and a value into an arena.
+    /// Copies a key, which is given in two parts, and a value into an arena.
     #[inline]
-    pub(crate) fn new(arena: &mut Arena, key: &[u8], value: &[u8]) -> Result<Entry, Error> {
-        let key_len = u32::try_from(key.len()).map_err(|_| Error::TooLong)?;
+    pub(crate) fn new(arena: &mut Arena, key: [&[u8]; 2], value: &[u8]) -> Result<Entry, Error> {
+        let [first, second] = key;
+        let whole_len = first.len().checked_add(second.len()).ok_or(Error::TooLong)?;
+        let key_len = u32::try_from(whole_len).map_err(|_| Error::TooLong)?;
         let value_len = u32::try_from(value.len()).map_err(|_| Error::TooLong)?;
-        let len = ENTRY_HEADER_LEN.checked_add(key.len()).and_then(|len| len.checked_add(value.len()));
+        let len = ENTRY_HEADER_LEN.checked_add(whole_len).and_then(|len| len.checked_add(value.len()));
         let at = arena.take(len.ok_or(Error::TooLong)?)?;
-        // SAFETY: `take` gave so many writable bytes that nobody else knows, aligned for a header; key and value are other memory.
+        // SAFETY: `take` gave so many writable bytes that nobody else knows, aligned for a header; the parts are other memory.
         unsafe {
             at.cast::<Header>().write(Header {
                 key_len,
@@ -127,8 +129,9 @@ impl Entry {
             #[cfg(loom)]
             (*at.cast::<Header>()).whole.with_mut(|_| ());
             let bytes = at.add(ENTRY_HEADER_LEN);
-            bytes.copy_from_nonoverlapping(key.as_ptr(), key.len());
-            bytes.add(key.len()).copy_from_nonoverlapping(value.as_ptr(), value.len());
+            bytes.copy_from_nonoverlapping(first.as_ptr(), first.len());
+            bytes.add(first.len()).copy_from_nonoverlapping(second.as_ptr(), second.len());
+            bytes.add(whole_len).copy_from_nonoverlapping(value.as_ptr(), value.len());
         }
         Ok(Entry(at.cast()))
     }
