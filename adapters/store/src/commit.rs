@@ -703,6 +703,14 @@ impl Inner {
             c.forget_before(last);
         }
         let enters = outcome.is_none() && wrote && !entered;
+        if let (false, [only], Until::Own(own)) = (enters, group.as_slice(), &mut *until)
+            && only.buffer == own.buffer
+        {
+            own.outcome = Some(outcome.map_or(Ok(SequenceNumber::new(first + count)), Err));
+            group.clear();
+            c.group = group;
+            return c;
+        }
         let answers_others = group.iter().any(|m| m.pending.is_some());
         let mut end = || {
             let last = if enters { self.enter(&group, until.own(), first) } else { first };

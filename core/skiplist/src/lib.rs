@@ -93,11 +93,12 @@ type Path = [Option<(Node, usize)>; LEVELS_MAX];
 struct State {
     nodes: Arena,
     entries: Arena,
-    /// The way to the last new entry's place, as it was before a split.
+    /// The way to the last new entry's place.
     path: Path,
     /// The node that got it.
     last: Option<Node>,
-    /// Whether the last two entries went into one node, which the path leads to: then the next is tried there first.
+    /// Whether the next entry is tried there first: the last two went into one node, or into one and the one that a run began behind it,
+    /// and the path is still the way there.
     stays: bool,
 }
 
@@ -392,6 +393,7 @@ impl<O: Order> Skiplist<O> {
     #[inline(never)]
     fn add_splitting(&self, state: &mut State, mut new: Slot) -> Result<(), Error> {
         let runs = state.stays;
+        let mut begins = true;
         for level in 0..LEVELS_MAX {
             let Some((node, at)) = state.path[level] else { return self.grow(state, level, new) };
             // Above the lowest level the new node stands behind the one that it was split from.
@@ -399,13 +401,17 @@ impl<O: Order> Skiplist<O> {
             new.head = head_behind(new.entry.map_or(&[], |e| self.order.head(e.key())), node.skip());
             if node.look().ranks.len() < SLOTS {
                 node.insert(rank, new);
+                state.path[level] = Some((node, rank));
                 return Ok(());
             }
-            let (right, holder) = self.split(&mut state.nodes, node, rank, new, runs)?;
+            begins &= rank == SLOTS && (runs || node.next().is_none());
+            let (right, holder) = self.split(&mut state.nodes, node, rank, new, begins)?;
             if level == 0 {
-                // What the path says of the node is not so any more.
-                (state.last, state.stays) = (Some(holder), false);
+                state.last = Some(holder);
             }
+            // Only behind a run the path is known without a search.
+            state.stays = begins;
+            state.path[level] = Some((right, 0));
             new = Slot { head: 0, entry: right.low(), child: Some(right) };
         }
         Ok(())
@@ -418,21 +424,23 @@ impl<O: Order> Skiplist<O> {
         let slots = [left, Slot { head, ..right }];
         let root = Node::new(&mut state.nodes, &Plan { level, skip: 0, low: None, next: None, slots: &slots })?;
         self.root.store(root);
+        state.path[level] = Some((root, 1));
         Ok(())
     }
 
-    /// Puts a slot into a full node, and the upper part of its slots into a new one behind it: that one, and which of both has the new slot.
+    /// Puts a slot into a full node, and the upper part of its slots into a new one behind it, or begins a new one with the slot: that one, and
+    /// which of both has the new slot.
     fn split(
         &self,
         nodes: &mut Arena,
         node: Node,
         rank: usize,
         new: Slot,
-        runs: bool,
+        begins: bool,
     ) -> Result<(Node, Node), Error> {
         let (ranks, next, level) = (node.look().ranks, node.next(), node.level());
         let plan = Plan { level, skip: node.skip(), low: new.entry, next, slots: &[new] };
-        if rank == SLOTS && (next.is_none() || runs) {
+        if begins {
             // Keys that ascend leave full nodes behind.
             let right = Node::new(nodes, &plan)?;
             node.cut(SLOTS, right);
