@@ -275,14 +275,26 @@ impl Db {
         thread_local! {
             static BATCH: RefCell<Option<WriteBatch>> = const { RefCell::new(None) };
         }
-        let mut batch = BATCH.take().unwrap_or_default();
+        BATCH.with(|kept| {
+            // A completion that writes on this very thread makes a batch of its own.
+            let Ok(mut kept) = kept.try_borrow_mut() else { return self.write_filled(&mut WriteBatch::new(), fill) };
+            let batch = kept.get_or_insert_default();
+            let outcome = self.write_filled(batch, fill);
+            if batch.capacity() > BATCH_KEPT_MAX {
+                *kept = None;
+            }
+            outcome
+        })
+    }
+
+    fn write_filled(
+        &self,
+        batch: &mut WriteBatch,
+        fill: impl FnOnce(&mut WriteBatch),
+    ) -> Result<SequenceNumber, WriteError> {
         batch.clear();
-        fill(&mut batch);
-        let outcome = self.0.inner.write(Batch::Borrowed(&batch), WriteOptions::default());
-        if batch.capacity() <= BATCH_KEPT_MAX {
-            BATCH.set(Some(batch));
-        }
-        outcome
+        fill(batch);
+        self.0.inner.write(Batch::Borrowed(batch), WriteOptions::default())
     }
 
     /// Writes a batch without waiting: neither for a sync, nor for other writers, nor while flushes and compactions fall behind. `done` is
