@@ -176,6 +176,8 @@ pub(crate) struct Commit {
     first: BufferId,
     next_buffer: BufferId,
     led: bool,
+    /// The keeper sleeps no longer than until the next sync by the clock is due.
+    is_deadline_watched: bool,
     /// A wish that the next leader carries out first.
     handed: Option<Effect>,
     deferred: VecDeque<Deferred>,
@@ -217,6 +219,7 @@ impl Commit {
             first: BufferId::new(0),
             next_buffer: BufferId::new(0),
             led: false,
+            is_deadline_watched: false,
             handed: None,
             deferred: VecDeque::new(),
             group: Vec::new(),
@@ -532,7 +535,8 @@ impl Inner {
             }
         }
         c.led = false;
-        let wakes_keeper = c.has_work() || !c.deferred.is_empty();
+        let is_due_unseen = !c.is_deadline_watched && c.next_deadline().is_some();
+        let wakes_keeper = c.has_work() || !c.deferred.is_empty() || is_due_unseen;
         drop(c);
         self.turn.notify_all();
         if wakes_keeper || self.signs.wants_rotation() || self.is_stopping() {
@@ -844,9 +848,10 @@ impl Inner {
             if self.is_stopping() && !c.led {
                 return;
             }
-            let due = c.next_deadline().map(|at| at.since(self.now()));
-            let due = due.filter(|_| !c.led).unwrap_or(IDLE_WAIT).max(Duration::from_millis(1));
-            self.keeper.wait_for(&mut c, due);
+            let due = c.next_deadline().filter(|_| !c.led).map(|at| at.since(self.now()));
+            c.is_deadline_watched = due.is_some();
+            self.keeper.wait_for(&mut c, due.unwrap_or(IDLE_WAIT).max(Duration::from_millis(1)));
+            c.is_deadline_watched = false;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dolmen_base::Rng;
 use dolmen_base::io::{Directory, IoError};
@@ -470,7 +471,11 @@ fn read(db: &Db, snapshot: Option<&Arc<Snapshot>>) -> Option<[Found; CLIENTS]> {
 /// Another policy, other sizes, in each life.
 fn options(rng: &mut Rng) -> Options {
     Options {
-        sync: if rng.one_in(2) { SyncPolicy::Always } else { SyncPolicy::Never },
+        sync: match rng.below(4) {
+            0 => SyncPolicy::Never,
+            1 => SyncPolicy::Interval(Duration::from_millis(5)),
+            _ => SyncPolicy::Always,
+        },
         background_threads: rng.range(1, 3) as usize,
         write_buffer_bytes: rng.range(2 << 10, 8 << 10) as usize,
         target_file_bytes: rng.range(2 << 10, 8 << 10),
