@@ -253,7 +253,9 @@ impl Parser<'_> {
 
     /// `a_expr`.
     pub(crate) fn a_expr(&mut self) -> R {
-        if let Some(constant) = self.lone_constant() {
+        if !self.counts_symbols
+            && let Some(constant) = self.lone_constant()
+        {
             return Ok(constant);
         }
         self.run(|p| Ok(p.start_expr(0)))
