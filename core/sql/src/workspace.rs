@@ -193,7 +193,11 @@ fn height(tree: Tree<'_>) -> usize {
     }
     // What is written by its own function, and what goes through the one for any node.
     fn frames(node: Node<'_>) -> usize {
-        if matches!(node.tag(), Tag::TypeCast | Tag::TypeName | Tag::String | Tag::SelectStmt) { 1 } else { 2 }
+        if matches!(node.tag(), Tag::TypeCast | Tag::TypeName | Tag::String | Tag::SelectStmt) {
+            1
+        } else {
+            2
+        }
     }
     impl<'t> Visitor<'t> for Height {
         fn enter(&mut self, node: Node<'t>, _: &'static str) -> Walk {
@@ -216,7 +220,9 @@ fn too_high() -> Error {
         sqlstate: "54001",
         message: "stack depth limit exceeded".into(),
         offset: None,
-        hint: Some("Increase the configuration parameter \"max_stack_depth\", after ensuring the platform's stack depth limit is adequate."),
+        hint: Some(
+            "Increase the configuration parameter \"max_stack_depth\", after ensuring the platform's stack depth limit is adequate.",
+        ),
         detail: None,
     }
 }

@@ -147,7 +147,8 @@ fn very_deep_texts_have_the_servers_verdict() {
     let parentheses = |n: usize| format!("SELECT {}1{}", "(".repeat(n), ")".repeat(n));
     let negated = |n: usize| format!("SELECT {}true", "NOT ".repeat(n));
     for levels in [20_000, 200_000] {
-        let full = |near: &str, offset| Some((format!("memory exhausted at or near \"{near}\""), Some(offset)));
+        let full =
+            |near: &str, offset| Some((format!("memory exhausted at or near \"{near}\""), Some(offset)));
         assert_eq!(verdict(&parentheses(levels)), full("(", 10_003));
         assert_eq!(verdict(&negated(levels)), full("NOT", 39_991));
     }

@@ -46,7 +46,10 @@ fn shapes(n: usize) -> Vec<(&'static str, String)> {
         ("parentheses around a table", format!("SELECT * FROM {}SELECT 1{} a", "(".repeat(n), ")".repeat(n))),
         ("parentheses around a select", format!("{}SELECT 1{}", "(".repeat(n), ")".repeat(n))),
         ("selects in IN", wrap("1 IN (SELECT ", "1", ")")),
-        ("lateral tables", format!("SELECT * FROM {}t{}", "LATERAL (SELECT * FROM ".repeat(n), ") a".repeat(n))),
+        (
+            "lateral tables",
+            format!("SELECT * FROM {}t{}", "LATERAL (SELECT * FROM ".repeat(n), ") a".repeat(n)),
+        ),
     ]
 }
 
@@ -136,7 +139,8 @@ fn what_is_printed_is_linear_in_the_text() {
     let printed = |sql: &str| {
         let mut workspace = Workspace::new();
         let Ok(tree) = workspace.parse(sql) else { return Vec::new() };
-        let writers: [fn(Tree<'_>, &mut String); 4] = [json::write, view::outline, view::s_expression, view::dot];
+        let writers: [fn(Tree<'_>, &mut String); 4] =
+            [json::write, view::outline, view::s_expression, view::dot];
         let mut lens: Vec<usize> = Vec::new();
         for writer in writers {
             let mut out = String::new();

@@ -126,9 +126,12 @@ impl Parser<'_> {
             St::Halt if index > 0 && self.begins_at(index - 1, frame.a) => "",
             St::Halt if index > 0 => self.clause(frame.a as usize),
             St::Halt => {
-                let kind = |ahead: usize| self.tokens.kinds.get(self.statement + ahead).copied().unwrap_or(Kind::EOF);
+                let kind = |ahead: usize| {
+                    self.tokens.kinds.get(self.statement + ahead).copied().unwrap_or(Kind::EOF)
+                };
                 let at = frame.a as usize;
-                if matches!(kind(0), Kind::WITH | Kind::WITH_LA) && self.tokens.kinds[at - 1] == Kind::LPAREN {
+                if matches!(kind(0), Kind::WITH | Kind::WITH_LA) && self.tokens.kinds[at - 1] == Kind::LPAREN
+                {
                     return self.clause(at);
                 }
                 prefix(kind(0), kind(1), self.statement > 0)
@@ -241,15 +244,19 @@ impl Parser<'_> {
         let end = above.unwrap_or(self.scratch.items.len() as u32);
         marks(frames[0]).map_or(0, |(_, mark)| end.saturating_sub(mark) as usize)
     }
-
 }
 
 /// Where a frame's items begin, the lowest and those of its innermost list.
 fn marks(frame: Frame) -> Option<(u32, u32)> {
     match frame.st {
-        St::Row | St::List | St::Array | St::Arg | St::CaseArg | St::CaseWhen | St::CaseThen | St::CaseElse => {
-            Some((frame.c, frame.c))
-        }
+        St::Row
+        | St::List
+        | St::Array
+        | St::Arg
+        | St::CaseArg
+        | St::CaseWhen
+        | St::CaseThen
+        | St::CaseElse => Some((frame.c, frame.c)),
         St::InList => Some((frame.c, frame.c + 2)),
         St::Target | St::TableList => Some((frame.a, frame.a)),
         St::Values => Some((frame.c, frame.a)),
