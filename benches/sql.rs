@@ -14,8 +14,9 @@ const QUERY: &str = "WITH paid AS (SELECT customer, sum(total) AS total FROM ord
      AND (n.text ILIKE '%carnac%' OR n.text IS NULL) ORDER BY 2 DESC NULLS LAST, 1 LIMIT 20";
 
 fn insert() -> String {
-    let rows: Vec<String> =
-        (0..2_000).map(|n| format!("({n}, 'stone number {n}', '2024-05-1{}', {}.5, NULL)", n % 9, n * 7)).collect();
+    let rows: Vec<String> = (0..2_000)
+        .map(|n| format!("({n}, 'stone number {n}', '2024-05-1{}', {}.5, NULL)", n % 9, n * 7))
+        .collect();
     format!("INSERT INTO stones (id, name, day, weight, note) VALUES {}", rows.join(", "))
 }
 
@@ -53,9 +54,12 @@ fn deep(c: &mut Criterion) {
     let mut workspace = Workspace::new();
     for levels in [1_000, 100_000] {
         let mut group = c.benchmark_group(format!("sql/{levels} levels"));
-        for (name, open, close) in
-            [("parentheses", "(", ")"), ("subselects", "(SELECT ", ")"), ("calls", "f(1, ", ")"), ("NOT", "NOT ", "")]
-        {
+        for (name, open, close) in [
+            ("parentheses", "(", ")"),
+            ("subselects", "(SELECT ", ")"),
+            ("calls", "f(1, ", ")"),
+            ("NOT", "NOT ", ""),
+        ] {
             let sql = format!("SELECT {}a{}", open.repeat(levels), close.repeat(levels));
             group.throughput(Throughput::Bytes(sql.len() as u64));
             group.bench_function(name, |b| b.iter(|| black_box(workspace.parse(&sql).is_ok())));
