@@ -87,7 +87,7 @@ fn is_of(list: &[&str], name: &str) -> bool {
 }
 
 impl Config {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         for (name, value) in &self.settings {
             if FIXED.contains(&name.as_str()) {
                 return Err(Error::fatal(format!("{name} follows from the pipeline and cannot be set")));
@@ -103,7 +103,7 @@ impl Config {
         Ok(())
     }
 
-    fn reader(&self) -> ClientConfig {
+    pub(crate) fn reader(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap)
@@ -119,7 +119,7 @@ impl Config {
         config
     }
 
-    fn writer(&self) -> ClientConfig {
+    pub(crate) fn writer(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         let timeout_ms = self.transaction_timeout_ms.max(1_000);
         config

@@ -19,13 +19,15 @@
 //! 4. A producer that was shut out stops, since another has its name; unless its transaction was open for longer than the broker allows.
 //!
 //! The same machine relays an outbox (what is read comes from a table) and feeds a sink (what is written goes to a store): [`machine`] asks for
-//! effects and says nothing of who carries them out. [`decide`] holds the decisions, [`dedupe`] what a sink remembers of messages.
+//! effects and says nothing of who carries them out. [`decide`] holds the decisions, [`dedupe`] what a sink remembers of messages, [`outbox`] how a
+//! table of records that wait lies in a store.
 //!
 //! Source: KIP-98, KIP-360, KIP-447, KIP-890; the error classes of Kafka's TransactionManager.
 
 pub mod decide;
 pub mod dedupe;
 pub mod machine;
+pub mod outbox;
 
 pub use decide::{Class, Fault, Phase, Reaction};
 pub use machine::{Arrived, Effect, Input, Machine, Metrics, PartitionId, Reading, Settings, Why};

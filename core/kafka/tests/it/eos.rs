@@ -186,6 +186,14 @@ fn an_unanswered_commit_is_asked_again_and_the_producer_opened_anew() {
     bench.ok(Effect::Open);
     bench.again_from(Some(7));
     assert_eq!(bench.machine.metrics().commits, 1);
+    // And now it is aborted instead, while the first request is still on its way.
+    bench.arrive(&[7]);
+    bench.write(8);
+    bench.fails(Effect::Commit, Fault::Unanswered);
+    bench.fails(Effect::Commit, Fault::MustAbort);
+    bench.ok(Effect::Abort);
+    bench.ok(Effect::Open);
+    bench.again_from(Some(7));
 }
 
 #[test]

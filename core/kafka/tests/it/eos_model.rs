@@ -184,7 +184,7 @@ impl World {
                 self.broker.end(name, false);
             }
         }
-        if !self.broker.late.is_empty() && self.rng.one_in(6) {
+        if !self.broker.late.is_empty() && self.rng.one_in(25) {
             let at = self.rng.below(self.broker.late.len() as u64) as usize;
             let (name, epoch) = self.broker.late.swap_remove(at);
             if epoch == self.broker.epochs[name] {
