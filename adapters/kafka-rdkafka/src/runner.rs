@@ -98,10 +98,9 @@ pub fn spawn<C: Client, T: Transform>(
     let (tell, done) = oneshot::channel();
     let (switch, seen) = (stop.clone(), metrics.clone());
     let body = move || {
-        let result =
-            make().and_then(|(mut client, mut transform)| {
-                run(&mut client, &mut transform, &pipeline, &switch, |metrics| *seen.lock() = metrics)
-            });
+        let result = make().and_then(|(mut client, mut transform)| {
+            run(&mut client, &mut transform, &pipeline, &switch, |metrics| *seen.lock() = metrics)
+        });
         // Nobody may wait for it.
         let _ = tell.send(result);
     };
@@ -121,12 +120,12 @@ pub fn run<C: Client, T: Transform>(
     stop: &Stop,
     mut tell: impl FnMut(Metrics),
 ) -> Result<Metrics, Error> {
-    let settings =
-        Settings { has_dead_letters: pipeline.dead_letter.is_some(), ..pipeline.settings.clone() };
+    let settings = Settings { has_dead_letters: pipeline.dead_letter.is_some(), ..pipeline.settings.clone() };
     let clock = Instant::now();
     let now = || Time::from_millis(u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX));
     let mut machine = Machine::new(settings, now());
-    let mut desk = Desk { client, transform, pipeline, batch: Vec::new(), why: String::new(), refusal: String::new() };
+    let mut desk =
+        Desk { client, transform, pipeline, batch: Vec::new(), why: String::new(), refusal: String::new() };
     loop {
         if stop.is_set() {
             machine.handle(now(), Input::Stop);

@@ -174,9 +174,19 @@ fn drive<C: Client>(
     (metrics, result)
 }
 
-fn report(metrics: Metrics, out: &mut Out) -> Result<()> {
-    let Metrics { read, written, left_out, dead_letters, commits, aborts, rebalances, reopens, faults, repeated } =
-        metrics;
+fn report(metrics: Metrics, out: &mut Out) -> std::io::Result<()> {
+    let Metrics {
+        read,
+        written,
+        left_out,
+        dead_letters,
+        commits,
+        aborts,
+        rebalances,
+        reopens,
+        faults,
+        repeated,
+    } = metrics;
     if out.is_json() {
         return out.object(&json!({
             "read": read, "written": written, "left_out": left_out, "dead_letters": dead_letters, "commits": commits,

@@ -66,7 +66,8 @@ fn checked(table: &str) -> Result<&str, Error> {
     let fits = table.len() <= 48
         && table.starts_with(|c: char| c.is_ascii_lowercase())
         && table.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    let refuse = || Error::fatal(format!("{table}: a table's name is of small letters, digits and _, at most 48"));
+    let refuse =
+        || Error::fatal(format!("{table}: a table's name is of small letters, digits and _, at most 48"));
     if fits { Ok(table) } else { Err(refuse()) }
 }
 
@@ -115,7 +116,8 @@ impl PostgresSource {
                     Some(known) => known,
                     None => open(url, table).await?,
                 };
-                let value = act(&known, table, next).await.map_err(|e| Failure::new(Fault::Unanswered, words(&e)))?;
+                let value =
+                    act(&known, table, next).await.map_err(|e| Failure::new(Fault::Unanswered, words(&e)))?;
                 *session = Some(known);
                 Ok(value)
             };

@@ -28,7 +28,8 @@ impl Outbox {
     /// # Errors
     /// If the store cannot be read.
     pub fn open(db: Db, family: Family, prefix: &[u8]) -> Result<Outbox, Error> {
-        let last = last_number(&db, &family, prefix, Part::In).map_err(|error| Error::fatal(error.to_string()))?;
+        let last =
+            last_number(&db, &family, prefix, Part::In).map_err(|error| Error::fatal(error.to_string()))?;
         let next = Arc::new(AtomicU64::new(last.map_or(0, |last| last.saturating_add(1))));
         Ok(Outbox { db, family, prefix: prefix.into(), next })
     }
@@ -39,7 +40,8 @@ impl Outbox {
     /// If it is too large for any broker.
     pub fn add(&self, batch: &mut WriteBatch, record: &Outgoing) -> Result<(), Error> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let headers: Vec<Header<'_>> = record.headers.iter().map(|(k, v)| (k.as_str(), v.as_deref())).collect();
+        let headers: Vec<Header<'_>> =
+            record.headers.iter().map(|(k, v)| (k.as_str(), v.as_deref())).collect();
         let whole = Record {
             key: record.key.as_deref(),
             value: record.value.as_deref(),

@@ -106,13 +106,19 @@ impl Reader {
             let (topic, partition) = names.name(*id);
             let element = found.find_partition(topic, partition);
             let Some(element) = element else {
-                return Err(Failure::new(Fault::Retriable, format!("{what}: {topic}-{partition} is not told")));
+                return Err(Failure::new(
+                    Fault::Retriable,
+                    format!("{what}: {topic}-{partition} is not told"),
+                ));
             };
             element.error().map_err(|e| failure(what, &e))?;
-            Ok((*id, match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            }))
+            Ok((
+                *id,
+                match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                },
+            ))
         };
         wanted.iter().map(one).collect()
     }
@@ -143,11 +149,20 @@ impl Reader {
     ///
     /// # Errors
     /// What the broker says.
-    pub fn read(&mut self, names: &mut Partitions, count_max: usize, wait: Duration) -> Result<Read, Failure> {
+    pub fn read(
+        &mut self,
+        names: &mut Partitions,
+        count_max: usize,
+        wait: Duration,
+    ) -> Result<Read, Failure> {
         let until = Instant::now() + wait;
         let mut read = Read::default();
         while read.records.len() < count_max {
-            let left = if read.records.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let left = if read.records.is_empty() {
+                until.saturating_duration_since(Instant::now())
+            } else {
+                Duration::ZERO
+            };
             let polled = self.consumer.poll(left);
             let mut told = self.consumer.context().told.lock();
             if told.is_changed {

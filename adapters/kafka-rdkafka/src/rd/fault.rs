@@ -11,7 +11,9 @@ pub fn fault_of_code(code: RDKafkaErrorCode) -> Fault {
     use RDKafkaErrorCode as Code;
     match code {
         Code::Fenced | Code::ProducerFenced => Fault::Fenced,
-        Code::Fatal | Code::State | Code::Inconsistent | Code::GaplessGuarantee | Code::Conflict => Fault::Broken,
+        Code::Fatal | Code::State | Code::Inconsistent | Code::GaplessGuarantee | Code::Conflict => {
+            Fault::Broken
+        }
         Code::AssignmentLost | Code::PollExceeded => Fault::Broker(ErrorCode::ILLEGAL_GENERATION),
         Code::InvalidArgument
         | Code::Authentication
@@ -34,13 +36,21 @@ pub fn fault_of(error: &KafkaError) -> Fault {
             let code = fault_of_code(inner.code());
             let is_out = matches!(code, Fault::Fenced | Fault::Broker(ErrorCode::INVALID_PRODUCER_EPOCH));
             match () {
-                () if inner.is_fatal() => if is_out { Fault::Fenced } else { Fault::Broken },
+                () if inner.is_fatal() => {
+                    if is_out {
+                        Fault::Fenced
+                    } else {
+                        Fault::Broken
+                    }
+                }
                 () if inner.txn_requires_abort() => Fault::MustAbort,
                 () if inner.is_retriable() => Fault::Retriable,
                 () => code,
             }
         }
-        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) | KafkaError::Nul(_) => Fault::Misconfigured,
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) | KafkaError::Nul(_) => {
+            Fault::Misconfigured
+        }
         KafkaError::MessageConsumptionFatal(_) => Fault::Broken,
         other => other.rdkafka_error_code().map_or(Fault::Unanswered, fault_of_code),
     }

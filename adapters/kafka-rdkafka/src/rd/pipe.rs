@@ -29,7 +29,8 @@ impl Pipe {
 
     fn reader(&mut self) -> Result<(&mut Reader, &mut Partitions), Failure> {
         let reader = self.reader.as_mut();
-        let missing = || Failure::new(Fault::Broker(ErrorCode::UNKNOWN_MEMBER_ID), "not a member of the group");
+        let missing =
+            || Failure::new(Fault::Broker(ErrorCode::UNKNOWN_MEMBER_ID), "not a member of the group");
         Ok((reader.ok_or_else(missing)?, &mut self.names))
     }
 
@@ -78,7 +79,8 @@ impl Client for Pipe {
         let membership = self.reader.as_ref().and_then(Reader::membership);
         let lost = || Failure::new(Fault::Broker(ErrorCode::ILLEGAL_GENERATION), "the partitions are lost");
         let membership = membership.ok_or_else(lost)?;
-        let writer = self.writer.as_mut().ok_or_else(|| Failure::new(Fault::Broken, "there is no producer"))?;
+        let writer =
+            self.writer.as_mut().ok_or_else(|| Failure::new(Fault::Broken, "there is no producer"))?;
         writer.offsets(membership, &self.names, offsets)
     }
 

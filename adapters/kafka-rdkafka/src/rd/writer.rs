@@ -32,7 +32,10 @@ impl ProducerContext for Context {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             let mut failed = self.failed.lock();
             // What was only swept away with it says nothing.
-            let is_swept = matches!(failed.as_ref(), None | Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
+            let is_swept = matches!(
+                failed.as_ref(),
+                None | Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+            );
             if is_swept {
                 *failed = Some(code);
             }
@@ -84,7 +87,8 @@ impl Writer {
 
     fn enqueue(&self, record: &Outgoing) -> Result<(), Failure> {
         loop {
-            let mut base: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&record.topic).timestamp(record.timestamp_ms);
+            let mut base: BaseRecord<'_, [u8], [u8]> =
+                BaseRecord::to(&record.topic).timestamp(record.timestamp_ms);
             base.key = record.key.as_deref();
             base.payload = record.value.as_deref();
             base.partition = record.partition;

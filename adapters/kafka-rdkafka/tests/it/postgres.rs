@@ -67,7 +67,11 @@ impl Postgres {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Some(Postgres { child, url: format!("host=127.0.0.1 port={port} user=dolmen dbname=postgres"), _dir: dir })
+        Some(Postgres {
+            child,
+            url: format!("host=127.0.0.1 port={port} user=dolmen dbname=postgres"),
+            _dir: dir,
+        })
     }
 
     async fn connect(&self) -> tokio_postgres::Client {
@@ -109,9 +113,7 @@ fn an_outbox_in_postgresql_is_published_once_and_in_order_whatever_dies() {
     // Inserted first, committed last: whoever remembers identities would lose it.
     let slow = runtime.block_on(postgres.connect());
     runtime.block_on(slow.batch_execute("BEGIN")).unwrap();
-    runtime
-        .block_on(slow.execute(INSERT, &[&b"slow".to_vec(), &b"4711".to_vec()]))
-        .unwrap();
+    runtime.block_on(slow.execute(INSERT, &[&b"slow".to_vec(), &b"4711".to_vec()])).unwrap();
     (0..100).for_each(|n| insert(&client, n));
     let mut source = PostgresSource::new(&postgres.url, "outbox").unwrap();
     let rows = source.rows(0, 10, Duration::ZERO).unwrap();

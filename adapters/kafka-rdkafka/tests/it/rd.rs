@@ -127,7 +127,8 @@ fn a_sink_that_dies_anywhere_takes_every_message_once() {
         StoreSink::new(config.clone(), books).unwrap()
     });
     assert_eq!(died, 6);
-    let mut iter = db.iter(&family, ReadOptions { prefix: Some(b"k".to_vec()), ..ReadOptions::default() }).unwrap();
+    let mut iter =
+        db.iter(&family, ReadOptions { prefix: Some(b"k".to_vec()), ..ReadOptions::default() }).unwrap();
     iter.seek_to_first().unwrap();
     let mut numbers: Vec<u64> = Vec::new();
     while iter.valid() {
@@ -175,7 +176,11 @@ fn what_cannot_be_handled_becomes_a_dead_letter() {
     let both = [("k3", "13"), ("k2", "17")].map(|(k, v)| (Some(k.to_owned()), Some(v.to_owned())));
     let mut dead = dead.concat();
     dead.sort();
-    assert_eq!(dead, { let mut both = both.to_vec(); both.sort(); both });
+    assert_eq!(dead, {
+        let mut both = both.to_vec();
+        both.sort();
+        both
+    });
     assert!(metrics::exposition("strict", done).contains("dead_letters_total{pipeline=\"strict\"} 2"));
 }
 
@@ -184,7 +189,10 @@ fn a_stopped_runner_finishes_what_it_has_read() {
     let served = Served::start();
     block_on(fill(&served, "in", 100));
     let config = served.config("stopped", &["in"]);
-    let plan = Pipeline { settings: dolmen_kafka::eos::Settings { linger: Duration::from_secs(3600), ..Default::default() }, ..Pipeline::default() };
+    let plan = Pipeline {
+        settings: dolmen_kafka::eos::Settings { linger: Duration::from_secs(3600), ..Default::default() },
+        ..Pipeline::default()
+    };
     let (seen, reads) = std::sync::mpsc::channel();
     let running = spawn(
         move || {

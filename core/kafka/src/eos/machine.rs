@@ -328,7 +328,8 @@ impl Machine {
 
     fn read(&self) -> Effect {
         let len = u32::try_from(self.batch.records.len()).unwrap_or(u32::MAX);
-        let count_max = if self.sifting > 0 { 1 } else { self.settings.records_max.saturating_sub(len).max(1) };
+        let count_max =
+            if self.sifting > 0 { 1 } else { self.settings.records_max.saturating_sub(len).max(1) };
         let wait = match len {
             0 => READ_WAIT,
             _ => self.settings.linger.saturating_sub(self.now.since(self.batch.since)).min(READ_WAIT),
@@ -367,7 +368,8 @@ impl Machine {
     fn stop_if_asked(&mut self) {
         let is_idle = matches!(self.state, State::Asking(Phase::Read)) && self.batch.records.is_empty();
         let is_failing = self.pause_until.is_some();
-        let is_running = !matches!(self.state, State::Asking(Phase::Leave) | State::Stopping | State::Stopped);
+        let is_running =
+            !matches!(self.state, State::Asking(Phase::Leave) | State::Stopping | State::Stopped);
         if self.is_asked_to_stop && is_running && !self.is_out && (is_idle || is_failing) {
             self.leave(None);
         }
@@ -445,7 +447,8 @@ impl Machine {
             self.metrics.read += 1;
         }
         self.metrics.commits += 1;
-        self.sifting = self.sifting.saturating_sub(u32::try_from(self.batch.records.len()).unwrap_or(u32::MAX));
+        self.sifting =
+            self.sifting.saturating_sub(u32::try_from(self.batch.records.len()).unwrap_or(u32::MAX));
         self.positions.append(&mut self.batch.ahead);
         self.batch = Batch::default();
         self.unwritable = None;
@@ -585,7 +588,8 @@ impl Machine {
 
     /// The broker refuses what is in the batch: one by one, until the one that is refused is alone.
     fn sift(&mut self, fault: Fault) {
-        let mut written = self.batch.records.iter().enumerate().filter(|(_, (_, fate))| *fate != Fate::Repeated);
+        let mut written =
+            self.batch.records.iter().enumerate().filter(|(_, (_, fate))| *fate != Fate::Repeated);
         let first = written.next().map(|(index, (record, fate))| (index, *record, *fate));
         let others = written.count();
         match first {

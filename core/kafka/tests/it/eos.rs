@@ -133,7 +133,8 @@ impl Bench {
     }
 
     fn arrive(&mut self, offsets: &[i64]) {
-        let records = offsets.iter().map(|offset| Arrived { partition: P, offset: *offset, len: 1 }).collect();
+        let records =
+            offsets.iter().map(|offset| Arrived { partition: P, offset: *offset, len: 1 }).collect();
         self.reads(Reading { owned: None, records });
         for index in 0..offsets.len() as u32 {
             self.expect(Effect::Transform { index, tries: 0 }, Input::Transformed(Some(1)));
@@ -293,8 +294,7 @@ fn it_stops_in_the_middle_of_a_pause() {
 
 #[test]
 fn idle_exit_counts_from_when_it_knows_what_it_owns() {
-    let mut bench =
-        Bench::new(Settings { idle_exit: Some(Duration::from_millis(500)), ..settings(1) });
+    let mut bench = Bench::new(Settings { idle_exit: Some(Duration::from_millis(500)), ..settings(1) });
     bench.ok(Effect::Open);
     bench.ok(Effect::Join);
     bench.expect(Effect::Committed(vec![]), Input::Committed(Ok(vec![])));

@@ -317,7 +317,9 @@ impl World {
                 process.positions = positions.into_iter().map(|(id, at)| (id, at.unwrap_or(0))).collect();
                 process.batch.clear();
             }
-            Effect::Read { count_max, .. } => return read(process, broker, rng, *records, count_max, *is_calm),
+            Effect::Read { count_max, .. } => {
+                return read(process, broker, rng, *records, count_max, *is_calm);
+            }
             Effect::Transform { index, .. } => {
                 let (record, result) = &mut process.batch[index as usize];
                 if is_poison(record.offset) {

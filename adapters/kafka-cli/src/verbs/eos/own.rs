@@ -42,7 +42,10 @@ impl Own {
             bootstrap: pipeline.bootstrap.clone(),
             group: pipeline.group.clone(),
             input: pipeline.input.clone(),
-            outputs: [Some(pipeline.output.clone()), pipeline.dead_letter.clone()].into_iter().flatten().collect(),
+            outputs: [Some(pipeline.output.clone()), pipeline.dead_letter.clone()]
+                .into_iter()
+                .flatten()
+                .collect(),
             options: Options { transactional_id, timeout_ms, ..Options::default() },
             names: Partitions::default(),
             cluster: None,
@@ -55,7 +58,10 @@ impl Own {
     }
 
     /// Does something with the cluster; after an error, who leads and coordinates what is asked anew.
-    fn with<T>(&mut self, act: impl FnOnce(&mut Own, &mut Cluster) -> anyhow::Result<T>) -> Result<T, Failure> {
+    fn with<T>(
+        &mut self,
+        act: impl FnOnce(&mut Own, &mut Cluster) -> anyhow::Result<T>,
+    ) -> Result<T, Failure> {
         let mut cluster = match self.cluster.take() {
             Some(cluster) => cluster,
             None => Cluster::connect(&self.bootstrap).map_err(failure)?,
@@ -209,7 +215,9 @@ impl Client for Own {
     }
 
     fn commit(&mut self) -> Result<(), Failure> {
-        self.with(|own, cluster| own.producer.as_mut().ok_or_else(|| missing("committing"))?.end(cluster, true))
+        self.with(|own, cluster| {
+            own.producer.as_mut().ok_or_else(|| missing("committing"))?.end(cluster, true)
+        })
     }
 
     fn abort(&mut self) -> Result<(), Failure> {
