@@ -172,7 +172,7 @@ fn kill_until_done(served: &mut Served, file: &Path, seed: u64) -> (u64, u64) {
             if status.is_some() {
                 break;
             }
-            if rng.one_in(60) {
+            if rng.one_in(60) || (kills == 1 && broker_kills == 0) {
                 broker_kills += u64::from(served.kill());
             }
         }

@@ -1,11 +1,11 @@
 //! A transactional producer that blocks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dolmen_kafka::eos::{Fault, PartitionId};
 use parking_lot::Mutex;
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
@@ -15,6 +15,8 @@ use crate::client::{Failure, Outgoing, Partitions};
 
 /// How long one call may take. What is not done by then may be asked again.
 const WAIT: Duration = Duration::from_secs(15);
+/// How long one of its steps may, before deliveries are looked at again.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// The first delivery of a transaction that has failed.
 #[derive(Default)]
@@ -157,15 +159,28 @@ impl Writer {
     /// # Errors
     /// What the broker says.
     pub fn abort(&mut self) -> Result<(), Failure> {
-        self.producer.abort_transaction(WAIT).map_err(|e| failure("aborting", &e))?;
+        self.abort_within(WAIT).map_err(|e| failure("aborting", &e))?;
         self.is_open = false;
         Ok(())
+    }
+
+    /// Deliveries wait in a queue of ours, and until they are taken from it the library does not end the transaction.
+    fn abort_within(&self, wait: Duration) -> KafkaResult<()> {
+        let until = Instant::now() + wait;
+        loop {
+            // What is not delivered by then is swept away.
+            let _ = self.producer.flush(SLICE);
+            match self.producer.abort_transaction(SLICE) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < until => {}
+                ended => return ended,
+            }
+        }
     }
 
     /// Aborts what is open, for a short while: the broker ends it by itself.
     pub fn close(self) {
         if self.is_open
-            && let Err(error) = self.producer.abort_transaction(Duration::from_secs(3))
+            && let Err(error) = self.abort_within(Duration::from_secs(3))
         {
             tracing::warn!(target: "kafka.eos", "aborting at the end: {error}");
         }

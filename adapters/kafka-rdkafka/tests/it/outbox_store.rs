@@ -38,6 +38,7 @@ fn rows_keep_their_numbers_through_crashes_and_their_order() {
     let first = source.rows(0, 3, Duration::ZERO).unwrap();
     assert_eq!(first, (0..3).map(|n| (i64::from(n), row("orders", n))).collect::<Vec<_>>());
     // The relay dies; nothing was committed: the same rows under the same numbers, and then the others.
+    db.close().unwrap();
     drop((source, outbox, db));
     let db = Db::open(dir.path(), Options::default()).unwrap();
     let outbox = open(&db);

@@ -123,16 +123,18 @@ fn an_outbox_in_postgresql_is_published_once_and_in_order_whatever_dies() {
     let mut other = PostgresSource::new(&postgres.url, "outbox").unwrap();
     assert!(other.rows(0, 10, Duration::ZERO).unwrap_err().why.contains("another relay"));
     drop((source, other));
-    let mut lives = 0;
+    let lives = std::cell::Cell::new(0);
     let config = served.config("relay", &["out"]);
-    let died = live(&mut Rng::new(11), 6, &pipeline(15), &mut forward, || {
-        lives += 1;
-        if lives == 3 {
+    let make = || {
+        lives.set(lives.get() + 1);
+        if lives.get() == 3 {
             runtime.block_on(slow.batch_execute("COMMIT")).unwrap();
         }
         Relay::new(config.clone(), PostgresSource::new(&postgres.url, "outbox").unwrap()).unwrap()
-    });
-    assert_eq!(died, 6);
+    };
+    let is_done = || served.count("out") >= 101;
+    let died = live(&mut Rng::new(11), &pipeline(15), &mut forward, make, is_done);
+    assert!(died > 1, "it died {died} times");
     let mut found = by_key(served.committed("out"));
     assert_eq!(found.remove("slow"), Some(vec![4711]));
     assert_eq!(found.len(), 5);

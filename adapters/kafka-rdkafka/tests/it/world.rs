@@ -45,6 +45,11 @@ impl Served {
         }
     }
 
+    /// How many committed records a topic has.
+    pub fn count(&self, topic: &str) -> u64 {
+        self.committed(topic).iter().map(|records| records.len() as u64).sum()
+    }
+
     /// Every committed record of a topic, partition by partition.
     pub fn committed(&self, topic: &str) -> Vec<Vec<(Option<String>, Option<String>)>> {
         let consumer: BaseConsumer = ClientConfig::new()
