@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dolmen_base::Rng;
+use dolmen_kafka::eos::Settings;
 use dolmen_kafka_rdkafka::outbox::store::Outbox;
 use dolmen_kafka_rdkafka::outbox::{Relay, forward};
 use dolmen_kafka_rdkafka::rd::Pipe;
@@ -63,6 +64,41 @@ fn a_runner_that_dies_anywhere_writes_every_record_once() {
     let died = live(&mut Rng::new(3), &pipeline(25), &mut copy, make, || served.count("out") >= 600);
     assert!(died > 3, "it died {died} times");
     all_once(by_key(served.committed("out")), 600);
+}
+
+/// Two members at a time, of classic groups without names of their own: every change is a rebalance.
+#[test]
+fn runners_that_come_and_go_share_the_work() {
+    let served = Served::start();
+    block_on(fill(&served, "in", 900));
+    let start = |n: usize| {
+        let mut config = served.config("share", &["in"]);
+        config.transactional_id = format!("share-{}", n % 2);
+        config.settings.push(("heartbeat.interval.ms".into(), "200".into()));
+        let make = move || {
+            let slow = |record: &Incoming| {
+                std::thread::sleep(Duration::from_millis(8));
+                copy(record)
+            };
+            Ok((Pipe::new(config)?, slow))
+        };
+        let settings = Settings { idle_exit: None, ..pipeline(20).settings };
+        spawn(make, Pipeline { settings, dead_letter: None }).unwrap()
+    };
+    let mut older = start(0);
+    let (mut rebalances, mut n) = (0, 1);
+    while rebalances < 6 || served.count("out") < 900 {
+        assert!(n < 100, "they come and go, and nothing is done");
+        let newer = start(n);
+        std::thread::sleep(Duration::from_millis(800));
+        older.stop();
+        rebalances += block_on(older.finished()).unwrap().rebalances;
+        older = newer;
+        n += 1;
+    }
+    older.stop();
+    block_on(older.finished()).unwrap();
+    all_once(by_key(served.committed("out")), 900);
 }
 
 #[test]
@@ -191,7 +227,7 @@ fn a_stopped_runner_finishes_what_it_has_read() {
     block_on(fill(&served, "in", 100));
     let config = served.config("stopped", &["in"]);
     let plan = Pipeline {
-        settings: dolmen_kafka::eos::Settings { linger: Duration::from_secs(3600), ..Default::default() },
+        settings: Settings { linger: Duration::from_secs(3600), ..Default::default() },
         ..Pipeline::default()
     };
     let (seen, reads) = std::sync::mpsc::channel();
