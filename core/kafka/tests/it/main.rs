@@ -6,6 +6,8 @@ mod coordinator;
 mod coordinator_model;
 mod data;
 mod desk;
+mod eos;
+mod eos_model;
 mod groups_classic;
 mod groups_consumer;
 mod groups_log;
