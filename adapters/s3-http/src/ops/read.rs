@@ -6,13 +6,12 @@ use dolmen_s3::body::{
     Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration,
     ObjectChecksums, ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
 };
-use dolmen_s3::condition::{Conditions, Facts};
 use dolmen_s3::error::ErrorCode;
-use dolmen_s3::head::TYPE_DEFAULT;
+use dolmen_s3::head::{self, TYPE_DEFAULT};
 use dolmen_s3::operation::Operation;
 use dolmen_s3::range::{ByteRange, content_range};
 use dolmen_s3::state::record::{LockMode, ObjectRecord};
-use dolmen_s3::state::{Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
+use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
 
 use super::encryption;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
@@ -42,7 +41,11 @@ struct Cut {
 }
 
 pub(crate) async fn get(call: &Call<'_>, admitted: &Admitted) -> Answer {
-    let mut record = seen(admitted)?;
+    let mut record = seen(admitted).map_err(|refusal| match &admitted.object {
+        Some(Err(StateError::Refused(ErrorCode::NoSuchKey))) => refusal.header("x-amz-delete-marker", "false"),
+        _ => refusal,
+    })?;
+    encryption::of_get(call)?;
     let version = call.version()?;
     for _ in 0..ATTEMPTS_MAX {
         let cut = check(call, &record)?;
@@ -89,9 +92,7 @@ fn seen(admitted: &Admitted) -> Result<ObjectRecord, Refusal> {
 
 /// Whether the object is to be answered, and which bytes of it.
 fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
-    let modified = stamp(record.listed.modified_ms);
-    let facts = Facts { etag: Some(&record.listed.etag), modified, size: record.listed.size };
-    Conditions::read(call.headers).check_read(&facts).map_err(|error| {
+    head::read_condition(call.headers, "").check_read(&record.listed).map_err(|error| {
         let refusal = Refusal::from(error);
         let refusal = refusal.header("etag", record.listed.etag.quoted().to_string());
         refusal.header("last-modified", http_date(record.listed.modified_ms))
@@ -198,7 +199,8 @@ fn with_expiration(call: &Call<'_>, admitted: &Admitted, head: Head, record: &Ob
     let (id, key) = (bucket.id, call.key());
     let found = call.read(|source| config::find::<LifecycleConfiguration>(&Tx::new(source), id, ""));
     let Ok(Some(rules)) = found else { return head };
-    let clock = call.server.lifecycle_clock();
+    // The header names a day of people's calendar, whatever counts as one for the worker.
+    let clock = lifecycle::Clock { day_ms: lifecycle::DAY_MS, ..call.server.lifecycle_clock() };
     match lifecycle::expiration(&rules.rules, key, record, clock) {
         Some((when, rule)) => {
             let date = http_date(when);
@@ -272,15 +274,13 @@ fn parts(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<GetObjectAttri
         size: Some(part.size),
         checksums: part.checksum.map(Checksums::from).unwrap_or_default(),
     };
-    // Without checksums of the parts Amazon tells only how many there are.
-    let has_checksums = record.parts.iter().all(|part| part.checksum.is_some());
     Ok(Some(GetObjectAttributesParts {
         total_parts_count: Some(u32::try_from(record.parts.len()).unwrap_or(u32::MAX)),
         part_number_marker: Some(u32::from(marker)),
         next_part_number_marker: Some(page.last().map_or(0, |part| u32::from(part.number))),
         max_parts: Some(u32::try_from(max).unwrap_or(1000)),
         is_truncated: Some(more),
-        parts: if has_checksums { page.iter().map(show).collect() } else { Vec::new() },
+        parts: page.iter().map(show).collect(),
     }))
 }
 
