@@ -14,10 +14,31 @@ const FAILING: &str = include_str!("../../s3-http/tests/s3-tests-failing.txt");
 const USERS: [(&str, &str, &str, &str, &str, &str); 6] = [
     ("s3 main", "main", "testid", "main@example.com", "MAINACCESSKEY0000000", "secret-key-of-main"),
     ("s3 alt", "alt", "altid", "alt@example.com", "ALTACCESSKEY00000000", "secret-key-of-alt"),
-    ("s3 tenant", "tenanted", "tenantid", "tenant@example.com", "TENACCESSKEY00000000", "secret-key-of-tenant"),
+    (
+        "s3 tenant",
+        "tenanted",
+        "tenantid",
+        "tenant@example.com",
+        "TENACCESSKEY00000000",
+        "secret-key-of-tenant",
+    ),
     ("iam", "iam", "iamid", "iam@example.com", "IAMACCESSKEY00000000", "secret-key-of-iam"),
-    ("iam root", "iamroot", "rootid", "account1@example.com", "ROOTACCESSKEY0000000", "secret-key-of-iam-root"),
-    ("iam alt root", "iamaltroot", "altrootid", "account2@example.com", "ALTROOTACCESSKEY0000", "secret-key-of-alt-root"),
+    (
+        "iam root",
+        "iamroot",
+        "rootid",
+        "account1@example.com",
+        "ROOTACCESSKEY0000000",
+        "secret-key-of-iam-root",
+    ),
+    (
+        "iam alt root",
+        "iamaltroot",
+        "altrootid",
+        "account2@example.com",
+        "ALTROOTACCESSKEY0000",
+        "secret-key-of-alt-root",
+    ),
 ];
 
 struct Server(Child);
@@ -34,7 +55,19 @@ fn start(data: &Path) -> (Server, u16) {
     let dolmen = env!("CARGO_BIN_EXE_dolmen");
     for (_, name, id, email, access_key, secret_key) in USERS {
         let made = Command::new(dolmen)
-            .args(["s3", "admin", "user", "add", name, "--id", id, "--email", email, "--access-key", access_key])
+            .args([
+                "s3",
+                "admin",
+                "user",
+                "add",
+                name,
+                "--id",
+                id,
+                "--email",
+                email,
+                "--access-key",
+                access_key,
+            ])
             .args(["--secret-key", secret_key, "--quiet", "--data"])
             .arg(data)
             .stdout(Stdio::null())
@@ -43,7 +76,16 @@ fn start(data: &Path) -> (Server, u16) {
         assert!(made.success(), "user {name}");
     }
     let mut child = Command::new(dolmen)
-        .args(["s3", "serve", "--addr", "127.0.0.1:0", "--lifecycle-day", "10", "--set", "s3.signature-v2=true"])
+        .args([
+            "s3",
+            "serve",
+            "--addr",
+            "127.0.0.1:0",
+            "--lifecycle-day",
+            "10",
+            "--set",
+            "s3.signature-v2=true",
+        ])
         .arg("--data")
         .arg(data)
         .stdout(Stdio::piped())
@@ -95,7 +137,19 @@ fn no_test_of_the_suite_fails_that_did_not_fail_before() {
     let file = data.path().join("s3-tests.conf");
     std::fs::write(&file, configuration(port)).unwrap();
     let ran = Command::new(python)
-        .args(["-m", "pytest", "-p", "no:cacheprovider", "--timeout", "600", "--tb", "line", "-rA", "-n", &workers])
+        .args([
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--timeout",
+            "600",
+            "--tb",
+            "line",
+            "-rA",
+            "-n",
+            &workers,
+        ])
         .args(["--dist", "worksteal", "s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py"])
         .current_dir(suite)
         .env("S3TEST_CONF", file)
@@ -103,11 +157,8 @@ fn no_test_of_the_suite_fails_that_did_not_fail_before() {
         .unwrap();
     let output = String::from_utf8_lossy(&ran.stdout);
     let (passed, failed) = (named(&output, &["PASSED "]), named(&output, &["FAILED ", "ERROR "]));
-    let listed: BTreeSet<&str> = FAILING
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect();
+    let listed: BTreeSet<&str> =
+        FAILING.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     println!("{} passed, {} failed, {} on the list", passed.len(), failed.len(), listed.len());
     assert!(passed.len() >= 520, "only {} passed:\n{output}", passed.len());
     let new: Vec<_> = failed.difference(&listed).collect();

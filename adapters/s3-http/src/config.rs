@@ -27,8 +27,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("s3.region", Kind::Text, "us-east-1", "Region that clients sign for"),
     Setting::new("s3.domains", Kind::Names, "", "Domains under which a bucket stands as BUCKET.DOMAIN")
         .unset("none: buckets stand in the path"),
-    Setting::new("s3.website-domains", Kind::Names, "", "Domains under which a bucket's website stands as BUCKET.DOMAIN")
-        .unset("none: websites are not served"),
+    Setting::new(
+        "s3.website-domains",
+        Kind::Names,
+        "",
+        "Domains under which a bucket's website stands as BUCKET.DOMAIN",
+    )
+    .unset("none: websites are not served"),
     Setting::new("s3.connections", Kind::Count(1, 100_000), "1024", "Connections at a time; more wait"),
     Setting::new("s3.lifecycle-day", Kind::Duration, DAY, "What counts as a day in lifecycle rules"),
     Setting::new("s3.tls-cert", Kind::Text, "", "File of the certificate chain, PEM").unset("no TLS"),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use dolmen_s3::state::keys::REFERENCES;
 use dolmen_s3::state::{Batch, Cursor, Source, Unavailable};
 use dolmen_store::{
-    Db, DbIter, Family, Options, ReadMode, ReadOptions, Shared, StoreError, SyncPolicy, WriteBatch, WriteError,
-    WriteOptions,
+    Db, DbIter, Family, Options, ReadMode, ReadOptions, Shared, StoreError, SyncPolicy, WriteBatch,
+    WriteError, WriteOptions,
 };
 use tokio::sync::oneshot;
 

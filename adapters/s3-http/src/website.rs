@@ -76,8 +76,13 @@ impl Visit<'_> {
             Ok(response) => return Ok(response),
             Err(refusal) => refusal,
         };
-        if matches!(refusal.code, ErrorCode::NoSuchKey | ErrorCode::AccessDenied) && !key.is_empty() && !key.ends_with('/') {
-            let Route::Serve(index) = website::route(&website, &format!("{key}/")) else { return Err(refusal) };
+        if matches!(refusal.code, ErrorCode::NoSuchKey | ErrorCode::AccessDenied)
+            && !key.is_empty()
+            && !key.ends_with('/')
+        {
+            let Route::Serve(index) = website::route(&website, &format!("{key}/")) else {
+                return Err(refusal);
+            };
             if self.object(&index, Headers(&[])).await.is_ok() {
                 let to = Redirect { code: 302, protocol: None, host: None, key: format!("{key}/") };
                 return Ok(self.redirected(&to));
@@ -120,8 +125,13 @@ impl Visit<'_> {
         let source_ip = self.server.source_ip(self.headers, self.from);
         let asked = Asked { operation: self.operation, target: &target, headers, signed: &signed, source_ip };
         let admitted = admit(self.server, &asked)?;
-        let call =
-            Call { server: self.server, operation: self.operation, target: &target, headers, caller: &signed.caller };
+        let call = Call {
+            server: self.server,
+            operation: self.operation,
+            target: &target,
+            headers,
+            caller: &signed.caller,
+        };
         let response = ops::plain(&call, &admitted).await?;
         match response.headers().get("x-amz-website-redirect-location").and_then(|to| to.to_str().ok()) {
             Some(to) => Ok(Head::new(301).with("location", to).empty()),

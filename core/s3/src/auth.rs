@@ -43,7 +43,7 @@ pub struct Secret(Box<str>);
 
 impl Secret {
     /// Of its text.
-    pub fn new(text: impl Into<Box<str>>) -> Secret {
+    pub fn new(text: &str) -> Secret {
         Secret(text.into())
     }
 

@@ -180,7 +180,10 @@ fn users_keys_and_policies() {
     change(&mut map, |tx, _| admin::put_inline(tx, "bob", "own", Some(READ))).unwrap();
     let tx = Tx::new(&map);
     let (user, secret) = admin::signer(&tx, "AK").unwrap().unwrap();
-    assert_eq!((user.id.clone(), user.policies.len(), secret), (bob.id.clone(), 2, Secret::new("secret-of-bob")));
+    assert_eq!(
+        (user.id.clone(), user.policies.len(), secret),
+        (bob.id.clone(), 2, Secret::new("secret-of-bob"))
+    );
     assert!(!user.is_account());
     assert_eq!(Caller::User(&user).account(), root.id);
     assert_eq!(admin::user_with_email(&tx, "BOB@x").unwrap().map(|user| user.id), Some(bob.id));

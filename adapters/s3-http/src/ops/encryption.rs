@@ -114,7 +114,8 @@ fn named(call: &Call<'_>) -> Result<Option<Wrapping>, Refusal> {
 /// What the bucket's configuration says of objects of which nothing is said.
 fn default(call: &Call<'_>, bucket: &BucketRecord) -> Result<Wrapping, Refusal> {
     let id = bucket.id;
-    let found = call.read(|source| config::find::<ServerSideEncryptionConfiguration>(&Tx::new(source), id, ""))?;
+    let found =
+        call.read(|source| config::find::<ServerSideEncryptionConfiguration>(&Tx::new(source), id, ""))?;
     let rule = found.and_then(|found| found.rules.into_iter().next());
     Ok(match rule.and_then(|rule| rule.apply_server_side_encryption_by_default) {
         Some(by) if by.sse_algorithm == ServerSideEncryption::AwsKms => {
@@ -131,9 +132,7 @@ fn kept_by_server(call: &Call<'_>, wrapping: Wrapping) -> Chosen {
     let server = &call.server.sse_key;
     let encryption = match wrapping {
         Wrapping::S3 => Encryption::S3 { wrapped: server.wrap(&key, nonce) },
-        Wrapping::Kms(key_id) => {
-            Encryption::Kms { wrapped: server.named(&key_id).wrap(&key, nonce), key_id }
-        }
+        Wrapping::Kms(key_id) => Encryption::Kms { wrapped: server.named(&key_id).wrap(&key, nonce), key_id },
     };
     Chosen { encryption, key: Some(key) }
 }

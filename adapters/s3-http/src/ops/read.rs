@@ -6,6 +6,7 @@ use dolmen_s3::body::{
     Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration,
     ObjectChecksums, ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
 };
+use dolmen_s3::checksum::{Checksum, ObjectChecksum};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::head::{self, TYPE_DEFAULT};
 use dolmen_s3::operation::Operation;
@@ -38,11 +39,15 @@ struct Cut {
     is_partial: bool,
     /// How many parts the object has, where one was asked for.
     part_count: Option<usize>,
+    /// The checksum of these bytes, if there is one: name of its header, value, type.
+    checksum: Option<(&'static str, String, &'static str)>,
 }
 
 pub(crate) async fn get(call: &Call<'_>, admitted: &Admitted) -> Answer {
     let mut record = seen(admitted).map_err(|refusal| match &admitted.object {
-        Some(Err(StateError::Refused(ErrorCode::NoSuchKey))) => refusal.header("x-amz-delete-marker", "false"),
+        Some(Err(StateError::Refused(ErrorCode::NoSuchKey))) => {
+            refusal.header("x-amz-delete-marker", "false")
+        }
         _ => refusal,
     })?;
     encryption::of_get(call)?;
@@ -50,13 +55,13 @@ pub(crate) async fn get(call: &Call<'_>, admitted: &Admitted) -> Answer {
     for _ in 0..ATTEMPTS_MAX {
         let cut = check(call, &record)?;
         let head = describe(call, admitted, &record, &cut)?;
+        let key = encryption::key_of(call, &record)?;
         if call.operation == Operation::HeadObject {
             return Ok(head.with("content-length", (cut.span.end - cut.span.start).to_string()).empty());
         }
         if !object::is_readable(&record, call.engine().clock.now_ms()) {
             return Err(Refusal::new(ErrorCode::InvalidObjectState));
         }
-        let key = encryption::key_of(call, &record)?;
         let len = cut.span.end - cut.span.start;
         let extents = copy::slice(&record.body, cut.span.start, len);
         match pieces::reply(call.engine(), extents, key).await? {
@@ -107,9 +112,14 @@ fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
         return part(record, text);
     }
     match range.and_then(ByteRange::parse) {
-        None => Ok(Cut { span: 0..size, is_partial: false, part_count: None }),
+        None => {
+            Ok(Cut { span: 0..size, is_partial: false, part_count: None, checksum: whole_checksum(record) })
+        }
         Some(range) => match range.resolve(size) {
-            Ok(span) => Ok(Cut { span, is_partial: true, part_count: None }),
+            Ok(span) => {
+                let checksum = if span == (0..size) { whole_checksum(record) } else { None };
+                Ok(Cut { span, is_partial: true, part_count: None, checksum })
+            }
             Err(error) => Err(Refusal::from(error)
                 .field("ActualObjectSize", size.to_string())
                 .field("RangeRequested", call.headers.get("range").unwrap_or(""))
@@ -118,19 +128,29 @@ fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
     }
 }
 
+/// The checksum of the whole, which is none of a range.
+fn whole_checksum(record: &ObjectRecord) -> Option<(&'static str, String, &'static str)> {
+    let shown = |own: ObjectChecksum| (own.checksum.algorithm().header(), own.text(), own.kind.name());
+    record.listed.checksum.map(shown)
+}
+
 /// The bytes of one part.
 fn part(record: &ObjectRecord, text: &str) -> Result<Cut, Refusal> {
     let number = text.parse::<u64>().ok().filter(|number| (1..=10_000).contains(number));
     let number = number.ok_or(ErrorCode::InvalidArgument)?;
     if record.parts.is_empty() {
-        let whole = Cut { span: 0..record.listed.size, is_partial: true, part_count: None };
+        let span = 0..record.listed.size;
+        let whole = Cut { span, is_partial: true, part_count: None, checksum: whole_checksum(record) };
         return if number == 1 { Ok(whole) } else { Err(Refusal::new(ErrorCode::InvalidPart)) };
     }
     let mut start = 0;
     for part in &record.parts {
         if u64::from(part.number) == number {
             let span = start..start + part.size;
-            return Ok(Cut { span, is_partial: true, part_count: Some(record.parts.len()) });
+            let kind = record.listed.checksum.map_or("", |checksum| checksum.kind.name());
+            let shown = |checksum: Checksum| (checksum.algorithm().header(), checksum.base64(), kind);
+            let (part_count, checksum) = (Some(record.parts.len()), part.checksum.map(shown));
+            return Ok(Cut { span, is_partial: true, part_count, checksum });
         }
         start += part.size;
     }
@@ -175,12 +195,8 @@ fn describe(call: &Call<'_>, admitted: &Admitted, record: &ObjectRecord, cut: &C
     }
     head = encryption::shown(head, &record.encryption);
     let wants_checksum = call.headers.get("x-amz-checksum-mode").is_some_and(|mode| mode == "ENABLED");
-    // The checksum of the whole is no checksum of a range.
-    let is_whole = cut.span == (0..listed.size) && call.query("partNumber").is_none();
-    if let Some(checksum) = listed.checksum.filter(|_| wants_checksum && is_whole) {
-        head = head
-            .with(checksum.checksum.algorithm().header(), checksum.text())
-            .with("x-amz-checksum-type", checksum.kind.name());
+    if let Some((name, value, kind)) = cut.checksum.as_ref().filter(|_| wants_checksum) {
+        head = head.with(name, value).with("x-amz-checksum-type", kind);
     }
     for (asked, name) in OVERRIDES {
         let Some(value) = call.query(asked) else { continue };

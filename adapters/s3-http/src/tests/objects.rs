@@ -126,7 +126,11 @@ async fn encrypted_objects_grow() {
     let (own, other) = (customer(1), customer(2));
     let with = |key: &'static str, own: &[String; 2]| match key {
         "s3" => vec![("x-amz-server-side-encryption".to_owned(), "AES256".to_owned())],
-        _ => CUSTOMER.iter().map(|name| (*name).to_owned()).zip(["AES256".into(), own[0].clone(), own[1].clone()]).collect(),
+        _ => CUSTOMER
+            .iter()
+            .map(|name| (*name).to_owned())
+            .zip(["AES256".into(), own[0].clone(), own[1].clone()])
+            .collect(),
     };
     for key in ["s3", "c"] {
         let target = format!("/stones/{key}");
@@ -219,7 +223,9 @@ async fn a_flip_in_any_file_is_found() {
         .map(|at| (format!("/stones/{at}"), vec![at as u8; if at % 8 == 3 { 150_000 } else { 2_000 }]))
         .collect();
     {
-        let world = World::over(Meta::local(&dir.join("store"), None).unwrap(), Blobs::local(dir.join("blobs"))).await;
+        let world =
+            World::over(Meta::local(&dir.join("store"), None).unwrap(), Blobs::local(dir.join("blobs")))
+                .await;
         world.root(Method::Put, "/stones", &[], b"").await;
         for (at, (target, body)) in bodies.iter().enumerate() {
             assert_eq!(world.root(Method::Put, target, &[], body).await.status, 200);
@@ -235,7 +241,7 @@ async fn a_flip_in_any_file_is_found() {
     for path in files(&dir) {
         let sound = std::fs::read(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        for at in [0, 0.1, 0.35, 0.5, 0.8, 0.999].map(|share| (sound.len() as f64 * share) as usize) {
+        for at in [0.0, 0.1, 0.35, 0.5, 0.8, 0.999].map(|share| (sound.len() as f64 * share) as usize) {
             let Some(byte) = sound.get(at) else { continue };
             let mut bytes = sound.clone();
             bytes[at] = byte ^ 0x10;

@@ -16,8 +16,12 @@ async fn visit(world: &World, method: &str, host: &str, path: &str) -> Got {
 async fn a_bucket_is_a_website() {
     let world = World::new().await;
     world.root(Method::Put, "/stones", &[], b"").await;
-    for (key, body) in [("index.html", "home"), ("docs/index.html", "docs"), ("a%20b", "blank"), ("oops.html", "oops")] {
-        world.root(Method::Put, &format!("/stones/{key}"), &[("content-type", "text/html")], body.as_bytes()).await;
+    for (key, body) in
+        [("index.html", "home"), ("docs/index.html", "docs"), ("a%20b", "blank"), ("oops.html", "oops")]
+    {
+        world
+            .root(Method::Put, &format!("/stones/{key}"), &[("content-type", "text/html")], body.as_bytes())
+            .await;
     }
     let elsewhere = [("x-amz-website-redirect-location", "https://example.com/")];
     world.root(Method::Put, "/stones/moved", &elsewhere, b"").await;
@@ -46,7 +50,11 @@ async fn a_bucket_is_a_website() {
         ("/moved", 301, "https://example.com/"),
     ] {
         let got = visit(&world, "GET", site, path).await;
-        assert_eq!((got.status, got.headers.get("location").map(String::as_str)), (status, Some(location)), "{path}");
+        assert_eq!(
+            (got.status, got.headers.get("location").map(String::as_str)),
+            (status, Some(location)),
+            "{path}"
+        );
     }
     let head = visit(&world, "HEAD", site, "/").await;
     assert_eq!((head.status, head.body.len()), (200, 0));

@@ -155,7 +155,7 @@ impl KeyRecord {
         decode(bytes, |d| {
             Ok(KeyRecord {
                 user: d.string()?,
-                secret: Secret::new(d.string()?),
+                secret: Secret::new(&d.string()?),
                 enabled: d.flag()?,
                 created_ms: d.u64()?,
             })

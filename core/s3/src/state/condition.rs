@@ -156,8 +156,8 @@ impl ReadCondition {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::record::Version;
+    use super::*;
     use crate::head;
     use crate::request::Headers;
 

@@ -71,11 +71,7 @@ pub enum CopyBody {
 ///
 /// # Errors
 /// `NoSuchKey`, `NoSuchVersion`, `InvalidRequest` for a delete marker that is named, what the condition says.
-pub fn source(
-    tx: &Tx<'_>,
-    from: Source<'_>,
-    condition: &ReadCondition,
-) -> Result<ObjectRecord, StateError> {
+pub fn source(tx: &Tx<'_>, from: Source<'_>, condition: &ReadCondition) -> Result<ObjectRecord, StateError> {
     let found = object::find(tx, from.bucket, from.key, from.version);
     let (_, record) = found.map_err(|error| match error {
         StateError::DeleteMarker { code: Code::MethodNotAllowed, .. } => Code::InvalidRequest.into(),
