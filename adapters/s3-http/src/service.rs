@@ -66,12 +66,10 @@ impl Service for S3 {
         let accounts = Arc::new(Accounts::new(&access_key, &secret_key));
         prepare(&engine, &accounts)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let host = reachable(listen);
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
         let data = std::path::absolute(context.data()).unwrap_or_else(|_| context.data().to_owned());
         let hint = format!(
-            "dolmen s3 mb s3://stones --endpoint {scheme}://{host}:{} --data {}",
-            listen.port(),
+            "dolmen s3 mb s3://stones --endpoint {scheme}://{} --data {}",
+            reachable(listen),
             data.display()
         );
         let server = Arc::new(Server {

@@ -26,10 +26,10 @@ use dolmen_lsm::limits::{BATCH_LEN_MAX, KEY_LEN_MAX, VALUE_LEN_MAX};
 use dolmen_lsm::memtable;
 use dolmen_wal::commit::{self, CommitError, Effect, Input, Policy, Refused, Rotation, Submission, Write};
 use dolmen_wal::{LogName, record};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::api::{Completion, SyncPolicy, WriteError, WriteOptions};
 use crate::db::Inner;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::view::View;
 
 /// Payload bytes after which a group takes no further batch, so that the first writers of a burst do not wait for all of it.
@@ -517,7 +517,7 @@ impl Inner {
         let wakes_keeper = c.has_work() || !c.deferred.is_empty();
         drop(c);
         self.turn.notify_all();
-        if wakes_keeper || self.signs.wants_rotation() {
+        if wakes_keeper || self.signs.wants_rotation() || self.is_stopping() {
             self.keeper.notify_one();
         }
     }
@@ -729,6 +729,7 @@ impl Inner {
             (core::mem::take(&mut c.pending), core::mem::take(&mut c.group))
         };
         self.turn.notify_all();
+        self.keeper.notify_one();
         // The answer is given when they go.
         drop((pending, group));
         self.with_engine(|engine| {
@@ -798,7 +799,8 @@ impl Inner {
                     continue;
                 }
             }
-            if self.is_stopping() {
+            // Who leads may leave work behind, and who waits for it can only be answered here.
+            if self.is_stopping() && !c.led {
                 return;
             }
             let due = c.next_deadline().map(|at| at.since(self.now()));

@@ -172,7 +172,7 @@ impl Inner {
             paid_until.since(now)
         };
         if wait >= SLEEP_MIN {
-            std::thread::sleep(wait.min(SLEEP_MAX));
+            crate::sync::thread::sleep(wait.min(SLEEP_MAX));
         }
     }
 }
