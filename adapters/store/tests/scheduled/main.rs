@@ -72,8 +72,20 @@ const LIVES: usize = 20;
 /// What lives take is far below; more is a spin without end.
 const STEPS_MAX: usize = 2_000_000;
 
+/// Says which seed it was, where shuttle panics with numbers of its own.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("again with DOLMEN_SEED={}", self.0);
+        }
+    }
+}
+
 /// All lives of a seed, one after the other on the same disk.
 fn lives(seed: u64) -> Met {
+    let _named = Named(seed);
     let mut config = Config::new();
     config.stack_size = 256 << 10;
     config.failure_persistence = FailurePersistence::None;
