@@ -55,5 +55,7 @@ pub fn main() {
     let warm = &mut speeds[usize::from(rounds > 0)..];
     warm.sort_by(f64::total_cmp);
     let (low, median, high) = (warm[0], warm[warm.len() / 2], warm[warm.len() - 1]);
-    println!("{stem} ours: {median:.0} MB/s ({low:.0} to {high:.0}), {count} ids, loaded in {loaded_ms:.0} ms");
+    println!(
+        "{stem} ours: {median:.0} MB/s ({low:.0} to {high:.0}), {count} ids, loaded in {loaded_ms:.0} ms"
+    );
 }
