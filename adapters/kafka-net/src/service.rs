@@ -82,10 +82,8 @@ impl Service for Kafka {
             let mechanism = settings.mechanisms.first().map_or("PLAIN", String::as_str);
             let user = settings.users.first().map_or(USER, |(name, _)| name.as_str());
             // Given passwords are not printed.
-            let password = match is_made {
-                true => format!("\"$({})\"", context.show_password()),
-                false => "PASSWORD".to_owned(),
-            };
+            let password =
+                if is_made { format!("\"$({})\"", context.show_password()) } else { "PASSWORD".to_owned() };
             hint.push_str(&format!(
                 " -X security.protocol={protocol} -X sasl.mechanism={mechanism} -X sasl.username={user} -X sasl.password={password}"
             ));
