@@ -86,6 +86,7 @@ impl Service for Llm {
         let listen = context.address("llm.listen").ok_or("llm.listen is not bound")?;
         let password = context.password(listen, config.key.as_deref())?;
         let key = password.get().map(str::to_owned);
+        let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
         let shared =
             Shared::open(&config.model, config.settings, key).map_err(|error| format!("{error:#}"))?;
         tracing::info!(target: "llm", "{}: memory: {}", shared.name, shared.worker.known.needs);
@@ -96,9 +97,9 @@ impl Service for Llm {
             r#"{"messages":[{"role":"user","content":"Hello"}],"max_tokens":32}"#
         };
         let hint = format!(
-            "curl http://{}:{}/v1/{path} -H 'content-type: application/json' -d '{body}'",
+            "curl http://{}/v1/{path} -H 'content-type: application/json'{} -d '{body}'",
             reachable(listen),
-            listen.port()
+            word.map_or(String::new(), |word| format!(" -H \"authorization: Bearer {word}\"")),
         );
         Ok(Llm { shared: Arc::new(shared), body_max: config.body_max, hint })
     }
