@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 /// Two neighbouring tokens.
 type Pair = (u32, u32);
 
-fn main() {
-    let path = std::env::args().nth(1);
+/// Learns from a file, or from this one.
+pub fn main() {
+    let path = std::env::args().nth(1).filter(|path| std::path::Path::new(path).is_file());
     let text = match path {
         Some(path) => std::fs::read_to_string(path).expect("a text file"),
         None => include_str!("bpe_training.rs").to_owned(),

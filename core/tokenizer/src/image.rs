@@ -100,15 +100,26 @@ impl AsRef<[u8]> for Aligned {
 }
 
 struct Writer {
-    out: Vec<u8>,
+    words: Vec<u64>,
+    len: usize,
     places: Vec<(u64, u64)>,
 }
 
 impl Writer {
+    /// A block with room for so many bytes behind its head.
+    fn new(room: usize) -> Writer {
+        let head_len = HEADER_LEN + 16 * SECTIONS;
+        let mut words = Vec::with_capacity((head_len + room) / 8 + 2 * SECTIONS);
+        words.resize(head_len / 8, 0);
+        Writer { words, len: head_len, places: Vec::new() }
+    }
+
     fn section(&mut self, bytes: &[u8]) {
-        self.out.resize(self.out.len().next_multiple_of(8), 0);
-        self.places.push((self.out.len() as u64, bytes.len() as u64));
-        self.out.extend_from_slice(bytes);
+        let from = self.words.len();
+        self.places.push((8 * from as u64, bytes.len() as u64));
+        self.words.resize(from + bytes.len().div_ceil(8), 0);
+        bytemuck::cast_slice_mut::<u64, u8>(&mut self.words[from..])[..bytes.len()].copy_from_slice(bytes);
+        self.len = 8 * from + bytes.len();
     }
 
     fn numbers<T: bytemuck::Pod>(&mut self, numbers: &[T]) {
@@ -136,14 +147,15 @@ pub fn build(definition: &Definition) -> Result<Aligned, LoadError> {
     check(definition)?;
     let tokens = &definition.tokens;
     let texts = texts(definition)?;
-    let pairs: Vec<(u64, u64)> = definition
+    let pairs = definition
         .merges
         .iter()
         .enumerate()
-        .map(|(rank, m)| (pair_key(m[0], m[1]), (rank as u64) << 32 | u64::from(m[2])))
-        .collect();
-    let pairs = table::build(&pairs, |_, _| true)?;
-    let mut w = Writer { out: vec![0; HEADER_LEN + 16 * SECTIONS], places: Vec::new() };
+        .map(|(rank, m)| (pair_key(m[0], m[1]), (rank as u64) << 32 | u64::from(m[2])));
+    let pairs = table::build(definition.merges.len(), pairs, |_, _| true)?;
+    let tables_len = 12 * texts.keys.len() + 16 * pairs.keys.len();
+    let mut w =
+        Writer::new(tables_len + tokens.bytes.len() + 17 * tokens.kinds.len() + definition.charsmap.len());
     w.section(&config::write(&definition.config));
     w.numbers(&tokens.offsets);
     w.section(&tokens.bytes);
@@ -166,7 +178,9 @@ pub fn build(definition: &Definition) -> Result<Aligned, LoadError> {
 }
 
 fn finish(w: Writer, text_seed: u64, pair_seed: u64) -> Aligned {
-    let Writer { mut out, places } = w;
+    let Writer { words, len, places } = w;
+    let mut block = Aligned { words, len };
+    let out = block.as_mut();
     let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &MAGIC);
     put(8, &VERSION.to_ne_bytes());
@@ -177,8 +191,8 @@ fn finish(w: Writer, text_seed: u64, pair_seed: u64) -> Aligned {
         put(HEADER_LEN + 16 * i, &at.to_ne_bytes());
         put(HEADER_LEN + 16 * i + 8, &len.to_ne_bytes());
     }
-    seal(&mut out);
-    Aligned::copy(&out)
+    seal(out);
+    block
 }
 
 /// Writes length and checksum into the head of a block.
@@ -220,7 +234,7 @@ fn check(definition: &Definition) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn model_tokens(definition: &Definition) -> impl Iterator<Item = (&[u8], u32)> {
+fn model_tokens(definition: &Definition) -> impl Iterator<Item = (&[u8], u32)> + Clone {
     let tokens = &definition.tokens;
     let all = tokens.kinds.iter().enumerate().filter(|(_, k)| **k & kind::APART == 0);
     all.map(|(id, _)| (tokens.get(id as u32), id as u32)).filter(|(bytes, _)| !bytes.is_empty())
@@ -228,9 +242,8 @@ fn model_tokens(definition: &Definition) -> impl Iterator<Item = (&[u8], u32)> {
 
 fn texts(definition: &Definition) -> Result<table::Built<u32>, LoadError> {
     let tokens = &definition.tokens;
-    let entries: Vec<(u64, u32)> =
-        model_tokens(definition).map(|(bytes, id)| (table::key(bytes, 0, bytes.len()), id)).collect();
-    table::build(&entries, |a, b| tokens.get(a) == tokens.get(b))
+    let entries = model_tokens(definition).map(|(bytes, id)| (table::key(bytes, 0, bytes.len()), id));
+    table::build(model_tokens(definition).count(), entries, |a, b| tokens.get(a) == tokens.get(b))
 }
 
 /// For each byte the token that is that byte: by text if the model begins with bytes, else `<0x..>`.

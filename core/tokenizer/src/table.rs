@@ -77,18 +77,19 @@ fn slots(count: usize) -> usize {
     (count * 2).max(8).next_power_of_two()
 }
 
-/// Builds a table; of several equal entries (`same` decides, keys being equal) the first stays.
+/// Builds a table of so many entries at most; of several equal ones (`same` decides, keys being equal) the first stays.
 ///
 /// # Errors
 /// [`LoadError::Limit`] if the keys collide as no chance could have it.
 pub fn build<V: Copy + Default>(
-    entries: &[(u64, V)],
+    count: usize,
+    entries: impl Iterator<Item = (u64, V)> + Clone,
     same: impl Fn(V, V) -> bool,
 ) -> Result<Built<V>, LoadError> {
-    let len = slots(entries.len());
-    let mut seed = entries.iter().take(1000).fold(MULTIPLIER, |seed, (key, _)| fold(seed ^ key));
+    let len = slots(count);
+    let mut seed = entries.clone().take(1000).fold(MULTIPLIER, |seed, (key, _)| fold(seed ^ key));
     for _ in 0..8 {
-        if let Some((keys, values)) = try_build(entries, &same, len, seed) {
+        if let Some((keys, values)) = try_build(entries.clone(), &same, len, seed) {
             return Ok(Built { keys, values, seed });
         }
         seed = fold(seed);
@@ -101,13 +102,13 @@ pub fn build<V: Copy + Default>(
 }
 
 fn try_build<V: Copy + Default>(
-    entries: &[(u64, V)],
+    entries: impl Iterator<Item = (u64, V)>,
     same: &impl Fn(V, V) -> bool,
     len: usize,
     seed: u64,
 ) -> Option<(Vec<u64>, Vec<V>)> {
     let (mut keys, mut values) = (vec![0u64; len], vec![V::default(); len]);
-    for &(key, value) in entries {
+    for (key, value) in entries {
         let mut at = slot(key, seed, len - 1);
         let mut probes = 0;
         while keys[at] != 0 {
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn what_was_put_in_is_found_and_nothing_else() {
         let entries: Vec<(u64, u32)> = (1..5000u64).map(|i| (i * i, i as u32)).collect();
-        let built = build(&entries, |_, _| true).unwrap();
+        let built = build(entries.len(), entries.iter().copied(), |_, _| true).unwrap();
         let table = Table::new(&built.keys, &built.values, built.seed).unwrap();
         for i in 1..30_000u64 {
             let root = (1..174).find(|r| r * r == i).map(|r| r as u32);

@@ -3,6 +3,7 @@
 
 mod batches;
 mod coordinator;
+mod coordinator_machine;
 mod coordinator_model;
 mod data;
 mod desk;

@@ -246,7 +246,9 @@ impl<'a> File<'a> {
             .filter(|&id| !texts[id].is_empty())
             .map(|id| (table::key(texts[id], 0, texts[id].len()), id as u32))
             .collect();
-        let built = table::build(&entries, |a, b| texts[a as usize] == texts[b as usize])?;
+        let built = table::build(entries.len(), entries.iter().copied(), |a, b| {
+            texts[a as usize] == texts[b as usize]
+        })?;
         let table = Table::again(&built.keys, &built.values, built.seed);
         let find = |text: &[u8]| {
             table.find(table::key(text, 0, text.len()), |id| texts.get(id as usize) == Some(&text))

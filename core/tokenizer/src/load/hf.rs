@@ -172,7 +172,9 @@ impl<'d> Vocabulary<'d> {
             .filter_map(|(id, text)| text.as_ref().map(|t| (t.as_bytes(), id as u32)))
             .map(|(bytes, id)| (table::key(bytes, 0, bytes.len()), id))
             .collect();
-        let built = table::build(&entries, |a, b| texts[a as usize] == texts[b as usize])?;
+        let built = table::build(entries.len(), entries.iter().copied(), |a, b| {
+            texts[a as usize] == texts[b as usize]
+        })?;
         Ok(Vocabulary { texts, scores, keys: built.keys, values: built.values, seed: built.seed })
     }
 

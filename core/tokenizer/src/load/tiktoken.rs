@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::config::{Config, Decoder, Merges, Model, Pretokenizer, Special, Unknown};
 use crate::definition::{Added, Definition, Tokens, kind};
 use crate::error::{LoadError, limit};
-use crate::limits::TOKENS_MAX;
+use crate::limits::{FILE_LEN_MAX, TOKEN_LEN_MAX, TOKENS_MAX};
 use crate::scan::{CL100K, O200K, Scanner};
 
 /// What a name says.
@@ -54,19 +54,46 @@ static NAMED: [Named; 5] = [
 /// Whether the first line is one of a rank file.
 pub fn looks_like(bytes: &[u8]) -> bool {
     let line = bytes.split(|&b| b == b'\n').next().unwrap_or(&[]);
-    line.len() < 4096 && parse_line(line, &mut Vec::new()).is_some()
+    line.len() < 4096 && take_line(line, 0, &mut Vec::new()).is_some()
 }
 
-/// The rank of a line; its bytes are appended.
-fn parse_line(line: &[u8], out: &mut Vec<u8>) -> Option<u32> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let space = line.iter().position(|&b| b == b' ')?;
-    let (text, rank) = (&line[..space], &line[space + 1..]);
-    decode_base64(text, out)?;
-    if rank.is_empty() || rank.len() > 9 {
+/// The rank of the line at `at`, and where the next line begins. The bytes of its token are appended.
+fn take_line(bytes: &[u8], mut at: usize, out: &mut Vec<u8>) -> Option<(u32, usize)> {
+    let from = at;
+    while *bytes.get(at)? != b' ' {
+        let four = bytes.get(at..at + 4)?;
+        let values = [0, 1, 2, 3].map(|i| BASE64[usize::from(four[i])]);
+        if values.iter().fold(0, |a, b| a | b) <= 63 {
+            let word = values.iter().fold(0, |word, value| word << 6 | u32::from(*value));
+            out.extend_from_slice(&word.to_be_bytes()[1..]);
+        } else {
+            // Padding, which only the last four may have.
+            decode_base64(four, out)?;
+            if bytes.get(at + 4) != Some(&b' ') {
+                return None;
+            }
+        }
+        at += 4;
+    }
+    let (mut rank, digits) = (0u32, at + 1);
+    if at == from {
         return None;
     }
-    rank.iter().try_fold(0u32, |n, &b| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0')))
+    at = digits;
+    while let Some(digit) = bytes.get(at).filter(|byte| byte.is_ascii_digit()) {
+        if at - digits == 9 {
+            return None;
+        }
+        rank = rank * 10 + u32::from(digit - b'0');
+        at += 1;
+    }
+    let next = match &bytes[at..] {
+        [] => at,
+        [b'\n', ..] | [b'\r'] => at + 1,
+        [b'\r', b'\n', ..] => at + 2,
+        _ => return None,
+    };
+    (at > digits).then_some((rank, next))
 }
 
 static BASE64: [u8; 256] = {
@@ -102,39 +129,84 @@ pub(crate) fn decode_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// The lines of a rank file.
+struct Ranks {
+    ranks: Vec<u32>,
+    /// Where the bytes of each line's token begin in `text`; one more at the end.
+    offsets: Vec<u32>,
+    text: Vec<u8>,
+}
+
+impl Ranks {
+    fn read(bytes: &[u8]) -> Result<Ranks, LoadError> {
+        limit("bytes of a vocabulary file", bytes.len(), FILE_LEN_MAX)?;
+        // A line has about sixteen bytes.
+        let mut read = Ranks {
+            ranks: Vec::with_capacity(bytes.len() / 16),
+            offsets: Vec::with_capacity(bytes.len() / 16),
+            text: Vec::with_capacity(bytes.len() / 2),
+        };
+        read.offsets.push(0);
+        let (mut at, mut number) = (0, 0);
+        while at < bytes.len() {
+            number += 1;
+            let empty = match &bytes[at..] {
+                [b'\n', ..] | [b'\r'] => 1,
+                [b'\r', b'\n', ..] => 2,
+                _ => 0,
+            };
+            if empty > 0 {
+                at += empty;
+                continue;
+            }
+            limit("tokens", read.ranks.len() + 1, TOKENS_MAX)?;
+            let from = read.text.len();
+            let (rank, next) = take_line(bytes, at, &mut read.text)
+                .filter(|&(rank, _)| (rank as usize) < TOKENS_MAX && read.text.len() > from)
+                .ok_or(LoadError::Invalid {
+                    what: "base64, a blank and a rank in a line of a tiktoken file",
+                    at: number,
+                })?;
+            limit("bytes of a token", read.text.len() - from, TOKEN_LEN_MAX)?;
+            at = next;
+            read.ranks.push(rank);
+            read.offsets.push(read.text.len() as u32);
+        }
+        Ok(read)
+    }
+}
+
 /// Reads a rank file.
 ///
 /// # Errors
 /// [`LoadError`]; places count lines from 1.
 pub fn load(stem: &str, bytes: &[u8]) -> Result<Definition, LoadError> {
     let named = NAMED.iter().find(|n| n.names.contains(&stem)).ok_or(LoadError::UnknownName)?;
-    let mut text = Vec::with_capacity(bytes.len() / 2);
-    // Rank, and where its bytes are.
-    let mut lines: Vec<(u32, u32, u32)> = Vec::new();
-    for (number, line) in bytes.split(|&b| b == b'\n').enumerate() {
-        if line.is_empty() || line == b"\r" {
-            continue;
-        }
-        limit("tokens", lines.len() + 1, TOKENS_MAX)?;
-        let from = text.len();
-        let rank = parse_line(line, &mut text)
-            .filter(|&rank| (rank as usize) < TOKENS_MAX && text.len() > from)
-            .ok_or(LoadError::Invalid {
-                what: "base64, a blank and a rank in a line of a tiktoken file",
-                at: number + 1,
-            })?;
-        lines.push((rank, from as u32, text.len() as u32));
-    }
-    let ranked = lines.iter().map(|&(rank, from, to)| (rank, &text[from as usize..to as usize], 0));
-    let largest = lines.iter().map(|l| l.0).max().ok_or(LoadError::Missing { what: "ranks" })?;
-    let taken = |id: u32| lines.iter().any(|l| l.0 == id);
-    let specials: Vec<_> = named.specials.iter().filter(|(_, id)| *id > largest || !taken(*id)).collect();
+    let Ranks { ranks, offsets, text } = Ranks::read(bytes)?;
+    let largest = ranks.iter().copied().max().ok_or(LoadError::Missing { what: "ranks" })?;
+    let specials: Vec<_> =
+        named.specials.iter().filter(|(_, id)| *id > largest || !ranks.contains(id)).collect();
     // A small file with the name of a large one has no room for its control tokens.
-    let room = |id: u32| id as usize <= lines.len() * 2;
+    let room = |id: u32| id as usize <= ranks.len() * 2;
     let specials: Vec<_> = specials.into_iter().filter(|(_, id)| room(*id)).collect();
     let end = specials.iter().map(|(_, id)| *id).max().unwrap_or(0).max(largest) as usize + 1;
-    let control = specials.iter().map(|(text, id)| (*id, text.as_bytes(), kind::SPECIAL | kind::APART));
-    let tokens = Tokens::new(end, ranked.chain(control))?;
+    let special = |id: usize| specials.iter().find(|(_, special)| *special as usize == id);
+    let tokens = if ranks.iter().enumerate().all(|(id, &rank)| rank as usize == id) {
+        // The usual case: what was read stands as it is.
+        let mut tokens = Tokens { offsets, bytes: text, kinds: alloc::vec![0; ranks.len()] };
+        for id in ranks.len()..end {
+            match special(id) {
+                Some((text, _)) => tokens.push(text.as_bytes(), kind::SPECIAL | kind::APART)?,
+                None => tokens.push(&[], kind::HOLE | kind::APART)?,
+            }
+        }
+        tokens
+    } else {
+        let places = ranks.iter().zip(offsets.windows(2));
+        let ranked = places.map(|(&rank, place)| (rank, &text[place[0] as usize..place[1] as usize], 0));
+        let control = specials.iter().map(|(text, id)| (*id, text.as_bytes(), kind::SPECIAL | kind::APART));
+        Tokens::new(end, ranked.chain(control))?
+    };
     let added = specials.iter().map(|(text, id)| Added {
         id: *id,
         content: String::from(*text),
