@@ -34,7 +34,7 @@ fn shuffled() -> Vec<[u8; 24]> {
 }
 
 fn list(keys: &[[u8; 24]], value: &[u8]) -> Skiplist<Bytewise> {
-    let list = Skiplist::new(Bytewise, 1).expect("there is memory");
+    let list = Skiplist::new(Bytewise).expect("there is memory");
     {
         let mut writer = list.writer().expect("it is the only one");
         keys.iter().for_each(|key| writer.insert(key, value).expect("every key is new"));

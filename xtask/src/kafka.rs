@@ -54,6 +54,12 @@ const APIS: &[&str] = &[
     "ConsumerGroupHeartbeat",
     "ConsumerGroupDescribe",
     "DescribeTopicPartitions",
+    "ElectLeaders",
+    "DescribeLogDirs",
+    "AlterReplicaLogDirs",
+    "AlterPartitionReassignments",
+    "ListPartitionReassignments",
+    "ListConfigResources",
 ];
 
 /// What stands in records of internal topics and of the metadata log, in producer snapshots and inside group messages.

@@ -188,12 +188,26 @@ pub fn regions(systems: &Systems, tree: &Tree) -> Vec<Region> {
 }
 
 fn readme(systems: &Systems, tree: &Tree) -> String {
-    let mut out = String::from("| system | speaks | where |\n|---|---|---|\n");
+    let mut out = String::from("| system | comes as | speaks | more |\n|---|---|---|---|\n");
     for system in systems.systems.iter().filter(|s| tree.text(&s.page).is_some()) {
         let folder = system.page.trim_end_matches("/README.md");
-        let _ = writeln!(out, "| {} | {} | [{folder}]({}) |", system.title, system.speaks, system.page);
+        let (title, speaks) = (&system.title, &system.speaks);
+        let _ = writeln!(out, "| {title} | {} | {speaks} | [{folder}]({}) |", comes_as(system), system.page);
     }
     out
+}
+
+/// Server, tool, library: what a person can do with the system.
+fn comes_as(system: &System) -> String {
+    let mut ways = Vec::new();
+    if !system.service.is_empty() {
+        ways.push("server".to_string());
+    }
+    if !system.verbs.is_empty() {
+        ways.push(format!("`dolmen {}`", system.verbs));
+    }
+    ways.push("library".to_string());
+    ways.join(", ")
 }
 
 fn architecture(systems: &Systems, tree: &Tree) -> String {
@@ -373,7 +387,10 @@ mod tests {
 
     #[test]
     fn what_is_there_is_written_and_what_is_to_come_is_left_out() {
-        assert!(written("README.md").ends_with("| the A | a | [core/a](core/a/README.md) |\n"));
+        assert!(
+            written("README.md")
+                .ends_with("| the A | `dolmen a`, library | a | [core/a](core/a/README.md) |\n")
+        );
         assert!(written("ARCHITECTURE.md").contains("| `core/a` | h | n |\n"));
         assert_eq!(written("tour"), "    (\"a\", dolmen_a_cli::tour),\n");
         assert_eq!(written("services"), "");

@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -166,6 +166,15 @@ impl Context {
     pub fn show_password(&self) -> String {
         format!("dolmen up --data {} --show-password", quote(&self.world.data.display().to_string()))
     }
+
+    /// How a shell writes that password, for hints: one that was made is asked for, one that was set stands in `variable`.
+    pub fn shell_word(&self, password: &Password, variable: &str) -> Option<String> {
+        match password {
+            Password::None => None,
+            Password::Set(_) => Some(format!("${variable}")),
+            Password::Made(_) => Some(format!("$({})", self.show_password())),
+        }
+    }
 }
 
 /// What clients must say.
@@ -199,11 +208,12 @@ pub(crate) fn quote(word: &str) -> String {
     }
 }
 
-/// The host that a client on this machine names to reach `address`.
-pub fn reachable(address: SocketAddr) -> String {
-    match address {
-        SocketAddr::V4(a) if a.ip().is_unspecified() => "127.0.0.1".into(),
-        SocketAddr::V6(a) if a.ip().is_unspecified() => "::1".into(),
-        a => a.ip().to_string(),
-    }
+/// The address that a client on this machine names to reach `address`.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, address.port())
 }

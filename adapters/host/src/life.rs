@@ -378,9 +378,7 @@ fn text(host: &Host) -> String {
 
 /// The address of the readiness probe as a client of this machine reaches it.
 fn probe(address: SocketAddr) -> String {
-    let host = reachable(address);
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    format!("http://{host}:{}/readyz?verbose", address.port())
+    format!("http://{}/readyz?verbose", reachable(address))
 }
 
 /// The path from the root on, so that a log is of use in another directory.

@@ -55,8 +55,7 @@ enum Verb {
         dir: PathBuf,
     },
     /// Topics: list, create, delete, describe
-    #[command(subcommand)]
-    Topics(verbs::topics::Topics),
+    Topics(verbs::Of<verbs::topics::Topics>),
     /// Write lines as records
     #[command(
         after_help = "Examples:\n  seq 100 | dolmen kafka produce numbers\n  dolmen kafka produce orders --file orders.txt --key-separator : --compression zstd --transactional-id loader"
@@ -68,11 +67,9 @@ enum Verb {
     )]
     Consume(verbs::consume::Consume),
     /// Groups: list, describe, offsets, delete
-    #[command(subcommand)]
-    Groups(verbs::groups::Groups),
+    Groups(verbs::Of<verbs::groups::Groups>),
     /// Transactions: list, describe, abort
-    #[command(subcommand)]
-    Transactions(verbs::transactions::Transactions),
+    Transactions(verbs::Of<verbs::transactions::Transactions>),
     /// Judge what clients saw: lost, doubled, aborted, torn, out of order
     ///
     /// Exits 1 if something is found.

@@ -22,8 +22,17 @@ use serde_json::{Map, Value, json};
 #[derive(clap::Args)]
 pub struct Bootstrap {
     /// A broker, as HOST:PORT
-    #[arg(long, env = "DOLMEN_KAFKA_BOOTSTRAP", default_value = "127.0.0.1:9092")]
+    #[arg(long, env = "DOLMEN_KAFKA_BOOTSTRAP", default_value = "127.0.0.1:9092", global = true)]
     pub bootstrap: String,
+}
+
+/// A verb that has verbs of its own: where the brokers are may stand before them and behind.
+#[derive(clap::Args)]
+pub struct Of<V: clap::Subcommand> {
+    #[command(flatten)]
+    pub at: Bootstrap,
+    #[command(subcommand)]
+    pub verb: V,
 }
 
 /// How batches are compressed.

@@ -7,6 +7,7 @@ mod admin;
 mod fetch;
 mod metadata;
 mod offsets;
+mod placement;
 mod produce;
 mod sasl;
 mod transactions;
@@ -192,12 +193,18 @@ async fn dispatch(call: &Call) -> Result<Reply, WireError> {
         28 => transactions::commit_offsets(call).await,
         32 => admin::describe_configs(call),
         33 => admin::alter_configs(call).await,
+        34 => placement::alter_replica_log_dirs(call),
+        35 => placement::describe_log_dirs(call),
         37 => metadata::create_partitions(call).await,
+        43 => placement::elect_leaders(call),
         44 => admin::incremental_alter_configs(call).await,
+        45 => placement::alter_partition_reassignments(call),
+        46 => placement::list_partition_reassignments(call),
         60 => admin::describe_cluster(call),
         61 => admin::describe_producers(call),
         65 => transactions::describe(call),
         66 => transactions::list(call),
+        74 => admin::list_config_resources(call),
         75 => metadata::describe_topic_partitions(call),
         _ => Err(WireError::Version { key: call.key, version: call.version }),
     }

@@ -19,6 +19,7 @@ use crate::metrics::Counters;
 use crate::sasl::Users;
 use crate::settings::Settings;
 use crate::storage::checkpoint::replace;
+use crate::tls::acceptor;
 use crate::transactions::{Transactions, replay};
 use crate::{server, tasks};
 
@@ -166,17 +167,18 @@ impl Broker {
         Broker::start_with(dir, Settings::default(), "127.0.0.1:0").await
     }
 
-    /// Starts one with these settings on this address.
+    /// Starts one with these settings on this address; over TLS if `ssl.keystore.location` names a PEM file with certificate chain and key.
     ///
     /// # Errors
     /// As [`Broker::start`].
     pub async fn start_with(dir: &Path, settings: Settings, address: &str) -> Result<Broker, Fault> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        let tls = settings.text("ssl.keystore.location").map(|path| acceptor(Path::new(path))).transpose()?;
         let dir = dir.to_owned();
         let state = tokio::task::spawn_blocking(move || State::open(&dir, settings)).await??;
         let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(run(state.clone(), listener, None, stopped));
+        let served = tokio::spawn(run(state.clone(), listener, tls, stopped));
         Ok(Broker { state, address, stop, served })
     }
 

@@ -122,6 +122,11 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The log directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Looks at what is known. No change happens meanwhile; it is not to be held across a wait.
     pub fn known(&self) -> parking_lot::RwLockReadGuard<'_, Known> {
         self.known.read()

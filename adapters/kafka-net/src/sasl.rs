@@ -299,6 +299,58 @@ mod tests {
         assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     }
 
+    /// A client's whole exchange: the session, and whether the server has proved itself too.
+    fn exchange<D: Digest + BlockSizeUser + Clone>(
+        mechanism: Mechanism,
+        (name, password): (&str, &str),
+        changed: impl Fn(String) -> String,
+    ) -> (Session, bool) {
+        let (users, mut session) = (users(), Session::new(true));
+        session.choose(mechanism, false);
+        let first = format!("n={name},r=abc");
+        let Step::Go(answer) = session.step(&users, format!("n,,{first}").as_bytes()) else {
+            return (session, false);
+        };
+        let answer = String::from_utf8(answer).unwrap();
+        let fields: Vec<&str> = answer.split(',').collect();
+        let salt = STANDARD.decode(fields[1].strip_prefix("s=").unwrap()).unwrap();
+        let salted = stretch::<D>(password.as_bytes(), &salt);
+        let bare = format!("c=biws,{}", fields[0]);
+        let about = format!("{first},{answer},{bare}");
+        let key = mac::<D>(&salted, &[b"Client Key"]);
+        let signature = mac::<D>(&D::digest(&key), &[about.as_bytes()]);
+        let proof: Vec<u8> = key.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+        let last = changed(format!("{bare},p={}", STANDARD.encode(proof)));
+        let wanted = mac::<D>(&mac::<D>(&salted, &[b"Server Key"]), &[about.as_bytes()]);
+        let is_proved = session.step(&users, last.as_bytes())
+            == Step::Go(format!("v={}", STANDARD.encode(wanted)).into_bytes());
+        (session, is_proved)
+    }
+
+    #[test]
+    fn scram_opens_for_the_right_password_alone() {
+        let is_open = |(session, is_proved): (Session, bool)| {
+            assert_eq!(session.is_open(), is_proved);
+            is_proved
+        };
+        let (right, same) = (("tree", "oak=,1"), |text| text);
+        assert!(is_open(exchange::<Sha256>(Mechanism::Scram256, right, same)));
+        assert!(is_open(exchange::<Sha512>(Mechanism::Scram512, right, same)));
+        for wrong in [("tree", "oak=,2"), ("bush", "oak=,1"), ("", "oak=,1")] {
+            assert!(!is_open(exchange::<Sha256>(Mechanism::Scram256, wrong, same)), "{wrong:?}");
+            assert!(!is_open(exchange::<Sha512>(Mechanism::Scram512, wrong, same)), "{wrong:?}");
+        }
+        let changes: [fn(String) -> String; 4] = [
+            |text| text.replacen("c=biws", "c=eSws", 1),
+            |text| text.replacen("r=abc", "r=abd", 1),
+            |text| text.replacen(",p=", ",p=A", 1),
+            |text| text.split(",p=").next().unwrap_or_default().to_owned(),
+        ];
+        for change in changes {
+            assert!(!is_open(exchange::<Sha256>(Mechanism::Scram256, right, change)));
+        }
+    }
+
     #[test]
     fn no_token_opens_a_session_by_chance() {
         for mechanism in [Mechanism::Plain, Mechanism::Scram256, Mechanism::Scram512] {

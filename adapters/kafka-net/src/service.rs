@@ -75,9 +75,7 @@ impl Service for Kafka {
         }
         let tls = config.tls.as_deref().map(acceptor).transpose()?;
         let asks = !settings.mechanisms.is_empty();
-        let host = reachable(listen);
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
-        let mut hint = format!("kcat -b {host}:{} -L", listen.port());
+        let mut hint = format!("kcat -b {} -L", reachable(listen));
         if asks {
             let protocol = if tls.is_some() { "SASL_SSL" } else { "SASL_PLAINTEXT" };
             hint.push_str(&format!(

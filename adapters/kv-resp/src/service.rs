@@ -1,6 +1,6 @@
 //! The key-value service as the host sees it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -111,8 +111,8 @@ impl Service for Kv {
 /// A command that works when it is pasted into a shell of this machine.
 fn hint(listen: SocketAddr, password: &Password, show_password: &str) -> String {
     let mut words = String::from("redis-cli");
-    let host = reachable(listen);
-    if host != "127.0.0.1" {
+    let host = reachable(listen).ip();
+    if host != Ipv4Addr::LOCALHOST {
         words.push_str(&format!(" -h {host}"));
     }
     words.push_str(&format!(" -p {}", listen.port()));

@@ -285,7 +285,7 @@ fn add_user(tx: &mut Tx<'_>, env: &dolmen_s3::state::Env<'_>, new: &NewUser) -> 
         ..UserRecord::default()
     };
     let made = admin::add_user(tx, env, user)?;
-    admin::add_key(tx, env, &made.name, &new.access_key, Secret::new(&*new.secret_key))?;
+    admin::add_key(tx, env, &made.name, &new.access_key, Secret::new(&new.secret_key))?;
     let (access_key, secret_key) = (new.access_key.clone(), new.secret_key.clone());
     Ok(ToldUser { access_key, secret_key, ..ToldUser::from(&made) })
 }
@@ -301,7 +301,7 @@ fn keys(key: Key, out: &mut Out) -> Result<()> {
             let (access_key, secret_key) = pair(&access_key, &secret_key, random()?);
             let new = NewKey { user, access_key, secret_key };
             let add = |tx: &mut Tx<'_>, env: &dolmen_s3::state::Env<'_>| {
-                admin::add_key(tx, env, &new.user, &new.access_key, Secret::new(&*new.secret_key))
+                admin::add_key(tx, env, &new.user, &new.access_key, Secret::new(&new.secret_key))
             };
             Users::open(&place)?
                 .change(add, Method::Post, "keys", &[], json(&new)?, nothing)

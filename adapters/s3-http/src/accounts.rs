@@ -30,7 +30,7 @@ impl Accounts {
         for (access_key, _) in admin::keys_of(tx, "")? {
             match admin::signer(tx, &access_key) {
                 Ok(Some((user, secret))) => {
-                    known.insert(access_key, (Arc::new(user), Secret::new(secret.expose())));
+                    known.insert(access_key, (Arc::new(user), secret));
                 }
                 Ok(None) => {}
                 Err(StateError::Corrupt(error)) => {

@@ -289,7 +289,7 @@ async fn add_user(server: &Arc<Server>, new: NewUser) -> Answer {
             ..UserRecord::default()
         };
         let made = admin::add_user(tx, env, user)?;
-        admin::add_key(tx, env, &made.name, &keys.0, Secret::new(&*keys.1))?;
+        admin::add_key(tx, env, &made.name, &keys.0, Secret::new(&keys.1))?;
         Ok(made)
     });
     let made = made.await?;
@@ -299,6 +299,6 @@ async fn add_user(server: &Arc<Server>, new: NewUser) -> Answer {
 async fn add_key(server: &Arc<Server>, new: NewKey) -> Answer {
     let (access_key, secret_key) = pair(&new.access_key, &new.secret_key, server.engine.fresh_key());
     let (keys, user) = ((access_key.clone(), secret_key.clone()), new.user.clone());
-    changed(server, move |tx, env| admin::add_key(tx, env, &user, &keys.0, Secret::new(&*keys.1))).await?;
+    changed(server, move |tx, env| admin::add_key(tx, env, &user, &keys.0, Secret::new(&keys.1))).await?;
     told(&ToldKey { access_key, user: new.user, enabled: true, secret_key })
 }

@@ -95,7 +95,6 @@ refusals! {
     dolmen_s3::auth::AuthError,
     dolmen_s3::checksum::ChecksumError,
     dolmen_s3::chunked::ChunkedError,
-    dolmen_s3::condition::ConditionError,
     dolmen_s3::payload::ChunkedBodyError,
     dolmen_s3::post::FormError,
     dolmen_s3::post::PolicyError,

@@ -42,6 +42,12 @@ impl<'a> Call<'a> {
         self.target.key().map_or("", |key| key.as_str())
     }
 
+    /// Scheme and host by which the client reached the server.
+    pub fn origin(&self) -> String {
+        let scheme = if self.server.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.headers.get("host").unwrap_or("localhost"))
+    }
+
     pub fn query(&self, name: &str) -> Option<&'a str> {
         self.target.query().get(name)
     }

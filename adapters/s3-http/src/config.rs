@@ -27,6 +27,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("s3.region", Kind::Text, "us-east-1", "Region that clients sign for"),
     Setting::new("s3.domains", Kind::Names, "", "Domains under which a bucket stands as BUCKET.DOMAIN")
         .unset("none: buckets stand in the path"),
+    Setting::new(
+        "s3.website-domains",
+        Kind::Names,
+        "",
+        "Domains under which a bucket's website stands as BUCKET.DOMAIN",
+    )
+    .unset("none: websites are not served"),
     Setting::new("s3.connections", Kind::Count(1, 100_000), "1024", "Connections at a time; more wait"),
     Setting::new("s3.lifecycle-day", Kind::Duration, DAY, "What counts as a day in lifecycle rules"),
     Setting::new("s3.tls-cert", Kind::Text, "", "File of the certificate chain, PEM").unset("no TLS"),
@@ -54,6 +61,7 @@ pub struct Config {
     pub(crate) secret_key: Option<String>,
     pub(crate) region: String,
     pub(crate) domains: Vec<String>,
+    pub(crate) website_domains: Vec<String>,
     pub(crate) connections_max: usize,
     pub(crate) day: Duration,
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
@@ -86,6 +94,7 @@ impl Config {
             secret_key,
             region: text("s3.region").unwrap_or_else(|| "us-east-1".into()),
             domains: values.names("s3.domains").to_vec(),
+            website_domains: values.names("s3.website-domains").to_vec(),
             connections_max: usize::try_from(values.number("s3.connections"))?,
             day,
             tls,

@@ -9,6 +9,7 @@
 //! | `engine` | locks, the batch, what follows on it |
 //! | `meta`, `blobs` | the store and the files |
 //! | `intake`, `pieces` | bytes on their way in and out |
+//! | `website` | buckets as websites |
 //! | `worker` | rules of lifecycles |
 //! | `admin` | the interface for users, keys and policies |
 //! | `sweep` | files that a crash left, and the scrub |
@@ -42,6 +43,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod website;
 mod worker;
 
 pub use config::Config;

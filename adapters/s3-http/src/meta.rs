@@ -7,8 +7,8 @@ use std::sync::Arc;
 use dolmen_s3::state::keys::REFERENCES;
 use dolmen_s3::state::{Batch, Cursor, Source, Unavailable};
 use dolmen_store::{
-    Db, DbIter, Family, Options, ReadMode, ReadOptions, StoreError, SyncPolicy, WriteBatch, WriteError,
-    WriteOptions,
+    Db, DbIter, Family, Options, ReadMode, ReadOptions, Shared, StoreError, SyncPolicy, WriteBatch,
+    WriteError, WriteOptions,
 };
 use tokio::sync::oneshot;
 
@@ -16,6 +16,9 @@ use crate::memory::MemoryDir;
 
 /// Memtables: what a burst of small objects fills.
 const WRITE_BUFFER_LEN: usize = 16 << 20;
+
+/// Cache of blocks where none is shared.
+const CACHE_LEN: usize = 8 << 20;
 
 /// The store of one server.
 pub(crate) struct Meta {
@@ -28,18 +31,18 @@ pub(crate) struct Meta {
 
 impl Meta {
     /// Opens the store in a directory, which is made if it is missing.
-    pub fn local(dir: &Path, cache_bytes: usize) -> Result<Meta, StoreError> {
-        Ok(Meta::of(Db::open(dir, options(cache_bytes))?))
+    pub fn local(dir: &Path, shared: Option<Arc<Shared>>) -> Result<Meta, StoreError> {
+        Ok(Meta::of(Db::open(dir, Options { shared, ..options() })?))
     }
 
     /// Opens the store of an offline server for reading.
     pub fn read_only(dir: &Path) -> Result<Meta, StoreError> {
-        Ok(Meta::of(Db::open_read_only(dir, options(8 << 20))?))
+        Ok(Meta::of(Db::open_read_only(dir, options())?))
     }
 
     /// A new store in memory.
     pub fn memory() -> Result<Meta, StoreError> {
-        Ok(Meta::of(Db::open_in(Arc::new(MemoryDir::default()), options(8 << 20))?))
+        Ok(Meta::of(Db::open_in(Arc::new(MemoryDir::default()), options())?))
     }
 
     fn of(db: Db) -> Meta {
@@ -132,11 +135,11 @@ impl Meta {
     }
 }
 
-fn options(cache_bytes: usize) -> Options {
+fn options() -> Options {
     Options {
         sync: SyncPolicy::Always,
         write_buffer_bytes: WRITE_BUFFER_LEN,
-        block_cache_bytes: cache_bytes,
+        block_cache_bytes: CACHE_LEN,
         ..Options::default()
     }
 }

@@ -25,7 +25,7 @@ impl Offline {
     ///
     /// If a server runs on it, or it cannot be read.
     pub fn open(dir: &Path) -> Result<Offline, Fault> {
-        let (meta, blobs) = open_local(dir)?;
+        let (meta, blobs) = open_local(dir, None)?;
         let engine = Engine::new(meta, blobs.into(), std::sync::Arc::default())?;
         let offline = Offline { engine };
         offline.change(make_root)?;

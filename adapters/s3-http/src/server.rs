@@ -37,6 +37,7 @@ use crate::gate::{Asked, admit};
 use crate::numbers::Numbers;
 use crate::ops;
 use crate::reply::Reply;
+use crate::website;
 
 /// Longest body of a document.
 const DOCUMENT_LEN_MAX: usize = dolmen_s3::limits::XML_LEN_MAX;
@@ -68,6 +69,8 @@ pub(crate) struct Server {
     pub numbers: Numbers,
     pub region: String,
     pub domains: Vec<String>,
+    /// Those of websites.
+    pub website_domains: Vec<String>,
     pub proxies: Vec<IpAddr>,
     pub signature_v2: bool,
     pub is_tls: bool,
@@ -136,6 +139,10 @@ impl Server {
             return crate::admin::respond(self, parts, headers, raw_target, incoming).await;
         }
         let method = Method::from_name(parts.method.as_str()).ok_or(ErrorCode::MethodNotAllowed)?;
+        if let Some(bucket) = website::bucket_at(self, headers.get("host")) {
+            seen.bucket = Some(bucket.to_owned());
+            return Ok(website::answer(self, method, bucket, raw_target, headers, from).await);
+        }
         let domains: Vec<&str> = self.domains.iter().map(String::as_str).collect();
         let host = headers.get("host");
         let target = Target::parse(raw_target.as_bytes(), host, &domains)?;

@@ -9,6 +9,7 @@ use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
 use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::{Env, Tx};
+use dolmen_store::Shared;
 use parking_lot::RwLock;
 use sha2::{Digest as _, Sha256};
 
@@ -58,19 +59,17 @@ impl Service for S3 {
             _ => (made_key(context)?, context.secret("s3-secret-key")?),
         };
         let (meta, blobs) = match config.backend {
-            Backend::Local => open_local(&context.dir())?,
+            Backend::Local => open_local(&context.dir(), Some(context.shared(Shared::default)))?,
             Backend::Memory => (Meta::memory()?, Blobs::memory()),
         };
         let engine = Arc::new(Engine::new(meta, Arc::new(blobs), context.clock())?);
         let accounts = Arc::new(Accounts::new(&access_key, &secret_key));
         prepare(&engine, &accounts)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let host = reachable(listen);
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
         let data = std::path::absolute(context.data()).unwrap_or_else(|_| context.data().to_owned());
         let hint = format!(
-            "dolmen s3 mb s3://stones --endpoint {scheme}://{host}:{} --data {}",
-            listen.port(),
+            "dolmen s3 mb s3://stones --endpoint {scheme}://{} --data {}",
+            reachable(listen),
             data.display()
         );
         let server = Arc::new(Server {
@@ -79,6 +78,7 @@ impl Service for S3 {
             numbers: Numbers::new(),
             region: config.region,
             domains: config.domains,
+            website_domains: config.website_domains,
             proxies: config.proxies,
             signature_v2: config.signature_v2,
             is_tls: tls.is_some(),
@@ -158,11 +158,11 @@ fn made_key(context: &Context) -> Result<String, Fault> {
     Ok(secret.chars().take(20).collect::<String>().to_uppercase())
 }
 
-pub(crate) fn open_local(dir: &Path) -> Result<(Meta, Blobs), Fault> {
+pub(crate) fn open_local(dir: &Path, shared: Option<Arc<Shared>>) -> Result<(Meta, Blobs), Fault> {
     let shown = dir.display();
     let made = dolmen_fs::Dir::create(dir).map_err(|error| format!("cannot create {shown}: {error}"))?;
     made.sync().map_err(|error| format!("cannot sync {shown}: {error}"))?;
-    let meta = Meta::local(&dir.join(STORE), 16 << 20).map_err(|error| format!("{shown}: {error}"))?;
+    let meta = Meta::local(&dir.join(STORE), shared).map_err(|error| format!("{shown}: {error}"))?;
     for loss in &meta.db().recovery().losses {
         tracing::warn!(target: "s3", "recovery left something out: {loss}");
     }

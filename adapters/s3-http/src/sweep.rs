@@ -68,6 +68,8 @@ pub struct Scrubbed {
 /// Reads every byte that is kept. `tell` hears how many bytes were read.
 pub(crate) fn scrub(meta: &Meta, blobs: &Blobs, tell: impl FnMut(u64)) -> Result<Scrubbed, String> {
     let mut found = Scrubbed::default();
+    let losses = &meta.db().recovery().losses;
+    found.damaged.extend(losses.iter().map(|loss| format!("metadata: recovery left something out: {loss}")));
     if let Err(error) = meta.db().verify() {
         found.damaged.push(format!("metadata: {error}"));
     }

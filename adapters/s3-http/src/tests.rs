@@ -3,6 +3,7 @@
 mod gate;
 mod hostile;
 mod objects;
+mod website;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -67,6 +68,7 @@ impl World {
             numbers: Numbers::new(),
             region: "us-east-1".into(),
             domains: vec!["s3.test".into()],
+            website_domains: vec!["web.test".into()],
             proxies: Vec::new(),
             signature_v2: false,
             is_tls: false,

@@ -5,7 +5,13 @@ use std::path::Path;
 use std::{fs, io};
 
 use anyhow::{Context as _, Result};
-use dolmen_sql::{Error, Options, Version, text};
+use dolmen_sql::{Depth, Error, Options, Version, text};
+
+/// Levels of rules that run on the native stack: more than a server's parser can hold.
+const NATIVE_DEPTH_MAX: u32 = 5_000;
+
+/// Native stack for them.
+pub const STACK_LEN: usize = 64 << 20;
 
 /// Whose texts are read.
 #[derive(Clone, Copy, clap::Args)]
@@ -16,12 +22,34 @@ pub struct Dialect {
     /// Scripts for psql: :variables, \commands, data behind COPY … FROM STDIN
     #[arg(long)]
     pub psql: bool,
+    /// How deep statements may nest: any, or server: as deep as PostgreSQL's own parser takes them [default: any; of verdict: server]
+    #[arg(long, value_enum, value_name = "LIMIT", hide_possible_values = true)]
+    pub depth: Option<Limit>,
+}
+
+/// How deep statements may nest.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Limit {
+    /// Without a limit that anyone meets
+    Any,
+    /// As deep as the server takes them
+    Server,
 }
 
 impl Dialect {
     /// How the parser is to read.
     pub fn options(self) -> Options {
-        Options { version: self.pg, psql: self.psql, ..Options::default() }
+        self.options_within(Limit::Any)
+    }
+
+    /// How the parser is to read, with a limit of depth unless another was asked for.
+    pub fn options_within(self, usual: Limit) -> Options {
+        let depth = match self.depth.unwrap_or(usual) {
+            Limit::Any => Depth::Any,
+            Limit::Server => Depth::Server,
+        };
+        let native_depth_max = NATIVE_DEPTH_MAX;
+        Options { version: self.pg, psql: self.psql, depth, native_depth_max, ..Options::default() }
     }
 }
 

@@ -14,8 +14,9 @@ mod tour;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use dolmen_cli::{Out, Status};
 use dolmen_sql::fingerprint::fingerprint;
@@ -24,7 +25,7 @@ use dolmen_sql::{Error, Options, Tokens, Workspace, format, json, psql, scan, to
 use serde_json::{Value, json};
 
 use diagnosis::{Color, Diagnosis};
-use input::Dialect;
+use input::{Dialect, Limit};
 
 pub use tour::tour;
 
@@ -150,6 +151,15 @@ enum Verb {
 ///
 /// If a file cannot be read or written.
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
+    // On a stack of its own: some rules call themselves as deep as a text nests them.
+    thread::scope(|scope| {
+        let verb = thread::Builder::new().name("sql".into()).stack_size(input::STACK_LEN);
+        let running = verb.spawn_scoped(scope, || run_verb(args, out)).context("a thread for the parser")?;
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_verb(args: Args, out: &mut Out) -> Result<Status> {
     let color = args.color;
     let answers = |source: &Source, answer, out: &mut Out| answers(source, answer, color, out);
     match args.verb {
@@ -175,12 +185,11 @@ pub fn run(args: Args, out: &mut Out) -> Result<Status> {
 
 fn verdict(source: &Source, out: &mut Out) -> Result<Status> {
     let bytes = input::read(&source.file)?;
+    let options = source.dialect.options_within(Limit::Server);
     let mut workspace = Workspace::new();
     for text in input::texts(&bytes, source.nul) {
         let refusal = match input::utf8(text) {
-            Ok(text) => {
-                workspace.parse_with(text, source.dialect.options()).err().map(|error| refusal(&error, text))
-            }
+            Ok(text) => workspace.parse_with(text, options).err().map(|error| refusal(&error, text)),
             Err(error) => Some(refusal(&error, "")),
         };
         out.line(refusal.as_deref().unwrap_or("{\"ok\":true}"))?;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::Guard;
 use dolmen_base::Time;
 use dolmen_base::io::{BufferId, EffectId, File, FileDone, FileEffect, FileNumber, FileOp, IoError};
 use dolmen_lsm::batch::{self, Families, Record, SyncMark, WriteBatch};
@@ -26,10 +27,10 @@ use dolmen_lsm::limits::{BATCH_LEN_MAX, KEY_LEN_MAX, VALUE_LEN_MAX};
 use dolmen_lsm::memtable;
 use dolmen_wal::commit::{self, CommitError, Effect, Input, Policy, Refused, Rotation, Submission, Write};
 use dolmen_wal::{LogName, record};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::api::{Completion, SyncPolicy, WriteError, WriteOptions};
 use crate::db::Inner;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::view::View;
 
 /// Payload bytes after which a group takes no further batch, so that the first writers of a burst do not wait for all of it.
@@ -131,6 +132,8 @@ struct Own<'a> {
     buffer: BufferId,
     batch: &'a WriteBatch,
     outcome: Option<Outcome>,
+    /// The families as they are since nobody leads but its writer, until it changes the log.
+    view: Option<Guard<Arc<View>>>,
 }
 
 /// Until when somebody leads.
@@ -173,6 +176,8 @@ pub(crate) struct Commit {
     first: BufferId,
     next_buffer: BufferId,
     led: bool,
+    /// The keeper sleeps no longer than until the next sync by the clock is due.
+    is_deadline_watched: bool,
     /// A wish that the next leader carries out first.
     handed: Option<Effect>,
     deferred: VecDeque<Deferred>,
@@ -181,7 +186,8 @@ pub(crate) struct Commit {
     /// Whether the group was entered already.
     entered: bool,
     frames: Vec<u8>,
-    log: Arc<dyn File>,
+    /// Out while its leader writes to it.
+    log: Option<Arc<dyn File>>,
     log_number: FileNumber,
     /// The last sequence number that was entered.
     sequence: u64,
@@ -213,12 +219,13 @@ impl Commit {
             first: BufferId::new(0),
             next_buffer: BufferId::new(0),
             led: false,
+            is_deadline_watched: false,
             handed: None,
             deferred: VecDeque::new(),
             group: Vec::new(),
             entered: false,
             frames: Vec::new(),
-            log: file,
+            log: Some(file),
             log_number: log,
             sequence,
             failed: None,
@@ -338,14 +345,27 @@ impl Inner {
             return Err(WriteError::Reentrant);
         }
         self.admit(batch.get())?;
-        self.wait_for_room(batch.get())?;
+        if !self.is_free() {
+            families_exist(&self.view.load(), batch.get())?;
+            self.wait_for_room(batch.get())?;
+        }
         let waits = self.waits_for_sync(options);
         if batch.get().is_empty() && !waits {
             return Ok(self.newest());
         }
         let mut c = self.commit.lock();
-        let buffer = self.queue(&mut c, batch.get(), options)?;
+        let mut view = self.view.load();
+        families_exist(&view, batch.get())?;
+        let buffer = match self.queue_now(&mut c, batch.get(), options) {
+            Err(WriteError::QueueFull) => {
+                let buffer = self.queue(&mut c, batch.get(), options)?;
+                view = self.view.load();
+                buffer
+            }
+            queued => queued?,
+        };
         if c.led {
+            drop(view);
             let slot = Arc::new(Slot::default());
             let batch = (!batch.get().is_empty()).then(|| batch.into_owned());
             c.hold(buffer, Pending { batch, done: Done(Some(Answer::Slot(slot.clone()))) });
@@ -353,7 +373,7 @@ impl Inner {
             return self.wait_for_outcome(slot);
         }
         c.led = true;
-        let own = Own { buffer, batch: batch.get(), outcome: None };
+        let own = Own { buffer, batch: batch.get(), outcome: None, view: Some(view) };
         match self.lead(c, Until::Own(own)) {
             Until::Own(Own { outcome: Some(outcome), .. }) => outcome,
             _ => Err(WriteError::Panicked),
@@ -379,7 +399,8 @@ impl Inner {
     /// Writes without waiting for anything; `done` hears of the end.
     pub(crate) fn submit(&self, batch: WriteBatch, options: WriteOptions, done: Completion) {
         let mut done = Done(Some(Answer::Call(done)));
-        let has_room = match self.admit(&batch).and_then(|()| self.has_room(&batch)) {
+        let admitted = self.admit(&batch).and_then(|()| families_exist(&self.view.load(), &batch));
+        let has_room = match admitted.and_then(|()| self.has_room(&batch)) {
             Ok(has_room) => has_room,
             Err(error) => return done.answer(Err(error)),
         };
@@ -514,10 +535,11 @@ impl Inner {
             }
         }
         c.led = false;
-        let wakes_keeper = c.has_work() || !c.deferred.is_empty();
+        let is_due_unseen = !c.is_deadline_watched && c.next_deadline().is_some();
+        let wakes_keeper = c.has_work() || !c.deferred.is_empty() || is_due_unseen;
         drop(c);
         self.turn.notify_all();
-        if wakes_keeper || self.signs.wants_rotation() {
+        if wakes_keeper || self.signs.wants_rotation() || self.is_stopping() {
             self.keeper.notify_one();
         }
     }
@@ -579,10 +601,13 @@ impl Inner {
             }
             Effect::Rotated { rotation, result } => {
                 let made = result.and_then(|()| {
-                    self.driver.file(&LogName::live(rotation.to).to_string()).map(|file| c.log = file)
+                    self.driver.file(&LogName::live(rotation.to).to_string()).map(|file| c.log = Some(file))
                 });
                 if result.is_ok() {
                     c.log_number = rotation.to;
+                }
+                if let Until::Own(own) = until {
+                    own.view = None;
                 }
                 debug_assert_eq!(made, result, "a log that was made is held open by the driver");
                 self.rotated(&c, result);
@@ -611,16 +636,17 @@ impl Inner {
         c.frame(write, own);
         let enters = !c.machine.group_waits_for_sync();
         let (mut frames, group) = (core::mem::take(&mut c.frames), core::mem::take(&mut c.group));
-        let (log, sequence) = (c.log.clone(), c.sequence);
+        let (log, sequence) = (c.log.take(), c.sequence);
         let (result, last) = MutexGuard::unlocked(&mut c, || {
-            let result = log.write_all_at(write.offset, &frames);
+            let held = log.as_deref().ok_or(IoError::NotFound);
+            let result = held.and_then(|log| log.write_all_at(write.offset, &frames));
             let last = (enters && result.is_ok()).then(|| self.enter(&group, own, sequence));
             if frames.capacity() > BUFFER_KEPT_MAX {
                 frames = Vec::new();
             }
             (result, last)
         });
-        (c.frames, c.group) = (frames, group);
+        (c.frames, c.group, c.log) = (frames, group, log);
         if let Some(last) = last {
             (c.sequence, c.entered) = (last, true);
         }
@@ -635,8 +661,16 @@ impl Inner {
 
     /// Enters the members' records behind `sequence` and shows them; the last sequence number comes back.
     fn enter(&self, group: &[Member], own: Option<&Own<'_>>, sequence: u64) -> u64 {
-        let view = self.view.load();
-        let mut entry = Entering::new(&view, SequenceNumber::new(sequence).next());
+        let loaded;
+        let view = match (group, own) {
+            // It knows the families of its own batch.
+            ([only], Some(Own { buffer, view: Some(view), .. })) if only.buffer == *buffer => view,
+            _ => {
+                loaded = self.view.load();
+                &loaded
+            }
+        };
+        let mut entry = Entering::new(view, SequenceNumber::new(sequence).next());
         let mut batches = 0;
         for batch in group.iter().filter_map(|member| member.batch(own)) {
             batch.records().for_each(|record| entry.add(&record, |_| true));
@@ -673,7 +707,16 @@ impl Inner {
             c.forget_before(last);
         }
         let enters = outcome.is_none() && wrote && !entered;
-        let last = MutexGuard::unlocked(&mut c, || {
+        if let (false, [only], Until::Own(own)) = (enters, group.as_slice(), &mut *until)
+            && only.buffer == own.buffer
+        {
+            own.outcome = Some(outcome.map_or(Ok(SequenceNumber::new(first + count)), Err));
+            group.clear();
+            c.group = group;
+            return c;
+        }
+        let answers_others = group.iter().any(|m| m.pending.is_some());
+        let mut end = || {
             let last = if enters { self.enter(&group, until.own(), first) } else { first };
             let mut sequence = first;
             for mut member in group.drain(..) {
@@ -686,7 +729,9 @@ impl Inner {
                 }
             }
             last
-        });
+        };
+        // Entering takes time, and an answer wakes or calls somebody; the leader's own is only put down.
+        let last = if enters || answers_others { MutexGuard::unlocked(&mut c, end) } else { end() };
         if enters {
             c.sequence = last;
         }
@@ -729,6 +774,7 @@ impl Inner {
             (core::mem::take(&mut c.pending), core::mem::take(&mut c.group))
         };
         self.turn.notify_all();
+        self.keeper.notify_one();
         // The answer is given when they go.
         drop((pending, group));
         self.with_engine(|engine| {
@@ -798,12 +844,14 @@ impl Inner {
                     continue;
                 }
             }
-            if self.is_stopping() {
+            // Who leads may leave work behind, and who waits for it can only be answered here.
+            if self.is_stopping() && !c.led {
                 return;
             }
-            let due = c.next_deadline().map(|at| at.since(self.now()));
-            let due = due.filter(|_| !c.led).unwrap_or(IDLE_WAIT).max(Duration::from_millis(1));
-            self.keeper.wait_for(&mut c, due);
+            let due = c.next_deadline().filter(|_| !c.led).map(|at| at.since(self.now()));
+            c.is_deadline_watched = due.is_some();
+            self.keeper.wait_for(&mut c, due.unwrap_or(IDLE_WAIT).max(Duration::from_millis(1)));
+            c.is_deadline_watched = false;
         }
     }
 
@@ -832,7 +880,7 @@ impl Commit {
 
     fn file_of(&self, name: LogName, inner: &Inner) -> Option<Arc<dyn File>> {
         if name == LogName::live(self.log_number) {
-            return Some(self.log.clone());
+            return self.log.clone();
         }
         inner.driver.file(&name.to_string()).ok()
     }
@@ -844,7 +892,7 @@ fn waits_for_disk(effect: &Effect) -> bool {
 }
 
 impl Inner {
-    /// Whether families exist and lengths are within their limits. What the batch knows of itself is enough, but for several families.
+    /// Whether lengths are within their limits, and the database takes writes at all. What the batch knows of itself is enough.
     fn admit(&self, batch: &WriteBatch) -> Result<(), WriteError> {
         if self.read_only {
             return Err(WriteError::ReadOnly);
@@ -857,20 +905,21 @@ impl Inner {
         too_large(batch.len_bytes(), BATCH_LEN_MAX - HEAD_LEN)?;
         too_large(facts.key_len_max, KEY_LEN_MAX)?;
         too_large(facts.value_len_max, VALUE_LEN_MAX)?;
-        if facts.has_inverted_range {
-            inverted_range(batch)?;
-        }
-        let view = self.view.load();
-        let exists = |family: FamilyId| match view.families.contains_key(&family.get()) {
-            true => Ok(()),
-            false => Err(WriteError::NoSuchFamily(family)),
-        };
-        match facts.families {
-            Families::None => Ok(()),
-            Families::One(family) => exists(family),
-            Families::Several => {
-                batch.records().filter_map(|r| r.parts()).try_for_each(|(family, ..)| exists(family))
-            }
+        if facts.has_inverted_range { inverted_range(batch) } else { Ok(()) }
+    }
+}
+
+/// Whether the families of a batch exist.
+fn families_exist(view: &View, batch: &WriteBatch) -> Result<(), WriteError> {
+    let exists = |family: FamilyId| match view.families.contains_key(&family.get()) {
+        true => Ok(()),
+        false => Err(WriteError::NoSuchFamily(family)),
+    };
+    match batch.facts().families {
+        Families::None => Ok(()),
+        Families::One(family) => exists(family),
+        Families::Several => {
+            batch.records().filter_map(|r| r.parts()).try_for_each(|(family, ..)| exists(family))
         }
     }
 }

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use dolmen_base::Time;
@@ -21,7 +19,6 @@ use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
 use dolmen_lsm::key::{self, SequenceNumber};
 use dolmen_lsm::recovery::Report;
-use parking_lot::{Condvar, Mutex};
 
 use crate::api::{Completion, Family, Options, ReadOptions, Stats, StoreError, WriteError, WriteOptions};
 use crate::background::Background;
@@ -30,6 +27,8 @@ use crate::maintenance::{self, ManifestFile, Requests, Signal};
 use crate::pace::Signs;
 use crate::repair::Repaired;
 use crate::snapshot::{Snapshot, Snapshots};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Condvar, Instant, Mutex};
 use crate::tables::{OpenTable, Source};
 use crate::view::{DbIter, FamilyView, LEVELS, Pinned, View};
 
@@ -49,7 +48,7 @@ impl Open {
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             // A completion that drops the last handle may run on one of them. One that panicked has said why.
-            if thread.thread().id() != std::thread::current().id() {
+            if thread.thread().id() != crate::sync::thread::current().id() {
                 let _ = thread.join();
             }
         }
@@ -276,14 +275,28 @@ impl Db {
         thread_local! {
             static BATCH: RefCell<Option<WriteBatch>> = const { RefCell::new(None) };
         }
-        let mut batch = BATCH.take().unwrap_or_default();
+        BATCH.with(|kept| {
+            // A completion that writes on this very thread makes a batch of its own.
+            let Ok(mut kept) = kept.try_borrow_mut() else {
+                return self.write_filled(&mut WriteBatch::new(), fill);
+            };
+            let batch = kept.get_or_insert_default();
+            let outcome = self.write_filled(batch, fill);
+            if batch.capacity() > BATCH_KEPT_MAX {
+                *kept = None;
+            }
+            outcome
+        })
+    }
+
+    fn write_filled(
+        &self,
+        batch: &mut WriteBatch,
+        fill: impl FnOnce(&mut WriteBatch),
+    ) -> Result<SequenceNumber, WriteError> {
         batch.clear();
-        fill(&mut batch);
-        let outcome = self.0.inner.write(Batch::Borrowed(&batch), WriteOptions::default());
-        if batch.capacity() <= BATCH_KEPT_MAX {
-            BATCH.set(Some(batch));
-        }
-        outcome
+        fill(batch);
+        self.0.inner.write(Batch::Borrowed(batch), WriteOptions::default())
     }
 
     /// Writes a batch without waiting: neither for a sync, nor for other writers, nor while flushes and compactions fall behind. `done` is
@@ -443,8 +456,22 @@ impl Db {
         fill_new(target, &mut |to| self.link_all(to))
     }
 
-    /// Links every file of the database, and makes a CURRENT of its own.
-    fn link_all(&self, to: &Dir) -> Result<(), StoreError> {
+    /// The same into an empty directory of the same kind, a simulated one for instance. What was begun when this fails is no database.
+    ///
+    /// # Errors
+    /// As [`Db::checkpoint`].
+    pub fn checkpoint_in(&self, target: &dyn Directory) -> Result<(), StoreError> {
+        let at = |error| StoreError::Io { file: target.display(), error };
+        if !target.list().map_err(at)?.is_empty() {
+            return Err(StoreError::Invalid(format!("{} is not empty", target.display())));
+        }
+        self.flush()?;
+        self.link_all(target)?;
+        target.sync().map_err(at)
+    }
+
+    /// Links every file of the database, and makes a CURRENT of its own, last.
+    fn link_all(&self, to: &dyn Directory) -> Result<(), StoreError> {
         let io = |file: String| move |error| StoreError::Io { file, error };
         let inner = &self.0.inner;
         let still = inner.still()?;
@@ -637,7 +664,7 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle
             "a thread cannot be started ({error}); raise the limit, or lower background_threads"
         ))
     };
-    std::thread::Builder::new().name(name).spawn(run).map_err(failed)
+    crate::sync::thread::Builder::new().name(name).spawn(run).map_err(failed)
 }
 
 /// A thread's batch that has grown beyond this is given back.

@@ -136,8 +136,12 @@ impl Inner {
         let view = self.view.load_full();
         // A family that was dropped meanwhile has nothing to compact.
         let Some(family) = view.families.get(&compaction.family.get()) else { return Ok(()) };
-        let tables: Vec<_> =
-            compaction.inputs().filter_map(|meta| family.tables.get(&meta.number).cloned()).collect();
+        let input = |meta: &Arc<NewFile>| {
+            let missing =
+                || StoreError::Invalid(format!("the compaction's table {} is not open", meta.number));
+            family.tables.get(&meta.number).cloned().ok_or_else(missing)
+        };
+        let tables = compaction.inputs().map(input).collect::<Result<Vec<_>, _>>()?;
         let tombstones: Vec<&RangeTombstone> = tables.iter().flat_map(|table| &table.tombstones).collect();
         let options = JobOptions {
             older: compaction.older.clone(),

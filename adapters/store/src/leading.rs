@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use crate::db::Inner;
 
-thread_local! {
+crate::sync::thread_local! {
     /// The innermost: a completion of one database may write to another, whose own completion must not come back to the first.
     static LED: Cell<[usize; DEPTH]> = const { Cell::new([0; DEPTH]) };
 }
@@ -18,16 +18,16 @@ fn id(inner: &Inner) -> usize {
 
 /// Whether this thread leads the database.
 pub(crate) fn is_here(inner: &Inner) -> bool {
-    LED.get().contains(&id(inner))
+    LED.with(Cell::get).contains(&id(inner))
 }
 
 /// This thread leads the database until the guard goes.
 pub(crate) fn enter(inner: &Inner) -> Guard {
-    let before = LED.get();
+    let before = LED.with(Cell::get);
     let mut now = before;
     now.rotate_right(1);
     now[0] = id(inner);
-    LED.set(now);
+    LED.with(|led| led.set(now));
     Guard(before)
 }
 
@@ -35,6 +35,6 @@ pub(crate) struct Guard([usize; DEPTH]);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        LED.set(self.0);
+        LED.with(|led| led.set(self.0));
     }
 }

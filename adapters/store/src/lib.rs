@@ -14,6 +14,7 @@ mod open;
 mod pace;
 mod repair;
 mod snapshot;
+mod sync;
 mod tables;
 mod view;
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,11 +12,12 @@ use dolmen_lsm::filename::FileName;
 use dolmen_lsm::key::FamilyId;
 use dolmen_lsm::manifest;
 use dolmen_lsm::version::Version;
-use parking_lot::{Condvar, Mutex};
 
 use crate::api::{Event, Family, StoreError, WriteError};
 use crate::background::tell;
 use crate::db::Inner;
+use crate::sync::mpsc::{Receiver, Sender, channel};
+use crate::sync::{Condvar, Mutex};
 use crate::view::{FamilyView, View};
 
 /// The MANIFEST that is written.
@@ -289,11 +289,17 @@ impl Inner {
             self.lead_if_nobody_does();
         }
         self.pump();
-        let Some(job) = self.with_engine(dolmen_lsm::engine::Engine::poll_job) else {
+        let Some(job) = self.next_job() else {
             // Choosing may have moved a table.
             return self.pump();
         };
         self.do_job(job)
+    }
+
+    /// The next job, of tables that the view has: while the MANIFEST is locked the engine knows no version that is not installed.
+    fn next_job(&self) -> Option<Job> {
+        let _installed = self.manifest.lock();
+        self.with_engine(dolmen_lsm::engine::Engine::poll_job)
     }
 
     fn do_job(&self, job: Job) -> bool {

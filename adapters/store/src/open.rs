@@ -11,7 +11,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use dolmen_base::io::{Directory, Entry, File, FileNumber, IoError, OpenMode, read_file};
@@ -27,6 +26,7 @@ use crate::background::tell;
 use crate::commit::{Commit, Entering};
 use crate::db::Inner;
 use crate::maintenance::ManifestFile;
+use crate::sync::Instant;
 use crate::tables::Source;
 use crate::view::{FamilyView, LEVELS, View};
 

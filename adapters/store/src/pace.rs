@@ -75,9 +75,14 @@ impl Inner {
         }
     }
 
+    /// Whether nobody has to wait for anything.
+    pub(crate) fn is_free(&self) -> bool {
+        !self.signs.look.load(Ordering::Acquire)
+    }
+
     /// Waits while flushes or compactions are too far behind for the batch's families. An error if they cannot go on.
     pub(crate) fn wait_for_room(&self, batch: &WriteBatch) -> Result<(), WriteError> {
-        if !self.signs.look.load(Ordering::Acquire) {
+        if self.is_free() {
             return Ok(());
         }
         let families = families_of(batch);
@@ -86,7 +91,7 @@ impl Inner {
 
     /// The same for all families, but those that are stuck: who writes to them was told.
     pub(crate) fn wait_for_all_room(&self) -> Result<(), WriteError> {
-        if !self.signs.look.load(Ordering::Acquire) {
+        if self.is_free() {
             return Ok(());
         }
         let stuck = |engine: &Engine, family| matches!(engine.stall_of(family), Stall::Stuck(_));
@@ -100,7 +105,7 @@ impl Inner {
 
     /// Whether a batch may be written at once.
     pub(crate) fn has_room(&self, batch: &WriteBatch) -> Result<bool, WriteError> {
-        if !self.signs.look.load(Ordering::Acquire) {
+        if self.is_free() {
             return Ok(true);
         }
         Ok(matches!(self.room(&families_of(batch))?, Room::Free))
@@ -172,7 +177,7 @@ impl Inner {
             paid_until.since(now)
         };
         if wait >= SLEEP_MIN {
-            std::thread::sleep(wait.min(SLEEP_MAX));
+            crate::sync::thread::sleep(wait.min(SLEEP_MAX));
         }
     }
 }

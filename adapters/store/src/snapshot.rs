@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dolmen_lsm::key::SequenceNumber;
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// The sequence numbers in use, with the count of their holders.
 #[derive(Debug, Default)]

@@ -14,7 +14,8 @@ use dolmen_lsm::filename::FileName;
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
 use dolmen_lsm::read;
 use dolmen_lsm::table::Table;
-use parking_lot::RwLock;
+
+use crate::sync::RwLock;
 
 /// An open file, and the tick of its last use.
 type HeldFile = (Arc<dyn File>, AtomicU64);

@@ -508,3 +508,23 @@ fn a_large_value_is_not_read_to_say_that_it_exists() {
     let keys: Vec<_> = common::all(&db).into_keys().collect();
     assert_eq!(keys, [b"a", b"b", b"c", b"e", b"f", b"g"]);
 }
+
+/// What was written under an interval is synced by the clock, and witnessed, though nobody writes any more.
+#[test]
+fn an_interval_ends_without_another_write() {
+    let dir = tempfile::tempdir().unwrap();
+    for background_threads in [0, 2] {
+        let sync = SyncPolicy::Interval(Duration::from_millis(20));
+        let path = dir.path().join(background_threads.to_string());
+        let db = Db::open(&path, Options { sync, background_threads, ..small() }).unwrap();
+        for round in 1..=3 {
+            put(&db, b"a", b"1").unwrap();
+            let synced = db.clone();
+            answered(move || {
+                while synced.stats().wal_syncs < round {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+        }
+    }
+}

@@ -58,6 +58,7 @@ const TARGETS: &[Target] = &[
     ("s3_xml", dolmen_s3::check::check_xml),
     ("simd_blocks", dolmen_simd::check::check_blocks),
     ("sql_deparse", dolmen_sql::check::check_deparse),
+    ("sql_depth", dolmen_sql::check::check_depth),
     ("sql_format", dolmen_sql::check::check_format),
     ("sql_lex", dolmen_sql::check::check_lex),
     ("sql_parse", dolmen_sql::check::check_parse),

@@ -144,11 +144,12 @@ impl Service for Vectors {
             iter.next()?;
         }
         drop(iter);
-        let port = listen.port();
-        let host = reachable(listen);
         let body = r#"{"vectors":{"size":4,"distance":"Cosine"}}"#;
+        let key = context.shell_word(&password, "DOLMEN_VECTOR_API_KEY");
         let hint = format!(
-            "curl -X PUT http://{host}:{port}/collections/stones -H 'content-type: application/json' -d '{body}'"
+            "curl -X PUT http://{}/collections/stones -H 'content-type: application/json'{} -d '{body}'",
+            reachable(listen),
+            key.map_or(String::new(), |word| format!(" -H \"api-key: {word}\"")),
         );
         Ok(Vectors {
             db,

@@ -54,7 +54,7 @@ fn taken<L>(
 
 fn skiplist(fill: &[Key], wanted: &[Key], value: &[u8]) -> Taken {
     let made = || {
-        let list = Skiplist::new(Bytewise, 1).expect("there is memory");
+        let list = Skiplist::new(Bytewise).expect("there is memory");
         {
             let mut writer = list.writer().expect("it is the only one");
             fill.iter().for_each(|key| writer.insert(key, value).expect("every key is new"));

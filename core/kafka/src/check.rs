@@ -149,28 +149,44 @@ pub fn check_files(bytes: &[u8]) {
     }
 }
 
-/// Reads a message and writes it, if it is one. What was read can be written, and is as long as is said before.
-fn rewritten<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {
-    let message = M::decode(bytes, version).ok()?;
-    let mut again = Vec::new();
-    message.encode(version, &mut again).expect("what was read can be written");
-    assert_eq!(message.encoded_len(version), Ok(again.len()));
-    Some(again)
+/// What is done with a request, whatever its type.
+pub trait Visit {
+    /// The body of a request of this type.
+    fn visit<'a, M: Message<'a>>(&mut self, body: &'a [u8], version: i16);
 }
 
-/// A request of any API from any bytes: key, version, body. It is refused, or can be written again.
+/// Writes what could be read.
+#[derive(Default)]
+struct Rewrite(Option<Vec<u8>>);
+
+impl Visit for Rewrite {
+    fn visit<'a, M: Message<'a>>(&mut self, body: &'a [u8], version: i16) {
+        let Ok(message) = M::decode(body, version) else { return };
+        let mut again = Vec::new();
+        message.encode(version, &mut again).expect("what was read can be written");
+        assert_eq!(message.encoded_len(version), Ok(again.len()));
+        self.0 = Some(again);
+    }
+}
+
+/// A request of any API from any bytes: key, version, body. It is refused, or can be written again, and what was written again stays as it is.
 pub fn check_request(bytes: &[u8]) {
+    let (mut first, mut second) = (Rewrite::default(), Rewrite::default());
+    visit_request(bytes, &mut first);
+    let Some(again) = &first.0 else { return };
+    visit_request(&[&bytes[..2], again].concat(), &mut second);
+    assert_eq!(second.0, first.0);
+}
+
+/// Hands the body of a request to `visit` as what its key says it is: key, version, body. Nothing happens if no request has that key.
+pub fn visit_request(bytes: &[u8], visit: &mut impl Visit) {
     let Some((key, rest)) = bytes.split_first() else { return };
     let Some((version, body)) = rest.split_first() else { return };
     let version = i16::from(*version);
     macro_rules! requests {
         ($($message:ident),* $(,)?) => {
             match i16::from(*key) {
-                $(key if key == $message::KEY => {
-                    if let Some(again) = rewritten::<$message<'_>>(body, version) {
-                        assert_eq!(rewritten::<$message<'_>>(&again, version).as_ref(), Some(&again));
-                    }
-                })*
+                $(key if key == $message::KEY => visit.visit::<$message<'_>>(body, version),)*
                 _ => {}
             }
         };
@@ -215,5 +231,11 @@ pub fn check_request(bytes: &[u8]) {
         ConsumerGroupHeartbeatRequest,
         ConsumerGroupDescribeRequest,
         DescribeTopicPartitionsRequest,
+        ElectLeadersRequest,
+        DescribeLogDirsRequest,
+        AlterReplicaLogDirsRequest,
+        AlterPartitionReassignmentsRequest,
+        ListPartitionReassignmentsRequest,
+        ListConfigResourcesRequest,
     );
 }

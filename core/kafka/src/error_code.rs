@@ -83,6 +83,7 @@ codes! {
     SECURITY_DISABLED = 54, "There is no security here.";
     OPERATION_NOT_ATTEMPTED = 55, "Left undone since another part failed.";
     KAFKA_STORAGE_ERROR = 56, "The disk failed.";
+    LOG_DIR_NOT_FOUND = 57, "The broker has no such directory.";
     SASL_AUTHENTICATION_FAILED = 58, "Wrong user or password.";
     UNKNOWN_PRODUCER_ID = 59, "Nothing is known of the producer.";
     REASSIGNMENT_IN_PROGRESS = 60, "Partitions are being moved.";
@@ -96,6 +97,8 @@ codes! {
     MEMBER_ID_REQUIRED = 79, "Join again with the id in this answer.";
     GROUP_MAX_SIZE_REACHED = 81, "The group is full.";
     FENCED_INSTANCE_ID = 82, "Another member has taken this instance id.";
+    ELECTION_NOT_NEEDED = 84, "The partition has the leader that it should have.";
+    NO_REASSIGNMENT_IN_PROGRESS = 85, "The partition is not being moved.";
     GROUP_SUBSCRIBED_TO_TOPIC = 86, "Members of the group read the topic.";
     INVALID_RECORD = 87, "A record breaks a rule.";
     UNSTABLE_OFFSET_COMMIT = 88, "Offsets of an open transaction are pending.";

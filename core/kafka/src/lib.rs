@@ -9,6 +9,7 @@ pub mod check;
 pub mod compression;
 pub mod configs;
 pub mod control;
+pub mod eos;
 mod error;
 pub mod error_code;
 pub mod files;

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+use core::ops::Deref;
 
 use crate::error::{Damage, Feature, Part, ReadError};
 
@@ -21,6 +22,8 @@ dolmen_base::id_type! {
 pub const SEQUENCE_MAX: SequenceNumber = SequenceNumber::new((1 << 56) - 1);
 /// Bytes behind the user key.
 pub const TRAILER_LEN: usize = 8;
+/// Length up to which a seek key lies on the stack.
+const SEEK_KEY_LEN_SHORT: usize = 128;
 
 /// What an entry is (RocksDB's `ValueType`, the types that may stand in a table).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +87,39 @@ pub fn put_internal_key(out: &mut Vec<u8>, user_key: &[u8], sequence: SequenceNu
 pub fn put_seek_key(out: &mut Vec<u8>, user_key: &[u8], sequence: SequenceNumber) {
     out.extend_from_slice(user_key);
     out.extend_from_slice(&pack(sequence, TYPE_FOR_SEEK).to_le_bytes());
+}
+
+/// A key to seek with; of a short user key it takes no memory but its own.
+pub struct SeekKey {
+    short: [u8; SEEK_KEY_LEN_SHORT],
+    short_len: usize,
+    long: Vec<u8>,
+}
+
+impl SeekKey {
+    /// As [`put_seek_key`].
+    #[inline]
+    pub fn new(user_key: &[u8], sequence: SequenceNumber) -> Self {
+        let mut key = SeekKey { short: [0; SEEK_KEY_LEN_SHORT], short_len: 0, long: Vec::new() };
+        let len = user_key.len() + TRAILER_LEN;
+        if let Some((user, trailer)) = key.short.get_mut(..len).and_then(<[u8]>::split_last_chunk_mut) {
+            user.copy_from_slice(user_key);
+            *trailer = pack(sequence, TYPE_FOR_SEEK).to_le_bytes();
+            key.short_len = len;
+        } else {
+            put_seek_key(&mut key.long, user_key, sequence);
+        }
+        key
+    }
+}
+
+impl Deref for SeekKey {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        if self.short_len > 0 { &self.short[..self.short_len] } else { &self.long }
+    }
 }
 
 /// A checked internal key.

@@ -20,8 +20,8 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 
-use dolmen_skiplist::{Order, OwnedIter, Skiplist, prefix_be};
-use spin::{Mutex, MutexGuard};
+use dolmen_skiplist::{Iter, Order, OwnedIter, Skiplist};
+use spin::Mutex;
 
 pub use dolmen_skiplist::Error;
 
@@ -39,8 +39,8 @@ impl Order for Internal {
         key::compare(a, b)
     }
 
-    fn prefix(&self, internal: &[u8]) -> u64 {
-        prefix_be(key::user_key(internal))
+    fn head<'k>(&self, internal: &'k [u8]) -> &'k [u8] {
+        key::user_key(internal)
     }
 }
 
@@ -64,8 +64,6 @@ struct Tombstones {
 /// Entries in order, for one writer and any number of readers.
 pub struct Memtable {
     points: Arc<Skiplist<Internal>>,
-    /// Where an internal key is put together; whoever holds it writes.
-    writing: Mutex<Vec<u8>>,
     tombstones: Mutex<Tombstones>,
     tombstone_count: AtomicUsize,
     tombstone_bytes: AtomicUsize,
@@ -87,9 +85,7 @@ impl Memtable {
     /// [`Error::OutOfMemory`].
     pub fn new() -> Result<Self, Error> {
         Ok(Memtable {
-            // Heights of nodes are nothing that keys could be chosen against: a list that is too flat or too high is only slower.
-            points: Arc::new(Skiplist::new(Internal, 0)?),
-            writing: Mutex::new(Vec::new()),
+            points: Arc::new(Skiplist::new(Internal)?),
             tombstones: Mutex::default(),
             tombstone_count: AtomicUsize::new(0),
             tombstone_bytes: AtomicUsize::new(0),
@@ -100,9 +96,8 @@ impl Memtable {
 
     /// The writer's handle, or `None` while another one lives.
     pub fn writer(&self) -> Option<Writer<'_>> {
-        let key = self.writing.try_lock()?;
         let points = self.points.writer()?;
-        Some(Writer { memtable: self, points, key })
+        Some(Writer { memtable: self, points })
     }
 
     /// Bytes of memory that entries take, about; 0 if there is none.
@@ -127,14 +122,17 @@ impl Memtable {
     }
 
     /// Visits the entries of one key, newest first from `seek_key` on, until `visit` returns false.
-    pub fn get(&self, seek_key: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+    #[inline]
+    pub fn get(&self, seek_key: &[u8], mut visit: impl FnMut(&Found<'_>) -> bool) {
         let user_key = key::user_key(seek_key);
         let mut iter = self.points.iter();
         iter.seek(seek_key);
-        while let (Some(internal), Some(value)) = (iter.key(), iter.value()) {
-            if key::user_key(internal) != user_key || !visit(internal, value) {
+        while let (Some(key), Some(value)) = (iter.key(), iter.value()) {
+            let found = Found { memtable: self, iter, key, value };
+            if key::user_key(key) != user_key || !visit(&found) {
                 return;
             }
+            iter = found.iter;
             iter.next();
         }
     }
@@ -183,6 +181,31 @@ impl Memtable {
     }
 }
 
+/// An entry that a look-up has found.
+pub struct Found<'a> {
+    memtable: &'a Memtable,
+    iter: Iter<'a, Internal>,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Found<'a> {
+    /// The internal key.
+    pub const fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    /// The value.
+    pub const fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// A walk that stands on the entry and keeps it alive.
+    pub fn pin(&self) -> MemtableIter {
+        MemtableIter(OwnedIter::standing(self.memtable.points.clone(), &self.iter))
+    }
+}
+
 /// Where the run that ends at `end` starts: before those last runs that are not larger than it.
 fn first_to_cut(runs: &[Run], end: usize) -> usize {
     let mut start = runs.last().map_or(0, |run| run.end);
@@ -218,7 +241,6 @@ fn cut(start: usize, tombstones: &[Arc<RangeTombstone>]) -> Vec<Run> {
 pub struct Writer<'a> {
     memtable: &'a Memtable,
     points: dolmen_skiplist::Writer<'a, Internal>,
-    key: MutexGuard<'a, Vec<u8>>,
 }
 
 impl Writer<'_> {
@@ -233,11 +255,9 @@ impl Writer<'_> {
         kind: ValueType,
         value: &[u8],
     ) -> Result<(), Error> {
-        self.key.clear();
-        self.key.try_reserve(user_key.len() + key::TRAILER_LEN).map_err(|_| Error::OutOfMemory)?;
-        key::put_internal_key(&mut self.key, user_key, sequence, kind);
         self.note(sequence);
-        match self.points.insert(&self.key, value) {
+        let trailer = key::pack(sequence, kind as u8).to_le_bytes();
+        match self.points.insert_joined([user_key, &trailer], value) {
             Err(Error::Exists) => Ok(()),
             result => result,
         }

@@ -16,8 +16,8 @@ use crate::edit::NewFile;
 use crate::error::ReadError;
 use crate::get::{Lookup, Met};
 use crate::iter::InternalIterator;
-use crate::key::{self, SEQUENCE_MAX, SequenceNumber, ValueType};
-use crate::memtable::{Memtable, MemtableIter};
+use crate::key::{self, SEQUENCE_MAX, SeekKey, SequenceNumber, ValueType};
+use crate::memtable::{Found, Memtable, MemtableIter};
 use crate::merge::MergeOperator;
 use crate::range_del::{Fragments, RangeTombstone};
 use crate::table::{Looked, Table};
@@ -38,8 +38,8 @@ pub struct Query<'a> {
 
 /// Takes the value from where it lies; one of its calls comes, once.
 pub trait Take {
-    /// The value of the entry `internal_key` of a memtable.
-    fn in_memtable(&mut self, memtable: &Memtable, internal_key: &[u8], value: &[u8]);
+    /// An entry of a memtable.
+    fn in_memtable(&mut self, entry: &Found<'_>);
     /// A part of a block.
     fn in_block(&mut self, block: &Block, value: &[u8]);
     /// What a merge made.
@@ -52,8 +52,8 @@ pub trait Take {
 
 /// A copy.
 impl Take for Option<Vec<u8>> {
-    fn in_memtable(&mut self, _: &Memtable, _: &[u8], value: &[u8]) {
-        *self = Some(value.to_vec());
+    fn in_memtable(&mut self, entry: &Found<'_>) {
+        *self = Some(entry.value().to_vec());
     }
     fn in_block(&mut self, _: &Block, value: &[u8]) {
         *self = Some(value.to_vec());
@@ -65,7 +65,7 @@ impl Take for Option<Vec<u8>> {
 
 /// Presence.
 impl Take for bool {
-    fn in_memtable(&mut self, _: &Memtable, _: &[u8], _: &[u8]) {
+    fn in_memtable(&mut self, _: &Found<'_>) {
         *self = true;
     }
     fn in_block(&mut self, _: &Block, _: &[u8]) {
@@ -102,10 +102,8 @@ impl Pinned {
 }
 
 impl Take for Option<Pinned> {
-    fn in_memtable(&mut self, memtable: &Memtable, internal_key: &[u8], _: &[u8]) {
-        let mut iter = MemtableIter::new(memtable);
-        // A memtable's walk has no errors.
-        *self = iter.seek(internal_key).ok().map(|()| Pinned::Memtable(iter));
+    fn in_memtable(&mut self, entry: &Found<'_>) {
+        *self = Some(Pinned::Memtable(entry.pin()));
     }
     fn in_block(&mut self, block: &Block, value: &[u8]) {
         let start = value.as_ptr().addr().wrapping_sub(block.as_ptr().addr());
@@ -134,16 +132,15 @@ pub fn point<'s, S: BlockSource<ReadError>, K: Take>(
     take: &mut K,
 ) -> Result<(), ReadError> {
     let (user_key, sequence) = (query.user_key, query.sequence);
-    let mut seek_key = Vec::with_capacity(user_key.len() + key::TRAILER_LEN);
-    key::put_seek_key(&mut seek_key, user_key, sequence);
+    let seek_key = SeekKey::new(user_key, sequence);
     let mut lookup = Lookup::default();
     lookup.start(sequence);
     let (mut failed, presence) = (None, take.wants_presence_only());
     for memtable in memtables.filter(|m| !m.is_empty()) {
         lookup.delete_before(memtable.covering(user_key, sequence));
-        memtable.get(&seek_key, &mut |key, value| match lookup.meet(key, value) {
+        memtable.get(&seek_key, |entry| match lookup.meet(entry.key(), entry.value()) {
             Ok(Met::Value) => {
-                take.in_memtable(memtable, key, value);
+                take.in_memtable(entry);
                 false
             }
             Ok(met) => met == Met::More,

@@ -29,7 +29,8 @@ fn check_get(memtable: &Memtable, twin: &Twin, user_key: &[u8], max: u64) {
     let mut seek_key = Vec::new();
     key::put_seek_key(&mut seek_key, user_key, SequenceNumber::new(max));
     let mut found = Vec::new();
-    memtable.get(&seek_key, &mut |k, v| {
+    memtable.get(&seek_key, |entry| {
+        let (k, v) = (entry.key(), entry.value());
         let entry = InternalKey::parse(k).unwrap();
         assert_eq!(entry.user_key, user_key);
         found.push((entry.sequence.get(), entry.value_type, v.to_vec()));
@@ -166,7 +167,8 @@ fn readers_see_every_write_that_was_published() {
                         let mut seek_key = Vec::new();
                         key::put_seek_key(&mut seek_key, &user_key, at);
                         let mut found = None;
-                        memtable.get(&seek_key, &mut |k, v| {
+                        memtable.get(&seek_key, |entry| {
+        let (k, v) = (entry.key(), entry.value());
                             found = Some((InternalKey::parse(k).unwrap().sequence.get(), v.to_vec()));
                             false
                         });

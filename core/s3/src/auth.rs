@@ -37,18 +37,23 @@ pub use v4::{Place, V4Claim};
 /// The algorithm of version 4.
 pub const ALGORITHM_V4: &str = "AWS4-HMAC-SHA256";
 
-/// A secret key. It has no way out but signatures.
+/// A secret key. It has no way out but signatures and the store's record of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<[u8]>);
+pub struct Secret(Box<str>);
 
 impl Secret {
     /// Of its text.
     pub fn new(text: &str) -> Secret {
-        Secret(text.as_bytes().into())
+        Secret(text.into())
+    }
+
+    /// The text, for the record of a key.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_bytes()
     }
 }
 

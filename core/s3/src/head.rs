@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::error::ErrorCode;
 use crate::request::Headers;
-use crate::state::condition::{DeleteCondition, EtagCondition, SourceCondition, WriteCondition};
+use crate::state::condition::{DeleteCondition, EtagCondition, ReadCondition, WriteCondition};
 use crate::state::record::{LockMode, Retention};
 use crate::time::Timestamp;
 
@@ -172,12 +172,13 @@ pub fn delete_condition(headers: Headers<'_>) -> Result<DeleteCondition, ErrorCo
     })
 }
 
-/// What a copy asks of its source, with `prefix` in front of the names: `x-amz-copy-source-` or `x-amz-rename-source-`. Times that
+/// What a read asks of its object; or a copy of its source, with `prefix` in front of the names: `x-amz-copy-source-` or
+/// `x-amz-rename-source-`. Times that
 /// cannot be read are ignored, as everywhere in HTTP.
-pub fn source_condition(headers: Headers<'_>, prefix: &str) -> SourceCondition {
+pub fn read_condition(headers: Headers<'_>, prefix: &str) -> ReadCondition {
     let get = |name: &str| headers.get(&[prefix, name].concat());
     let date = |name: &str| time(get(name).and_then(Timestamp::parse_http_date));
-    SourceCondition {
+    ReadCondition {
         if_match: get("if-match").map(EtagCondition::parse),
         if_none_match: get("if-none-match").map(EtagCondition::parse),
         modified_since_ms: date("if-modified-since"),

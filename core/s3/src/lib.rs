@@ -9,7 +9,6 @@ pub mod auth;
 pub mod body;
 pub mod checksum;
 pub mod chunked;
-pub mod condition;
 pub mod encoding;
 pub mod error;
 pub mod etag;

@@ -207,7 +207,7 @@ fn split_path(raw_path: &[u8]) -> Result<(Option<Cow<'_, str>>, &[u8]), TargetEr
 }
 
 /// The bucket before one of the domains, the longest that fits.
-fn bucket_of_host<'h>(host: &'h str, domains: &[&str]) -> Option<&'h str> {
+pub fn bucket_of_host<'h>(host: &'h str, domains: &[&str]) -> Option<&'h str> {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dolmen_base::rng::Rng;
 use dolmen_s3::ETag;
-use dolmen_s3::state::condition::{DeleteCondition, EtagCondition, SourceCondition, WriteCondition};
+use dolmen_s3::state::condition::{DeleteCondition, EtagCondition, ReadCondition, WriteCondition};
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest};
 use dolmen_s3::state::list::{self, Item, Query, Start, What};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
@@ -459,7 +459,7 @@ fn rename(world: &mut World, rng: &mut Rng, from: &[u8], to: &[u8]) {
     let env = world.env();
     let map = world.map.clone();
     let mut tx = Tx::new(&map);
-    let condition = RenameCondition { source: SourceCondition::default(), ..RenameCondition::default() };
+    let condition = RenameCondition { source: ReadCondition::default(), ..RenameCondition::default() };
     let answer = object::rename(&mut tx, &env, &bucket, from, to, &condition);
     let versions = world.twin.get(from).cloned().unwrap_or_default();
     let Some(live) = versions.first().filter(|v| !v.marker).cloned() else {

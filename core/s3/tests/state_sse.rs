@@ -116,6 +116,9 @@ fn keys_are_wrapped_and_those_of_clients_are_checked() {
     }
     assert!(server.unwrap(&wrapped[1..]).is_err());
     assert!(SecretKey::new([7; 32]).unwrap(&wrapped).is_err());
+    let named = server.named("one").wrap(&object, [9; 12]);
+    assert!(server.named("one").unwrap(&named).is_ok());
+    assert!(server.named("two").unwrap(&named).is_err() && server.unwrap(&named).is_err());
     let kept = object.customer([5; 16], [6; 16]);
     assert!(object.is_customer(&kept));
     assert!(!server.is_customer(&kept));
@@ -177,7 +180,10 @@ fn users_keys_and_policies() {
     change(&mut map, |tx, _| admin::put_inline(tx, "bob", "own", Some(READ))).unwrap();
     let tx = Tx::new(&map);
     let (user, secret) = admin::signer(&tx, "AK").unwrap().unwrap();
-    assert_eq!((user.id.clone(), user.policies.len(), secret.expose()), (bob.id.clone(), 2, "secret-of-bob"));
+    assert_eq!(
+        (user.id.clone(), user.policies.len(), secret),
+        (bob.id.clone(), 2, Secret::new("secret-of-bob"))
+    );
     assert!(!user.is_account());
     assert_eq!(Caller::User(&user).account(), root.id);
     assert_eq!(admin::user_with_email(&tx, "BOB@x").unwrap().map(|user| user.id), Some(bob.id));

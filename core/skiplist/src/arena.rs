@@ -1,4 +1,4 @@
-//! Memory for nodes: chunks that never move and are freed together.
+//! Memory for nodes and entries: chunks that never move and are freed together.
 
 use crate::Error;
 use alloc::alloc::{Layout, alloc, dealloc};
@@ -11,32 +11,63 @@ pub(crate) struct Arena {
     left: usize,
     used: usize,
     reserved: usize,
+    /// Of all that is taken.
+    align: usize,
+    next_len: usize,
+}
+
+/// How far an arena was used up.
+pub(crate) struct Mark {
+    at: *mut u8,
+    left: usize,
+    used: usize,
 }
 
 // SAFETY: the arena owns its chunks.
 unsafe impl Send for Arena {}
 
 impl Arena {
-    pub(crate) fn new() -> Self {
-        Self { chunks: Vec::new(), at: null_mut(), left: 0, used: 0, reserved: 0 }
+    /// Everything that is taken is aligned to `align`, a power of two.
+    pub(crate) fn new(align: usize) -> Self {
+        Self { chunks: Vec::new(), at: null_mut(), left: 0, used: 0, reserved: 0, align, next_len: CHUNK_LEN_MIN }
     }
 
-    /// `len > 0` bytes aligned to 8, not initialised.
+    /// `len > 0` bytes, not initialised.
     #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<*mut u8, Error> {
-        let len = len.checked_next_multiple_of(ALIGN).ok_or(Error::TooLong)?;
+        let len = len.checked_next_multiple_of(self.align).ok_or(Error::TooLong)?;
         let at = if len <= self.left {
             self.bump(len)
-        } else if len > CHUNK_LEN / 4 {
-            // A large node gets its own chunk, so that the rest of the present one is not lost.
+        } else if len > self.next_len / 4 {
+            // What is large gets a chunk of its own, so that the rest of the present one is not lost.
             self.chunk(len)?
         } else {
-            self.at = self.chunk(CHUNK_LEN)?;
-            self.left = CHUNK_LEN;
+            self.begin_chunk()?;
             self.bump(len)
         };
         self.used += len;
         Ok(at)
+    }
+
+    /// Makes sure that the next `len` bytes, a small part of a chunk, can be had.
+    #[inline]
+    pub(crate) fn ensure(&mut self, len: usize) -> Result<(), Error> {
+        if len > self.left { self.begin_chunk() } else { Ok(()) }
+    }
+
+    /// What a later call gives back to.
+    #[inline]
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { at: self.at, left: self.left, used: self.used }
+    }
+
+    /// Gives back what was taken since the mark, which nobody knows of any more; what had to have a chunk of its own, or to begin one, stays
+    /// taken.
+    pub(crate) fn give_back(&mut self, mark: Mark) {
+        let begins_there = self.at.addr() == mark.at.addr() + (mark.left.wrapping_sub(self.left));
+        if begins_there && self.left < mark.left {
+            (self.at, self.left, self.used) = (mark.at, mark.left, mark.used);
+        }
     }
 
     #[inline]
@@ -59,10 +90,21 @@ impl Arena {
     }
 
     #[cold]
+    fn begin_chunk(&mut self) -> Result<(), Error> {
+        let len = self.next_len;
+        self.at = self.chunk(len)?;
+        self.left = len;
+        self.next_len = (2 * len).min(CHUNK_LEN_MAX);
+        Ok(())
+    }
+
+    #[cold]
     fn chunk(&mut self, len: usize) -> Result<*mut u8, Error> {
-        let layout = Layout::from_size_align(len, ALIGN).map_err(|_| Error::TooLong)?;
+        // The largest chunks begin where one large page can take them.
+        let align = if len == CHUNK_LEN_MAX { CHUNK_LEN_MAX } else { self.align };
+        let layout = Layout::from_size_align(len, align).map_err(|_| Error::TooLong)?;
         self.chunks.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        // SAFETY: `take` is called with `len > 0`, so the layout is not empty.
+        // SAFETY: `take` is called with `len > 0`, and a chunk is not empty, so the layout is not.
         let at = unsafe { alloc(layout) };
         if at.is_null() {
             return Err(Error::OutOfMemory);
@@ -82,5 +124,6 @@ impl Drop for Arena {
     }
 }
 
-const ALIGN: usize = 8;
-const CHUNK_LEN: usize = 1 << 20;
+/// What little is in takes little memory, and more chunks are not asked for than powers of two and the memory's length in large pages.
+const CHUNK_LEN_MIN: usize = 64 << 10;
+const CHUNK_LEN_MAX: usize = 2 << 20;

@@ -3,25 +3,27 @@
 extern crate alloc;
 
 mod arena;
+mod cursor;
+mod node;
 
-use alloc::alloc::Layout;
-use alloc::sync::Arc;
 use arena::Arena;
 use core::cell::UnsafeCell;
 use core::cmp::Ordering as Cmp;
-use core::ptr::null_mut;
+use core::hint::select_unpredictable;
 #[cfg(not(loom))]
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use node::{AtomicNode, Entry, Look, NODE_ALIGN, NODE_LEN_MAX, Node, Plan, Ranks, SLOTS, Slot};
+
+pub use cursor::{Iter, OwnedIter};
 
 /// A total order of keys.
 pub trait Order {
     /// Compares two keys.
     fn compare(&self, a: &[u8], b: &[u8]) -> Cmp;
-    /// A number that never decreases as keys ascend: `a < b` implies `prefix(a) <= prefix(b)`, and equal keys
-    /// have equal prefixes.
-    fn prefix(&self, key: &[u8]) -> u64;
+    /// The part of a key that is compared first, as a byte string: where two keys' heads differ, the keys stand in the heads' order.
+    fn head<'k>(&self, key: &'k [u8]) -> &'k [u8];
 }
 
 /// Keys ordered as byte strings.
@@ -32,24 +34,12 @@ impl Order for Bytewise {
     fn compare(&self, a: &[u8], b: &[u8]) -> Cmp {
         a.cmp(b)
     }
-    fn prefix(&self, key: &[u8]) -> u64 {
-        prefix_be(key)
+    fn head<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        key
     }
 }
 
-/// The first eight bytes of `key` as a big-endian number, padded with zeros: an order-preserving prefix for
-/// every order that compares these bytes first.
-#[must_use]
-pub fn prefix_be(key: &[u8]) -> u64 {
-    if let Some(head) = key.first_chunk::<8>() {
-        return u64::from_be_bytes(*head);
-    }
-    let mut head = [0; 8];
-    head[..key.len()].copy_from_slice(key);
-    u64::from_be_bytes(head)
-}
-
-/// Why an insert was refused; the list is unchanged.
+/// Why an insert was refused; the list's entries are as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The key is present.
@@ -72,22 +62,52 @@ impl core::fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// A complete node of a list that outlives every use of the pointer.
-type Node = *mut u8;
+/// Which entries a search counts as being before its key, and with them which nodes.
+#[derive(Clone, Copy)]
+struct Side {
+    /// A node that begins with the key is before it.
+    nodes: bool,
+    /// The key's own entry is before it.
+    entries: bool,
+}
+
+/// The first entry at or after the key; the node is where the key belongs.
+const AT: Side = Side { nodes: true, entries: false };
+/// The first entry after the key, and before that the last one at or before it.
+const BEHIND: Side = Side { nodes: true, entries: true };
+/// The last entry before the key stands in front of the place that this finds.
+const BEFORE: Side = Side { nodes: false, entries: false };
+
+/// A place in a node of the lowest level, as the node was at one moment.
+#[derive(Clone, Copy)]
+struct Place {
+    node: Node,
+    look: Look,
+    /// Entries of the node before the place.
+    rank: usize,
+}
+
+/// A node of each level, from the lowest upwards, and where in it the way to a place goes on.
+type Path = [Option<(Node, usize)>; LEVELS_MAX];
 
 struct State {
-    arena: Arena,
-    /// Values lie apart, so that nodes are small and a search walks through less memory.
-    values: Arena,
-    /// The last node of each level at or before the last inserted node.
-    splice: [Node; HEIGHT_MAX],
-    random: u64,
+    nodes: Arena,
+    entries: Arena,
+    /// The way to the last new entry's place.
+    path: Path,
+    /// The node that got it.
+    last: Option<Node>,
+    /// Whether the next entry is tried there first: the last two went into one node, or into one and the one that a run began behind it,
+    /// and the path is still the way there.
+    stays: bool,
 }
 
 /// The list; shared by reference between readers and the one [`Writer`].
 pub struct Skiplist<O> {
     order: O,
-    head: Node,
+    root: AtomicNode,
+    /// The node of the least entries.
+    first: Node,
     writing: AtomicBool,
     len: AtomicUsize,
     memory_used: AtomicUsize,
@@ -95,33 +115,35 @@ pub struct Skiplist<O> {
     state: UnsafeCell<State>,
 }
 
-// SAFETY: the nodes belong to the list's own arena, so they move between threads with it.
+// SAFETY: nodes and entries belong to the list's own arenas, so they move between threads with it.
 unsafe impl<O: Send> Send for Skiplist<O> {}
-// SAFETY: `state` is touched only by the holder of `writing`; nodes are published by release stores and read
-// after acquire loads, and only their atomic links change afterwards. `State` itself is `Send`.
+// SAFETY: `state` is touched only by the holder of `writing`; nodes and entries are published by release stores and read after acquire
+// loads, and of a node only atomics change afterwards. `State` itself moves between threads with the list.
 unsafe impl<O: Sync> Sync for Skiplist<O> {}
 
 impl<O: Order> Skiplist<O> {
-    /// An empty list; `seed` draws the heights of nodes. Fails only for want of memory.
+    /// An empty list. Fails only for want of memory.
     ///
     /// # Errors
     /// There is no memory.
-    pub fn new(order: O, seed: u64) -> Result<Self, Error> {
-        let mut arena = Arena::new();
-        let head = make_node(&mut arena, HEIGHT_MAX, 0, b"", null_mut())?;
-        let (used, reserved) = (arena.used(), arena.reserved());
+    pub fn new(order: O) -> Result<Self, Error> {
+        let mut nodes = Arena::new(NODE_ALIGN);
+        let first = Node::new(&mut nodes, &Plan { level: 0, skip: 0, low: None, next: None, slots: &[] })?;
+        let (used, reserved) = (nodes.used(), nodes.reserved());
         Ok(Self {
             order,
-            head,
+            root: AtomicNode::new(first),
+            first,
             writing: AtomicBool::new(false),
             len: AtomicUsize::new(0),
             memory_used: AtomicUsize::new(used),
             memory_reserved: AtomicUsize::new(reserved),
             state: UnsafeCell::new(State {
-                arena,
-                values: Arena::new(),
-                splice: [head; HEIGHT_MAX],
-                random: seed,
+                nodes,
+                entries: Arena::new(ENTRY_ALIGN),
+                path: [None; LEVELS_MAX],
+                last: None,
+                stays: false,
             }),
         })
     }
@@ -142,7 +164,7 @@ impl<O: Order> Skiplist<O> {
 
     /// A cursor that stands nowhere yet.
     pub fn iter(&self) -> Iter<'_, O> {
-        Iter { list: self, at: null_mut() }
+        Iter::new(self)
     }
 
     /// Entries inserted.
@@ -155,7 +177,7 @@ impl<O: Order> Skiplist<O> {
         self.len() == 0
     }
 
-    /// Bytes of all nodes, the head's and padding included.
+    /// Bytes of all nodes and entries, padding included.
     pub fn memory_used(&self) -> usize {
         self.memory_used.load(Ordering::Relaxed)
     }
@@ -165,38 +187,104 @@ impl<O: Order> Skiplist<O> {
         self.memory_reserved.load(Ordering::Relaxed)
     }
 
+    /// Whether an entry is before `key`, or at it where that counts.
     #[inline]
-    fn compare(&self, node: Node, prefix: u64, key: &[u8]) -> Cmp {
-        // SAFETY: callers pass complete nodes of this list, never the head or null.
-        let (at, bytes) = unsafe { (prefix_of(node), key_of(node)) };
-        at.cmp(&prefix).then_with(|| self.order.compare(bytes, key))
+    fn is_before(&self, entry: Option<Entry>, key: &[u8], or_equal: bool) -> bool {
+        let Some(entry) = entry else { return true };
+        let order = self.order.compare(entry.key(), key);
+        order.is_lt() || (or_equal && order.is_eq())
     }
 
-    /// Last node before `key` (at or before it if `or_equal`) per level, reported from the top downwards.
-    fn search(&self, key: &[u8], or_equal: bool, mut each: impl FnMut(usize, Node)) -> Node {
-        let prefix = self.order.prefix(key);
-        let (mut at, mut bound) = (self.head, null_mut());
-        for level in (0..HEIGHT_MAX).rev() {
-            loop {
-                // SAFETY: `at` is the head or was reached at this level or above, so it has this link and those below.
-                let next = unsafe {
-                    // Where the walk goes if this step does not: its way to the CPU overlaps the comparison's.
-                    prefetch(next(at, level.saturating_sub(1)));
-                    next(at, level)
-                };
-                if next.is_null() || next == bound {
-                    break;
-                }
-                let order = self.compare(next, prefix, key);
-                if order.is_gt() || (order.is_eq() && !or_equal) {
-                    bound = next;
-                    break;
-                }
-                at = next;
-            }
-            each(level, at);
+    /// How many entries of a node are before `key`. All keys of the node, and `key`, share the bytes that it skips.
+    #[inline]
+    fn rank(&self, node: Node, ranks: Ranks, key: &[u8], or_equal: bool) -> usize {
+        let len = ranks.len();
+        let head = head_behind(self.order.head(key), node.skip());
+        let mut rank = 0;
+        for step in STEPS {
+            let next = rank + step;
+            // A rank beyond the length is looked up like the last: no branch, and no slot that is not there.
+            let probe = next.min(len).wrapping_sub(1).min(SLOTS - 1);
+            let is_before = next <= len && node.head(ranks, probe) < head;
+            rank = select_unpredictable(is_before, next, rank);
         }
-        at
+        if rank < len && node.head(ranks, rank) == head {
+            return self.rank_among_equal(node, ranks, rank, head, (key, or_equal));
+        }
+        rank
+    }
+
+    /// The same from `rank` on, whose head is the key's.
+    #[inline]
+    fn rank_among_equal(
+        &self,
+        node: Node,
+        ranks: Ranks,
+        rank: usize,
+        head: u64,
+        (key, or_equal): (&[u8], bool),
+    ) -> usize {
+        let (mut low, mut high) = (rank, ranks.len());
+        // Mostly it is the only one.
+        let mut probe = rank;
+        while low < high {
+            let of_probe = node.head(ranks, probe);
+            if of_probe == head && self.is_before(node.entry(ranks, probe), key, or_equal) {
+                low = probe + 1;
+            } else {
+                high = probe;
+            }
+            probe = low.midpoint(high);
+        }
+        low
+    }
+
+    /// The place of `key`.
+    #[inline]
+    fn find(&self, key: &[u8], side: Side) -> Place {
+        self.walk(key, side, true, |_, _, _| ())
+    }
+
+    /// The place of `key`; `each` hears of the way to it, from the top downwards. Beside a writer a node may have lost its end to a new
+    /// one since the node above was read.
+    #[inline]
+    fn walk(
+        &self,
+        key: &[u8],
+        side: Side,
+        beside_writer: bool,
+        mut each: impl FnMut(usize, Node, usize),
+    ) -> Place {
+        let mut node = Node::load(&self.root);
+        loop {
+            let look = node.look();
+            let is_lowest = node.level() == 0;
+            let or_equal = if is_lowest { side.entries } else { side.nodes };
+            let rank = self.rank(node, look.ranks, key, or_equal);
+            if beside_writer
+                && rank == look.ranks.len()
+                && let Some(next) = node.next()
+                && self.is_before(next.low(), key, side.nodes)
+            {
+                node = next;
+                continue;
+            }
+            if is_lowest {
+                if node.is_as_in(look) {
+                    each(0, node, rank);
+                    return Place { node, look, rank };
+                }
+                continue;
+            }
+            // A node begins with an entry that is not behind any key that is sought in it.
+            let rank = rank.saturating_sub(1);
+            let child = node.child(look.ranks, rank);
+            if node.is_as_in(look) {
+                node.prefetch_child(child);
+                each(node.level(), node, rank);
+                node = child;
+            }
+        }
     }
 }
 
@@ -209,37 +297,41 @@ impl<O: Order> Writer<'_, O> {
     /// Inserts an entry; readers see it whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::TooLong`], [`Error::OutOfMemory`]; the list is as before then.
+    /// [`Error::Exists`], [`Error::TooLong`], [`Error::OutOfMemory`]; the list's entries are as before then.
     pub fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.insert_joined([key, &[]], value)
+    }
+
+    /// The same with a key whose two parts lie apart.
+    ///
+    /// # Errors
+    /// As [`Writer::insert`].
+    #[inline]
+    pub fn insert_joined(&mut self, key: [&[u8]; 2], value: &[u8]) -> Result<(), Error> {
         let list = self.list;
-        let prefix = list.order.prefix(key);
         // SAFETY: this handle alone holds `writing`, and `&mut self` excludes a second borrow; the user's `Order`
         // cannot reach the state, for `writer` refuses while this handle lives.
         let state = unsafe { &mut *list.state.get() };
-        let mut splice = state.splice;
-        if !follows(list, splice[0], prefix, key) {
-            list.search(key, false, |level, node| splice[level] = node);
-        }
-        // SAFETY: every splice node is the head or a complete node with level 0.
-        let after = unsafe { next(splice[0], 0) };
-        if !after.is_null() && list.compare(after, prefix, key).is_eq() {
+        // A split of every level needs a node for each.
+        state.nodes.ensure(NODE_LEN_MAX * (LEVELS_MAX + 1))?;
+        let before = state.entries.mark();
+        let entry = Entry::new(&mut state.entries, key, value)?;
+        let key = entry.key();
+        let place = list.place_of(state, key);
+        let ranks = place.look.ranks;
+        let head = head_behind(list.order.head(key), place.node.skip());
+        // A key is looked at only where its head is the same: it is far away in memory.
+        if place.rank < ranks.len()
+            && place.node.head(ranks, place.rank) == head
+            && let Some(there) = place.node.entry(ranks, place.rank)
+            && list.order.compare(there.key(), key).is_eq()
+        {
+            state.entries.give_back(before);
             return Err(Error::Exists);
         }
-        let height = draw_height(&mut state.random);
-        let value = store_value(&mut state.values, value)?;
-        let node = make_node(&mut state.arena, height, prefix, key, value)?;
-        for (level, prev) in splice.iter_mut().enumerate().take(height) {
-            // SAFETY: `prev` has a link at `level` (it was reached there), as `node` does below `height`; the node
-            // is complete, so the release store publishes it.
-            unsafe {
-                link(node, level).store(next(*prev, level), Ordering::Relaxed);
-                link(*prev, level).store(node, Ordering::Release);
-            }
-            *prev = node;
-        }
-        state.splice = splice;
-        list.memory_used.store(state.arena.used() + state.values.used(), Ordering::Relaxed);
-        list.memory_reserved.store(state.arena.reserved() + state.values.reserved(), Ordering::Relaxed);
+        list.add(state, place, Slot { head, entry: Some(entry), child: None })?;
+        list.memory_used.store(state.nodes.used() + state.entries.used(), Ordering::Relaxed);
+        list.memory_reserved.store(state.nodes.reserved() + state.entries.reserved(), Ordering::Relaxed);
         // Only the writer changes the count, so that a load and a store serve.
         list.len.store(list.len.load(Ordering::Relaxed) + 1, Ordering::Release);
         Ok(())
@@ -252,324 +344,183 @@ impl<O> Drop for Writer<'_, O> {
     }
 }
 
-/// Whether `key` belongs directly behind `last`: then the splice of `last` is the key's own.
-fn follows<O: Order>(list: &Skiplist<O>, last: Node, prefix: u64, key: &[u8]) -> bool {
-    if last == list.head || list.compare(last, prefix, key).is_ge() {
-        return false;
-    }
-    // SAFETY: `last` is a complete node, and every node has level 0.
-    let after = unsafe { next(last, 0) };
-    after.is_null() || list.compare(after, prefix, key).is_ge()
-}
-
-/// A cursor; it sees entries inserted after it was made.
-pub struct Iter<'a, O> {
-    list: &'a Skiplist<O>,
-    at: Node,
-}
-
-impl<'a, O: Order> Iter<'a, O> {
-    /// Whether the cursor stands on an entry.
-    pub fn is_valid(&self) -> bool {
-        !self.at.is_null()
-    }
-
-    /// The entry's key.
-    pub fn key(&self) -> Option<&'a [u8]> {
-        // SAFETY: a cursor's node is null or a complete node that lives as long as the list's borrow `'a`.
-        self.is_valid().then(|| unsafe { key_of(self.at) })
+impl<O: Order> Skiplist<O> {
+    /// Where a new key belongs, with the way to it in the state.
+    #[inline]
+    fn place_of(&self, state: &mut State, key: &[u8]) -> Place {
+        if state.stays
+            && let Some(node) = state.last
+            && let Some(rank) = self.rank_within(node, key)
+        {
+            state.path[0] = Some((node, rank));
+            return Place { node, look: node.look(), rank };
+        }
+        let path = &mut state.path;
+        let place = self.walk(key, AT, false, |level, node, rank| {
+            if let Some(of_level) = path.get_mut(level) {
+                *of_level = Some((node, rank));
+            }
+        });
+        state.stays = state.last == Some(place.node);
+        state.last = Some(place.node);
+        place
     }
 
-    /// The entry's value.
-    pub fn value(&self) -> Option<&'a [u8]> {
-        // SAFETY: as in `key`.
-        self.is_valid().then(|| unsafe { value_of(self.at) })
+    /// The rank of a key that most likely is behind all entries of a node; `None`: it belongs into another one.
+    #[inline]
+    fn rank_within(&self, node: Node, key: &[u8]) -> Option<usize> {
+        let ranks = node.look().ranks;
+        let len = ranks.len();
+        if node.next().is_some_and(|next| self.is_before(next.low(), key, true)) {
+            return None;
+        }
+        if len > 0 && self.is_before(node.entry(ranks, len - 1), key, false) {
+            return Some(len);
+        }
+        self.is_before(node.low(), key, true).then(|| self.rank(node, ranks, key, false))
     }
 
-    /// Moves to the first entry.
-    pub fn seek_to_first(&mut self) {
-        // SAFETY: the head has every level.
-        self.at = unsafe { next(self.list.head, 0) };
+    /// Puts an entry where it belongs, and what splits into the levels above.
+    #[inline]
+    fn add(&self, state: &mut State, place: Place, new: Slot) -> Result<(), Error> {
+        if place.look.ranks.len() < SLOTS {
+            place.node.insert(place.rank, new);
+            return Ok(());
+        }
+        self.add_splitting(state, new)
     }
 
-    /// Moves to the last entry.
-    pub fn seek_to_last(&mut self) {
-        let mut at = self.list.head;
-        for level in (0..HEIGHT_MAX).rev() {
-            loop {
-                // SAFETY: `at` is the head or was reached at this level or above.
-                let node = unsafe { next(at, level) };
-                if node.is_null() {
-                    break;
-                }
-                at = node;
+    #[inline(never)]
+    fn add_splitting(&self, state: &mut State, mut new: Slot) -> Result<(), Error> {
+        let runs = state.stays;
+        let mut begins = true;
+        for level in 0..LEVELS_MAX {
+            let Some((node, at)) = state.path[level] else { return self.grow(state, level, new) };
+            // Above the lowest level the new node stands behind the one that it was split from.
+            let rank = at + usize::from(level > 0);
+            new.head = head_behind(new.entry.map_or(&[], |e| self.order.head(e.key())), node.skip());
+            if node.look().ranks.len() < SLOTS {
+                node.insert(rank, new);
+                state.path[level] = Some((node, rank));
+                return Ok(());
+            }
+            begins &= rank == SLOTS && (runs || node.next().is_none());
+            let (right, holder) = self.split(&mut state.nodes, node, rank, new, begins)?;
+            if level == 0 {
+                state.last = Some(holder);
+            }
+            // Only behind a run the path is known without a search.
+            state.stays = begins;
+            state.path[level] = Some((right, 0));
+            new = Slot { head: 0, entry: right.low(), child: Some(right) };
+        }
+        Ok(())
+    }
+
+    /// A level more, with what the highest level was split into.
+    fn grow(&self, state: &mut State, level: usize, right: Slot) -> Result<(), Error> {
+        let left = Slot { head: 0, entry: None, child: Some(Node::load(&self.root)) };
+        let head = right.entry.map_or(0, |e| head_behind(self.order.head(e.key()), 0));
+        let slots = [left, Slot { head, ..right }];
+        let root = Node::new(&mut state.nodes, &Plan { level, skip: 0, low: None, next: None, slots: &slots })?;
+        self.root.store(root);
+        state.path[level] = Some((root, 1));
+        Ok(())
+    }
+
+    /// Puts a slot into a full node, and the upper part of its slots into a new one behind it, or begins a new one with the slot: that one, and
+    /// which of both has the new slot.
+    fn split(
+        &self,
+        nodes: &mut Arena,
+        node: Node,
+        rank: usize,
+        new: Slot,
+        begins: bool,
+    ) -> Result<(Node, Node), Error> {
+        let (ranks, next, level) = (node.look().ranks, node.next(), node.level());
+        let plan = Plan { level, skip: node.skip(), low: new.entry, next, slots: &[new] };
+        if begins {
+            // Keys that ascend leave full nodes behind.
+            let right = Node::new(nodes, &plan)?;
+            node.cut(SLOTS, right);
+            return Ok((right, right));
+        }
+        let mut slots = [new; SLOTS + 1];
+        let mut count = 0;
+        for from in SLOTS / 2..SLOTS {
+            if from == rank && from > SLOTS / 2 {
+                slots[count] = new;
+                count += 1;
+            }
+            slots[count] = node.slot(ranks, from);
+            count += 1;
+        }
+        if rank == SLOTS {
+            count += 1;
+        }
+        let slots = &mut slots[..count];
+        let skip = self.skip_of(node, slots, next);
+        if skip != node.skip() {
+            for slot in slots.iter_mut() {
+                slot.head = slot.entry.map_or(0, |e| head_behind(self.order.head(e.key()), skip));
             }
         }
-        self.stand(at);
-    }
-
-    /// Moves to the first entry at or after `key`.
-    pub fn seek(&mut self, key: &[u8]) {
-        let before = self.list.search(key, false, |_, _| ());
-        // SAFETY: `before` is the head or a complete node, and both have level 0.
-        let mut at = unsafe { next(before, 0) };
-        let prefix = self.list.order.prefix(key);
-        // An entry below `key` may have been linked since the search.
-        while !at.is_null() && self.list.compare(at, prefix, key).is_lt() {
-            // SAFETY: `at` is a complete node.
-            at = unsafe { next(at, 0) };
+        let right = Node::new(nodes, &Plan { skip, low: slots[0].entry, slots, ..plan })?;
+        node.cut(SLOTS / 2, right);
+        if rank > SLOTS / 2 {
+            return Ok((right, right));
         }
-        self.at = at;
+        node.insert(rank, new);
+        Ok((right, node))
     }
 
-    /// Moves to the last entry at or before `key`.
-    pub fn seek_for_prev(&mut self, key: &[u8]) {
-        let at = self.list.search(key, true, |_, _| ());
-        self.stand(at);
-    }
-
-    /// Moves forward; behind the last entry the cursor stands nowhere.
-    #[allow(clippy::should_implement_trait, reason = "a cursor moves both ways and is not an Iterator")]
-    pub fn next(&mut self) {
-        if self.is_valid() {
-            // SAFETY: a valid cursor's node is complete.
-            self.at = unsafe { next(self.at, 0) };
+    /// Bytes that the keys of `slots` and all that may come between them and `next` share: as many as are known, or as serve.
+    fn skip_of(&self, node: Node, slots: &[Slot], next: Option<Node>) -> usize {
+        let (Some(first), Some(last), Some(next)) = (slots.first(), slots.last(), next) else {
+            return node.skip();
+        };
+        let (Some(low), Some(end)) = (first.entry, next.low()) else { return node.skip() };
+        if (first.head ^ last.head).leading_zeros() < HEAD_BITS_USED_MIN {
+            return node.skip();
         }
-    }
-
-    /// Moves backward by a search, as nodes have no back links.
-    pub fn prev(&mut self) {
-        if let Some(key) = self.key() {
-            let at = self.list.search(key, false, |_, _| ());
-            self.stand(at);
-        }
-    }
-
-    fn stand(&mut self, at: Node) {
-        self.at = if at == self.list.head { null_mut() } else { at };
+        let (low, end) = (self.order.head(low.key()), self.order.head(end.key()));
+        let shared = low.iter().zip(end).take_while(|(a, b)| a == b).count();
+        shared.min(SKIP_MAX).max(node.skip())
     }
 }
 
-// SAFETY: a cursor reads as `&Skiplist` does; its node lives as long as that borrow.
-unsafe impl<O: Sync> Send for Iter<'_, O> {}
-
-/// A cursor that keeps its list alive.
-pub struct OwnedIter<O> {
-    list: Arc<Skiplist<O>>,
-    at: Node,
-}
-
-impl<O: Order> OwnedIter<O> {
-    /// A cursor that stands nowhere yet.
-    pub fn new(list: Arc<Skiplist<O>>) -> Self {
-        Self { list, at: null_mut() }
-    }
-
-    /// Whether the cursor stands on an entry.
-    pub fn is_valid(&self) -> bool {
-        !self.at.is_null()
-    }
-
-    /// The entry's key.
-    pub fn key(&self) -> Option<&[u8]> {
-        self.iter().key()
-    }
-
-    /// The entry's value.
-    pub fn value(&self) -> Option<&[u8]> {
-        self.iter().value()
-    }
-
-    /// Moves to the first entry.
-    pub fn seek_to_first(&mut self) {
-        self.step(|iter| iter.seek_to_first());
-    }
-
-    /// Moves to the last entry.
-    pub fn seek_to_last(&mut self) {
-        self.step(|iter| iter.seek_to_last());
-    }
-
-    /// Moves to the first entry at or after `key`.
-    pub fn seek(&mut self, key: &[u8]) {
-        self.step(|iter| iter.seek(key));
-    }
-
-    /// Moves to the last entry at or before `key`.
-    pub fn seek_for_prev(&mut self, key: &[u8]) {
-        self.step(|iter| iter.seek_for_prev(key));
-    }
-
-    /// Moves forward, as [`Iter::next`].
-    #[allow(clippy::should_implement_trait, reason = "a cursor moves both ways and is not an Iterator")]
-    pub fn next(&mut self) {
-        self.step(|iter| iter.next());
-    }
-
-    /// Moves backward, as [`Iter::prev`].
-    pub fn prev(&mut self) {
-        self.step(|iter| iter.prev());
-    }
-
-    fn iter(&self) -> Iter<'_, O> {
-        Iter { list: &self.list, at: self.at }
-    }
-
-    fn step(&mut self, step: impl FnOnce(&mut Iter<'_, O>)) {
-        let mut iter = self.iter();
-        step(&mut iter);
-        self.at = iter.at;
-    }
-}
-
-impl<O> Clone for OwnedIter<O> {
-    fn clone(&self) -> Self {
-        Self { list: self.list.clone(), at: self.at }
-    }
-}
-
-// SAFETY: a cursor reads as `&Skiplist` does, and its node lives as long as the list, which it holds.
-unsafe impl<O: Send + Sync> Send for OwnedIter<O> {}
-// SAFETY: through a shared cursor the list is only read, and its place does not change.
-unsafe impl<O: Send + Sync> Sync for OwnedIter<O> {}
-
+/// The eight bytes of `key` behind `skip` as a big-endian number, padded with zeros: it never decreases as keys ascend that share the bytes
+/// before.
 #[inline]
-fn draw_height(random: &mut u64) -> usize {
-    // SplitMix64 (Steele, Lea, Flood 2014): two bits a level give a branching of four.
-    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut x = *random;
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^= x >> 31;
-    (1 + x.trailing_zeros() as usize / 2).min(HEIGHT_MAX)
-}
-
-/// Copies a value behind its length.
-#[inline]
-fn store_value(arena: &mut Arena, value: &[u8]) -> Result<*mut u8, Error> {
-    let len = u32::try_from(value.len()).map_err(|_| Error::TooLong)?;
-    let at = arena.take(value.len().checked_add(VALUE_AT).ok_or(Error::TooLong)?)?;
-    // SAFETY: `take` gave so many writable bytes aligned to 8 that nobody else knows, and `value` is other memory.
-    unsafe {
-        at.cast::<u32>().write(len);
-        at.add(VALUE_AT).copy_from_nonoverlapping(value.as_ptr(), value.len());
+fn head_behind(key: &[u8], skip: usize) -> u64 {
+    let len = key.len();
+    if let Some(head) = key.get(skip..).and_then(<[u8]>::first_chunk::<8>) {
+        return u64::from_be_bytes(*head);
     }
-    Ok(at)
-}
-
-/// `value` is what [`store_value`] gave, or null for the head.
-#[inline]
-fn make_node(
-    arena: &mut Arena,
-    height: usize,
-    prefix: u64,
-    key: &[u8],
-    value: *mut u8,
-) -> Result<Node, Error> {
-    let key_len = u32::try_from(key.len()).map_err(|_| Error::TooLong)?;
-    let keys_at = LINKS_AT + height * size_of::<AtomicPtr<u8>>();
-    let node = arena.take(keys_at.checked_add(key.len()).ok_or(Error::TooLong)?)?;
-    // SAFETY: `take` gave so many writable bytes aligned to 8 that nobody else knows; every field below lies within
-    // them at its own alignment, and `key` is other memory.
-    unsafe {
-        node.cast::<Header>().write(Header {
-            prefix,
-            value,
-            keys_at: keys_at as u32,
-            key_len,
-            #[cfg(loom)]
-            whole: loom::cell::UnsafeCell::new(()),
-        });
-        #[cfg(loom)]
-        (*node.cast::<Header>()).whole.with_mut(|_| ());
-        for level in 0..height {
-            node.add(LINKS_AT).cast::<AtomicPtr<u8>>().add(level).write(AtomicPtr::new(null_mut()));
-        }
-        node.add(keys_at).copy_from_nonoverlapping(key.as_ptr(), key.len());
+    if len <= skip {
+        return 0;
     }
-    Ok(node)
-}
-
-#[repr(C)]
-struct Header {
-    prefix: u64,
-    value: *mut u8,
-    keys_at: u32,
-    key_len: u32,
-    /// Stands for the plain memory of the node and its value, for loom to watch.
-    #[cfg(loom)]
-    whole: loom::cell::UnsafeCell<()>,
-}
-
-/// # Safety
-/// `node` is complete and has more than `level` links.
-#[inline]
-unsafe fn link<'a>(node: Node, level: usize) -> &'a AtomicPtr<u8> {
-    // SAFETY: the link lies in the node, aligned, and was initialised by `make_node`.
-    unsafe { &*node.add(LINKS_AT).cast::<AtomicPtr<u8>>().add(level) }
-}
-
-/// # Safety
-/// As [`link`].
-#[inline]
-unsafe fn next(node: Node, level: usize) -> Node {
-    // SAFETY: the caller's promise.
-    unsafe { link(node, level).load(Ordering::Acquire) }
-}
-
-/// Asks for the first two lines of a node: header, links and, of most, the key.
-#[inline(always)]
-fn prefetch(node: Node) {
-    // SAFETY: the instruction reads nothing that a program can see and never faults, whatever the address.
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    unsafe {
-        core::arch::asm!("prefetcht0 [{0}]", "prefetcht0 [{0} + 64]", in(reg) node, options(nostack, preserves_flags, readonly));
+    if let Some(end) = key.last_chunk::<8>() {
+        // The end of the key, without what is skipped of it.
+        return u64::from_be_bytes(*end) << (8 * (8 + skip - len));
     }
-    let _ = node;
+    let mut head = [0; 8];
+    head[..len - skip].copy_from_slice(&key[skip..]);
+    u64::from_be_bytes(head)
 }
 
-/// # Safety
-/// `node` is complete.
-#[inline]
-unsafe fn prefix_of(node: Node) -> u64 {
-    // SAFETY: a complete node begins with its header.
-    unsafe {
-        #[cfg(loom)]
-        (*node.cast::<Header>()).whole.with(|_| ());
-        (*node.cast::<Header>()).prefix
-    }
-}
-
-/// # Safety
-/// `node` is complete and outlives `'a`.
-#[inline]
-unsafe fn key_of<'a>(node: Node) -> &'a [u8] {
-    // SAFETY: the header's lengths are those that `make_node` copied, and the bytes never change.
-    unsafe {
-        let head = &*node.cast::<Header>();
-        #[cfg(loom)]
-        head.whole.with(|_| ());
-        core::slice::from_raw_parts(node.add(head.keys_at as usize), head.key_len as usize)
-    }
-}
-
-/// # Safety
-/// As [`key_of`], and `node` is not the head.
-#[inline]
-unsafe fn value_of<'a>(node: Node) -> &'a [u8] {
-    // SAFETY: a node that is not the head has what `store_value` gave; it never changes and goes with the list, as the node does.
-    unsafe {
-        let value = (*node.cast::<Header>()).value;
-        core::slice::from_raw_parts(value.add(VALUE_AT), *value.cast::<u32>() as usize)
-    }
-}
-
-/// Levels: a branching of four over twelve levels keeps 16 M entries at a few steps a level.
+/// Levels at most: with half full nodes enough for more entries than an address space holds. A list that would need more is searched
+/// sideways at the top.
+const LEVELS_MAX: usize = 16;
+/// How a search among the heads of a node goes on: their sum is at least `SLOTS`.
 #[cfg(not(loom))]
-const HEIGHT_MAX: usize = 12;
-/// As few as have a level above the lowest: loom tries every order of their loads and stores.
+const STEPS: [usize; 4] = [8, 4, 2, 1];
 #[cfg(loom)]
-const HEIGHT_MAX: usize = 2;
-const LINKS_AT: usize = Layout::new::<Header>().size();
-/// Bytes of the length before a value.
-const VALUE_AT: usize = size_of::<u32>();
+const STEPS: [usize; 2] = [2, 1];
+/// Entries lie at addresses that are multiples of it.
+const ENTRY_ALIGN: usize = 8;
+/// A new node's heads skip more bytes than those of the node from which it was split if more than this many first bits of them are alike.
+const HEAD_BITS_USED_MIN: u32 = 32;
+/// Bytes that a node skips, at most.
+const SKIP_MAX: usize = u16::MAX as usize;

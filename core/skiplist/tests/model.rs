@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests use threads")]
 
 use core::cmp::{Ordering, Reverse};
-use dolmen_skiplist::{Bytewise, Error, Order, OwnedIter, Skiplist, prefix_be};
+use dolmen_skiplist::{Bytewise, Error, Order, OwnedIter, Skiplist};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ impl Order for Internal {
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
         split(a).cmp(&split(b))
     }
-    fn prefix(&self, key: &[u8]) -> u64 {
-        prefix_be(split(key).0)
+    fn head<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        split(key).0
     }
 }
 
@@ -30,22 +30,45 @@ impl Random {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) % n
     }
-    fn key(&mut self) -> Vec<u8> {
+    /// Keys that share much: short ones of few letters, or, by the seed, long ones that differ far behind, at places of all kinds.
+    fn key(&mut self, seed: u64) -> Vec<u8> {
+        let shared = [0, 3, 8, 21][seed as usize % 4];
+        let mut key = vec![b'k'; self.below(shared + 1) as usize];
+        if self.below(4) > 0 {
+            key.resize(shared as usize, b'k');
+        }
         let len = self.below(11);
-        let mut key: Vec<u8> = (0..len).map(|_| [0, 1, 255][self.below(3) as usize]).collect();
+        key.extend((0..len).map(|_| [0, 1, 255][self.below(3) as usize]));
         key.extend(self.below(4).to_le_bytes());
         key
+    }
+
+    /// The next key to insert: anywhere, or now and then a run that goes up or down from the last one.
+    fn next(&mut self, seed: u64, last: &[u8]) -> Vec<u8> {
+        let Some((user, _)) = last.split_last_chunk::<8>().filter(|_| seed % 3 > 0 && self.below(30) > 0)
+        else {
+            return self.key(seed);
+        };
+        let mut user = user.to_vec();
+        if let Some(number) = user.last_chunk_mut::<4>() {
+            let step = if seed % 3 == 1 { 1 } else { u32::MAX };
+            *number = u32::from_be_bytes(*number).wrapping_add(step).to_be_bytes();
+        }
+        user.extend(self.below(2).to_le_bytes());
+        user
     }
 }
 
 fn check_model(seed: u64, count: usize) {
     let mut random = Random(seed);
-    let list = Skiplist::new(Internal, seed).unwrap();
+    let list = Skiplist::new(Internal).unwrap();
     let mut twin = BTreeMap::new();
     let mut writer = list.writer().unwrap();
     assert!(list.writer().is_none());
+    let mut last = Vec::new();
     for i in 0..count {
-        let (key, value) = (random.key(), vec![i as u8; i % 7]);
+        let (key, value) = (random.next(seed, &last), vec![i as u8; i % 7]);
+        last.clone_from(&key);
         let (user, trailer) = split(&key);
         let sort = (user.to_vec(), trailer);
         let expected = if twin.contains_key(&sort) { Err(Error::Exists) } else { Ok(()) };
@@ -66,7 +89,7 @@ fn check_model(seed: u64, count: usize) {
     }
     assert!(!up.is_valid() && !down.is_valid());
     for _ in 0..count {
-        let key = random.key();
+        let key = random.key(seed);
         let sort = (split(&key).0.to_vec(), split(&key).1);
         up.seek(&key);
         assert_eq!(up.key(), twin.range(&sort..).next().map(|(_, e)| &e.0[..]));
@@ -78,28 +101,32 @@ fn check_model(seed: u64, count: usize) {
 
 #[test]
 fn agrees_with_a_btree_map() {
-    let (seeds, count) = if cfg!(miri) { (2, 60) } else { (100, 1000) };
+    let (seeds, count) = if cfg!(miri) { (6, 80) } else { (120, 1000) };
     (0..seeds).for_each(|seed| check_model(seed, count));
 }
 
 #[test]
 fn memory_is_counted_exactly() {
-    let list = Skiplist::new(Bytewise, 0).unwrap();
+    let list = Skiplist::new(Bytewise).unwrap();
     let (used, reserved) = (list.memory_used(), list.memory_reserved());
     let big = vec![7; reserved];
-    list.writer().unwrap().insert(b"big", &big).unwrap();
-    // A large value has a chunk of its own; its node goes into the first chunk, which the head has begun.
-    let value = (big.len() + 4).next_multiple_of(8);
-    assert_eq!(list.memory_reserved() - reserved, value);
-    let node = list.memory_used() - used - value;
-    assert!((3 + 24 + 8..3 + 24 + 12 * 8 + 8).contains(&node));
-    assert_eq!(list.get(b"big"), Some(&big[..]));
+    list.writer().unwrap().insert(b"", &big).unwrap();
+    // A large entry has a chunk of its own; the first node is there from the beginning.
+    let entry = (8 + big.len()).next_multiple_of(8);
+    assert_eq!(list.memory_reserved() - reserved, entry);
+    assert_eq!(list.memory_used() - used, entry);
+    assert_eq!(list.get(b""), Some(&big[..]));
+    (0..1000u32).for_each(|i| list.writer().unwrap().insert(&i.to_be_bytes(), b"").unwrap());
+    // Keys that ascend leave full nodes behind: 72 of the lowest level and six above, each in whole cache lines.
+    let nodes = list.memory_used() - used - entry - 1000 * 16;
+    assert_eq!(nodes % 64, 0);
+    assert!((71 * 256..80 * 256 + 8 * 384).contains(&nodes), "{nodes}");
 }
 
 #[test]
 fn readers_see_a_sorted_prefix_of_the_writes() {
     let count: u32 = if cfg!(miri) { 60 } else { 20_000 };
-    let list = Skiplist::new(Bytewise, 3).unwrap();
+    let list = Skiplist::new(Bytewise).unwrap();
     // An odd multiplier permutes the keys, so inserts come in no order.
     let key = |i: u32| i.wrapping_mul(0x9e37_79b1).to_be_bytes();
     std::thread::scope(|scope| {
@@ -129,7 +156,7 @@ fn readers_see_a_sorted_prefix_of_the_writes() {
 
 #[test]
 fn a_cursor_that_owns_its_list_walks_it_both_ways() {
-    let list = Arc::new(Skiplist::new(Bytewise, 9).unwrap());
+    let list = Arc::new(Skiplist::new(Bytewise).unwrap());
     let mut iter = OwnedIter::new(list.clone());
     for key in [b"b", b"a", b"d"] {
         list.writer().unwrap().insert(key, key).unwrap();

@@ -9,7 +9,7 @@ use crate::format::{self, FormatError, Style};
 use crate::lexer::{Mode, lex};
 use crate::token::Tokens;
 use crate::version::{Dialect, Version};
-use crate::workspace::{Options, Workspace};
+use crate::workspace::{Depth, Options, Workspace};
 use crate::{fingerprint, json, lint, normalize, scan, tolerant, usage, view};
 
 /// Tokens and the gaps between them are the text, in every mode.
@@ -54,6 +54,35 @@ pub fn check_parse(data: &[u8]) {
     normalize::normalize(tree, true);
     assert!(scan::split(tree).iter().all(|range| range.end <= sql.len()));
     fingerprint::fingerprint(tree);
+}
+
+/// Four parts with NULs between: what begins, what is repeated, what stands inside, what is repeated behind it. Twice as deep costs at
+/// most three times the work, and the server's limits refuse what is taken without them or nothing.
+pub fn check_depth(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let mut parts = text.splitn(4, '\0');
+    let mut part = || parts.next().unwrap_or("");
+    let (start, open, inside, close) = (part(), part(), part(), part());
+    let mut workspace = Workspace::new();
+    let mut costs = [0; 2];
+    for (cost, levels) in costs.iter_mut().zip([1_200, 2_400]) {
+        let mut sql = String::from(start);
+        sql.extend(core::iter::repeat_n(open, levels));
+        sql.push_str(inside);
+        sql.extend(core::iter::repeat_n(close, levels));
+        let taken = workspace.parse(&sql).is_ok();
+        *cost = workspace.tokens().len() as u64 + workspace.steps() + workspace.tree_words() as u64;
+        let limited = workspace.parse_with(&sql, Options { depth: Depth::Server, ..Options::default() });
+        match limited.map(|_| ()) {
+            Ok(()) => assert!(taken, "{sql}"),
+            Err(error) => {
+                let depth = error.sqlstate == "54001" || error.message.starts_with("memory exhausted");
+                assert!(depth || !taken, "{error}: {sql}");
+                assert!(error.offset.is_none_or(|at| at <= sql.len()), "{error}: {sql}");
+            }
+        }
+    }
+    assert!(costs[1] <= 3 * costs[0] + 1_000, "{costs:?}: {text:?}");
 }
 
 /// What a tree is printed as has the same tree and the same fingerprint.

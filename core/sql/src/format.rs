@@ -374,9 +374,14 @@ impl<'t, 's> Printer<'t, 's> {
         self.fresh = true;
     }
 
+    /// Spaces before a line at this level; a deep statement's lines do not grow with its depth.
+    fn indent(&self) -> usize {
+        self.level.min(INDENT_LEVELS_MAX) * self.style.indent
+    }
+
     fn indentation(&mut self) {
         if self.layout {
-            let spaces = self.level * self.style.indent;
+            let spaces = self.indent();
             self.out.extend(core::iter::repeat_n(' ', spaces));
         }
         self.fresh = false;
@@ -465,7 +470,7 @@ impl<'t, 's> Printer<'t, 's> {
             return false;
         }
         let tokens = self.tree.tokens();
-        let (mut len, mut depth) = (self.level * self.style.indent, 0);
+        let (mut len, mut depth) = (self.indent(), 0);
         for next in index..tokens.len() {
             let mark = self.marks[next];
             match tokens.kinds[next] {
@@ -514,6 +519,9 @@ impl<'t, 's> Printer<'t, 's> {
         !tight || sticks(last, first)
     }
 }
+
+/// Most levels that are indented.
+const INDENT_LEVELS_MAX: usize = 32;
 
 /// Most bodies in bodies that are formatted.
 const BODY_DEPTH_MAX: u32 = 4;

@@ -4,6 +4,7 @@ pub(crate) mod alter;
 pub(crate) mod alter_table;
 pub(crate) mod constraint;
 pub(crate) mod create;
+pub(crate) mod depth;
 pub(crate) mod dml;
 pub(crate) mod expr;
 pub(crate) mod foreign;

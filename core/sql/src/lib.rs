@@ -40,4 +40,4 @@ pub use error::Error;
 pub use token::{Kind, Tokens};
 pub use tree::{List, Node, Text, Tree, Value};
 pub use version::Version;
-pub use workspace::{Options, Workspace};
+pub use workspace::{Depth, Options, Workspace};

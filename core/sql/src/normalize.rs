@@ -9,6 +9,7 @@
 //!
 //! Source: libpg_query 18, `pg_query_normalize.c`; `raw_expression_tree_walker` in `nodeFuncs.c`.
 
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -31,7 +32,8 @@ struct Place {
 /// What is known of a select's targets.
 #[derive(Debug, Default)]
 struct Targets {
-    prints: Vec<(u64, Vec<i32>)>,
+    /// The numbers of each target by its fingerprint, those of equal ones in order.
+    prints: BTreeMap<u64, VecDeque<Vec<i32>>>,
 }
 
 enum Step<'t> {
@@ -114,14 +116,17 @@ impl<'t> Walker<'t> {
                 Step::TargetEnd(target, select) => {
                     let refs = self.refs.take().unwrap_or_default();
                     if let Value::Node(value) = target.get("val") {
-                        self.targets[select].prints.push((fingerprint_node(value), refs));
+                        self.targets[select]
+                            .prints
+                            .entry(fingerprint_node(value))
+                            .or_default()
+                            .push_back(refs);
                     }
                 }
                 Step::GroupBegin(item, select) => {
                     let print = fingerprint_node(item);
-                    let prints = &mut self.targets[select].prints;
-                    let found = prints.iter().position(|(p, _)| *p == print);
-                    let refs = found.map(|index| prints.remove(index).1);
+                    let equal = self.targets[select].prints.get_mut(&print);
+                    let refs = equal.and_then(VecDeque::pop_front);
                     self.stack.push(Step::GroupEnd(refs, self.places.len()));
                     self.stack.push(Step::Node(item));
                 }

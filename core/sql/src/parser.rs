@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, Problem, quote};
+use crate::grammar::depth::Depth;
 use crate::grammar::machine::Frame;
 use crate::grammar::select::Parts;
 use crate::json::constant_kind;
@@ -38,6 +39,7 @@ pub(crate) struct Scratch {
     pub(crate) frames: Vec<Frame>,
     pub(crate) items: Vec<u32>,
     pub(crate) parts: Vec<Parts>,
+    pub(crate) depth: Depth,
 }
 
 pub(crate) struct Parser<'a> {
@@ -50,8 +52,16 @@ pub(crate) struct Parser<'a> {
     pub(crate) at: usize,
     /// How deep the grammar's functions have called themselves.
     pub(crate) native_depth: u32,
-    /// Most frames of the machine.
+    /// How deep they may.
+    pub(crate) native_depth_max: u32,
+    /// Most frames of the machine that a step leaves without being looked at.
     pub(crate) frames_max: usize,
+    /// The server's limit holds: what is looked at is counted.
+    pub(crate) counts_symbols: bool,
+    /// The first token of the current statement.
+    pub(crate) statement: usize,
+    /// Steps of the machine so far.
+    pub(crate) steps: u64,
     pub(crate) version: Version,
     /// The table just read is a join without an alias: only that may stand in parentheses.
     pub(crate) joined: bool,
@@ -517,7 +527,7 @@ impl<'a> Parser<'a> {
 
     /// An error that a rule found earlier and that only matters if the parse gets here: the lexer's.
     pub(crate) fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
-        if self.native_depth >= crate::limits::NATIVE_DEPTH_MAX {
+        if self.native_depth >= self.native_depth_max {
             return Err(self.too_deep());
         }
         self.native_depth += 1;

@@ -53,12 +53,19 @@ fn children(node: Node<'_>) -> Vec<(&'static str, Node<'_>)> {
     all
 }
 
-/// One node a line, children indented under the field that holds them.
+/// Levels that an outline indents.
+const INDENT_MAX: usize = 100;
+
+/// One node a line, children indented under the field that holds them; below [`INDENT_MAX`] levels a number tells the level, so that
+/// the outline of a deep tree is as long as the tree.
 pub fn outline(tree: Tree<'_>, out: &mut String) {
     let mut stack: Vec<(usize, &str, Node<'_>)> = Vec::new();
     stack.extend(tree.statements().iter().rev().flatten().map(|node| (0, "", node)));
     while let Some((depth, field, node)) = stack.pop() {
-        out.extend(core::iter::repeat_n("  ", depth));
+        out.extend(core::iter::repeat_n("  ", depth.min(INDENT_MAX)));
+        if depth > INDENT_MAX {
+            let _ = write!(out, "{depth} ");
+        }
         if !field.is_empty() {
             let _ = write!(out, "{field}: ");
         }

@@ -7,20 +7,37 @@ use crate::error::{Error, Problem};
 use crate::grammar::machine::unwind;
 use crate::lexer::{Mode, lex};
 use crate::limits;
+use crate::nodes::Tag;
 use crate::parser::{Parser, Scratch};
 use crate::token::Tokens;
-use crate::tree::{Arena, Tree};
+use crate::tree::{Arena, Node, Tree};
 use crate::version::{Dialect, Version};
+use crate::visit::{Visitor, Walk, walk};
+
+/// How deep statements may nest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// As deep as [`Options::frames_max`] lets them.
+    #[default]
+    Any,
+    /// As deep as a server takes them: "memory exhausted" where the stack of its parser would be full, "stack depth limit exceeded" for
+    /// a tree higher than [`limits::TREE_HEIGHT_MAX`].
+    Server,
+}
 
 /// How to parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Most frames of the parser's explicit stack.
     pub frames_max: usize,
+    /// Most levels of rules that run on the native stack, about two kilobytes each.
+    pub native_depth_max: u32,
     /// The version whose grammar is read.
     pub version: Version,
     /// A script for psql, with its variables and commands.
     pub psql: bool,
+    /// How deep statements may nest.
+    pub depth: Depth,
 }
 
 impl Options {
@@ -32,7 +49,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { frames_max: limits::FRAMES_MAX, version: Version::default(), psql: false }
+        Self {
+            frames_max: limits::FRAMES_MAX,
+            native_depth_max: limits::NATIVE_DEPTH_MAX,
+            version: Version::default(),
+            psql: false,
+            depth: Depth::Any,
+        }
     }
 }
 
@@ -44,6 +67,7 @@ pub struct Workspace {
     problems: Vec<Problem>,
     arena: Arena,
     scratch: Scratch,
+    steps: u64,
 }
 
 impl Workspace {
@@ -77,6 +101,29 @@ impl Workspace {
 
     /// Parses the tokens that the workspace holds; on refusal, also the token that the parser stood at.
     pub(crate) fn parse_tokens(&mut self, source: &str, options: Options) -> Result<(), (usize, Error)> {
+        self.steps = 0;
+        if options.depth == Depth::Any {
+            return self.run(source, options, false);
+        }
+        let few = Options {
+            frames_max: limits::FRAMES_WATCHED.min(options.frames_max),
+            native_depth_max: limits::NATIVE_DEPTH_WATCHED.min(options.native_depth_max),
+            ..options
+        };
+        if self.tokens.len() <= limits::FRAMES_WATCHED {
+            return self.run(source, few, false);
+        }
+        match self.run(source, few, false) {
+            Err((_, error)) if error.sqlstate == "54001" => {
+                self.run(source, Options { frames_max: 0, ..options }, true)?;
+            }
+            other => other?,
+        }
+        let tree = Tree { source, tokens: &self.tokens, arena: &self.arena };
+        if height(tree) <= limits::TREE_HEIGHT_MAX { Ok(()) } else { Err((0, too_high())) }
+    }
+
+    fn run(&mut self, source: &str, options: Options, counts_symbols: bool) -> Result<(), (usize, Error)> {
         self.arena.clear();
         self.arena.dialect = options.dialect();
         let mut parser = Parser {
@@ -87,13 +134,19 @@ impl Workspace {
             scratch: &mut self.scratch,
             at: 0,
             native_depth: 0,
+            native_depth_max: options.native_depth_max,
             frames_max: options.frames_max,
+            counts_symbols,
+            statement: 0,
+            steps: 0,
             version: options.version,
             joined: false,
             error: None,
         };
         let root = parser.script();
-        match unwind(root, &mut parser) {
+        let root = unwind(root, &mut parser);
+        self.steps += parser.steps;
+        match root {
             Ok(root) => {
                 self.arena.root = root;
                 Ok(())
@@ -121,9 +174,56 @@ impl Workspace {
         &self.tokens
     }
 
+    /// Steps that the parser's machine took for the last text: how much work it was, whatever the clock says.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Words of the last tree.
     pub fn tree_words(&self) -> usize {
         self.arena.words()
+    }
+}
+
+/// Frames of libpg_query's stack on the longest way from a statement to a leaf.
+fn height(tree: Tree<'_>) -> usize {
+    struct Height {
+        now: usize,
+        most: usize,
+    }
+    // What is written by its own function, and what goes through the one for any node.
+    fn frames(node: Node<'_>) -> usize {
+        if matches!(node.tag(), Tag::TypeCast | Tag::TypeName | Tag::String | Tag::SelectStmt) {
+            1
+        } else {
+            2
+        }
+    }
+    impl<'t> Visitor<'t> for Height {
+        fn enter(&mut self, node: Node<'t>, _: &'static str) -> Walk {
+            self.now += frames(node);
+            self.most = self.most.max(self.now);
+            Walk::In
+        }
+
+        fn leave(&mut self, node: Node<'t>) {
+            self.now -= frames(node);
+        }
+    }
+    let mut height = Height { now: 0, most: 0 };
+    walk(tree, &mut height);
+    height.most
+}
+
+fn too_high() -> Error {
+    Error {
+        sqlstate: "54001",
+        message: "stack depth limit exceeded".into(),
+        offset: None,
+        hint: Some(
+            "Increase the configuration parameter \"max_stack_depth\", after ensuring the platform's stack depth limit is adequate.",
+        ),
+        detail: None,
     }
 }
 

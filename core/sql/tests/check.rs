@@ -6,12 +6,13 @@ use dolmen_sql::{Workspace, check, compare, fingerprint, format, json, normalize
 
 type Body = (&'static str, fn(&[u8]));
 
-const BODIES: [Body; 5] = [
+const BODIES: [Body; 6] = [
     ("sql_lex", check::check_lex),
     ("sql_parse", check::check_parse),
     ("sql_deparse", check::check_deparse),
     ("sql_tolerant", check::check_tolerant),
     ("sql_format", check::check_format),
+    ("sql_depth", check::check_depth),
 ];
 
 #[test]
@@ -22,7 +23,8 @@ fn seeds_and_their_damaged_forms() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let seed = std::fs::read(entry.unwrap().path()).unwrap();
             body(&seed);
-            for _ in 0..150 {
+            let damaged = if name == "sql_depth" { 10 } else { 150 };
+            for _ in 0..damaged {
                 let mut bytes = seed.clone();
                 for _ in 0..1 + state % 3 {
                     state =
@@ -85,6 +87,7 @@ fn printing_keeps_needed_parentheses() {
         "SELECT CASE k WHEN 5 THEN 'v' END",
     ] {
         check::check_parse(sql.as_bytes());
+        check::check_deparse(sql.as_bytes());
     }
 }
 

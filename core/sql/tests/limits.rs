@@ -3,11 +3,11 @@
 
 use allocation_counter::measure;
 use dolmen_sql::version::Dialect;
-use dolmen_sql::{Options, Tokens, Workspace, fingerprint, json, lexer};
+use dolmen_sql::{Options, Tokens, Tree, Workspace, fingerprint, format, json, lexer, normalize, view};
 
 const LEVELS: usize = 100_000;
 
-/// Fifteen ways to nest, `n` levels deep.
+/// Ways to nest, `n` levels deep.
 fn shapes(n: usize) -> Vec<(&'static str, String)> {
     let wrap =
         |open: &str, inner: &str, close: &str| format!("SELECT {}{inner}{}", open.repeat(n), close.repeat(n));
@@ -39,6 +39,42 @@ fn shapes(n: usize) -> Vec<(&'static str, String)> {
         ("casts in brackets", wrap("CAST(", "1", " AS int)")),
         ("prefix operators", wrap("@ ", "1", "")),
         ("minus signs", wrap("- ", "1", "")),
+        ("arrays in arrays", format!("SELECT ARRAY{}1{}", "[".repeat(n), "]".repeat(n))),
+        ("collations", format!("SELECT a{}", " COLLATE b".repeat(n))),
+        ("time zones", format!("SELECT a{}", " AT LOCAL".repeat(n))),
+        ("rows", wrap("(1, ", "2", ")")),
+        ("parentheses around a table", format!("SELECT * FROM {}SELECT 1{} a", "(".repeat(n), ")".repeat(n))),
+        ("parentheses around a select", format!("{}SELECT 1{}", "(".repeat(n), ")".repeat(n))),
+        ("selects in IN", wrap("1 IN (SELECT ", "1", ")")),
+        (
+            "lateral tables",
+            format!("SELECT * FROM {}t{}", "LATERAL (SELECT * FROM ".repeat(n), ") a".repeat(n)),
+        ),
+    ]
+}
+
+/// Ways to be long: `n` of something, one behind the other.
+fn lists(n: usize) -> Vec<(&'static str, String)> {
+    let list = |start: &str, item: &str, end: &str| format!("{start}{}{end}", item.repeat(n));
+    vec![
+        ("names", list("SELECT a", ".b", "")),
+        ("subscripts", list("SELECT a", "[1]", "")),
+        ("dollar quotes", list("SELECT $$a$$", ", $b$ ; $$ $b$", "")),
+        ("strings on lines", list("SELECT 'a'", "\n'b'", "")),
+        ("comments", list("SELECT 1", " /* a */ -- b\n", "")),
+        ("statements", list("", "SELECT 1; ", "")),
+        ("targets", list("SELECT a", ", a AS b", "")),
+        ("rows", list("VALUES (1, 'a')", ", (2, 'b')", "")),
+        ("tables", list("SELECT 1 FROM a", ", b c", "")),
+        ("groups", list("SELECT a", ", a", " GROUP BY a") + &", a".repeat(n)),
+        ("sort keys", list("SELECT 1 ORDER BY a", ", b DESC", "")),
+        ("cases", list("SELECT CASE", " WHEN a THEN 1", " END")),
+        ("arguments", list("SELECT f(a", ", b => 1", ")")),
+        ("queries", list("WITH a AS (SELECT 1)", ", b AS (SELECT 2)", " SELECT 3")),
+        ("windows", list("SELECT 1 WINDOW a AS ()", ", b AS (ORDER BY c)", "")),
+        ("columns", list("CREATE TABLE t (a int", ", b numeric(1, 2) DEFAULT 3 NOT NULL", ")")),
+        ("actions", list("ALTER TABLE t ADD a int", ", DROP b", "")),
+        ("grants", list("GRANT ALL ON a", ", b", " TO c")),
     ]
 }
 
@@ -72,16 +108,58 @@ fn a_hundred_thousand_levels_on_a_small_stack() {
     std::thread::Builder::new().stack_size(256 << 10).spawn(work).unwrap().join().unwrap();
 }
 
-/// Twice the text may cost at most three times the words of tree and stack: nothing grows faster than the text.
+/// Twice the text may cost at most three times the work: tokens read, steps of the machine, words of the tree. Up to a hundred
+/// thousand levels or items, on a small stack.
 #[test]
-fn memory_is_linear_in_the_text() {
-    let words = |sql: &str| {
+fn work_is_linear_in_the_text() {
+    let work = || {
         let mut workspace = Workspace::new();
-        let _ = workspace.parse(sql).map(|_| ());
-        workspace.tree_words()
+        let mut cost = |name: &str, sql: &str| {
+            let taken = workspace.parse(sql).map(|_| ()).is_ok();
+            assert!(taken || BOUNDED.contains(&name) || name == "open parentheses", "{name}");
+            workspace.tokens().len() as u64 + workspace.steps() + workspace.tree_words() as u64
+        };
+        for ways in [shapes, lists] {
+            let mut before: Vec<u64> = Vec::new();
+            for n in [LEVELS / 8, LEVELS / 4, LEVELS / 2, LEVELS] {
+                let costs: Vec<u64> = ways(n).iter().map(|(name, sql)| cost(name, sql)).collect();
+                for ((name, _), (small, large)) in ways(1).iter().zip(before.iter().zip(&costs)) {
+                    assert!(*large <= 3 * small, "{name}: {small} at half of {n}, {large} at {n}");
+                }
+                before = costs;
+            }
+        }
     };
-    for ((name, small), (_, large)) in shapes(1_000).iter().zip(shapes(2_000)) {
-        assert!(words(&large) <= 3 * words(small).max(100), "{name}");
+    std::thread::Builder::new().stack_size(256 << 10).spawn(work).unwrap().join().unwrap();
+}
+
+/// Whatever is made of a tree is as long as the text, for deep ones too.
+#[test]
+fn what_is_printed_is_linear_in_the_text() {
+    let printed = |sql: &str| {
+        let mut workspace = Workspace::new();
+        let Ok(tree) = workspace.parse(sql) else { return Vec::new() };
+        let writers: [fn(Tree<'_>, &mut String); 4] =
+            [json::write, view::outline, view::s_expression, view::dot];
+        let mut lens: Vec<usize> = Vec::new();
+        for writer in writers {
+            let mut out = String::new();
+            writer(tree, &mut out);
+            lens.push(out.len());
+        }
+        lens.push(normalize::normalize(tree, false).len());
+        lens.push(format::deparse(tree).len());
+        lens.push(format::format(sql, &format::Style::default()).map_or(0, |text| text.len()));
+        lens
+    };
+    for ways in [shapes, lists] {
+        for ((name, small), (_, large)) in ways(1_500).iter().zip(ways(3_000)) {
+            let (small, large) = (printed(small), printed(&large));
+            assert!(small.iter().all(|&len| len > 0), "{name}: {small:?}");
+            for (small, large) in small.iter().zip(&large) {
+                assert!(*large <= 3 * small, "{name}: {small} and {large}");
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use dolmen_kafka::messages::{
 use dolmen_kafka::wire::Message;
 use serde_json::{Value, json};
 
-use super::Bootstrap;
+use super::Of;
 use crate::client::consumer::{LATEST, offset_for};
 use crate::client::group::all_committed;
 use crate::client::{Cluster, Refused, To, check};
@@ -18,26 +18,13 @@ use crate::client::{Cluster, Refused, To, check};
 #[derive(clap::Subcommand)]
 pub enum Groups {
     /// Every group with its state
-    List {
-        #[command(flatten)]
-        at: Bootstrap,
-    },
+    List,
     /// A group's members and what they own
-    Describe {
-        #[command(flatten)]
-        at: Bootstrap,
-        group: String,
-    },
+    Describe { group: String },
     /// A group's committed offsets, and how far they are behind
-    Offsets {
-        #[command(flatten)]
-        at: Bootstrap,
-        group: String,
-    },
+    Offsets { group: String },
     /// Delete groups without members, with their offsets
     Delete {
-        #[command(flatten)]
-        at: Bootstrap,
         #[arg(required = true)]
         groups: Vec<String>,
     },
@@ -48,13 +35,13 @@ pub enum Groups {
 /// # Errors
 ///
 /// If the broker refuses.
-pub fn run(verb: Groups, out: &mut Out) -> Result<Status> {
+pub fn run(Of { at, verb }: Of<Groups>, out: &mut Out) -> Result<Status> {
+    let mut cluster = Cluster::connect(&at.bootstrap)?;
     match verb {
-        Groups::List { at } => list(&mut Cluster::connect(&at.bootstrap)?, out)?,
-        Groups::Describe { at, group } => describe(&mut Cluster::connect(&at.bootstrap)?, &group, out)?,
-        Groups::Offsets { at, group } => offsets(&mut Cluster::connect(&at.bootstrap)?, &group, out)?,
-        Groups::Delete { at, groups } => {
-            let mut cluster = Cluster::connect(&at.bootstrap)?;
+        Groups::List => list(&mut cluster, out)?,
+        Groups::Describe { group } => describe(&mut cluster, &group, out)?,
+        Groups::Offsets { group } => offsets(&mut cluster, &group, out)?,
+        Groups::Delete { groups } => {
             groups.iter().try_for_each(|group| delete(&mut cluster, group))?;
         }
     }

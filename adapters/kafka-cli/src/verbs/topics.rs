@@ -13,7 +13,7 @@ use dolmen_kafka::topics::id_text;
 use dolmen_kafka::wire::Message;
 use serde_json::{Map, Value, json};
 
-use super::Bootstrap;
+use super::Of;
 use crate::client::consumer::{EARLIEST, LATEST, offset_for};
 use crate::client::{Cluster, To, check};
 
@@ -21,8 +21,6 @@ use crate::client::{Cluster, To, check};
 pub enum Topics {
     /// Every topic with its partitions
     List {
-        #[command(flatten)]
-        at: Bootstrap,
         /// Kafka's own topics as well
         #[arg(long)]
         internal: bool,
@@ -32,8 +30,6 @@ pub enum Topics {
         after_help = "Example:\n  dolmen kafka topics create orders --partitions 4 --config retention.ms=86400000"
     )]
     Create {
-        #[command(flatten)]
-        at: Bootstrap,
         name: String,
         /// How many partitions; -1 for the broker's default
         #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
@@ -47,17 +43,11 @@ pub enum Topics {
     },
     /// Delete topics, with all that is in them
     Delete {
-        #[command(flatten)]
-        at: Bootstrap,
         #[arg(required = true)]
         names: Vec<String>,
     },
     /// A topic's partitions, offsets and settings
-    Describe {
-        #[command(flatten)]
-        at: Bootstrap,
-        name: String,
-    },
+    Describe { name: String },
 }
 
 /// Runs it.
@@ -65,17 +55,17 @@ pub enum Topics {
 /// # Errors
 ///
 /// If the broker refuses.
-pub fn run(verb: Topics, out: &mut Out) -> Result<Status> {
+pub fn run(Of { at, verb }: Of<Topics>, out: &mut Out) -> Result<Status> {
+    let mut cluster = Cluster::connect(&at.bootstrap)?;
     match verb {
-        Topics::List { at, internal } => list(&mut Cluster::connect(&at.bootstrap)?, internal, out)?,
-        Topics::Create { at, name, partitions, replication, configs } => {
-            create(&mut Cluster::connect(&at.bootstrap)?, &name, partitions, replication, &configs)?;
+        Topics::List { internal } => list(&mut cluster, internal, out)?,
+        Topics::Create { name, partitions, replication, configs } => {
+            create(&mut cluster, &name, partitions, replication, &configs)?;
         }
-        Topics::Delete { at, names } => {
-            let mut cluster = Cluster::connect(&at.bootstrap)?;
+        Topics::Delete { names } => {
             names.iter().try_for_each(|name| delete(&mut cluster, name))?;
         }
-        Topics::Describe { at, name } => describe(&mut Cluster::connect(&at.bootstrap)?, &name, out)?,
+        Topics::Describe { name } => describe(&mut cluster, &name, out)?,
     }
     Ok(Status::Success)
 }

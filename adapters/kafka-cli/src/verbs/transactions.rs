@@ -12,7 +12,7 @@ use dolmen_kafka::messages::{
 use dolmen_kafka::wire::Message;
 use serde_json::json;
 
-use super::{Bootstrap, now_ms};
+use super::{Of, now_ms};
 use crate::client::producer::{Options, Producer};
 use crate::client::{Cluster, To, check};
 
@@ -20,18 +20,12 @@ use crate::client::{Cluster, To, check};
 pub enum Transactions {
     /// Every transactional id with its state
     List {
-        #[command(flatten)]
-        at: Bootstrap,
         /// Only those in this state, such as Ongoing
         #[arg(long)]
         state: Vec<String>,
     },
     /// One transactional id: its producer, since when a transaction is open, where it writes
-    Describe {
-        #[command(flatten)]
-        at: Bootstrap,
-        transactional_id: String,
-    },
+    Describe { transactional_id: String },
     /// End an open transaction without its records
     ///
     /// By its transactional id: its producer is shut out. Or by a partition and where it begins there: for one that hangs, that no coordinator knows.
@@ -39,8 +33,6 @@ pub enum Transactions {
         after_help = "Examples:\n  dolmen kafka transactions abort payments\n  dolmen kafka transactions abort --topic orders --partition 0 --start-offset 1234"
     )]
     Abort {
-        #[command(flatten)]
-        at: Bootstrap,
         #[arg(required_unless_present = "topic", conflicts_with = "topic")]
         transactional_id: Option<String>,
         #[arg(long, requires = "start_offset")]
@@ -58,14 +50,14 @@ pub enum Transactions {
 /// # Errors
 ///
 /// If the broker refuses.
-pub fn run(verb: Transactions, out: &mut Out) -> Result<Status> {
+pub fn run(Of { at, verb }: Of<Transactions>, out: &mut Out) -> Result<Status> {
+    let mut cluster = Cluster::connect(&at.bootstrap)?;
     match verb {
-        Transactions::List { at, state } => list(&mut Cluster::connect(&at.bootstrap)?, &state, out)?,
-        Transactions::Describe { at, transactional_id } => {
-            describe(&mut Cluster::connect(&at.bootstrap)?, &transactional_id, out)?;
+        Transactions::List { state } => list(&mut cluster, &state, out)?,
+        Transactions::Describe { transactional_id } => {
+            describe(&mut cluster, &transactional_id, out)?;
         }
-        Transactions::Abort { at, transactional_id, topic, partition, start_offset } => {
-            let mut cluster = Cluster::connect(&at.bootstrap)?;
+        Transactions::Abort { transactional_id, topic, partition, start_offset } => {
             match (transactional_id, topic, start_offset) {
                 (Some(id), ..) => {
                     // Whoever opens the id ends what is open under it.

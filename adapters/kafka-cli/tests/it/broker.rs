@@ -104,6 +104,42 @@ fn topics_come_and_go() {
 }
 
 #[test]
+fn the_broker_is_named_before_the_last_verb_or_behind_it() {
+    let served = Served::start();
+    served.kafka(&["topics", "create", "orders"]);
+    let at = ["--bootstrap", served.address.as_str()];
+    for (verb, rest, count) in
+        [("topics", &["list"][..], 1), ("groups", &["list"], 0), ("transactions", &["list"], 0)]
+    {
+        for words in [[&[verb], &at[..], rest].concat(), [&[verb], rest, &at[..]].concat()] {
+            let (lines, status) = kafka(&words);
+            assert_eq!((lines.len(), status.unwrap()), (count, Status::Success), "{words:?}");
+        }
+    }
+}
+
+/// kafka-12 of the known faults: keys go where Java's client sends them, an empty one too; records without a key do not all go to one place.
+#[test]
+fn keys_go_to_the_partitions_that_java_gives_them() {
+    let served = Served::start();
+    served.kafka(&["topics", "create", "t", "--partitions", "12"]);
+    served.produce("t", &["order-2:v", "foobar:v", "a:v", "abc:v", ":v"], &["--key-separator", ":"]);
+    let place =
+        |record: &Value| (record["key"].as_str().unwrap().to_owned(), record["partition"].as_i64().unwrap());
+    let places: BTreeMap<String, i64> = served.consume("t", &[]).iter().map(place).collect();
+    let wanted = [("order-2", 3), ("foobar", 6), ("a", 4), ("abc", 3), ("", 9)];
+    assert_eq!(places, wanted.map(|(key, partition)| (key.to_owned(), partition)).into());
+    served.kafka(&["topics", "create", "keyless", "--partitions", "12"]);
+    let lines: Vec<String> = (0..400).map(|n| n.to_string()).collect();
+    served.produce("keyless", &lines.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    let mut used: Vec<i64> =
+        served.consume("keyless", &[]).iter().map(|record| record["partition"].as_i64().unwrap()).collect();
+    used.sort_unstable();
+    used.dedup();
+    assert_eq!(used.len(), 12);
+}
+
+#[test]
 fn what_is_produced_is_consumed_in_every_compression() {
     let served = Served::start();
     let long = "x".repeat(100_000);

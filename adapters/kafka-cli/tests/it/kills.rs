@@ -1,4 +1,6 @@
-//! A pipeline in a process of its own that is killed again and again: every record once, in the order of its key.
+//! Pipelines in processes of their own that are killed again and again, and their broker with them: every record once, in the order of its key.
+//!
+//! `DOLMEN_SOAK=50` makes it 100,000 records. `DOLMEN_TEST_KAFKA=HOST:PORT` runs it against a broker that is there, a real Kafka for instance.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,66 +9,194 @@ use std::time::Duration;
 
 use dolmen_base::Rng;
 use dolmen_cli::Status;
+use dolmen_kafka_net::{Broker, Settings};
+use serde_json::Value;
 
-use crate::broker::Served;
 use crate::kafka;
 
 /// The file of the pipeline that this process is to run.
 const FILE: &str = "DOLMEN_TEST_PIPELINE";
+/// The folder and the address of the broker that this process is to be.
+const BROKER: &str = "DOLMEN_TEST_BROKER";
+const KEYS: u64 = 11;
 
 /// What the killed process is: this test by itself, with a file.
 #[test]
 fn the_pipeline_of_a_child() {
     let Some(file) = std::env::var_os(FILE) else { return };
-    let (_, status) = kafka(&["eos", Path::new(&file).to_str().unwrap()]);
+    let (lines, status) = kafka(&["eos", Path::new(&file).to_str().unwrap()]);
+    if let Err(error) = &status {
+        std::fs::write(Path::new(&file).with_extension("error"), format!("{error:#}")).unwrap();
+    }
     assert_eq!(status.unwrap(), Status::Success);
+    let line = lines.last().map(Value::to_string).unwrap_or_default();
+    std::fs::write(Path::new(&file).with_extension("report"), line).unwrap();
 }
 
-fn child(file: &Path) -> Child {
+/// And the killed broker: this test by itself, with a folder and an address.
+#[test]
+fn the_broker_of_a_child() {
+    let Ok(place) = std::env::var(BROKER) else { return };
+    let (dir, address) = place.rsplit_once('|').unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let settings = Settings::new(&[
+            ("group.initial.rebalance.delay.ms", "0"),
+            ("group.consumer.session.timeout.ms", "600"),
+            ("group.consumer.heartbeat.interval.ms", "100"),
+        ]);
+        let _broker = Broker::start_with(Path::new(dir), settings.unwrap(), address).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+}
+
+fn child(test: &str, name: &str, value: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kills::the_pipeline_of_a_child"])
-        .env(FILE, file)
+        .args(["--exact", test])
+        .env(name, value)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-#[test]
-fn a_pipeline_that_is_killed_loses_and_doubles_nothing() {
-    let soak: u64 = std::env::var("DOLMEN_SOAK").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    let (records, kills) = (2_000 * soak, 6 * soak);
-    let served = Served::start_with(&[
-        ("group.consumer.session.timeout.ms", "600"),
-        ("group.consumer.heartbeat.interval.ms", "100"),
-    ]);
-    served.kafka(&["topics", "create", "in", "--partitions", "3"]);
-    served.kafka(&["topics", "create", "out", "--partitions", "2"]);
-    let lines: Vec<String> = (0..records).map(|n| format!("k{}:{n}", n % 11)).collect();
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    served.produce("in", &lines, &["--key-separator", ":"]);
-    let text = format!(
-        "bootstrap = \"{}\"\ngroup = \"eos\"\ntransactional_id = \"eos\"\ninput = [\"in\"]\noutput = \"out\"\nrecords = 20\ninterval_ms = 5\nidle_exit_ms = 2000\n",
-        served.address
-    );
-    let file = served.file("killed.toml", &text);
-    let mut rng = Rng::new(7);
-    for _ in 0..kills {
-        let mut running = child(&file);
-        std::thread::sleep(Duration::from_millis(200 + rng.below(900)));
-        running.kill().unwrap();
-        running.wait().unwrap();
+/// The broker: a child that is killed and begun anew, or one that was there before.
+struct Served {
+    address: String,
+    dir: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl Served {
+    fn start() -> Served {
+        let dir = tempfile::tempdir().unwrap();
+        if let Ok(address) = std::env::var("DOLMEN_TEST_KAFKA") {
+            return Served { address, dir, child: None };
+        }
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let mut served = Served { address, dir, child: None };
+        served.begin();
+        served
     }
-    assert!(child(&file).wait().unwrap().success());
+
+    fn begin(&mut self) {
+        let data = self.dir.path().join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        let place = format!("{}|{}", data.display(), self.address);
+        self.child = Some(child("kills::the_broker_of_a_child", BROKER, &place));
+        while std::net::TcpStream::connect(&self.address).is_err() {
+            assert!(self.child.as_mut().unwrap().try_wait().unwrap().is_none(), "the broker does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it and begins it anew, if it is ours.
+    fn kill(&mut self) -> bool {
+        let Some(mut child) = self.child.take() else { return false };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.begin();
+        true
+    }
+
+    fn kafka(&self, words: &[&str]) -> Vec<Value> {
+        let (lines, status) = kafka(&[words, &["--bootstrap", &self.address]].concat());
+        assert_eq!(status.unwrap(), Status::Success, "{words:?}");
+        lines
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+fn soak() -> u64 {
+    std::env::var("DOLMEN_SOAK").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+}
+
+/// `more`: lines of the pipeline's file that say which client it runs on.
+fn through_kills(more: &str, seed: u64) {
+    let records = 2_000 * soak();
+    let mut served = Served::start();
+    let run = std::process::id();
+    let name = |what: &str| format!("{what}-{run}-{seed}");
+    let (input, output) = (name("in"), name("out"));
+    served.kafka(&["topics", "create", &input, "--partitions", "3"]);
+    served.kafka(&["topics", "create", &output, "--partitions", "2"]);
+    let lines: String = (0..records).map(|n| format!("k{}:{n}\n", n % KEYS)).collect();
+    let lines_file = served.dir.path().join("input.txt");
+    std::fs::write(&lines_file, lines).unwrap();
+    served.kafka(&["produce", &input, "--file", lines_file.to_str().unwrap(), "--key-separator", ":"]);
+    let text = format!(
+        "bootstrap = \"{}\"\ngroup = \"{}\"\ntransactional_id = \"{}\"\ninput = [\"{input}\"]\noutput = \"{output}\"\nrecords = 20\ninterval_ms = 5\nidle_exit_ms = 2000\n{more}",
+        served.address,
+        name("eos"),
+        name("eos")
+    );
+    let file = served.dir.path().join("pipeline.toml");
+    std::fs::write(&file, text).unwrap();
+    let (kills, broker_kills) = kill_until_done(&mut served, &file, seed);
     let mut by_key: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for record in served.consume("out", &[]) {
+    for record in served.kafka(&["consume", &output, "--exit"]) {
         let key = record["key"].as_str().unwrap().to_owned();
         by_key.entry(key).or_default().push(record["value"].as_str().unwrap().parse().unwrap());
     }
-    assert_eq!(by_key.len(), 11);
+    eprintln!("{records} records through {kills} kills of the pipeline and {broker_kills} of the broker");
+    assert_eq!(by_key.len() as u64, KEYS);
     for (key, numbers) in by_key {
         let key: u64 = key[1..].parse().unwrap();
-        let expected: Vec<u64> = (0..records).filter(|n| n % 11 == key).collect();
+        let expected: Vec<u64> = (0..records).filter(|n| n % KEYS == key).collect();
         assert_eq!(numbers, expected, "each once, in order");
     }
+}
+
+/// Lives of random length, until one finishes by itself; how many were cut short, and how often the broker was.
+fn kill_until_done(served: &mut Served, file: &Path, seed: u64) -> (u64, u64) {
+    let mut rng = Rng::new(seed);
+    let (mut kills, mut broker_kills) = (0, 0);
+    loop {
+        let mut running = child("kills::the_pipeline_of_a_child", FILE, file.to_str().unwrap());
+        // The first lives are always cut short; later ones may finish.
+        let life_ms = if kills < 4 { 200 + rng.below(900) } else { 500 + rng.below(9_000) };
+        let mut status = None;
+        for _ in 0..life_ms / 50 {
+            std::thread::sleep(Duration::from_millis(50));
+            status = running.try_wait().unwrap();
+            if status.is_some() {
+                break;
+            }
+            if rng.one_in(60) || (kills == 1 && broker_kills == 0) {
+                broker_kills += u64::from(served.kill());
+            }
+        }
+        let Some(status) = status else {
+            running.kill().unwrap();
+            running.wait().unwrap();
+            kills += 1;
+            continue;
+        };
+        let why = std::fs::read_to_string(file.with_extension("error")).unwrap_or_default();
+        assert!(status.success(), "{why}");
+        return (kills, broker_kills);
+    }
+}
+
+#[test]
+fn a_pipeline_that_is_killed_loses_and_doubles_nothing() {
+    through_kills("", 7);
+}
+
+/// A static member: a new life takes the place of the old one at once.
+#[cfg(feature = "rdkafka")]
+#[test]
+fn a_pipeline_on_librdkafka_that_is_killed_loses_and_doubles_nothing() {
+    let more = "client = \"librdkafka\"\n[librdkafka]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 500\n";
+    through_kills(more, 8);
 }

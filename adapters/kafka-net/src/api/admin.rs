@@ -4,14 +4,17 @@ use dolmen_kafka::configs::{self, Kind, Origin, Setting};
 use dolmen_kafka::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse,
     DescribeConfigsRequest, DescribeConfigsResponse, DescribeProducersRequest, DescribeProducersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, alter_configs_response as altered,
-    create_topics_response as made, describe_cluster_response as cluster, describe_configs_response as out,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListConfigResourcesRequest,
+    ListConfigResourcesResponse, alter_configs_response as altered, create_topics_response as made,
+    describe_cluster_response as cluster, describe_configs_response as out,
     describe_producers_response as producers, incremental_alter_configs_response as incremental,
+    list_config_resources_response as listed,
 };
 use dolmen_kafka::topics::{Resource, Topic, Topics, check_name};
 use dolmen_kafka::wire::List;
 use dolmen_kafka::{ErrorCode, WireError};
 
+use super::metadata::{CLUSTER_OPERATIONS, NO_OPERATIONS};
 use super::{Call, blocking};
 use crate::server::Reply;
 use crate::settings::Settings;
@@ -268,6 +271,31 @@ fn change(
     }
 }
 
+/// Handles ListConfigResources. Version 0 asks for client metrics alone, of which there are none.
+pub fn list_config_resources(call: &Call) -> Result<Reply, WireError> {
+    let request: ListConfigResourcesRequest<'_> = call.request()?;
+    let kinds = [kind::TOPIC, kind::BROKER, kind::BROKER_LOGGER, kind::CLIENT_METRICS, kind::GROUP];
+    if request.resource_types.iter().any(|asked| !kinds.contains(&asked)) {
+        let error_code = ErrorCode::UNSUPPORTED_VERSION.0;
+        return call.answer(&ListConfigResourcesResponse { error_code, ..Default::default() });
+    }
+    let is_asked = |kind: i8| {
+        call.version >= 1
+            && (request.resource_types.is_empty() || request.resource_types.iter().any(|asked| asked == kind))
+    };
+    let known = call.state.catalog.known();
+    let node_id = call.state.settings.node_id.to_string();
+    let names = known.topics.iter().map(|topic| (topic.name.as_str(), kind::TOPIC));
+    let brokers = [(node_id.as_str(), kind::BROKER), (node_id.as_str(), kind::BROKER_LOGGER)];
+    let one = |(resource_name, resource_type)| listed::ConfigResource {
+        resource_name,
+        resource_type,
+        ..Default::default()
+    };
+    let found = names.chain(brokers).filter(|(_, kind)| is_asked(*kind)).map(one);
+    call.answer(&ListConfigResourcesResponse { config_resources: found.collect(), ..Default::default() })
+}
+
 /// Handles DescribeCluster.
 pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeClusterRequest<'_> = call.request()?;
@@ -287,7 +315,11 @@ pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
         cluster_id: &call.state.cluster_id,
         controller_id: node_id,
         brokers: [broker].into_iter().collect(),
-        cluster_authorized_operations: i32::MIN,
+        cluster_authorized_operations: if request.include_cluster_authorized_operations {
+            CLUSTER_OPERATIONS
+        } else {
+            NO_OPERATIONS
+        },
         ..Default::default()
     })
 }

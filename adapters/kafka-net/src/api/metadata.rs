@@ -16,8 +16,12 @@ use dolmen_kafka::{ErrorCode, WireError};
 use super::{Call, blocking};
 use crate::server::Reply;
 
-/// Operations are not told: nobody is refused any.
-const NO_OPERATIONS: i32 = i32::MIN;
+/// Operations that nobody asked for.
+pub const NO_OPERATIONS: i32 = i32::MIN;
+/// What a client may do with a topic, as bits: read, write, create, delete, alter, describe, and the same of settings. Nobody is refused any.
+const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+/// What a client may do with the cluster: create, alter, describe, act as a broker, describe and alter settings, write without transactions.
+pub const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
 /// A topic as Metadata shows it.
 enum Shown {
@@ -48,13 +52,18 @@ pub async fn metadata(call: &Call) -> Result<Reply, WireError> {
     let (host, port) = call.host();
     let node_id = call.state.settings.node_id;
     let broker = out::MetadataResponseBroker { node_id, host: &host, port, ..Default::default() };
-    let topics = shown.iter().map(|shown| topic(call.version, node_id, shown));
+    let told = |are_asked: bool, all| if are_asked { all } else { NO_OPERATIONS };
+    let operations = told(request.include_topic_authorized_operations, TOPIC_OPERATIONS);
+    let topics = shown.iter().map(|shown| topic(call.version, node_id, operations, shown));
     call.answer(&MetadataResponse {
         brokers: [broker].into_iter().collect(),
         cluster_id: (call.version >= 2).then_some(call.state.cluster_id.as_str()),
         controller_id: if call.version >= 1 { node_id } else { -1 },
         topics: topics.collect(),
-        cluster_authorized_operations: NO_OPERATIONS,
+        cluster_authorized_operations: told(
+            request.include_cluster_authorized_operations,
+            CLUSTER_OPERATIONS,
+        ),
         ..Default::default()
     })
 }
@@ -109,7 +118,7 @@ async fn by_name(call: &Call, name: &str, creates: bool) -> Shown {
     }
 }
 
-fn topic(version: i16, node_id: i32, shown: &Shown) -> out::MetadataResponseTopic<'_> {
+fn topic(version: i16, node_id: i32, operations: i32, shown: &Shown) -> out::MetadataResponseTopic<'_> {
     let base =
         out::MetadataResponseTopic { topic_authorized_operations: NO_OPERATIONS, ..Default::default() };
     match shown {
@@ -134,6 +143,7 @@ fn topic(version: i16, node_id: i32, shown: &Shown) -> out::MetadataResponseTopi
                 topic_id: if version >= 10 { topic.id } else { Uuid::default() },
                 is_internal: version >= 1 && is_internal(&topic.name),
                 partitions: (0..topic.partition_count).map(partition).collect(),
+                topic_authorized_operations: operations,
                 ..base
             }
         }
@@ -187,7 +197,7 @@ pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
             topic_id: topic.id,
             is_internal: is_internal(name),
             partitions: (first..end).map(partition).collect(),
-            topic_authorized_operations: NO_OPERATIONS,
+            topic_authorized_operations: TOPIC_OPERATIONS,
             ..Default::default()
         });
         left -= usize::try_from(end - first).unwrap_or(left).min(left);

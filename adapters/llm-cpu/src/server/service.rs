@@ -91,6 +91,7 @@ impl Service for Llm {
             let model = config.model.display();
             tracing::info!(target: "llm", "{model}: memory: {needs}; bodies of requests: at most {bodies}");
         };
+        let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
         let shared =
             Shared::open(&config.model, config.settings, key, told).map_err(|error| format!("{error:#}"))?;
         let path = if shared.worker.known.is_encoder { "embeddings" } else { "chat/completions" };
@@ -100,9 +101,9 @@ impl Service for Llm {
             r#"{"messages":[{"role":"user","content":"Hello"}],"max_tokens":32}"#
         };
         let hint = format!(
-            "curl http://{}:{}/v1/{path} -H 'content-type: application/json' -d '{body}'",
+            "curl http://{}/v1/{path} -H 'content-type: application/json'{} -d '{body}'",
             reachable(listen),
-            listen.port()
+            word.map_or(String::new(), |word| format!(" -H \"authorization: Bearer {word}\"")),
         );
         Ok(Llm { shared: Arc::new(shared), body_max: config.body_max, hint })
     }

@@ -1,15 +1,22 @@
 //! Encryption at rest, as requests ask for it and answers tell it.
 
+use dolmen_s3::body::{ServerSideEncryption, ServerSideEncryptionConfiguration};
 use dolmen_s3::encoding::{put_base64, unbase64};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::record::{BucketRecord, Encryption, ObjectRecord, UploadRecord};
-use dolmen_s3::state::sse::SecretKey;
+use dolmen_s3::state::sse::{SecretKey, Unsealed};
+use dolmen_s3::state::{Tx, config};
 use md5::{Digest as _, Md5};
 
 use crate::answer::{Head, Refusal};
 use crate::call::Call;
 
 const ALGORITHM: &str = "x-amz-server-side-encryption";
+const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+/// The key of those who name none.
+const KMS_DEFAULT: &str = "alias/aws/s3";
+/// Longest name of a key.
+const KMS_KEY_LEN_MAX: usize = 2048;
 const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
 const SOURCE: &str = "x-amz-copy-source-server-side-encryption-customer-";
 
@@ -60,32 +67,83 @@ fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
 /// What is to be done with the bytes of an object that a request makes.
 pub(crate) fn of_put(call: &Call<'_>, bucket: &BucketRecord) -> Result<Chosen, Refusal> {
     let customer = customer(call, CUSTOMER)?;
-    let named = match call.headers.get(ALGORITHM) {
-        None => false,
-        Some("AES256") => true,
-        Some("aws:kms" | "aws:kms:dsse" | "aws:fsx") => return Err(Refusal::new(ErrorCode::NotImplemented)),
-        Some(_) => return Err(Refusal::new(ErrorCode::InvalidEncryptionAlgorithmError)),
-    };
-    if call.headers.0.iter().any(|(name, _)| name.starts_with("x-amz-server-side-encryption-aws-kms-")) {
-        return Err(Refusal::new(if named { ErrorCode::InvalidArgument } else { ErrorCode::NotImplemented }));
-    }
+    let named = named(call)?;
     match (customer, named) {
-        (Some(_), true) => {
+        (Some(_), Some(_)) => {
             let text = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
             Err(Refusal::says(ErrorCode::InvalidArgument, text))
         }
-        (Some(customer), false) => {
+        (Some(customer), None) => {
             let encryption = customer.key.customer(call.engine().fresh(), customer.md5);
             Ok(Chosen { encryption, key: Some(customer.key) })
         }
-        (None, _) if named || bucket.encrypt => {
-            let key = SecretKey::new(call.engine().fresh_key());
-            let nonce = *call.engine().fresh().first_chunk().expect("sixteen bytes have twelve");
-            let wrapped = call.server.sse_key.wrap(&key, nonce);
-            Ok(Chosen { encryption: Encryption::S3 { wrapped }, key: Some(key) })
-        }
-        (None, _) => Ok(Chosen { encryption: Encryption::None, key: None }),
+        (None, Some(named)) => Ok(kept_by_server(call, named)),
+        (None, None) if bucket.encrypt => Ok(kept_by_server(call, default(call, bucket)?)),
+        (None, None) => Ok(Chosen { encryption: Encryption::None, key: None }),
     }
+}
+
+/// Whose key wraps the object's own.
+enum Wrapping {
+    S3,
+    Kms(String),
+}
+
+/// What the header asks for.
+fn named(call: &Call<'_>) -> Result<Option<Wrapping>, Refusal> {
+    let key_id = call.headers.get(KMS_KEY);
+    match (call.headers.get(ALGORITHM), key_id) {
+        (None, None) => Ok(None),
+        (Some("AES256"), None) => Ok(Some(Wrapping::S3)),
+        (Some("aws:kms"), key_id) => match key_id.unwrap_or(KMS_DEFAULT) {
+            "" => Err(Refusal::new(ErrorCode::InvalidArgument)),
+            key_id if key_id.len() > KMS_KEY_LEN_MAX => Err(Refusal::new(ErrorCode::InvalidArgument)),
+            key_id => Ok(Some(Wrapping::Kms(key_id.to_owned()))),
+        },
+        (Some("aws:kms:dsse" | "aws:fsx" | "aws:backup"), _) => Err(Refusal::new(ErrorCode::NotImplemented)),
+        (Some("AES256") | None, Some(_)) => {
+            let text = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";
+            Err(Refusal::says(ErrorCode::InvalidArgument, text))
+        }
+        (Some(_), _) => {
+            Err(Refusal::says(ErrorCode::InvalidArgument, "The encryption method specified is not supported"))
+        }
+    }
+}
+
+/// What the bucket's configuration says of objects of which nothing is said.
+fn default(call: &Call<'_>, bucket: &BucketRecord) -> Result<Wrapping, Refusal> {
+    let id = bucket.id;
+    let found =
+        call.read(|source| config::find::<ServerSideEncryptionConfiguration>(&Tx::new(source), id, ""))?;
+    let rule = found.and_then(|found| found.rules.into_iter().next());
+    Ok(match rule.and_then(|rule| rule.apply_server_side_encryption_by_default) {
+        Some(by) if by.sse_algorithm == ServerSideEncryption::AwsKms => {
+            Wrapping::Kms(by.kms_master_key_id.unwrap_or_else(|| KMS_DEFAULT.to_owned()))
+        }
+        _ => Wrapping::S3,
+    })
+}
+
+/// A new key, which the server keeps.
+fn kept_by_server(call: &Call<'_>, wrapping: Wrapping) -> Chosen {
+    let key = SecretKey::new(call.engine().fresh_key());
+    let nonce = *call.engine().fresh().first_chunk().expect("sixteen bytes have twelve");
+    let server = &call.server.sse_key;
+    let encryption = match wrapping {
+        Wrapping::S3 => Encryption::S3 { wrapped: server.wrap(&key, nonce) },
+        Wrapping::Kms(key_id) => Encryption::Kms { wrapped: server.named(&key_id).wrap(&key, nonce), key_id },
+    };
+    Chosen { encryption, key: Some(key) }
+}
+
+/// Readers are not to say how the server encrypts.
+pub(crate) fn of_get(call: &Call<'_>) -> Result<(), Refusal> {
+    if call.headers.has(ALGORITHM) || call.headers.has(KMS_KEY) {
+        let text = "x-amz-server-side-encryption header is not supported for this operation.";
+        return Err(Refusal::says(ErrorCode::InvalidArgument, text));
+    }
+    Ok(())
 }
 
 /// The key of the parts of an upload.
@@ -122,14 +180,18 @@ fn opening(call: &Call<'_>, encryption: &Encryption, prefix: &str) -> Result<Opt
             Err(Refusal::says(ErrorCode::InvalidRequest, text))
         }
         (Encryption::None, None) => Ok(None),
-        (Encryption::S3 { wrapped }, None) => {
-            let key = call.server.sse_key.unwrap(wrapped).map_err(|error| {
-                tracing::error!(target: "s3", "s3://{}/{}: its key: {error}", call.bucket(), call.key_text());
-                ErrorCode::InternalError
-            })?;
-            Ok(Some(key))
+        (Encryption::S3 { wrapped }, None) => unwrapped(call, call.server.sse_key.unwrap(wrapped)),
+        (Encryption::Kms { key_id, wrapped }, None) => {
+            unwrapped(call, call.server.sse_key.named(key_id).unwrap(wrapped))
         }
     }
+}
+
+fn unwrapped(call: &Call<'_>, key: Result<SecretKey, Unsealed>) -> Result<Option<SecretKey>, Refusal> {
+    key.map(Some).map_err(|error| {
+        tracing::error!(target: "s3", "s3://{}/{}: its key: {error}", call.bucket(), call.key_text());
+        Refusal::new(ErrorCode::InternalError)
+    })
 }
 
 /// Tells how an object is encrypted.
@@ -137,6 +199,7 @@ pub(crate) fn shown(head: Head, encryption: &Encryption) -> Head {
     match encryption {
         Encryption::None => head,
         Encryption::S3 { .. } => head.with(ALGORITHM, "AES256"),
+        Encryption::Kms { key_id, .. } => head.with(ALGORITHM, "aws:kms").with(KMS_KEY, key_id),
         Encryption::Customer { key_md5, .. } => {
             let mut text = String::new();
             put_base64(&mut text, key_md5);

@@ -212,8 +212,7 @@ fn fields(form: &Form, headers: Headers<'_>) -> Result<Vec<(String, String)>, Re
 fn answered(call: &Call<'_>, form: &Form, bucket: &str, key: &str, head: Head) -> Response<Reply> {
     let mut response = head.empty();
     let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or("").to_owned();
-    let host = call.headers.get("host").unwrap_or("localhost");
-    let location = format!("http://{host}/{bucket}/{}", percent(key.as_bytes(), Keep::Slash));
+    let location = format!("{}/{bucket}/{}", call.origin(), percent(key.as_bytes(), Keep::Slash));
     let redirect = form.get("success_action_redirect").or(form.get("redirect"));
     let redirect = redirect.filter(|to| to.starts_with("http://") || to.starts_with("https://"));
     let encoded = |text: &str| percent(text.as_bytes(), Keep::Unreserved);

@@ -15,7 +15,7 @@ use dolmen_s3::state::condition::WriteCondition;
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
 use dolmen_s3::state::object::{self, NewObject, Put};
-use dolmen_s3::state::record::{Attributes, BucketRecord, Extent, PartRecord};
+use dolmen_s3::state::record::{Attributes, BucketRecord, Encryption, Extent, PartRecord};
 use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::{StateError, Tx, UploadId, acl as acls, bucket, keys, shapes, tagging};
 use hyper::body::Incoming;
@@ -100,22 +100,31 @@ impl Ready {
     /// Reads the header, and refuses what cannot succeed before its bytes are taken.
     pub fn of(call: &Call<'_>, admitted: &Admitted) -> Result<Ready, Refusal> {
         let bucket = found(admitted)?;
-        let making = making(call, bucket)?;
+        let mut making = making(call, bucket)?;
         let condition = head::write_condition(call.headers);
         let offset = match call.headers.get("x-amz-write-offset-bytes") {
             None => None,
             Some(text) => Some(text.parse::<u64>().map_err(|_| ErrorCode::InvalidWriteOffset)?),
         };
         let name = call.bucket();
-        call.read(|source| {
+        let there = call.read(|source| {
             let tx = Tx::new(source);
             let bucket = bucket::find(&tx, name)?;
-            if condition == WriteCondition::default() {
-                return Ok(());
+            if condition == WriteCondition::default() && offset.is_none() {
+                return Ok(None);
             }
-            let latest = object::latest(&tx, &bucket, call.key())?;
-            condition.check(latest.as_ref().map(|(_, record)| &record.listed))
+            let latest = object::latest(&tx, &bucket, call.key())?.map(|(_, record)| record);
+            condition.check(latest.as_ref().map(|record| &record.listed))?;
+            Ok(latest.filter(|record| !record.is_marker()))
         })?;
+        if let Some(there) = there.filter(|_| offset.is_some()) {
+            // All bytes of an object are sealed with one key.
+            if !there.encryption.is_like(&making.attributes.encryption) {
+                return Err(Refusal::new(ErrorCode::EncryptionTypeMismatch));
+            }
+            making.key = super::encryption::key_of(call, &there)?;
+            making.attributes.encryption = there.encryption;
+        }
         Ok(Ready { making, condition, offset })
     }
 
@@ -193,7 +202,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
     let (headers, tags) = (replaces("x-amz-metadata-directive")?, replaces("x-amz-tagging-directive")?);
     let changing = ["x-amz-storage-class", "x-amz-website-redirect-location", "x-amz-server-side-encryption"];
     let request = CopyRequest {
-        source: head::source_condition(call.headers, "x-amz-copy-source-"),
+        source: head::read_condition(call.headers, "x-amz-copy-source-"),
         headers: headers.then(|| making.attributes.headers.clone()),
         tags: tags.then(|| making.attributes.tags.clone()),
         changes: changing.iter().any(|name| call.headers.has(name)),
@@ -426,7 +435,7 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
     let number = part_number(call)?;
     let (id, record) = upload(call)?;
     let origin = admitted.origin.as_ref().ok_or(ErrorCode::InvalidArgument)?;
-    let condition = head::source_condition(call.headers, "x-amz-copy-source-");
+    let condition = head::read_condition(call.headers, "x-amz-copy-source-");
     let source = call.read(|source| copy::source(&Tx::new(source), from(origin), &condition))?;
     let size = source.listed.size;
     let (start, len) = match call.headers.get("x-amz-copy-source-range") {
@@ -452,9 +461,9 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
         checksums: checksum.filter(|_| algorithm.is_some()).map(Checksums::from).unwrap_or_default(),
     };
     let version = object::shown(&origin.bucket, plan.source.listed.version);
-    Ok(Head::new(200)
-        .maybe("x-amz-copy-source-version-id", version.map(|version| version.to_string()))
-        .xml(&result))
+    let head =
+        Head::new(200).maybe("x-amz-copy-source-version-id", version.map(|version| version.to_string()));
+    Ok(super::encryption::shown(head, &record.attributes.encryption).xml(&result))
 }
 
 pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u8]) -> Answer {
@@ -483,22 +492,30 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
     let condition = head::write_condition(call.headers);
     let request = Complete { parts, condition, size, checksum: named, checksum_type };
     let id = call.query("uploadId").unwrap_or("").to_owned();
+    let encryption = match upload(call) {
+        Ok((_, record)) => {
+            super::encryption::of_part(call, &record)?;
+            record.attributes.encryption
+        }
+        // A repeat is answered although its upload is gone.
+        Err(refusal) if refusal.code == ErrorCode::NoSuchUpload => Encryption::None,
+        Err(refusal) => return Err(refusal),
+    };
     let completed = call
         .change_key(Vec::new(), move |tx, env, bucket, key| {
             multipart::complete(tx, env, bucket, key, &id, &request)
         })
         .await?;
     let path = dolmen_s3::encoding::percent(call.key(), dolmen_s3::encoding::Keep::Slash);
-    let host = call.headers.get("host").unwrap_or("localhost");
     let document = CompleteMultipartUploadOutput {
-        location: Some(format!("http://{host}/{}/{path}", call.bucket())),
+        location: Some(format!("{}/{}/{path}", call.origin(), call.bucket())),
         bucket: Some(call.bucket().to_owned()),
         key: Some(call.key_text().to_owned()),
         etag: Some(completed.put.etag.clone()),
         checksums: completed.checksum.map(|checksum| Checksums::of_object(&checksum)).unwrap_or_default(),
         checksum_type: completed.checksum.map(|checksum| checksum.kind),
     };
-    let head = Head::new(200).version(completed.put.version);
+    let head = super::encryption::shown(Head::new(200).version(completed.put.version), &encryption);
     Ok(super::read::expiration(call, admitted, head).xml(&document))
 }
 
@@ -561,10 +578,10 @@ pub(crate) async fn rename(call: &Call<'_>, admitted: &Admitted) -> Answer {
     if origin.source.bucket.as_str() != call.bucket() || origin.version.is_some() {
         return Err(Refusal::new(ErrorCode::InvalidRequest));
     }
-    let mut times = head::source_condition(call.headers, "");
+    let mut times = head::read_condition(call.headers, "");
     (times.if_match, times.if_none_match) = (None, None);
     let condition = RenameCondition {
-        source: head::source_condition(call.headers, "x-amz-rename-source-"),
+        source: head::read_condition(call.headers, "x-amz-rename-source-"),
         target: head::write_condition(call.headers),
         target_times: times,
         token: call.headers.get("x-amz-client-token").unwrap_or("").to_owned(),

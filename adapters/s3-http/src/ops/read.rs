@@ -6,13 +6,13 @@ use dolmen_s3::body::{
     Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration,
     ObjectChecksums, ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
 };
-use dolmen_s3::condition::{Conditions, Facts};
+use dolmen_s3::checksum::{Checksum, ObjectChecksum};
 use dolmen_s3::error::ErrorCode;
-use dolmen_s3::head::TYPE_DEFAULT;
+use dolmen_s3::head::{self, TYPE_DEFAULT};
 use dolmen_s3::operation::Operation;
 use dolmen_s3::range::{ByteRange, content_range};
 use dolmen_s3::state::record::{LockMode, ObjectRecord};
-use dolmen_s3::state::{Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
+use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
 
 use super::encryption;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
@@ -39,21 +39,29 @@ struct Cut {
     is_partial: bool,
     /// How many parts the object has, where one was asked for.
     part_count: Option<usize>,
+    /// The checksum of these bytes, if there is one: name of its header, value, type.
+    checksum: Option<(&'static str, String, &'static str)>,
 }
 
 pub(crate) async fn get(call: &Call<'_>, admitted: &Admitted) -> Answer {
-    let mut record = seen(admitted)?;
+    let mut record = seen(admitted).map_err(|refusal| match &admitted.object {
+        Some(Err(StateError::Refused(ErrorCode::NoSuchKey))) => {
+            refusal.header("x-amz-delete-marker", "false")
+        }
+        _ => refusal,
+    })?;
+    encryption::of_get(call)?;
     let version = call.version()?;
     for _ in 0..ATTEMPTS_MAX {
         let cut = check(call, &record)?;
         let head = describe(call, admitted, &record, &cut)?;
+        let key = encryption::key_of(call, &record)?;
         if call.operation == Operation::HeadObject {
             return Ok(head.with("content-length", (cut.span.end - cut.span.start).to_string()).empty());
         }
         if !object::is_readable(&record, call.engine().clock.now_ms()) {
             return Err(Refusal::new(ErrorCode::InvalidObjectState));
         }
-        let key = encryption::key_of(call, &record)?;
         let len = cut.span.end - cut.span.start;
         let extents = copy::slice(&record.body, cut.span.start, len);
         match pieces::reply(call.engine(), extents, key).await? {
@@ -89,9 +97,7 @@ fn seen(admitted: &Admitted) -> Result<ObjectRecord, Refusal> {
 
 /// Whether the object is to be answered, and which bytes of it.
 fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
-    let modified = stamp(record.listed.modified_ms);
-    let facts = Facts { etag: Some(&record.listed.etag), modified, size: record.listed.size };
-    Conditions::read(call.headers).check_read(&facts).map_err(|error| {
+    head::read_condition(call.headers, "").check_read(&record.listed).map_err(|error| {
         let refusal = Refusal::from(error);
         let refusal = refusal.header("etag", record.listed.etag.quoted().to_string());
         refusal.header("last-modified", http_date(record.listed.modified_ms))
@@ -106,9 +112,14 @@ fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
         return part(record, text);
     }
     match range.and_then(ByteRange::parse) {
-        None => Ok(Cut { span: 0..size, is_partial: false, part_count: None }),
+        None => {
+            Ok(Cut { span: 0..size, is_partial: false, part_count: None, checksum: whole_checksum(record) })
+        }
         Some(range) => match range.resolve(size) {
-            Ok(span) => Ok(Cut { span, is_partial: true, part_count: None }),
+            Ok(span) => {
+                let checksum = if span == (0..size) { whole_checksum(record) } else { None };
+                Ok(Cut { span, is_partial: true, part_count: None, checksum })
+            }
             Err(error) => Err(Refusal::from(error)
                 .field("ActualObjectSize", size.to_string())
                 .field("RangeRequested", call.headers.get("range").unwrap_or(""))
@@ -117,19 +128,29 @@ fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
     }
 }
 
+/// The checksum of the whole, which is none of a range.
+fn whole_checksum(record: &ObjectRecord) -> Option<(&'static str, String, &'static str)> {
+    let shown = |own: ObjectChecksum| (own.checksum.algorithm().header(), own.text(), own.kind.name());
+    record.listed.checksum.map(shown)
+}
+
 /// The bytes of one part.
 fn part(record: &ObjectRecord, text: &str) -> Result<Cut, Refusal> {
     let number = text.parse::<u64>().ok().filter(|number| (1..=10_000).contains(number));
     let number = number.ok_or(ErrorCode::InvalidArgument)?;
     if record.parts.is_empty() {
-        let whole = Cut { span: 0..record.listed.size, is_partial: true, part_count: None };
+        let span = 0..record.listed.size;
+        let whole = Cut { span, is_partial: true, part_count: None, checksum: whole_checksum(record) };
         return if number == 1 { Ok(whole) } else { Err(Refusal::new(ErrorCode::InvalidPart)) };
     }
     let mut start = 0;
     for part in &record.parts {
         if u64::from(part.number) == number {
             let span = start..start + part.size;
-            return Ok(Cut { span, is_partial: true, part_count: Some(record.parts.len()) });
+            let kind = record.listed.checksum.map_or("", |checksum| checksum.kind.name());
+            let shown = |checksum: Checksum| (checksum.algorithm().header(), checksum.base64(), kind);
+            let (part_count, checksum) = (Some(record.parts.len()), part.checksum.map(shown));
+            return Ok(Cut { span, is_partial: true, part_count, checksum });
         }
         start += part.size;
     }
@@ -174,12 +195,8 @@ fn describe(call: &Call<'_>, admitted: &Admitted, record: &ObjectRecord, cut: &C
     }
     head = encryption::shown(head, &record.encryption);
     let wants_checksum = call.headers.get("x-amz-checksum-mode").is_some_and(|mode| mode == "ENABLED");
-    // The checksum of the whole is no checksum of a range.
-    let is_whole = cut.span == (0..listed.size) && call.query("partNumber").is_none();
-    if let Some(checksum) = listed.checksum.filter(|_| wants_checksum && is_whole) {
-        head = head
-            .with(checksum.checksum.algorithm().header(), checksum.text())
-            .with("x-amz-checksum-type", checksum.kind.name());
+    if let Some((name, value, kind)) = cut.checksum.as_ref().filter(|_| wants_checksum) {
+        head = head.with(name, value).with("x-amz-checksum-type", kind);
     }
     for (asked, name) in OVERRIDES {
         let Some(value) = call.query(asked) else { continue };
@@ -198,7 +215,8 @@ fn with_expiration(call: &Call<'_>, admitted: &Admitted, head: Head, record: &Ob
     let (id, key) = (bucket.id, call.key());
     let found = call.read(|source| config::find::<LifecycleConfiguration>(&Tx::new(source), id, ""));
     let Ok(Some(rules)) = found else { return head };
-    let clock = call.server.lifecycle_clock();
+    // The header names a day of people's calendar, whatever counts as one for the worker.
+    let clock = lifecycle::Clock { day_ms: lifecycle::DAY_MS, ..call.server.lifecycle_clock() };
     match lifecycle::expiration(&rules.rules, key, record, clock) {
         Some((when, rule)) => {
             let date = http_date(when);
@@ -272,15 +290,13 @@ fn parts(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<GetObjectAttri
         size: Some(part.size),
         checksums: part.checksum.map(Checksums::from).unwrap_or_default(),
     };
-    // Without checksums of the parts Amazon tells only how many there are.
-    let has_checksums = record.parts.iter().all(|part| part.checksum.is_some());
     Ok(Some(GetObjectAttributesParts {
         total_parts_count: Some(u32::try_from(record.parts.len()).unwrap_or(u32::MAX)),
         part_number_marker: Some(u32::from(marker)),
         next_part_number_marker: Some(page.last().map_or(0, |part| u32::from(part.number))),
         max_parts: Some(u32::try_from(max).unwrap_or(1000)),
         is_truncated: Some(more),
-        parts: if has_checksums { page.iter().map(show).collect() } else { Vec::new() },
+        parts: page.iter().map(show).collect(),
     }))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io::Read;
 
-use dolmen_sql::{Options, Version, Workspace};
+use dolmen_sql::{Depth, Options, Version, Workspace};
 
 use crate::Done;
 use crate::corpus::{self, Random};
@@ -71,7 +71,7 @@ pub fn run(mut arguments: Vec<String>) -> Done {
 }
 
 fn compare(texts: &[String], judge: &mut Judge, version: Version, shown: usize) -> Done {
-    let options = Options { version, ..Options::default() };
+    let options = Options { version, depth: Depth::Server, ..Options::default() };
     let mut workspace = Workspace::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut left = shown;

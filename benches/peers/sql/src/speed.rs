@@ -58,7 +58,8 @@ fn clock() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-fn time(mut work: impl FnMut()) -> f64 {
+/// Seconds that some work takes this thread.
+pub fn time(mut work: impl FnMut()) -> f64 {
     let start = clock();
     work();
     clock() - start
@@ -136,7 +137,8 @@ fn measure(name: &str, texts: &[String]) -> Done {
     Ok(())
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+/// The least first.
+pub fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
 }

@@ -354,6 +354,7 @@ pub const BROKER: &[Setting] = &[
         "",
         "How clients prove who they are; empty: they need not.",
     ),
+    told("sasl.kerberos.min.time.before.relogin", LONG, "60000", ""),
     fixed("socket.request.max.bytes", INT_FROM_1, "104857600", "The largest request."),
     told("socket.receive.buffer.bytes", INT, "102400", ""),
     told("socket.send.buffer.bytes", INT, "102400", ""),

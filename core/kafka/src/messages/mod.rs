@@ -10,6 +10,10 @@ pub mod add_partitions_to_txn_request;
 pub mod add_partitions_to_txn_response;
 pub mod alter_configs_request;
 pub mod alter_configs_response;
+pub mod alter_partition_reassignments_request;
+pub mod alter_partition_reassignments_response;
+pub mod alter_replica_log_dirs_request;
+pub mod alter_replica_log_dirs_response;
 pub mod api_versions_request;
 pub mod api_versions_response;
 pub mod config_record;
@@ -47,12 +51,16 @@ pub mod describe_configs_request;
 pub mod describe_configs_response;
 pub mod describe_groups_request;
 pub mod describe_groups_response;
+pub mod describe_log_dirs_request;
+pub mod describe_log_dirs_response;
 pub mod describe_producers_request;
 pub mod describe_producers_response;
 pub mod describe_topic_partitions_request;
 pub mod describe_topic_partitions_response;
 pub mod describe_transactions_request;
 pub mod describe_transactions_response;
+pub mod elect_leaders_request;
+pub mod elect_leaders_response;
 pub mod end_txn_marker;
 pub mod end_txn_request;
 pub mod end_txn_response;
@@ -73,10 +81,14 @@ pub mod join_group_request;
 pub mod join_group_response;
 pub mod leave_group_request;
 pub mod leave_group_response;
+pub mod list_config_resources_request;
+pub mod list_config_resources_response;
 pub mod list_groups_request;
 pub mod list_groups_response;
 pub mod list_offsets_request;
 pub mod list_offsets_response;
+pub mod list_partition_reassignments_request;
+pub mod list_partition_reassignments_response;
 pub mod list_transactions_request;
 pub mod list_transactions_response;
 pub mod metadata_request;
@@ -117,6 +129,10 @@ pub use add_partitions_to_txn_request::AddPartitionsToTxnRequest;
 pub use add_partitions_to_txn_response::AddPartitionsToTxnResponse;
 pub use alter_configs_request::AlterConfigsRequest;
 pub use alter_configs_response::AlterConfigsResponse;
+pub use alter_partition_reassignments_request::AlterPartitionReassignmentsRequest;
+pub use alter_partition_reassignments_response::AlterPartitionReassignmentsResponse;
+pub use alter_replica_log_dirs_request::AlterReplicaLogDirsRequest;
+pub use alter_replica_log_dirs_response::AlterReplicaLogDirsResponse;
 pub use api_versions_request::ApiVersionsRequest;
 pub use api_versions_response::ApiVersionsResponse;
 pub use config_record::ConfigRecord;
@@ -154,12 +170,16 @@ pub use describe_configs_request::DescribeConfigsRequest;
 pub use describe_configs_response::DescribeConfigsResponse;
 pub use describe_groups_request::DescribeGroupsRequest;
 pub use describe_groups_response::DescribeGroupsResponse;
+pub use describe_log_dirs_request::DescribeLogDirsRequest;
+pub use describe_log_dirs_response::DescribeLogDirsResponse;
 pub use describe_producers_request::DescribeProducersRequest;
 pub use describe_producers_response::DescribeProducersResponse;
 pub use describe_topic_partitions_request::DescribeTopicPartitionsRequest;
 pub use describe_topic_partitions_response::DescribeTopicPartitionsResponse;
 pub use describe_transactions_request::DescribeTransactionsRequest;
 pub use describe_transactions_response::DescribeTransactionsResponse;
+pub use elect_leaders_request::ElectLeadersRequest;
+pub use elect_leaders_response::ElectLeadersResponse;
 pub use end_txn_marker::EndTxnMarker;
 pub use end_txn_request::EndTxnRequest;
 pub use end_txn_response::EndTxnResponse;
@@ -180,10 +200,14 @@ pub use join_group_request::JoinGroupRequest;
 pub use join_group_response::JoinGroupResponse;
 pub use leave_group_request::LeaveGroupRequest;
 pub use leave_group_response::LeaveGroupResponse;
+pub use list_config_resources_request::ListConfigResourcesRequest;
+pub use list_config_resources_response::ListConfigResourcesResponse;
 pub use list_groups_request::ListGroupsRequest;
 pub use list_groups_response::ListGroupsResponse;
 pub use list_offsets_request::ListOffsetsRequest;
 pub use list_offsets_response::ListOffsetsResponse;
+pub use list_partition_reassignments_request::ListPartitionReassignmentsRequest;
+pub use list_partition_reassignments_response::ListPartitionReassignmentsResponse;
 pub use list_transactions_request::ListTransactionsRequest;
 pub use list_transactions_response::ListTransactionsResponse;
 pub use metadata_request::MetadataRequest;
@@ -247,10 +271,15 @@ pub const APIS: &[Api] = &[
     Api { key: 28, name: "TxnOffsetCommit", low: 0, high: 6, flexible_from: 3 },
     Api { key: 32, name: "DescribeConfigs", low: 1, high: 4, flexible_from: 4 },
     Api { key: 33, name: "AlterConfigs", low: 0, high: 2, flexible_from: 2 },
+    Api { key: 34, name: "AlterReplicaLogDirs", low: 1, high: 2, flexible_from: 2 },
+    Api { key: 35, name: "DescribeLogDirs", low: 1, high: 5, flexible_from: 2 },
     Api { key: 36, name: "SaslAuthenticate", low: 0, high: 2, flexible_from: 2 },
     Api { key: 37, name: "CreatePartitions", low: 0, high: 3, flexible_from: 2 },
     Api { key: 42, name: "DeleteGroups", low: 0, high: 3, flexible_from: 2 },
+    Api { key: 43, name: "ElectLeaders", low: 0, high: 2, flexible_from: 2 },
     Api { key: 44, name: "IncrementalAlterConfigs", low: 0, high: 1, flexible_from: 1 },
+    Api { key: 45, name: "AlterPartitionReassignments", low: 0, high: 1, flexible_from: 0 },
+    Api { key: 46, name: "ListPartitionReassignments", low: 0, high: 0, flexible_from: 0 },
     Api { key: 47, name: "OffsetDelete", low: 0, high: 0, flexible_from: i16::MAX },
     Api { key: 60, name: "DescribeCluster", low: 0, high: 2, flexible_from: 0 },
     Api { key: 61, name: "DescribeProducers", low: 0, high: 0, flexible_from: 0 },
@@ -258,5 +287,6 @@ pub const APIS: &[Api] = &[
     Api { key: 66, name: "ListTransactions", low: 0, high: 2, flexible_from: 0 },
     Api { key: 68, name: "ConsumerGroupHeartbeat", low: 0, high: 1, flexible_from: 0 },
     Api { key: 69, name: "ConsumerGroupDescribe", low: 0, high: 1, flexible_from: 0 },
+    Api { key: 74, name: "ListConfigResources", low: 0, high: 1, flexible_from: 0 },
     Api { key: 75, name: "DescribeTopicPartitions", low: 0, high: 0, flexible_from: 0 },
 ];

@@ -12,7 +12,7 @@
 //! coordinator refuses everything: the log must be read again.
 //!
 //! A producer of the older protocol ends its next transaction with a delayed EndTxn of the one before, since both have one epoch. Here such a
-//! request is refused: it comes on a connection older than the one that the id was last used on.
+//! request is refused: it comes on a connection older than the newest on which the id was used with that epoch.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -213,7 +213,9 @@ struct Slot {
     pending: Option<Pending>,
     /// Of a prepared transaction.
     markers: Option<Markers>,
-    /// The newest connection that used the id.
+    /// The newest connection that used the id since its producer got its epoch: a client asks one thing at a time, so that an end on an older one
+    /// was given up with its connection, and a delayed request must not make it older. What was sent under another epoch is refused for that, so
+    /// that whoever gets a new one may come on any connection.
     connection: Connection,
 }
 
@@ -221,7 +223,14 @@ struct Slot {
 struct Pending {
     /// What the record says; none for one that forgets the id.
     next: Option<Entry>,
-    reply: Option<(RequestId, Result<Producer, ErrorCode>)>,
+    reply: Option<Reply>,
+}
+
+#[derive(Clone, Debug)]
+struct Reply {
+    request: RequestId,
+    result: Result<Producer, ErrorCode>,
+    connection: Connection,
 }
 
 #[derive(Clone, Debug)]
@@ -376,7 +385,9 @@ impl Coordinator {
         match self.decide(now_ms, connection, &name, &ask) {
             Decision::Refuse(code) => self.answer(request, Err(code)),
             Decision::Answer(producer) => {
-                self.used(&name, connection);
+                if let Some(slot) = self.slots.get_mut(&name) {
+                    slot.connection = slot.connection.max(connection);
+                }
                 self.answer(request, Ok(producer));
             }
             Decision::Become(next) => {
@@ -386,8 +397,7 @@ impl Coordinator {
                     Ask::End { client: TransactionVersion::Tv2, .. } => Ok(next.next_producer()),
                     _ => Ok(next.producer),
                 };
-                self.append(&name, Some(next), Some((request, result)));
-                self.used(&name, connection);
+                self.append(&name, Some(next), Some(Reply { request, result, connection }));
             }
         }
     }
@@ -460,21 +470,8 @@ impl Coordinator {
         }
     }
 
-    /// What uses an id says on which connection its next end will come, at the earliest: a client asks one thing at a time, so that an end on an
-    /// older one was given up with its connection. A delayed request must not make that older.
-    fn used(&mut self, name: &str, connection: Connection) {
-        if let Some(slot) = self.slots.get_mut(name) {
-            slot.connection = slot.connection.max(connection);
-        }
-    }
-
     /// Logs a change.
-    fn append(
-        &mut self,
-        name: &str,
-        next: Option<Entry>,
-        reply: Option<(RequestId, Result<Producer, ErrorCode>)>,
-    ) {
+    fn append(&mut self, name: &str, next: Option<Entry>, reply: Option<Reply>) {
         let flexible = self.settings.feature >= TransactionVersion::Tv1;
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let encoded = Entry::encode_key(name, &mut key).and_then(|()| match &next {
@@ -482,8 +479,8 @@ impl Coordinator {
             None => Ok(()),
         });
         if encoded.is_err() {
-            if let Some((request, _)) = reply {
-                self.answer(request, Err(ErrorCode::INVALID_REQUEST));
+            if let Some(reply) = reply {
+                self.answer(reply.request, Err(ErrorCode::INVALID_REQUEST));
             }
             return;
         }
@@ -512,8 +509,8 @@ impl Coordinator {
             if slot.entry.is_none() {
                 self.slots.remove(&name);
             }
-            if let Some((request, _)) = pending.reply {
-                self.answer(request, Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+            if let Some(reply) = pending.reply {
+                self.answer(reply.request, Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
             }
             return;
         }
@@ -522,9 +519,14 @@ impl Coordinator {
             return;
         };
         let status = next.status;
+        if let Some(reply) = &pending.reply {
+            let is_same_owner = slot.entry.as_ref().is_some_and(|entry| entry.producer == next.producer);
+            let before = if is_same_owner { slot.connection } else { Connection::default() };
+            slot.connection = before.max(reply.connection);
+        }
         slot.entry = Some(next);
-        if let Some((request, result)) = pending.reply {
-            self.answer(request, result);
+        if let Some(reply) = pending.reply {
+            self.answer(reply.request, reply.result);
         }
         if status.is_prepared() {
             self.begin_markers(&name);

@@ -3,9 +3,12 @@
 
 mod batches;
 mod coordinator;
+mod coordinator_machine;
 mod coordinator_model;
 mod data;
 mod desk;
+mod eos;
+mod eos_model;
 mod groups_classic;
 mod groups_consumer;
 mod groups_log;

@@ -117,8 +117,20 @@ fn defaults_of_every_message_survive_every_version() {
         ConsumerGroupDescribeResponse,
         DescribeTopicPartitionsRequest,
         DescribeTopicPartitionsResponse,
+        ElectLeadersRequest,
+        ElectLeadersResponse,
+        DescribeLogDirsRequest,
+        DescribeLogDirsResponse,
+        AlterReplicaLogDirsRequest,
+        AlterReplicaLogDirsResponse,
+        AlterPartitionReassignmentsRequest,
+        AlterPartitionReassignmentsResponse,
+        ListPartitionReassignmentsRequest,
+        ListPartitionReassignmentsResponse,
+        ListConfigResourcesRequest,
+        ListConfigResourcesResponse,
     );
-    assert_eq!(messages::APIS.len(), 39);
+    assert_eq!(messages::APIS.len(), 45);
 }
 
 #[test]

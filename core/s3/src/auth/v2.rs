@@ -127,8 +127,15 @@ impl<'a> V2Claim<'a> {
             return Err(AuthError::V2);
         }
         self.check_time(request.headers, rules, now)?;
-        let text = self.string_to_sign(request);
-        if !verify_v2(secret, text.as_bytes(), &self.signature) {
+        // A bucket in the path is signed with a slash behind it, whether it came with one or without.
+        let is_bucket =
+            request.host_bucket.is_none() && !request.raw_path.get(1..).unwrap_or(b"/").contains(&b'/');
+        let fits = |path: &[u8]| {
+            let text = self.string_to_sign(request, path);
+            verify_v2(secret, text.as_bytes(), &self.signature)
+        };
+        let is_right = fits(request.raw_path) || (is_bucket && fits(&[request.raw_path, b"/"].concat()));
+        if !is_right {
             return Err(AuthError::Mismatch);
         }
         Ok(Verified { payload: unsigned_mode(request.headers)?, seed: None })
@@ -141,13 +148,14 @@ impl<'a> V2Claim<'a> {
         }
         let text = headers.get("x-amz-date").or_else(|| headers.get("date")).ok_or(AuthError::DateMissing)?;
         let at = Timestamp::parse_http_date(text).or_else(|| Timestamp::parse_basic(text));
-        let at = at.ok_or(AuthError::DateMissing)?;
+        // A time before 1970 is none.
+        let at = at.filter(|at| at.unix_ms() >= 0).ok_or(AuthError::DateMissing)?;
         let apart_ms = now.unix_ms().saturating_sub(at.unix_ms());
         if apart_ms.saturating_abs() > rules.skew_ms_max { Err(AuthError::Skewed) } else { Ok(()) }
     }
 
     /// Method, three headers, the `x-amz-` headers in order, and the resource.
-    fn string_to_sign(&self, request: &Request<'_>) -> String {
+    fn string_to_sign(&self, request: &Request<'_>, raw_path: &[u8]) -> String {
         let header = |name| request.headers.get(name).unwrap_or("");
         let date = match self.expires {
             Some(expires) => expires,
@@ -168,18 +176,18 @@ impl<'a> V2Claim<'a> {
             }
             text.push('\n');
         }
-        put_resource(request, &mut text);
+        put_resource(request, raw_path, &mut text);
         text
     }
 }
 
 /// The path as it came, the bucket in front of it if it stood in the host, and the parameters that count, in order.
-fn put_resource(request: &Request<'_>, text: &mut String) {
+fn put_resource(request: &Request<'_>, raw_path: &[u8], text: &mut String) {
     if let Some(bucket) = request.host_bucket {
         text.push('/');
         text.push_str(bucket);
     }
-    text.push_str(&String::from_utf8_lossy(request.raw_path));
+    text.push_str(&String::from_utf8_lossy(raw_path));
     let counts = |name: &str| SIGNED_PARAMETERS.contains(&name) || name.starts_with("response-");
     let mut pairs: Vec<_> = request.query.pairs().filter(|pair| counts(pair.0)).collect();
     pairs.sort_unstable();

@@ -13,29 +13,8 @@ use super::gate;
 use super::keys;
 use super::policy::{Kind, Policy, PolicyError};
 use super::tx::{Env, Tx, decode};
+pub use crate::auth::Secret;
 use crate::limits::{NAME_LEN_MAX, USER_POLICIES_MAX};
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// From its text.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    /// The text, for a signature.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// A user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -165,7 +144,7 @@ impl KeyRecord {
     /// As it is stored.
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Enc::new();
-        e.str(&self.user).str(&self.secret.0).flag(self.enabled).u64(self.created_ms).finish()
+        e.str(&self.user).str(self.secret.expose()).flag(self.enabled).u64(self.created_ms).finish()
     }
 
     /// From [`KeyRecord::encode`].
@@ -176,7 +155,7 @@ impl KeyRecord {
         decode(bytes, |d| {
             Ok(KeyRecord {
                 user: d.string()?,
-                secret: Secret(d.string()?),
+                secret: Secret::new(&d.string()?),
                 enabled: d.flag()?,
                 created_ms: d.u64()?,
             })
@@ -302,7 +281,7 @@ pub fn add_key(
     secret: Secret,
 ) -> Result<(), AdminError> {
     check_name(access_key)?;
-    if secret.0.len() < 8 || secret.0.len() > NAME_LEN_MAX {
+    if !(8..=NAME_LEN_MAX).contains(&secret.expose().len()) {
         return Err(AdminError::Name);
     }
     let user = user_named(tx, user)?;

@@ -167,7 +167,7 @@ impl Config for ServerSideEncryptionConfiguration {
     const KIND: ConfigKind = ConfigKind::Encryption;
     const ABSENT: Code = Code::ServerSideEncryptionConfigurationNotFoundError;
 
-    /// Keys of a key service are not kept here.
+    /// Keys by name are the server's own; two layers of them and other services' keys are not kept here.
     fn settle(&mut self, _env: &Env<'_>) -> Result<(), StateError> {
         if self.rules.len() != 1 {
             return Err(Code::MalformedXML.into());
@@ -179,7 +179,7 @@ impl Config for ServerSideEncryptionConfiguration {
                 ServerSideEncryption::Aes256 if default.kms_master_key_id.is_some() => {
                     return Err(Code::InvalidArgument.into());
                 }
-                ServerSideEncryption::Aes256 => {}
+                ServerSideEncryption::Aes256 | ServerSideEncryption::AwsKms => {}
                 _ => return Err(Code::NotImplemented.into()),
             }
         }

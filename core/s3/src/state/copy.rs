@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::condition::{SourceCondition, WriteCondition};
+use super::condition::{ReadCondition, WriteCondition};
 use super::error::{Code, StateError};
 use super::object::{self, NewObject, Put};
 use super::record::{Attributes, BucketRecord, Encryption, Extent, ObjectRecord, Version};
@@ -27,7 +27,7 @@ pub struct Source<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct CopyRequest {
     /// `x-amz-copy-source-if-*`.
-    pub source: SourceCondition,
+    pub source: ReadCondition,
     /// Headers of the copy; `None` takes those of the source (`x-amz-metadata-directive: COPY`).
     pub headers: Option<Vec<(String, String)>>,
     /// Tags of the copy; `None` takes those of the source.
@@ -71,11 +71,7 @@ pub enum CopyBody {
 ///
 /// # Errors
 /// `NoSuchKey`, `NoSuchVersion`, `InvalidRequest` for a delete marker that is named, what the condition says.
-pub fn source(
-    tx: &Tx<'_>,
-    from: Source<'_>,
-    condition: &SourceCondition,
-) -> Result<ObjectRecord, StateError> {
+pub fn source(tx: &Tx<'_>, from: Source<'_>, condition: &ReadCondition) -> Result<ObjectRecord, StateError> {
     let found = object::find(tx, from.bucket, from.key, from.version);
     let (_, record) = found.map_err(|error| match error {
         StateError::DeleteMarker { code: Code::MethodNotAllowed, .. } => Code::InvalidRequest.into(),

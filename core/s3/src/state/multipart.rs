@@ -235,7 +235,6 @@ pub fn complete(
     let parts = named_parts(tx, id, request)?;
     let size = check_sizes(&parts, request.size)?;
     let checksum = whole_checksum(&upload, &parts, request)?;
-    check_named_checksums(&upload, request)?;
     let new = new_object(&upload, &parts, size, checksum);
     let put = object::put_moved(tx, env, bucket, key, &request.condition, new)?;
     drop_rest(tx, id, &parts)?;
@@ -333,13 +332,6 @@ fn whole_checksum(
         Some((told, text)) if *told == algorithm && *text != whole.text() => Err(Code::BadDigest.into()),
         _ => Ok(Some(whole)),
     }
-}
-
-/// A composite checksum wants the parts' checksums named again.
-fn check_named_checksums(upload: &UploadRecord, request: &Complete) -> Result<(), StateError> {
-    let Some((algorithm, ChecksumType::Composite)) = upload.checksum else { return Ok(()) };
-    let named = |part: &NamedPart| part.checksums.iter().any(|told| told.algorithm() == algorithm);
-    if request.parts.iter().all(named) { Ok(()) } else { Err(Code::InvalidRequest.into()) }
 }
 
 fn new_object(

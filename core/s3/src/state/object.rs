@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use md5::{Digest, Md5};
 
 use super::codec::{Dec, Enc};
-use super::condition::{DeleteCondition, SourceCondition, WriteCondition};
+use super::condition::{DeleteCondition, ReadCondition, WriteCondition};
 use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::lifecycle::Clock;
@@ -458,7 +458,7 @@ pub fn set_acl(
 ///
 /// # Errors
 /// `InvalidWriteOffset` when the object does not end there, `TooManyParts` after [`APPENDS_MAX`] appends,
-/// `EncryptionTypeMismatch` when the object is encrypted in another way.
+/// `EncryptionTypeMismatch` when the object is encrypted in another way, or with another key.
 pub fn append(
     tx: &mut Tx<'_>,
     env: &Env<'_>,
@@ -477,7 +477,7 @@ pub fn append(
     if old.listed.size != offset {
         return Err(Code::InvalidWriteOffset.into());
     }
-    if core::mem::discriminant(&old.encryption) != core::mem::discriminant(&new.attributes.encryption) {
+    if old.encryption != new.attributes.encryption {
         return Err(Code::EncryptionTypeMismatch.into());
     }
     let (ETag::Whole(before) | ETag::Parts(before, _), ETag::Whole(appended) | ETag::Parts(appended, _)) =
@@ -506,11 +506,11 @@ pub fn append(
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RenameCondition {
     /// Of the object that is renamed.
-    pub source: SourceCondition,
+    pub source: ReadCondition,
     /// Of what has the new name.
     pub target: WriteCondition,
     /// Of what has the new name, by time.
-    pub target_times: SourceCondition,
+    pub target_times: ReadCondition,
     /// Repeats of a request with the same token answer the same and do nothing.
     pub token: String,
 }

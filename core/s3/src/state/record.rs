@@ -423,6 +423,13 @@ pub enum Encryption {
         /// See [`super::sse`].
         wrapped: Vec<u8>,
     },
+    /// As [`Encryption::S3`], wrapped by a key of the server's that the client chose by name.
+    Kms {
+        /// Its name.
+        key_id: String,
+        /// See [`super::sse`].
+        wrapped: Vec<u8>,
+    },
     /// With a key that the client sends each time.
     Customer {
         /// A salted digest that tells whether it is the right one.
@@ -441,6 +448,13 @@ pub enum VersionKind {
     Object,
     /// The mark that the key was deleted.
     DeleteMarker,
+}
+
+impl Encryption {
+    /// Whether the other is of the same kind, whatever the keys.
+    pub fn is_like(&self, other: &Encryption) -> bool {
+        core::mem::discriminant(self) == core::mem::discriminant(other)
+    }
 }
 
 /// What a listing shows of a version.
@@ -633,13 +647,15 @@ fn put_encryption(e: &mut Enc, encryption: &Encryption) {
         Encryption::None => e.u8(0),
         Encryption::S3 { wrapped } => e.u8(1).bytes(wrapped),
         Encryption::Customer { check, salt, key_md5 } => e.u8(2).raw(check).raw(salt).raw(key_md5),
+        Encryption::Kms { key_id, wrapped } => e.u8(3).str(key_id).bytes(wrapped),
     };
 }
 
 fn get_encryption(d: &mut Dec<'_>) -> Result<Encryption, Corrupt> {
-    Ok(match d.coded(|byte| (byte <= 2).then_some(byte))? {
+    Ok(match d.coded(|byte| (byte <= 3).then_some(byte))? {
         0 => Encryption::None,
         1 => Encryption::S3 { wrapped: d.bytes()?.to_vec() },
+        3 => Encryption::Kms { key_id: d.string()?, wrapped: d.bytes()?.to_vec() },
         _ => Encryption::Customer { check: d.array()?, salt: d.array()?, key_md5: d.array()? },
     })
 }

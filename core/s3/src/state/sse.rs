@@ -6,6 +6,7 @@
 //! chunk i    nonce = i (12 bytes, big-endian)   associated data = 1 for the last chunk, else 0
 //! blob key   HMAC-SHA-256(object key, blob id)
 //! object key SSE-S3: 32 random bytes, kept wrapped: nonce │ AES-256-GCM(server key, object key) │ tag
+//!            SSE-KMS: the same, wrapped by HMAC-SHA-256(server key, name of the key)
 //!            SSE-C:  the client's key; kept is HMAC-SHA-256(client's key, salt), which tells whether it is the right one
 //! ```
 //!
@@ -56,6 +57,11 @@ impl SecretKey {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         parts.iter().for_each(|part| mac.update(part));
         mac.finalize().into_bytes().into()
+    }
+
+    /// The server's key of that name, for SSE-KMS.
+    pub fn named(&self, key_id: &str) -> SecretKey {
+        SecretKey(self.mac(&[b"dolmen s3 named key", key_id.as_bytes()]))
     }
 
     /// The key of a blob of an object that has this key.

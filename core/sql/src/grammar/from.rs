@@ -284,19 +284,18 @@ impl Parser<'_> {
     }
 
     /// A parenthesis where a table may stand holds a select and has just been closed.
-    pub(crate) fn table_paren_holds_select(&mut self, frame: Frame, select: u32) -> R<Next> {
-        // Is this parenthesis itself the first thing inside another one?
-        let frames = &self.scratch.frames;
-        let inside = frames.len() >= 2
-            && frames[frames.len() - 1].st == St::Table
-            && frames[frames.len() - 2].st == St::TableParen;
-        if inside && self.is(Kind::RPAREN) {
-            self.bump();
+    pub(crate) fn table_paren_holds_select(&mut self, mut frame: Frame, select: u32) -> R<Next> {
+        // Is this parenthesis itself the first thing inside another one, and so on?
+        let inside = |frames: &[Frame]| {
+            frames.len() >= 2
+                && frames[frames.len() - 1].st == St::Table
+                && frames[frames.len() - 2].st == St::TableParen
+        };
+        while inside(&self.scratch.frames) && self.eat(Kind::RPAREN) {
             self.scratch.frames.pop();
-            let outer = self.scratch.frames.pop().unwrap_or(frame);
-            return self.table_paren_holds_select(outer, select);
+            frame = self.scratch.frames.pop().unwrap_or(frame);
         }
-        if inside && continues_select(self.kind()) {
+        if inside(&self.scratch.frames) && continues_select(self.kind()) {
             self.scratch.frames.pop();
             self.push(Frame::new(St::ParenSelect, 0, 0, 0));
             return Ok(self.select_from(select, frame.b));

@@ -13,7 +13,7 @@ use crate::tree::TextId;
 const VARIADIC: u8 = 1;
 const DISTINCT: u8 = 2;
 /// The list may turn out to be type modifiers.
-const PLAIN: u8 = 4;
+pub(crate) const PLAIN: u8 = 4;
 
 /// Bits of `frameOptions`.
 mod frame {

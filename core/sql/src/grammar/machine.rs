@@ -130,6 +130,8 @@ pub(crate) enum Next {
     TableOperand,
     /// Looks for a join behind this table.
     TableOper(u32),
+    /// Reads `[ …` inside an array.
+    InnerArray,
 }
 
 /// `b_expr`: no Boolean operators.
@@ -164,10 +166,25 @@ impl Parser<'_> {
     /// Runs the machine from `next` until its value is there.
     pub(crate) fn run(&mut self, next: impl FnOnce(&mut Self) -> R<Next>) -> R {
         self.nested(|p| {
-            p.push(Frame::BOTTOM);
+            p.push(Frame { a: p.here(), ..Frame::BOTTOM });
+            if p.counts_symbols {
+                p.check_depth(Next::Operand)?;
+            }
             let first = next(p)?;
             p.steps(first)
         })
+    }
+
+    /// Runs a rule natively; where symbols are counted, a frame stands for what is before it.
+    pub(crate) fn counted(&mut self, rule: impl FnOnce(&mut Self) -> R) -> R {
+        if !self.counts_symbols {
+            return self.nested(rule);
+        }
+        self.push(Frame { a: self.here(), ..Frame::BOTTOM });
+        self.check_depth(Next::Operand)?;
+        let value = self.nested(rule)?;
+        self.scratch.frames.pop();
+        Ok(value)
     }
 
     fn steps(&mut self, mut next: Next) -> R {
@@ -188,11 +205,19 @@ impl Parser<'_> {
                 Next::SetOper(value) => self.set_oper(value)?,
                 Next::TableOperand => self.table_operand()?,
                 Next::TableOper(value) => self.table_oper(value)?,
+                Next::InnerArray => self.inner_array()?,
             };
+            self.steps += 1;
             if self.scratch.frames.len() > self.frames_max {
-                return Err(self.too_deep());
+                self.deep(next)?;
             }
         }
+    }
+
+    /// More frames than a step may leave without being looked at.
+    #[cold]
+    fn deep(&mut self, next: Next) -> R<()> {
+        if self.counts_symbols { self.check_depth(next) } else { Err(self.too_deep()) }
     }
 
     fn resume(&mut self, frame: Frame, value: u32) -> R<Next> {
@@ -228,7 +253,9 @@ impl Parser<'_> {
 
     /// `a_expr`.
     pub(crate) fn a_expr(&mut self) -> R {
-        if let Some(constant) = self.lone_constant() {
+        if !self.counts_symbols
+            && let Some(constant) = self.lone_constant()
+        {
             return Ok(constant);
         }
         self.run(|p| Ok(p.start_expr(0)))
@@ -280,6 +307,7 @@ pub(crate) fn unwind<T>(result: Result<T, Halt>, parser: &mut Parser<'_>) -> Res
         parser.scratch.frames.clear();
         parser.scratch.items.clear();
         parser.scratch.parts.clear();
+        parser.scratch.depth.clear();
         parser.native_depth = 0;
     }
     result

@@ -307,11 +307,13 @@ impl Parser<'_> {
             return self.array_close(frame);
         }
         self.push(frame);
-        if self.is(Kind::LBRACKET) {
-            let inner = self.here();
-            return self.array_open(inner, 1);
-        }
-        Ok(self.start_expr(0))
+        Ok(if self.is(Kind::LBRACKET) { Next::InnerArray } else { self.start_expr(0) })
+    }
+
+    /// `[ …` directly inside another array.
+    pub(crate) fn inner_array(&mut self) -> R<Next> {
+        let first = self.here();
+        self.array_open(first, 1)
     }
 
     pub(crate) fn array_item(&mut self, frame: Frame, value: u32) -> R<Next> {
@@ -328,8 +330,7 @@ impl Parser<'_> {
             if !self.is(Kind::LBRACKET) {
                 return Err(self.unexpected());
             }
-            let first = self.here();
-            return self.array_open(first, 1);
+            return self.inner_array();
         }
         Ok(self.start_expr(0))
     }

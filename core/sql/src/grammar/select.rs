@@ -87,45 +87,47 @@ impl Parser<'_> {
         let first = self.here();
         self.bump();
         let rows = self.mark();
-        self.values_row(Frame::new(St::Values, 0, first, rows))
-    }
-
-    /// A row begins; `c` is where the rows' list begins, `a` where this row's does.
-    fn values_row(&mut self, mut frame: Frame) -> R<Next> {
         self.expect(Kind::LPAREN)?;
-        frame.a = self.mark();
-        self.values_next(frame)
+        self.values_next(Frame::new(St::Values, rows, first, rows))
     }
 
-    fn values_next(&mut self, frame: Frame) -> R<Next> {
+    /// Items, until one is no constant; `c` is where the rows' list begins, `a` where this row's does.
+    fn values_next(&mut self, mut frame: Frame) -> R<Next> {
         while let Some(constant) = self.lone_constant() {
             self.item(constant);
-            if !self.eat(Kind::COMMA) {
-                return self.values_row_end(frame);
+            if !self.eat(Kind::COMMA)
+                && let Some(values) = self.values_row_end(&mut frame)?
+            {
+                return Ok(Next::SetOper(values));
             }
         }
         self.push(frame);
         Ok(self.start_expr(0))
     }
 
-    pub(crate) fn values_item(&mut self, frame: Frame, value: u32) -> R<Next> {
+    pub(crate) fn values_item(&mut self, mut frame: Frame, value: u32) -> R<Next> {
         self.item(value);
-        if self.eat(Kind::COMMA) {
-            return self.values_next(frame);
+        if !self.eat(Kind::COMMA)
+            && let Some(values) = self.values_row_end(&mut frame)?
+        {
+            return Ok(Next::SetOper(values));
         }
-        self.values_row_end(frame)
+        self.values_next(frame)
     }
 
-    fn values_row_end(&mut self, frame: Frame) -> R<Next> {
+    /// A row is complete: another begins, or all are there.
+    fn values_row_end(&mut self, frame: &mut Frame) -> R<Option<u32>> {
         self.expect(Kind::RPAREN)?;
         let row = self.list_from(frame.a);
         let row = self.list_node(row, frame.b);
         self.item(row);
         if self.eat(Kind::COMMA) {
-            return self.values_row(frame);
+            self.expect(Kind::LPAREN)?;
+            frame.a = self.mark();
+            return Ok(None);
         }
         let rows = self.list_from(frame.c);
-        Ok(Next::SetOper(mk!(self, SelectStmt, frame.b, { valuesLists: rows })))
+        Ok(Some(mk!(self, SelectStmt, frame.b, { valuesLists: rows })))
     }
 
     // ---- SELECT ----
@@ -792,7 +794,7 @@ impl Parser<'_> {
             m::CTEMaterializeDefault
         };
         self.expect(Kind::LPAREN)?;
-        let query = self.nested(Self::preparable_stmt)?;
+        let query = self.counted(Self::preparable_stmt)?;
         self.expect(Kind::RPAREN)?;
         let search = self.search_clause()?;
         let cycle = self.cycle_clause()?;

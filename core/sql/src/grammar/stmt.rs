@@ -23,6 +23,7 @@ impl Parser<'_> {
     }
 
     fn raw_stmt(&mut self) -> R {
+        self.statement = self.at;
         let (first, loc) = (self.here(), self.loc());
         let stmt = match self.kind() {
             // `TransactionStmtLegacy`: not inside other statements.
