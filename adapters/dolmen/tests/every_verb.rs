@@ -65,7 +65,7 @@ const VERBS: &[(&str, &str)] = &[
     ("sstable", "stats @sst"),
     ("sstable", "inspect @sst/da-1-bti-Partitions.db"),
     ("llm", "train --data @text --model @tiny.toml --steps 1 --sample 4 --out @new"),
-    ("llm", "train --data @text --model @tiny.toml --steps 2 --sample 4 --out @gpt --resume"),
+    ("llm", "train --data @text --model @tiny.toml --steps 1 --sample 4 --out @gpt --resume"),
     ("llm", "generate --model @gpt --prompt a --max-tokens 4"),
     ("llm", "generate --model @weights.gguf --prompt-ids 1,2 --max-tokens 4 --beams 2"),
     ("llm", "chat --model @gpt --prompt a --max-tokens 4"),
