@@ -86,19 +86,13 @@ impl Service for Llm {
         let listen = context.address("llm.listen").ok_or("llm.listen is not bound")?;
         let password = context.password(listen, config.key.as_deref())?;
         let key = password.get().map(str::to_owned);
-<<<<<<< HEAD
         let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
-=======
->>>>>>> llm
         let bodies = dolmen_units::show_size(bodies_bytes_max(config.body_max) as u64);
         let told = |needs| {
             let model = config.model.display();
             tracing::info!(target: "llm", "{model}: memory: {needs}; bodies of requests: at most {bodies}");
         };
-<<<<<<< HEAD
-=======
         let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
->>>>>>> llm
         let shared =
             Shared::open(&config.model, config.settings, key, told).map_err(|error| format!("{error:#}"))?;
         let path = if shared.worker.known.is_encoder { "embeddings" } else { "chat/completions" };
