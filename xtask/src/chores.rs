@@ -29,7 +29,8 @@ pub fn golden(args: &[String]) -> Result<()> {
     run(command("cargo", &["test", "--workspace", "--", "golden", "--nocapture"]))
 }
 
-/// `DOLMEN_SQL_CORPUS` names a folder of psql scripts (PostgreSQL's regression tests), `DOLMEN_SQL_SERVER` the socket of a server 18.
+/// `DOLMEN_SQL_CORPUS` names folders of psql scripts (PostgreSQL's regression tests and others) with colons between,
+/// `DOLMEN_SQL_SERVER` the socket of a server 18.
 fn golden_sql() -> Result<()> {
     let tests = [
         "test",
@@ -42,6 +43,8 @@ fn golden_sql() -> Result<()> {
         "versions",
         "--test",
         "mistakes",
+        "--test",
+        "depth",
     ];
     run(command("cargo", &[&tests[..], &["--", "--nocapture"]].concat()))?;
     let Ok(corpus) = env::var("DOLMEN_SQL_CORPUS") else {
@@ -49,11 +52,12 @@ fn golden_sql() -> Result<()> {
         return Ok(());
     };
     let peer = ["run", "--release", "--manifest-path", "benches/peers/sql/Cargo.toml", "--"];
-    run(command("cargo", &[&peer[..], &["trees", &corpus]].concat()))?;
+    let corpora: Vec<&str> = corpus.split(':').collect();
+    run(command("cargo", &[&peer[..], &["trees"], &corpora].concat()))?;
     let server = env::var("DOLMEN_SQL_SERVER").ok();
     let judged: Vec<&str> = server.iter().flat_map(|socket| ["--server", socket]).collect();
-    run(command("cargo", &[&peer[..], &["judge"], &judged, &[&corpus]].concat()))?;
-    run(command("cargo", &[&peer[..], &["judge", "--mutants", "10000"], &judged, &[&corpus]].concat()))
+    run(command("cargo", &[&peer[..], &["judge"], &judged, &corpora].concat()))?;
+    run(command("cargo", &[&peer[..], &["judge", "--mutants", "10000"], &judged, &corpora].concat()))
 }
 
 /// `cargo xtask soak [FACTOR]`: the bodies read `DOLMEN_SOAK` and run that many times longer.

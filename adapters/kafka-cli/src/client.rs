@@ -165,7 +165,11 @@ impl Connection {
         let mut answer = Vec::new();
         // Grows with what comes, not with what was promised.
         (&mut self.stream).take(len as u64).read_to_end(&mut answer).context("reading an answer")?;
-        ensure!(answer.len() == len, "the broker has closed the connection within an answer");
+        if answer.len() != len {
+            // As any broken connection: worth another try.
+            let cut = "the broker has closed the connection within an answer";
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, cut).into());
+        }
         ensure!(answer[..4] == self.correlation.to_be_bytes(), "the broker answers another request");
         // Answers to ApiVersions have the old header whatever their version.
         let mut header = 4;

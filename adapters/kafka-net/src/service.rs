@@ -69,6 +69,7 @@ impl Service for Kafka {
             _ if asks && settings.users.is_empty() => Some(context.secret("password")?),
             _ => None,
         };
+        let is_made = made.is_some();
         settings.users.extend(made.map(|password| (USER.to_owned(), password)));
         if !settings.users.is_empty() && settings.mechanisms.is_empty() {
             settings.mechanisms = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"].map(str::to_owned).to_vec();
@@ -78,9 +79,13 @@ impl Service for Kafka {
         let mut hint = format!("kcat -b {} -L", reachable(listen));
         if asks {
             let protocol = if tls.is_some() { "SASL_SSL" } else { "SASL_PLAINTEXT" };
+            let mechanism = settings.mechanisms.first().map_or("PLAIN", String::as_str);
+            let user = settings.users.first().map_or(USER, |(name, _)| name.as_str());
+            // Given passwords are not printed.
+            let password =
+                if is_made { format!("\"$({})\"", context.show_password()) } else { "PASSWORD".to_owned() };
             hint.push_str(&format!(
-                " -X security.protocol={protocol} -X sasl.mechanism=PLAIN -X sasl.username={USER} -X sasl.password=\"$({})\"",
-                context.show_password()
+                " -X security.protocol={protocol} -X sasl.mechanism={mechanism} -X sasl.username={user} -X sasl.password={password}"
             ));
         } else if tls.is_some() {
             hint.push_str(" -X security.protocol=SSL");

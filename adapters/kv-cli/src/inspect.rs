@@ -26,8 +26,7 @@ pub fn file(path: &Path, entries: bool, out: &mut Out) -> Result<()> {
     let name = path.display();
     let meta = fs::metadata(path).with_context(|| name.to_string())?;
     ensure!(!meta.is_dir(), "{name} is a directory; for all of it use `dolmen kv --path {name} inspect`");
-    let is_log =
-        matches!(path.file_name().and_then(|n| FileName::parse(n.to_str()?)), Some(FileName::Log(_)));
+    let is_log = path.extension().is_some_and(|extension| extension == "log");
     ensure!(!is_log, "{name} is a log: use `dolmen wal dump {name}`");
     let len = meta.len();
     ensure!(len <= FILE_BYTES_MAX, "{name}: {len} bytes are more than the {FILE_BYTES_MAX} that are read");

@@ -24,6 +24,8 @@ pub use tour::tour;
 /// Arguments of `dolmen llm`.
 #[derive(clap::Args)]
 #[command(
+    subcommand_help_heading = "Verbs",
+    subcommand_value_name = "VERB",
     after_help = "Examples:\n  dolmen llm tokenize --vocab cl100k_base.tiktoken --ids \"Hello, world\"\n  \
                   dolmen llm train --data input.txt --model gpt-char --steps 2000 --out gpt\n  \
                   dolmen llm generate --model model.gguf --prompt \"Once upon a time\" --max-tokens 64\n  \

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use dolmen_cli::{Out, Status};
-use dolmen_llm_cpu::server::{Settings, Shared, serve};
+use dolmen_cli::{Out, Status, show_size};
+use dolmen_llm_cpu::server::{Settings, Shared, bodies_bytes_max, serve};
 
 /// Arguments of `dolmen llm serve`.
 #[derive(clap::Args)]
@@ -61,10 +61,12 @@ pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
         threads: args.threads,
         queue: args.queue.max(1),
     };
-    let shared = Shared::open(&args.model, settings, args.api_key.clone())?;
-    out.note(format_args!("memory: {}", shared.worker.known.needs));
-    let name = shared.name.clone();
     let body_max = usize::try_from(args.max_body).unwrap_or(usize::MAX);
+    let bodies = show_size(bodies_bytes_max(body_max) as u64);
+    let shared = Shared::open(&args.model, settings, args.api_key.clone(), |needs| {
+        out.note(format_args!("memory: {needs}; bodies of requests: at most {bodies}"));
+    })?;
+    let name = shared.name.clone();
     serve(shared, args.listen, body_max, |address| {
         // Nobody may be reading.
         let _ =

@@ -175,11 +175,12 @@ struct Finished<'a> {
 
 pub fn run(args: &Args, out: &mut Out) -> Result<Status> {
     let mut run = Run::new(args)?;
-    fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    let checkpoint = args.out.join(CHECKPOINT);
     if args.resume {
+        let checkpoint = args.out.join(CHECKPOINT);
         let bytes = fs::read(&checkpoint).with_context(|| checkpoint.display().to_string())?;
         run.trainer.resume(&run.tokens, &bytes).with_context(|| checkpoint.display().to_string())?;
+    } else {
+        fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     }
     let (params, frozen) = run.trainer.parameters();
     out.note(format_args!(

@@ -1,10 +1,12 @@
 //! The server: OpenAI's interface over HTTP, and llama.cpp's for filling in and for tokens.
 //!
 //! `/v1/models`, `/v1/chat/completions`, `/v1/completions`, `/v1/embeddings`, with streams; `/infill`, `/tokenize`, `/detokenize`, `/apply-template`, `/health`. All requests
-//! share the model's thread ([`worker`]); what they may take is bounded: the body, the context, the requests that wait.
+//! share the model's thread ([`worker`]); what they may take is bounded: connections, bodies and the time for them, the context, the requests that wait.
 
 mod api;
 mod body;
+mod connection;
+mod intake;
 mod parameters;
 mod prompt;
 mod service;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use crate::fault::{Context, Result};
 
 use crate::files::Files;
+use crate::memory::Needs;
 
 pub use prompt::CHAT_ML;
 pub use service::{Config, Llm};
@@ -36,13 +39,18 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Opens a model. A template that cannot be used is an error, for what it makes of a chat cannot be guessed.
+    /// Opens a model, and tells what memory it takes before it takes it. A template that cannot be used is an error, for what it makes of a chat cannot be guessed.
     ///
     /// # Errors
     ///
     /// If the model or its template cannot be used.
-    pub fn open(path: &Path, settings: Settings, key: Option<String>) -> Result<Shared> {
-        let worker = Worker::start(Files::open(path)?, settings)?;
+    pub fn open(
+        path: &Path,
+        settings: Settings,
+        key: Option<String>,
+        told: impl FnOnce(Needs),
+    ) -> Result<Shared> {
+        let worker = Worker::start(Files::open(path)?, settings, told)?;
         let template = worker.known.template.as_deref().map(dolmen_llm::template::Template::parse);
         let template =
             template.transpose().with_context(|| format!("{}: the template of chats", path.display()))?;
@@ -50,6 +58,11 @@ impl Shared {
         let name = stem.and_then(|stem| stem.to_str()).unwrap_or("model").to_owned();
         Ok(Shared { worker, name, key, template })
     }
+}
+
+/// Bytes of requests' bodies that are held at most, when one may have so many.
+pub fn bodies_bytes_max(body_max: usize) -> usize {
+    intake::Intake::bytes_max(body_max)
 }
 
 /// Serves one model until the process ends.
@@ -68,10 +81,13 @@ pub fn serve(
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| address.to_string())?;
         ready(listener.local_addr()?);
         let app = api::router(Arc::new(shared), body_max);
-        let served = async { dolmen_host::axum::serve(listener, app).await };
-        tokio::select! {
-            served = served => Ok(served?),
-            stopped = tokio::signal::ctrl_c() => Ok(stopped?),
-        }
+        let stop = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                // Without the signal the server runs until it is killed.
+                std::future::pending::<()>().await;
+            }
+        };
+        connection::serve(app, listener, stop).await;
+        Ok(())
     })
 }

@@ -59,9 +59,14 @@ impl World {
     }
 
     async fn over(meta: Meta, blobs: Blobs) -> World {
+        World::try_over(meta, blobs).await.unwrap()
+    }
+
+    /// What is damaged may not open.
+    async fn try_over(meta: Meta, blobs: Blobs) -> Result<World, dolmen_host::Fault> {
         let engine = Arc::new(Engine::new(meta, Arc::new(blobs), Arc::default()).unwrap());
         let accounts = Arc::new(Accounts::new(ACCESS_KEY, SECRET_KEY));
-        prepare(&engine, &accounts).unwrap();
+        prepare(&engine, &accounts)?;
         let server = Arc::new(Server {
             engine,
             accounts,
@@ -86,7 +91,7 @@ impl World {
             let _sender = sender;
             connection::serve(served, listener, None, 64, stop).await;
         });
-        World { server, address }
+        Ok(World { server, address })
     }
 
     /// Sends bytes as they are and reads everything until the server closes or has answered.

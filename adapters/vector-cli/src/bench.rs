@@ -32,9 +32,9 @@ pub struct Args {
     /// Runs of each; the best counts
     #[arg(long, default_value_t = 3)]
     repeat: usize,
-    /// Read the index into memory first, in large pages, instead of mapping it
+    /// Map the index instead of reading it into memory, in large pages, first
     #[arg(long)]
-    in_memory: bool,
+    mapped: bool,
     /// A plot
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -61,7 +61,8 @@ fn thread_seconds() -> f64 {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<()> {
-    let opened = if args.in_memory { Opened::load(&args.index)? } else { Opened::new(&args.index)? };
+    let opened =
+        if args.mapped { Opened::new(&args.index)? } else { Opened::for_searches(&args.index, usize::MAX)? };
     let mapped = opened.open()?;
     let view = mapped.view();
     let options = *view.options();

@@ -25,6 +25,9 @@ pub fn matrix<'a>(path: &Path, bytes: &'a [u8], dim: Option<usize>) -> Result<Ma
             path.display()
         );
     };
+    if matches!(layout, Layout::Raw(_)) && dim.is_none() {
+        bail!("{}: such a file does not say how long a row is; give it with --dim", path.display());
+    }
     let empty = bytes == [0] && !matches!(layout, Layout::Npy);
     let bytes = if empty { &[] } else { bytes };
     Matrix::parse(bytes, layout, dim).with_context(|| path.display().to_string())
@@ -99,12 +102,15 @@ impl Opened {
         Ok(Opened { path: path.to_owned(), map: map(path)? })
     }
 
-    /// Reads it into memory.
-    pub fn load(path: &Path) -> Result<Self> {
-        Ok(Opened {
-            path: path.to_owned(),
-            map: Map::load(path).with_context(|| path.display().to_string())?,
-        })
+    /// For this many searches: read into memory, in large pages, where they would read more of it than there is; else mapped. Walks jump about, and
+    /// most of what a jump costs is the look-up of a small page.
+    pub fn for_searches(path: &Path, searches: usize) -> Result<Self> {
+        let len = fs::metadata(path).with_context(|| path.display().to_string())?.len();
+        if len > memory() / 2 || (searches as u64).saturating_mul(SEARCH_BYTES) < len {
+            return Opened::new(path);
+        }
+        let map = Map::load(path).with_context(|| path.display().to_string())?;
+        Ok(Opened { path: path.to_owned(), map })
     }
 
     /// Its bytes.
@@ -128,6 +134,17 @@ impl Opened {
     pub fn name(&self) -> String {
         self.path.display().to_string()
     }
+}
+
+/// What a search reads, about: a few hundred vectors and lists.
+const SEARCH_BYTES: u64 = 256 << 10;
+
+/// Bytes of memory that this machine could give out now; 0 where nobody says.
+fn memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        .map_or(0, |kib| kib << 10)
 }
 
 /// Writes a file so that it is there whole or not at all, and stays.

@@ -2,15 +2,14 @@
 
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use dolmen_base::rng::Rng;
 use dolmen_cli::Out;
 use dolmen_hnsw::error::Invalid;
 use dolmen_hnsw::file::{Mapped, retuned};
 use dolmen_hnsw::insert::Workers;
-use dolmen_hnsw::metric::{Form, Vector};
+use dolmen_hnsw::metric::Vector;
 use dolmen_hnsw::pool::Scratch;
 use dolmen_hnsw::search::{Found, Request};
 use dolmen_hnsw::tune::Tuning;
@@ -83,14 +82,15 @@ struct Searched {
 
 /// Queries that tuning looks at; more only cost time.
 const TUNE_QUERIES: usize = 1000;
-/// Rows that an index is tuned on where nobody gave queries.
-const OWN_ROWS: usize = 400;
+/// Bytes of a query, about, before it is known how many there are.
+const QUERY_BYTES: usize = 1024;
 
 pub fn run(args: &Args, out: &mut Out) -> Result<()> {
-    let opened = Opened::new(&args.index)?;
+    let narrow = is_narrow(&args.output)?;
+    let map = input::map(&args.queries.queries)?;
+    let opened = Opened::for_searches(&args.index, map.len() / QUERY_BYTES)?;
     let mapped = opened.open()?;
     let options = *mapped.view().options();
-    let map = input::map(&args.queries.queries)?;
     let rows = input::queries(&args.queries.queries, &map, &options)?;
     let threads = Threads::new(args.threads);
     let tuned = match (args.effort.ef, args.effort.recall) {
@@ -112,7 +112,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<()> {
         hops += stats.hops;
         all.push(found);
     }
-    write_ids(args, &all)?;
+    write_ids(args, narrow, &all)?;
     let each = |sum: u64| sum as f64 / all.len().max(1) as f64;
     let searched = Searched {
         queries: all.len(),
@@ -131,13 +131,16 @@ pub fn run(args: &Args, out: &mut Out) -> Result<()> {
     ))?)
 }
 
-fn write_ids(args: &Args, all: &[Vec<Found>]) -> Result<()> {
-    let extension = args.output.extension().and_then(|extension| extension.to_str());
-    let narrow = match extension {
-        Some("i32") => true,
-        Some("i64") => false,
-        _ => bail!("{}: expected a name that ends in .i64 or .i32", args.output.display()),
-    };
+/// Whether ids are written in 32 bits: the name says.
+fn is_narrow(path: &Path) -> Result<bool> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("i32") => Ok(true),
+        Some("i64") => Ok(false),
+        _ => bail!("{}: expected a name that ends in .i64 or .i32", path.display()),
+    }
+}
+
+fn write_ids(args: &Args, narrow: bool, all: &[Vec<Found>]) -> Result<()> {
     let most = if narrow { i32::MAX as u64 } else { i64::MAX as u64 };
     if let Some(found) = all.iter().flatten().find(|found| found.label > most) {
         return Err(Invalid::LabelRange(found.label)).map_err(|e| dolmen_hnsw::error::Error::from(e).into());
@@ -173,34 +176,9 @@ pub fn effort(mapped: &Mapped<'_>, k: usize, recall: f32, threads: &Threads, out
     if tuned.k as usize == k && tuned.recall == recall {
         return Ok(tuned);
     }
-    let view = mapped.view();
-    let mut rng = Rng::new(1);
-    let live: Vec<u32> = (0..view.slots() as u32).filter(|slot| view.is_live(*slot)).collect();
-    if live.is_empty() {
-        return Ok(Tuned { k: k as u32, recall, ef: k.max(1) as u32, rescore: 0 });
-    }
-    let floats = view.options().form.takes_f32();
-    let mut rows = Vec::new();
-    let mut bytes = Vec::new();
-    for _ in 0..OWN_ROWS.min(live.len()) {
-        let slot = live[rng.below(live.len() as u64) as usize];
-        if floats { rows.push(view.vector(slot)?) } else { bytes.push(view.bytes(slot)?) }
-    }
-    let queries: Vec<Vector<'_>> = if floats {
-        rows.iter().map(|row| Vector::F32(row)).collect()
-    } else if view.options().form == Form::Binary {
-        bytes.iter().map(|row| Vector::Bits(row)).collect()
-    } else {
-        bytes.iter().map(|row| Vector::I8(bytemuck::cast_slice(row))).collect()
-    };
-    // Each row finds itself: one more result, and one more that is always right.
-    let wanted = (recall * k as f32 + 1.0) / (k as f32 + 1.0);
-    let tuning = view.tune(threads, &queries, k + 1, wanted.min(1.0))?;
-    let times = (tuning.tuned.rescore as usize / (k + 1)).max(1);
-    let found = Tuned { k: k as u32, recall, ef: tuning.tuned.ef, rescore: (times * k) as u32 };
+    let found = mapped.view().tune_on_own(threads, k, recall)?.tuned;
     out.note(format!(
-        "the index was not tuned for k {k} and recall {recall}: tuned on {} of its own rows, ef {}; `dolmen vector tune` with real queries is surer",
-        queries.len(),
+        "the index was not tuned for k {k} and recall {recall}: tuned on a sample of its own rows, ef {}; `dolmen vector tune` with real queries is surer",
         found.ef
     ));
     Ok(found)
@@ -218,7 +196,7 @@ struct TunedRow {
 }
 
 pub fn tune(args: &TuneArgs, out: &mut Out) -> Result<()> {
-    let opened = Opened::new(&args.index)?;
+    let opened = Opened::for_searches(&args.index, usize::MAX)?;
     let mapped = opened.open()?;
     let map = input::map(&args.queries.queries)?;
     let rows: Rows<'_> = input::queries(&args.queries.queries, &map, mapped.view().options())?;

@@ -125,6 +125,13 @@ fn an_index_from_build_to_damage() {
         at("c.i64")
     ));
     assert!(text.contains("k is 0, must be at least 1"), "{text}");
+    for recall in ["1.5", "0", "nan"] {
+        let search = format!("search {} --queries {} --recall {recall}", at("i.dvx"), at("q.f32"));
+        let text = refused(&format!("{search} --output {}", at("c.i64")));
+        assert!(text.contains("recall"), "{text}");
+    }
+    let text = refused(&format!("build --input {} --metric l2 --output {}", at("x.f32"), at("j.dvx")));
+    assert!(text.contains("give it with --dim"), "{text}");
     let text =
         refused(&format!("search {} --queries {} --ef 5 --output {}", at("i.dvx"), at("x.csv"), at("c.i64")));
     assert!(text.contains("x.csv"), "{text}");

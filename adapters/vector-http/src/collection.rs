@@ -39,6 +39,8 @@ use crate::id::PointId;
 
 /// Points that are linked under one lock; searches come in between.
 const CHUNK: usize = 64;
+/// Points that are read at once where an index is built again.
+const REBUILT: usize = 1024;
 /// Bytes of logged changes behind which the index file is written anew, if they are also more than half of it.
 const LOG_BYTES: u64 = 32 << 20;
 /// Candidates where a request does not say.
@@ -357,6 +359,7 @@ impl Collection {
                 batch.put(self.family.id, &point_key(b'v', self.number, point.id), &vector);
             }
             inner.index.insert_batch(&Serial, &items)?;
+            inner.index.maintain(&Serial, items.len())?;
             for (point, (label, _)) in chunk.iter().zip(&items) {
                 inner.labels.insert(point.id, *label);
                 inner.place(*label, Stored { id: point.id, payload: Arc::new(point.payload.clone()) });
@@ -638,11 +641,20 @@ fn rebuild(
     labels: &BTreeMap<PointId, u64>,
 ) -> Result<Index, Failure> {
     let mut index = Index::new(Level::best(), options)?;
-    for (id, label) in labels {
-        let vector = db.get(family, &point_key(b'v', number, *id), &ReadOptions::default())?;
-        let vector = vector.ok_or_else(|| Failure::broken(format!("point {} has no vector", id.json())))?;
-        index.insert(*label, Vector::F32(&floats(&vector)))?;
+    let mut ids = labels.iter().peekable();
+    while ids.peek().is_some() {
+        let mut points = Vec::with_capacity(REBUILT);
+        for (id, label) in ids.by_ref().take(REBUILT) {
+            let vector = db.get(family, &point_key(b'v', number, *id), &ReadOptions::default())?;
+            let vector =
+                vector.ok_or_else(|| Failure::broken(format!("point {} has no vector", id.json())))?;
+            points.push((*label, floats(&vector)));
+        }
+        let items: Vec<(u64, Vector<'_>)> =
+            points.iter().map(|(label, vector)| (*label, Vector::F32(vector))).collect();
+        index.insert_batch(&Serial, &items)?;
     }
+    index.finish(&Serial)?;
     Ok(index)
 }
 

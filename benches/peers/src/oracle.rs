@@ -10,9 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dolmen_base::Rng;
-use dolmen_lsm::batch::WriteBatch;
+use dolmen_lsm::batch::{BatchView, Record, WriteBatch};
 use dolmen_lsm::key::{FamilyId, SequenceNumber};
-use dolmen_wal::{Framing, record};
+use dolmen_store::{Db, Options, RecoveryMode, SyncPolicy, WriteOptions};
+use dolmen_wal::{Framing, record, recover};
 
 use crate::ffi::*;
 use crate::rocks::{Batch, Rocks, Settings};
@@ -40,6 +41,20 @@ enum Op {
     Merge(usize, Vec<u8>, u64),
     DeleteRange(usize, Vec<u8>, Vec<u8>),
     LogData(Vec<u8>),
+}
+
+impl Op {
+    fn add_to(&self, batch: &mut WriteBatch) {
+        let id = |family: &usize| FamilyId::new(*family as u32);
+        match self {
+            Op::Put(family, key, value) => batch.put(id(family), key, value),
+            Op::Delete(family, key) => batch.delete(id(family), key),
+            Op::SingleDelete(family, key) => batch.single_delete(id(family), key),
+            Op::Merge(family, key, operand) => batch.merge(id(family), key, &operand.to_le_bytes()),
+            Op::DeleteRange(family, begin, end) => batch.delete_range(id(family), begin, end),
+            Op::LogData(blob) => batch.put_log_data(blob),
+        }
+    }
 }
 
 /// The families beside `default`; RocksDB gives them the ids 1, 2 and 3.
@@ -95,34 +110,16 @@ fn operation(rng: &mut Rng, family_count: u64) -> Op {
 /// Both forms of one batch.
 fn build(db: &Rocks, ops: &[Op], theirs: &mut Batch) -> WriteBatch {
     let mut ours = WriteBatch::new();
-    let id = |family: &usize| FamilyId::new(*family as u32);
     theirs.clear();
     for op in ops {
+        op.add_to(&mut ours);
         match op {
-            Op::Put(family, key, value) => {
-                ours.put(id(family), key, value);
-                theirs.put(db, *family, key, value);
-            }
-            Op::Delete(family, key) => {
-                ours.delete(id(family), key);
-                theirs.delete(db, *family, key);
-            }
-            Op::SingleDelete(family, key) => {
-                ours.single_delete(id(family), key);
-                theirs.single_delete(db, *family, key);
-            }
-            Op::Merge(family, key, operand) => {
-                ours.merge(id(family), key, &operand.to_le_bytes());
-                theirs.merge(db, *family, key, &operand.to_le_bytes());
-            }
-            Op::DeleteRange(family, begin, end) => {
-                ours.delete_range(id(family), begin, end);
-                theirs.delete_range(db, *family, begin, end);
-            }
-            Op::LogData(blob) => {
-                ours.put_log_data(blob);
-                theirs.put_log_data(blob);
-            }
+            Op::Put(family, key, value) => theirs.put(db, *family, key, value),
+            Op::Delete(family, key) => theirs.delete(db, *family, key),
+            Op::SingleDelete(family, key) => theirs.single_delete(db, *family, key),
+            Op::Merge(family, key, operand) => theirs.merge(db, *family, key, &operand.to_le_bytes()),
+            Op::DeleteRange(family, begin, end) => theirs.delete_range(db, *family, begin, end),
+            Op::LogData(blob) => theirs.put_log_data(blob),
         }
     }
     ours
@@ -239,13 +236,84 @@ fn leveldb_program(seed: u64, counts: &mut Counts) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs `count` programs of each kind; the counts per kind come back: RocksDB, RocksDB with recycled logs, LevelDB.
-pub fn run(count: u64) -> Result<[Counts; 3], String> {
-    let mut counts = [Counts::default(); 3];
+/// One program through the whole store, some batches synced, then closed. RocksDB is given each record of the store's log as a batch of its own,
+/// the store's marks through its log-data call; the two logs must be equal.
+fn store_program(seed: u64, counts: &mut Counts) -> Result<(), String> {
+    let (ours, theirs) = (dir()?, dir()?);
+    let mut rng = Rng::new(seed);
+    let options = Options { sync: SyncPolicy::Never, background_threads: 0, ..Options::default() };
+    let db = Db::open(ours.path(), options).map_err(|e| e.to_string())?;
+    for name in FAMILIES {
+        db.create_family(name).map_err(|e| e.to_string())?;
+    }
+    for _ in 0..1 + rng.below(25) {
+        let mut batch = WriteBatch::new();
+        for _ in 0..rng.below(12) {
+            operation(&mut rng, FAMILIES.len() as u64 + 1).add_to(&mut batch);
+        }
+        let sync = Some(rng.below(4) == 0);
+        db.write(batch, WriteOptions { sync }).map_err(|e| e.to_string())?;
+    }
+    db.close().map_err(|e| e.to_string())?;
+    let (_, path) = logs(ours.path()).pop().ok_or("there is no log")?;
+    let ours = fs::read(path).map_err(|e| e.to_string())?;
+    let rocks = Rocks::open(theirs.path(), &FAMILIES, Settings { recycle_count: 0, budgets: None })?;
+    let mut batch = Batch::default();
+    let mut failed = Ok(());
+    let mut give = |_, record: &[u8]| {
+        let told = tell(&rocks, record, &mut batch);
+        counts.batches += 1;
+        counts.operations += told.as_ref().map_or(0, |count| u64::from(*count));
+        failed = std::mem::replace(&mut failed, Ok(())).and(told.map(drop));
+    };
+    recover(&ours, None, RecoveryMode::Absolute, &mut give).map_err(|e| e.to_string())?;
+    failed?;
+    let (_, path) = logs(theirs.path()).pop().ok_or("there is no log")?;
+    let theirs = fs::read(path).map_err(|e| e.to_string())?;
+    if ours != theirs {
+        let at = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
+        return Err(format!(
+            "seed {seed}: the logs differ at {at}; {} bytes ours, {} theirs",
+            ours.len(),
+            theirs.len()
+        ));
+    }
+    counts.log_bytes += ours.len() as u64;
+    counts.programs += 1;
+    Ok(())
+}
+
+fn dir() -> Result<tempfile::TempDir, String> {
+    tempfile::tempdir().map_err(|e| e.to_string())
+}
+
+/// Has RocksDB write a record of our log; the count of its entries comes back.
+fn tell(db: &Rocks, record: &[u8], batch: &mut Batch) -> Result<u32, String> {
+    let view = BatchView::parse(record).map_err(|e| e.to_string())?;
+    batch.clear();
+    let at = |family: FamilyId| family.get() as usize;
+    for record in view.records() {
+        match record {
+            Record::Put { family, key, value } => batch.put(db, at(family), key, value),
+            Record::Delete { family, key } => batch.delete(db, at(family), key),
+            Record::SingleDelete { family, key } => batch.single_delete(db, at(family), key),
+            Record::Merge { family, key, operand } => batch.merge(db, at(family), key, operand),
+            Record::DeleteRange { family, begin, end } => batch.delete_range(db, at(family), begin, end),
+            Record::LogData(blob) => batch.put_log_data(blob),
+        }
+    }
+    db.write(batch, false)?;
+    Ok(view.count())
+}
+
+/// Runs `count` programs of each kind; the counts per kind come back: RocksDB, RocksDB with recycled logs, LevelDB, the whole store and RocksDB.
+pub fn run(count: u64) -> Result<[Counts; 4], String> {
+    let mut counts = [Counts::default(); 4];
     for seed in 0..count {
         rocksdb_program(seed, false, &mut counts[0])?;
         rocksdb_program(seed, true, &mut counts[1])?;
         leveldb_program(seed, &mut counts[2])?;
+        store_program(seed, &mut counts[3])?;
     }
     Ok(counts)
 }
@@ -255,7 +323,7 @@ pub fn table(count: u64) -> Result<String, String> {
     let mut out = "| against | programs | batches equal | operations | log bytes equal | recycled logs |\n\
                    |---|---|---|---|---|---|\n"
         .to_owned();
-    let names = ["librocksdb", "librocksdb, recycled logs", "LevelDB"];
+    let names = ["librocksdb", "librocksdb, recycled logs", "LevelDB", "librocksdb, the whole store"];
     for (name, c) in names.into_iter().zip(run(count)?) {
         let (programs, batches, operations) = (c.programs, c.batches, c.operations);
         let _ = writeln!(

@@ -1,6 +1,6 @@
-"""From the start of a process to the ids of the first 64 KB: cold.py DOLMEN PEERS VOCABULARY TEXT [ROUNDS]. Milliseconds of CPU, user and system, of the whole process:
-`dolmen llm tokenize` with no prebuilt form (and none left behind, and one left behind) and with one, our crate alone (PEERS, of this folder), then gigatoken and
-fastokens in fresh Pythons, and Python alone.
+"""From the start of a process to the ids of the first 64 KB: cold.py DOLMEN ALONE VOCABULARY TEXT [ROUNDS]. Milliseconds of CPU, user and system, of the whole process:
+`dolmen llm tokenize` with no prebuilt form (and none left behind, and one left behind) and with one, our crate alone (ALONE, its example `encoding_speed`), then gigatoken
+and fastokens in fresh Pythons, and Python alone.
 """
 import os
 import resource
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-dolmen, peers, vocabulary, text = sys.argv[1:5]
+dolmen, alone, vocabulary, text = sys.argv[1:5]
 rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 5
 head = open(text, "rb").read()[: 64 << 10].decode(errors="ignore").encode()
 tiktoken = vocabulary.endswith(".tiktoken")
@@ -36,7 +36,7 @@ with tempfile.TemporaryDirectory() as cache:
         for name in os.listdir(cache):
             os.remove(os.path.join(cache, name))
         found.setdefault("ours, first use", []).append(cpu(ours, DOLMEN_CACHE=cache))
-        found.setdefault("our crate alone", []).append(cpu([peers, vocabulary]))
+        found.setdefault("our crate alone", []).append(cpu([alone, vocabulary]))
         found.setdefault("ours, again", []).append(cpu(ours, DOLMEN_CACHE=cache))
         for name, code in PYTHON.items():
             found.setdefault(name, []).append(cpu([sys.executable, "-c", code]))

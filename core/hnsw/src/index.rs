@@ -91,6 +91,8 @@ pub struct Index {
     pub(crate) journal: Option<Vec<u8>>,
     /// Inserts since reachability was checked.
     pub(crate) unchecked: usize,
+    /// The slot at which [`Index::maintain`] goes on.
+    pub(crate) refined: u32,
 }
 
 impl Index {
@@ -132,6 +134,7 @@ impl Index {
             free: Vec::new(),
             journal: None,
             unchecked: 0,
+            refined: 0,
         })
     }
 

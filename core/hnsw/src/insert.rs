@@ -54,6 +54,8 @@ pub(crate) struct LinkScratch {
     other: (Vec<f32>, Vec<u8>),
     distances: Vec<f32>,
     ids: Vec<u32>,
+    /// Of each candidate: how near the nearest is that is kept.
+    nearest: Vec<f32>,
 }
 
 /// The neighbours that a new node takes, layer by layer from 0.
@@ -79,63 +81,83 @@ impl View<'_> {
         fill: bool,
         scratch: &mut LinkScratch,
     ) -> Result<Vec<Near>, Error> {
-        let mut kept: Vec<Near> = Vec::with_capacity(limit);
-        let mut passed = Vec::new();
         // Where distance 0 means equality, one of equals is enough: copies of a vector must not fill a list.
         let equal = if self.options().metric == Metric::Ip { f32::NEG_INFINITY } else { 0.0 };
+        if fill {
+            return self.select_filled(candidates, limit, equal, scratch);
+        }
+        let mut kept: Vec<Near> = Vec::with_capacity(limit);
         scratch.ids.clear();
         for candidate in candidates {
             if kept.len() >= limit {
                 break;
             }
-            let cover = self.cover(*candidate, equal, fill, scratch)?;
-            if cover < 1.0 {
-                passed.push((cover, *candidate));
-            } else {
+            if !self.is_covered(*candidate, equal, scratch)? {
                 kept.push(*candidate);
                 scratch.ids.push(candidate.slot);
             }
         }
-        if fill {
-            // Of what was passed over, what is least covered: links in as many directions as there are.
-            passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let room = limit - kept.len();
-            kept.extend(passed.into_iter().take(room).map(|(_, near)| near));
-        }
         Ok(kept)
     }
 
-    /// How far a candidate is from the nearest of those that are kept (`scratch.ids`), as a share of its own distance; at least 1: none is nearer.
-    /// Below 1 the exact share is only found out if `whole`.
-    fn cover(
-        &self,
-        candidate: Near,
-        equal: f32,
-        whole: bool,
-        scratch: &mut LinkScratch,
-    ) -> Result<f32, Error> {
+    /// Whether one of those that are kept (`scratch.ids`) is nearer to a candidate than the node, or its equal.
+    fn is_covered(&self, candidate: Near, equal: f32, scratch: &mut LinkScratch) -> Result<bool, Error> {
         if scratch.ids.is_empty() {
-            return Ok(1.0);
+            return Ok(false);
         }
         let target = self.target_of(candidate.slot, &mut scratch.other.0, &mut scratch.other.1)?;
-        let mut nearest = f32::INFINITY;
         for ids in scratch.ids.chunks(8) {
             scratch.distances.resize(ids.len(), 0.0);
             self.score(&target, ids, &mut scratch.distances)?;
-            nearest = scratch.distances.iter().fold(nearest, |least, d| least.min(*d));
-            if nearest <= equal {
-                return Ok(0.0);
+            if scratch.distances.iter().any(|d| *d < candidate.distance || *d <= equal) {
+                return Ok(true);
             }
-            if nearest < candidate.distance && !whole {
+        }
+        Ok(false)
+    }
+
+    /// The same, then what was passed over, the least covered first: links in as many directions as there are. Each node that is kept is compared
+    /// with all candidates behind it at once.
+    fn select_filled(
+        &self,
+        candidates: &[Near],
+        limit: usize,
+        equal: f32,
+        scratch: &mut LinkScratch,
+    ) -> Result<Vec<Near>, Error> {
+        let (mut kept, mut passed) = (Vec::with_capacity(limit), Vec::new());
+        let LinkScratch { ids, distances, other, nearest, .. } = scratch;
+        ids.clear();
+        ids.extend(candidates.iter().map(|near| near.slot));
+        nearest.clear();
+        nearest.resize(candidates.len(), f32::INFINITY);
+        for (at, candidate) in candidates.iter().enumerate() {
+            if kept.len() >= limit {
                 break;
             }
+            let nearest_kept = nearest[at];
+            if nearest_kept <= equal {
+                passed.push((0.0, *candidate));
+                continue;
+            }
+            if nearest_kept < candidate.distance {
+                // Inner products have no ratio: the nearer ones come first there.
+                let ip = self.options().metric == Metric::Ip;
+                let share = if ip { 0.5 } else { nearest_kept / candidate.distance };
+                passed.push((share.min(1.0 - f32::EPSILON), *candidate));
+                continue;
+            }
+            kept.push(*candidate);
+            let behind = &ids[at + 1..];
+            let target = self.target_of(candidate.slot, &mut other.0, &mut other.1)?;
+            distances.resize(behind.len(), 0.0);
+            self.score(&target, behind, distances)?;
+            nearest[at + 1..].iter_mut().zip(distances.iter()).for_each(|(least, d)| *least = least.min(*d));
         }
-        if nearest >= candidate.distance {
-            return Ok(1.0);
-        }
-        // Inner products have no ratio: the nearer ones come first there.
-        let share = if self.options().metric == Metric::Ip { 0.5 } else { nearest / candidate.distance };
-        Ok(share.min(1.0 - f32::EPSILON))
+        passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let room = limit - kept.len();
+        kept.extend(passed.into_iter().take(room).map(|(_, near)| near));
+        Ok(kept)
     }
 
     /// Searches the neighbours of a node that is in its slot but not linked.
@@ -347,36 +369,67 @@ impl Index {
     pub fn refine(&mut self, workers: &impl Workers) -> Result<(), Error> {
         let live: Vec<u32> =
             (0..self.labels.len() as u32).filter(|slot| self.view().is_live(*slot)).collect();
-        for group in live.chunks((live.len() / 16).clamp(1, REFINE_GROUP)) {
-            let view = self.view();
-            let plans = workers.map(group.len(), LinkScratch::default, |scratch, i| {
-                let (plan, mut changes) = (view.plan(group[i], scratch)?, Vec::new());
-                for (layer, list) in plan.layers.iter().enumerate() {
-                    view.list_changes(group[i], layer as u8, list, &mut changes)?;
-                }
-                Ok::<_, Error>((plan, changes))
-            });
-            let mut wanted: BTreeMap<(u8, u32), Vec<Near>> = BTreeMap::new();
-            for (slot, planned) in group.iter().zip(plans) {
-                let (plan, changes) = planned?;
-                for (layer, list) in plan.layers.iter().enumerate() {
-                    for near in list {
-                        let newcomer = Near { distance: near.distance, slot: *slot };
-                        wanted.entry((layer as u8, near.slot)).or_default().push(newcomer);
-                    }
-                }
-                changes.iter().try_for_each(|change| self.apply(change))?;
+        live.chunks((live.len() / 16).clamp(1, REFINE_GROUP))
+            .try_for_each(|group| self.refine_group(workers, group))
+    }
+
+    /// The same, little by little, for an index that grows and changes while it is used: links the next `count` nodes again, around and around. Called
+    /// after each write with as many as were written, it keeps a graph as good as one that was built at once and finished. Other forms than
+    /// codes in the node do not need it, and nothing is done for them.
+    ///
+    /// # Errors
+    /// As [`Index::sweep`].
+    pub fn maintain(&mut self, workers: &impl Workers, count: usize) -> Result<(), Error> {
+        let (slots, view) = (self.labels.len(), self.view());
+        if !self.options().form.is_qg() || self.is_empty() {
+            return Ok(());
+        }
+        let (mut group, mut at) = (Vec::new(), self.refined as usize);
+        for _ in 0..slots {
+            if group.len() >= count {
+                break;
             }
-            let (view, wanted): (_, Vec<_>) = (self.view(), wanted.into_iter().collect());
-            let backward = workers.map(wanted.len(), LinkScratch::default, |scratch, i| {
-                let ((layer, slot), newcomers) = &wanted[i];
-                let relinked = view.relink(*slot, *layer, newcomers, scratch)?;
-                let mut changes = Vec::new();
-                view.list_changes(*slot, *layer, &relinked.list, &mut changes).map(|()| changes)
-            });
-            for changes in backward {
-                changes?.iter().try_for_each(|change| self.apply(change))?;
+            at = if at < slots { at } else { 0 };
+            if view.is_live(at as u32) {
+                group.push(at as u32);
             }
+            at += 1;
+        }
+        self.refined = at as u32;
+        group
+            .chunks((self.len() / 16).clamp(1, REFINE_GROUP))
+            .try_for_each(|group| self.refine_group(workers, group))
+    }
+
+    fn refine_group(&mut self, workers: &impl Workers, group: &[u32]) -> Result<(), Error> {
+        let view = self.view();
+        let plans = workers.map(group.len(), LinkScratch::default, |scratch, i| {
+            let (plan, mut changes) = (view.plan(group[i], scratch)?, Vec::new());
+            for (layer, list) in plan.layers.iter().enumerate() {
+                view.list_changes(group[i], layer as u8, list, &mut changes)?;
+            }
+            Ok::<_, Error>((plan, changes))
+        });
+        let mut wanted: BTreeMap<(u8, u32), Vec<Near>> = BTreeMap::new();
+        for (slot, planned) in group.iter().zip(plans) {
+            let (plan, changes) = planned?;
+            for (layer, list) in plan.layers.iter().enumerate() {
+                for near in list {
+                    let newcomer = Near { distance: near.distance, slot: *slot };
+                    wanted.entry((layer as u8, near.slot)).or_default().push(newcomer);
+                }
+            }
+            changes.iter().try_for_each(|change| self.apply(change))?;
+        }
+        let (view, wanted): (_, Vec<_>) = (self.view(), wanted.into_iter().collect());
+        let backward = workers.map(wanted.len(), LinkScratch::default, |scratch, i| {
+            let ((layer, slot), newcomers) = &wanted[i];
+            let relinked = view.relink(*slot, *layer, newcomers, scratch)?;
+            let mut changes = Vec::new();
+            view.list_changes(*slot, *layer, &relinked.list, &mut changes).map(|()| changes)
+        });
+        for changes in backward {
+            changes?.iter().try_for_each(|change| self.apply(change))?;
         }
         Ok(())
     }

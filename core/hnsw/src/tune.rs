@@ -2,10 +2,12 @@
 
 use alloc::vec::Vec;
 
+use dolmen_base::rng::Rng;
+
 use crate::error::{Error, Field, Invalid};
 use crate::insert::Workers;
 use crate::limits;
-use crate::metric::Vector;
+use crate::metric::{Form, Vector};
 use crate::pool::Scratch;
 use crate::search::{Filter, Found, Request};
 use crate::view::{Tuned, View};
@@ -23,12 +25,18 @@ pub struct Tuning {
 
 /// Above what is asked for, so that queries that tuning did not see reach it too: a sample of some hundred queries is off by about as much.
 const MARGIN: f32 = 0.004;
+/// Rows that an index is tuned on where nobody gave queries.
+const OWN_ROWS: usize = 400;
 
 /// The share of `exact` that is in `found`. A vector that is as near as the farthest of the exact ones counts: which of equals comes last is free.
 pub fn recall(found: &[Found], exact: &[Found]) -> f32 {
     let Some(farthest) = exact.last() else { return 1.0 };
     let bound = farthest.distance + 1e-6 * farthest.distance.abs();
     found.iter().filter(|one| one.distance <= bound).count().min(exact.len()) as f32 / exact.len() as f32
+}
+
+fn check_recall(wanted: f32) -> Result<(), Error> {
+    if wanted > 0.0 && wanted <= 1.0 { Ok(()) } else { Err(Invalid::Recall.into()) }
 }
 
 impl View<'_> {
@@ -43,9 +51,7 @@ impl View<'_> {
         k: usize,
         wanted: f32,
     ) -> Result<Tuning, Error> {
-        if !(wanted > 0.0 && wanted <= 1.0) {
-            return Err(Invalid::Recall.into());
-        }
+        check_recall(wanted)?;
         if queries.is_empty() {
             return Err(Invalid::TooSmall { field: Field::Count, found: 0, min: 1 }.into());
         }
@@ -87,6 +93,38 @@ impl View<'_> {
             }
         }
         best.ok_or(Error::Invalid(Invalid::Recall))
+    }
+
+    /// As [`View::tune`], on a sample of the index's own rows, where nobody has queries.
+    ///
+    /// # Errors
+    /// As [`View::tune`].
+    pub fn tune_on_own(&self, workers: &impl Workers, k: usize, wanted: f32) -> Result<Tuning, Error> {
+        check_recall(wanted)?;
+        if self.is_empty() {
+            let tuned = Tuned { k: k as u32, recall: wanted, ef: k.max(1) as u32, rescore: 0 };
+            return Ok(Tuning { tuned, reached: 1.0, distances: 0.0 });
+        }
+        let mut rng = Rng::new(1);
+        let live: Vec<u32> = (0..self.slots() as u32).filter(|slot| self.is_live(*slot)).collect();
+        let (mut rows, mut bytes, form) = (Vec::new(), Vec::new(), self.options().form);
+        for _ in 0..OWN_ROWS.min(live.len()) {
+            let slot = live[rng.below(live.len() as u64) as usize];
+            if form.takes_f32() { rows.push(self.vector(slot)?) } else { bytes.push(self.bytes(slot)?) }
+        }
+        let mut queries: Vec<Vector<'_>> = rows.iter().map(|row| Vector::F32(row)).collect();
+        queries.extend(bytes.iter().map(|row| match form {
+            Form::Binary => Vector::Bits(row),
+            _ => Vector::I8(bytemuck::cast_slice(row)),
+        }));
+        // Each row finds itself: one more result, and one more that is always right.
+        let inner = (wanted * k as f32 + 1.0) / (k as f32 + 1.0);
+        let mut tuning = self.tune(workers, &queries, k.saturating_add(1), inner)?;
+        let times = (tuning.tuned.rescore as usize / (k + 1)).max(1);
+        tuning.tuned =
+            Tuned { k: k as u32, recall: wanted, ef: tuning.tuned.ef, rescore: (times * k) as u32 };
+        tuning.reached = (tuning.reached * (k as f32 + 1.0) - 1.0) / k as f32;
+        Ok(tuning)
     }
 
     /// The smallest ef from `least` on that reaches `aim`, found by doubling and halving; the largest that was tried if none does.

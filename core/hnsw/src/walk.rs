@@ -10,7 +10,7 @@ use crate::qg::LANES;
 use crate::score::Target;
 use crate::view::{END, NONE, View};
 
-/// Rows that are asked for before their distances are computed.
+/// Lines of the next row that are asked for at most.
 const LINES_AHEAD: usize = 56;
 
 /// One step of a walk, for `inspect`.
@@ -262,7 +262,7 @@ impl View<'_> {
     fn ask_for(&self, slot: Option<u32>, asked: &mut u32) {
         let Some(slot) = slot.filter(|slot| *slot != *asked) else { return };
         *asked = slot;
-        for line in 0..LINES_AHEAD {
+        for line in 0..(self.stride / 16).min(LINES_AHEAD) {
             prefetch::read(self.main, slot as usize * self.stride + 16 * line);
         }
     }

@@ -132,5 +132,6 @@ fn crafted_headers_are_named() {
     assert!(with(8, &(1u64 << 30).to_le_bytes()).contains("damaged"));
     let mut file = usearch::write(&index).unwrap();
     file[0] = 3;
-    assert!(usearch::read(Level::best(), &file).is_err());
+    let error = usearch::read(Level::best(), &file).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }

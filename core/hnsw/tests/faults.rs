@@ -9,6 +9,7 @@ use common::{build, clustered, recall};
 use dolmen_base::rng::Rng;
 use dolmen_hnsw::Level;
 use dolmen_hnsw::error::{Error, Field, Invalid};
+use dolmen_hnsw::file::{Mapped, to_bytes};
 use dolmen_hnsw::foreign::hnswlib;
 use dolmen_hnsw::index::Index;
 use dolmen_hnsw::insert::{Serial, Workers};
@@ -45,6 +46,11 @@ fn vector_01_a_label_comes_back_elsewhere() {
     let again = hnswlib::read(Level::best(), &hnswlib::write(&index).unwrap(), Metric::L2);
     // Label 11 stands twice, once as deleted: hnswlib itself writes no such file, but its reader takes it.
     assert_eq!(pairs(&search(&again.unwrap(), &[1.5, 0.0], 3, 10, Filter::All)), expected);
+    let bytes = to_bytes(&index.view()).unwrap();
+    let mut aligned = vec![0u64; bytes.len().div_ceil(8)];
+    bytemuck::cast_slice_mut::<u64, u8>(&mut aligned)[..bytes.len()].copy_from_slice(&bytes);
+    let mapped = Mapped::open(Level::best(), &bytemuck::cast_slice(&aligned)[..bytes.len()]).unwrap();
+    assert_eq!(pairs(&search(&mapped.to_index().unwrap(), &[1.5, 0.0], 3, 10, Filter::All)), expected);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Ranks {
 
     /// The first `len` of them.
     pub(crate) const fn cut(self, len: usize) -> Self {
-        Ranks(self.0 & (1 << LEN_AT) - 1 | (len as u64) << LEN_AT)
+        Ranks(self.0 & ((1 << LEN_AT) - 1) | (len as u64) << LEN_AT)
     }
 
     /// With the first free slot, which comes back too, at `rank <= len < SLOTS`.
@@ -146,10 +146,7 @@ impl Entry {
             header.whole.with(|_| ());
             let (key_len, value_len) = (header.key_len as usize, header.value_len as usize);
             let bytes = self.0.cast::<u8>().cast_const().add(ENTRY_HEADER_LEN);
-            (
-                &*slice_from_raw_parts(bytes, key_len),
-                &*slice_from_raw_parts(bytes.add(key_len), value_len),
-            )
+            (&*slice_from_raw_parts(bytes, key_len), &*slice_from_raw_parts(bytes.add(key_len), value_len))
         }
     }
 

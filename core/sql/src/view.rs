@@ -56,7 +56,7 @@ fn children(node: Node<'_>) -> Vec<(&'static str, Node<'_>)> {
 /// Levels that an outline indents.
 const INDENT_MAX: usize = 100;
 
-/// One node a line, children indented under the field that holds them; below [`INDENT_MAX`] levels a number tells the level, so that
+/// One node a line, children indented under the field that holds them; below a hundred levels a number tells the level, so that
 /// the outline of a deep tree is as long as the tree.
 pub fn outline(tree: Tree<'_>, out: &mut String) {
     let mut stack: Vec<(usize, &str, Node<'_>)> = Vec::new();

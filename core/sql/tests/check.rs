@@ -129,3 +129,36 @@ fn dollar_quotes_are_left_alone() {
         assert_eq!(format::format(&once, &format::Style::default()).unwrap(), once);
     }
 }
+
+/// What server 18.4 says of a frame whose BETWEEN turns out to be a column.
+#[test]
+fn between_may_be_a_column_of_a_frame() {
+    let head = "SELECT x() OVER (ORDER BY a RANGE BETWEEN ";
+    let verdict = |tail: &str| {
+        let sql = format!("{head}{tail})");
+        Workspace::new().parse(&sql).err().map(|error| (error.message.clone(), error.cursor(&sql)))
+    };
+    let following = "frame starting from following row cannot end with current row";
+    for tail in ["/ 2 PRECEDING", "< 2 PRECEDING", "= 2 PRECEDING", "1 PRECEDING AND 2 FOLLOWING"] {
+        assert_eq!(verdict(tail), None, "{tail}");
+    }
+    for tail in [
+        "::int FOLLOWING",
+        ". b FOLLOWING",
+        "[1] FOLLOWING",
+        "AND 1 FOLLOWING",
+        "IN (1) FOLLOWING",
+        "IS NULL FOLLOWING",
+    ] {
+        assert_eq!(verdict(tail), Some((following.into(), 35)), "{tail}");
+    }
+    for (tail, near, cursor) in [
+        ("::'x'interval FOLLOWING", "'x'", 45),
+        ("LIKE b FOLLOWING", "LIKE", 43),
+        ("PRECEDING", ")", 52),
+        ("AND CURRENT ROW", "ROW", 55),
+        ("NOT IN (1) FOLLOWING", "NOT", 43),
+    ] {
+        assert_eq!(verdict(tail), Some((format!("syntax error at or near \"{near}\""), cursor)), "{tail}");
+    }
+}

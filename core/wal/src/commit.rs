@@ -313,7 +313,7 @@ enum Stage {
     Sync {
         id: EffectId,
     },
-    /// The present file is synced, an older one is not yet.
+    /// The present file is synced; an older one is not yet, or a sync by the clock has no answer.
     Olds,
     Cut {
         id: EffectId,
@@ -664,9 +664,10 @@ impl Commit {
         }
     }
 
-    /// The present file is synced: settle who waits, once older files are.
+    /// The present file is synced: settle who waits, once older files are. A sync by the clock that is still under way may have failed before this
+    /// one began, and the file system tells a failure only once: its answer is waited for.
     fn synced(&mut self) {
-        if self.olds.is_empty() {
+        if self.olds.is_empty() && self.background.is_none() {
             self.stage = Stage::Idle;
             self.settle(|_| true, Ok(()));
         } else {
@@ -704,6 +705,9 @@ impl Commit {
         if background.file == self.file && background.end > self.synced_len {
             self.synced_len = background.end;
             self.dirty_since = (self.len > self.synced_len).then_some(background.begun);
+        }
+        if matches!(self.stage, Stage::Olds) {
+            self.synced();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dolmen_base::io::{BufferId, EffectId, FileDone, FileNumber, FileOp, IoError};
+use dolmen_base::io::{BufferId, EffectId, FileDone, FileEffect, FileNumber, FileOp, IoError};
 use dolmen_base::time::Duration;
 use dolmen_base::{Rng, Time};
 use dolmen_wal::commit::{
@@ -303,4 +303,39 @@ fn an_interval_syncs_what_nobody_waits_for() {
     assert!(matches!(sync.op, FileOp::Sync { .. }) && commit.next_deadline().is_none());
     commit.handle(Time::from_millis(14), Input::Done(FileDone { id: sync.id, result: Ok(()) })).unwrap();
     assert_eq!((commit.synced_len(), commit.next_deadline()), (commit.len(), None));
+}
+
+/// A file system tells the failure of a sync once: a sync that begins behind one that failed succeeds. So nobody is told of a sync while one by
+/// the clock has no answer.
+#[test]
+fn a_sync_says_nothing_while_one_by_the_clock_is_under_way() {
+    for clocks in [Ok(()), Err(IoError::NoSpace)] {
+        let policy = Policy::Interval(Duration::from_millis(10));
+        let mut commit = Commit::new(Options { policy, ..Options::default() }, FileNumber::new(1), 0);
+        let submit = |commit: &mut Commit, number, sync| {
+            let submission = Submission { buffer: BufferId::new(number), len: 10, sync };
+            commit.handle(Time::ZERO, Input::Submit(submission)).unwrap();
+            let Some(Effect::Write(write)) = commit.poll() else { panic!("a write is due") };
+            commit.handle(Time::ZERO, Input::Done(FileDone { id: write.id, result: Ok(()) })).unwrap();
+        };
+        let sync = |commit: &mut Commit| match commit.poll() {
+            Some(Effect::File(FileEffect { id, op: FileOp::Sync { .. } })) => id,
+            other => panic!("a sync is due, not {other:?}"),
+        };
+        submit(&mut commit, 1, None);
+        assert!(matches!(commit.poll(), Some(Effect::Settle { result: Ok(()), .. })));
+        commit.handle(Time::from_millis(10), Input::Tick).unwrap();
+        let by_the_clock = sync(&mut commit);
+        submit(&mut commit, 2, Some(true));
+        let asked_for = sync(&mut commit);
+        commit
+            .handle(Time::from_millis(11), Input::Done(FileDone { id: asked_for, result: Ok(()) }))
+            .unwrap();
+        assert_eq!(commit.poll(), None);
+        commit
+            .handle(Time::from_millis(12), Input::Done(FileDone { id: by_the_clock, result: clocks }))
+            .unwrap();
+        let expected = clocks.map_err(CommitError::Poisoned);
+        assert_eq!(commit.poll(), Some(Effect::Settle { buffer: BufferId::new(2), result: expected }));
+    }
 }

@@ -58,7 +58,7 @@ pub struct Pipeline {
     /// How long nothing may work before the pipeline gives up.
     #[serde(default = "default_patience")]
     patience_ms: u64,
-    /// Stop when nothing has come for so many milliseconds.
+    /// Stop when nothing has come for so many milliseconds of partitions that the pipeline owns.
     idle_exit_ms: Option<u64>,
     /// What speaks to the broker.
     #[serde(default)]

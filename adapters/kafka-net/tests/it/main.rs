@@ -2,6 +2,7 @@
 
 mod client;
 mod hostile;
+mod placement;
 mod restart;
 mod security;
 mod transactions;

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::body::{Failure, json_response};
+use super::intake::{self, Intake};
 use super::parameters::{Parameters, member};
 use super::stream::{self, Form, Usage, legacy, reason};
 use super::worker::{Events, Job};
@@ -60,7 +61,9 @@ pub fn router(shared: Arc<Shared>, body_max: usize) -> Router {
                 text: "this route is asked with another method".to_owned(),
             }
         })
-        .layer(DefaultBodyLimit::max(body_max))
+        // Bodies come through the intake, which has the limit.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::new(Intake::new(body_max)), intake::take))
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
 }
@@ -84,8 +87,9 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     next.run(request).await
 }
 
-fn parse(body: &Bytes) -> Result<Value, Failure> {
-    let value: Value = serde_json::from_slice(body)
+/// The value is many times as large as its bytes: handlers let go of it before they wait.
+fn parse(body: Bytes) -> Result<Value, Failure> {
+    let value: Value = serde_json::from_slice(&body)
         .map_err(|error| Failure::bad(format!("the body is no JSON: {error}")))?;
     if value.is_object() { Ok(value) } else { Err(Failure::bad("the body is no JSON object")) }
 }
@@ -141,18 +145,20 @@ fn now() -> u64 {
 }
 
 async fn chat(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let body = parse(&body)?;
+    let body = parse(body)?;
     let parameters = Parameters::read(&body, true)?;
     let text = shared.chat(&body)?;
     let prompt = shared.encode(&text, Specials::Tokens, true)?;
+    drop(body);
     answer(&shared, vec![prompt], parameters, true).await
 }
 
 async fn complete(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let body = parse(&body)?;
+    let body = parse(body)?;
     let mut parameters = Parameters::read(&body, false)?;
     parameters.len_max = parameters.len_max.or(Some(COMPLETION_LEN));
     let prompts = texts(&shared, &body["prompt"], "prompt", false)?;
+    drop(body);
     answer(&shared, prompts, parameters, false).await
 }
 
@@ -203,6 +209,12 @@ async fn answer(
     if let Some(prompt) = prompts.iter().find(|prompt| prompt.len() >= known.context) {
         let text = format!("the prompt has {} tokens, beyond the context of {}", prompt.len(), known.context);
         return Err(Failure::bad(text));
+    }
+    if let Some(id) = prompts.iter().flatten().find(|&&id| id as usize >= known.ids) {
+        return Err(Failure::bad(format!(
+            "prompt: id {id} is not below {}, the size of the vocabulary",
+            known.ids
+        )));
     }
     let begin = number();
     let mut answers = Vec::new();
@@ -277,7 +289,7 @@ async fn whole(form: Form, answers: Vec<Events>) -> Answer {
 }
 
 async fn embeddings(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let body = parse(&body)?;
+    let body = parse(body)?;
     let is_base64 = match member(&body, "encoding_format", "float or base64", Value::as_str)? {
         None | Some("float") => false,
         Some("base64") => true,
@@ -288,6 +300,7 @@ async fn embeddings(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
         return Err(Failure::bad(format!("dimensions: the model gives {}", known.width)));
     }
     let inputs = texts(&shared, &body["input"], "input", true)?;
+    drop(body);
     let tokens: usize = inputs.iter().map(Vec::len).sum();
     if let Some(input) = inputs.iter().find(|input| input.len() > known.context) {
         let text = format!("an input has {} tokens, beyond the context of {}", input.len(), known.context);
@@ -317,7 +330,7 @@ const INFILL: [[&str; 3]; 4] = [
 ];
 
 async fn infill(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let body = parse(&body)?;
+    let body = parse(body)?;
     let mut parameters = Parameters::read(&body, false)?;
     parameters.len_max = parameters.len_max.or(Some(INFILL_LEN));
     let text = |name: &str| member(&body, name, "a text", Value::as_str).map(Option::unwrap_or_default);
@@ -337,6 +350,7 @@ async fn infill(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
     ids.extend(shared.encode(after, Specials::Text, false)?);
     ids.push(middle);
     ids.extend(shared.encode(prompt, Specials::Text, false)?);
+    drop(body);
     let is_stream = parameters.stream;
     let response = answer(&shared, vec![ids], parameters, false).await?;
     if is_stream {
@@ -351,7 +365,7 @@ async fn infill(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
 }
 
 async fn tokenize(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let body = parse(&body)?;
+    let body = parse(body)?;
     let content = member(&body, "content", "a text", Value::as_str)?;
     let content = content.ok_or_else(|| Failure::bad("content: expected a text"))?;
     let begins = member(&body, "add_special", "true or false", Value::as_bool)?.unwrap_or(false);
@@ -361,7 +375,7 @@ async fn tokenize(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
 }
 
 async fn detokenize(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let body = parse(&body)?;
+    let body = parse(body)?;
     let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
     let ids: Option<Vec<u32>> = body["tokens"].as_array().and_then(|list| list.iter().map(id).collect());
     let ids = ids.ok_or_else(|| Failure::bad("tokens: expected ids"))?;
@@ -371,5 +385,5 @@ async fn detokenize(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
 }
 
 async fn apply_template(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    Ok(ok(&json!({"prompt": shared.chat(&parse(&body)?)?})))
+    Ok(ok(&json!({"prompt": shared.chat(&parse(body)?)?})))
 }

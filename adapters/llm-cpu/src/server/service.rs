@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Kind, Metrics, Service, Setting, Values, reachable};
 
-use super::{Settings, Shared, api};
+use super::{Settings, Shared, api, bodies_bytes_max, connection};
 
 /// The service `llm`: one model over HTTP.
 pub struct Llm {
@@ -87,9 +87,14 @@ impl Service for Llm {
         let password = context.password(listen, config.key.as_deref())?;
         let key = password.get().map(str::to_owned);
         let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
+        let bodies = dolmen_units::show_size(bodies_bytes_max(config.body_max) as u64);
+        let told = |needs| {
+            let model = config.model.display();
+            tracing::info!(target: "llm", "{model}: memory: {needs}; bodies of requests: at most {bodies}");
+        };
+        let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
         let shared =
-            Shared::open(&config.model, config.settings, key).map_err(|error| format!("{error:#}"))?;
-        tracing::info!(target: "llm", "{}: memory: {}", shared.name, shared.worker.known.needs);
+            Shared::open(&config.model, config.settings, key, told).map_err(|error| format!("{error:#}"))?;
         let path = if shared.worker.known.is_encoder { "embeddings" } else { "chat/completions" };
         let body = if shared.worker.known.is_encoder {
             r#"{"input":"a stone"}"#
@@ -108,10 +113,8 @@ impl Service for Llm {
         let listener = listeners.take("llm.listen").ok_or("llm.listen is not bound")?;
         let app = api::router(self.shared.clone(), self.body_max);
         let mut stop = stop;
-        tokio::select! {
-            served = async { dolmen_host::axum::serve(listener, app).await } => Ok(served?),
-            () = stop.wait() => Ok(()),
-        }
+        connection::serve(app, listener, stop.wait()).await;
+        Ok(())
     }
 
     fn ready(&self) -> Result<(), String> {

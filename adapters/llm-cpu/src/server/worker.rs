@@ -1,6 +1,6 @@
 //! The thread that owns the model: requests come in over a channel, events go out over each request's own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -112,12 +112,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Maps the files, plans the memory, and starts the thread.
+    /// Maps the files, plans the memory, tells what it comes to, and starts the thread.
     ///
     /// # Errors
     ///
     /// If the model cannot be used.
-    pub fn start(files: Files, settings: Settings) -> Result<Worker> {
+    pub fn start(files: Files, settings: Settings, told: impl FnOnce(Needs)) -> Result<Worker> {
         let vocabulary = files.vocabulary()?.map(Arc::new);
         let threads = Threads::new(settings.threads)?;
         let (known, options) = {
@@ -132,6 +132,7 @@ impl Worker {
             let batch = if is_encoder { context } else { settings.batch };
             let options = Options { slots: settings.slots + 1, context, batch, parts: threads.width() };
             let (_, needs) = memory::plan(&model, options)?;
+            told(needs);
             let pieces = vocabulary.as_ref().map(|vocabulary| Pieces::new(&vocabulary.tokenizer));
             let known = Known {
                 eos: files.eos(&model, vocabulary.as_deref())?,
@@ -240,61 +241,116 @@ fn run(
         }
     };
     let _ = ready.send(Ok(()));
-    let mut scheduler = Scheduler::new(engine, inside.slots, inside.queue);
-    let (mut clients, mut events) = (HashMap::new(), Vec::new());
-    let (mut next, mut generated) = (0u64, 0u64);
-    loop {
+    let mut work = Work {
+        scheduler: Scheduler::new(engine, inside.slots, inside.queue),
+        inside,
+        vocabulary,
+        width: model.config().width,
+        clients: BTreeMap::new(),
+        embeddings: VecDeque::new(),
+        next: 0,
+        generated: 0,
+    };
+    let mut events = Vec::new();
+    while work.take_commands() {
+        work.embed_one(jobs);
+        work.scheduler.step(jobs, &mut events);
+        work.tell(&mut events);
+    }
+}
+
+/// Texts whose embeddings are wanted, and those that are there.
+struct Embedding {
+    texts: std::vec::IntoIter<Vec<u32>>,
+    vectors: Vec<Vec<f32>>,
+    client: oneshot::Sender<Result<Vec<Vec<f32>>, StepError>>,
+}
+
+/// What the thread is at.
+struct Work<'v, 'e, 'a> {
+    scheduler: Scheduler<'v, 'e, 'a>,
+    inside: Inside,
+    vocabulary: Option<&'v Vocabulary>,
+    width: usize,
+    clients: BTreeMap<u64, mpsc::UnboundedSender<Result<Event, SubmitError>>>,
+    embeddings: VecDeque<Embedding>,
+    next: u64,
+    generated: u64,
+}
+
+impl Work<'_, '_, '_> {
+    /// Takes what was asked for, and waits for it when there is nothing else to do. `false`: it is the end.
+    fn take_commands(&mut self) -> bool {
         loop {
-            let command = if scheduler.is_idle() {
-                inside.receiver.recv().map_err(|_| TryRecvError::Disconnected)
+            let is_idle = self.scheduler.is_idle() && self.embeddings.is_empty();
+            let command = if is_idle {
+                self.inside.receiver.recv().map_err(|_| TryRecvError::Disconnected)
             } else {
-                inside.receiver.try_recv()
+                self.inside.receiver.try_recv()
             };
             match command {
                 Ok(Command::Generate(job, client)) => {
-                    next += 1;
-                    match scheduler.submit(request(next, *job, &inside, vocabulary)) {
-                        Ok(()) => {
-                            clients.insert(next, client);
-                        }
-                        Err(error) => {
-                            let _ = client.send(Err(error));
-                        }
+                    self.next += 1;
+                    match self.scheduler.submit(request(self.next, *job, &self.inside, self.vocabulary)) {
+                        Ok(()) => drop(self.clients.insert(self.next, client)),
+                        Err(error) => drop(client.send(Err(error))),
                     }
                 }
                 Ok(Command::Embed(texts, client)) => {
-                    let slot = inside.slots as u32;
-                    let width = model.config().width;
-                    let all = texts.iter().map(|ids| {
-                        let mut vector = vec![0.0; width];
-                        embed::embed(scheduler.engine(), jobs, slot, ids, &mut vector).map(|()| vector)
-                    });
-                    let _ = client.send(all.collect());
+                    let texts = texts.into_iter();
+                    self.embeddings.push_back(Embedding { texts, vectors: Vec::new(), client });
                 }
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) => break,
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => return true,
             }
         }
-        scheduler.step(jobs, &mut events);
+    }
+
+    /// The embedding of one text, so that answers and other clients' texts do not wait for all of a long list.
+    fn embed_one(&mut self, jobs: &dyn Jobs) {
+        let Some(mut at_work) = self.embeddings.pop_front() else { return };
+        if at_work.client.is_closed() {
+            return;
+        }
+        let Some(ids) = at_work.texts.next() else {
+            let _ = at_work.client.send(Ok(at_work.vectors));
+            return;
+        };
+        let mut vector = vec![0.0; self.width];
+        match embed::embed(self.scheduler.engine(), jobs, self.inside.slots as u32, &ids, &mut vector) {
+            Ok(()) => {
+                at_work.vectors.push(vector);
+                self.embeddings.push_back(at_work);
+            }
+            Err(error) => drop(at_work.client.send(Err(error))),
+        }
+    }
+
+    /// Tells clients what came; requests of clients that have gone are given up, also those that wait.
+    fn tell(&mut self, events: &mut Vec<Event>) {
         for event in events.drain(..) {
             let (request, is_done) = match &event {
                 Event::Token { request, .. } => (*request, false),
                 Event::Done { request, .. } => (*request, true),
             };
-            generated += u64::from(!is_done);
-            let gone = clients
-                .get(&request)
-                .is_none_or(|client: &mpsc::UnboundedSender<_>| client.send(Ok(event)).is_err());
-            if gone && !is_done {
-                scheduler.cancel(request);
-            }
-            if gone || is_done {
-                clients.remove(&request);
+            self.generated += u64::from(!is_done);
+            if is_done {
+                // A client that has gone does not care.
+                let _ = self.clients.remove(&request).map(|client| client.send(Ok(event)));
+            } else if let Some(client) = self.clients.get(&request) {
+                let _ = client.send(Ok(event));
             }
         }
-        if let Ok(mut load) = inside.load.lock() {
-            let ((waiting, running), (computed, reused)) = (scheduler.load(), scheduler.totals());
-            *load = Load { waiting, running, computed, reused, generated };
+        let scheduler = &mut self.scheduler;
+        self.clients.retain(|&request, client| {
+            if client.is_closed() {
+                scheduler.cancel(request);
+            }
+            !client.is_closed()
+        });
+        if let Ok(mut load) = self.inside.load.lock() {
+            let ((waiting, running), (computed, reused)) = (self.scheduler.load(), self.scheduler.totals());
+            *load = Load { waiting, running, computed, reused, generated: self.generated };
         }
     }
 }

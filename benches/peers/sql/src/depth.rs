@@ -8,7 +8,7 @@ use crate::Done;
 use crate::speed::{sorted, time};
 
 const SIZES: [usize; 3] = [25_000, 50_000, 100_000];
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// Name, beginning, what is repeated, what stands inside, what is repeated behind it, the end.
 type Shape = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);

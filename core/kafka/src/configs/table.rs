@@ -158,7 +158,7 @@ pub const TOPIC: &[Setting] = &[
 
 /// Settings of the broker: those that `--kafka-set` takes.
 pub const BROKER: &[Setting] = &[
-    told("advertised.listeners", Kind::List(&[]), "", ""),
+    fixed("advertised.listeners", Kind::List(&[]), "", "Where clients reach the broker."),
     row("auto.create.topics.enable", Kind::Bool, "true", "", "Topics come to be when they are asked for."),
     told("background.threads", INT_FROM_1, "10", ""),
     fixed("broker.id", INT, "1", "The broker's id."),

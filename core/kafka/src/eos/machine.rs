@@ -39,7 +39,7 @@ pub struct Settings {
     pub pause_max: Duration,
     /// How long nothing may work before it stops.
     pub patience: Duration,
-    /// Stop when nothing was read for so long.
+    /// Stop when nothing was read for so long of partitions that are owned.
     pub idle_exit: Option<Duration>,
 }
 
@@ -527,8 +527,8 @@ impl Machine {
             return self.to(Phase::Begin);
         }
         let idle = settings.idle_exit.is_some_and(|limit| self.now.since(self.last_read_at) >= limit);
-        // Who was never told what it owns is still waiting for others to leave.
-        if len == 0 && idle && self.metrics.rebalances > 0 {
+        // Who owns nothing waits for others to leave, or to be found dead.
+        if len == 0 && idle && !self.owned.is_empty() {
             return self.leave(None);
         }
         self.to(Phase::Read);

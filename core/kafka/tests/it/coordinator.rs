@@ -304,6 +304,30 @@ fn add_checks_the_producer_first() {
     assert_eq!(add(producer(3)), CONC);
 }
 
+/// Where Kafka refuses the epoch of its own answer to an EndTxn for good, until all markers are written.
+#[test]
+fn an_owner_that_goes_on_before_all_markers_are_written_waits() {
+    let rotated = Entry { next_id: SPARE, ..raised(Status::PrepareCommit, i16::MAX) };
+    let cases = [
+        (raised(Status::PrepareCommit, 4), producer(4)),
+        (raised(Status::PrepareAbort, 4), producer(4)),
+        (rotated, Producer { id: SPARE, epoch: 0 }),
+    ];
+    for (prepared, owner) in cases {
+        let add = decide::add(&prepared, owner, &partitions(&[0]), TransactionVersion::Tv2, facts());
+        assert_eq!(short(add), CONC);
+        let verified = decide::verify(&prepared, owner, &partitions(&[0]), facts());
+        assert_eq!(verified, Err(ErrorCode::CONCURRENT_TRANSACTIONS));
+        for outcome in [Commit, Abort] {
+            assert_eq!(short(decide::end_and_raise(&prepared, owner, outcome, facts())), CONC);
+        }
+        // Once they are, an abort of nothing is one.
+        let done = decide::complete(&prepared, 6000);
+        let ended = short(decide::end_and_raise(&done, owner, Abort, facts()));
+        assert_eq!(ended, Short::New(Status::PrepareAbort, Producer { epoch: owner.epoch + 1, ..owner }));
+    }
+}
+
 #[test]
 fn verification_asks_for_an_open_transaction_with_the_partition() {
     let verify = |status, indexes: &[i32]| {

@@ -135,6 +135,38 @@ fn an_init_that_was_never_written_changes_nothing() {
     desk.end(2, producer, Commit).unwrap();
 }
 
+#[test]
+fn a_fence_that_was_never_written_raises_no_epoch() {
+    let mut desk = Desk::new();
+    let producer = desk.init(1).unwrap();
+    desk.add(1, producer, 0).unwrap();
+    desk.append = Err(Failure::NotWritten);
+    for _ in 0..3 {
+        assert!(desk.init(2).is_err());
+    }
+    desk.append = Ok(());
+    assert_eq!(desk.init(2), BUSY);
+    assert_eq!(
+        desk.coordinator.entry(NAME).unwrap().producer.epoch,
+        producer.epoch + 1,
+        "once, not once a try"
+    );
+}
+
+#[test]
+fn init_refuses_what_contradicts_itself() {
+    let mut desk = Desk::new();
+    let mut init =
+        |timeout_ms, id, epoch| desk.ask(1, Ask::Init { timeout_ms, expected: Producer { id, epoch } }).err();
+    for (id, epoch) in [(5, -1), (-1, 5)] {
+        assert_eq!(init(1000, id, epoch), Some(ErrorCode::INVALID_REQUEST));
+    }
+    for timeout_ms in [0, -1, 900_001] {
+        assert_eq!(init(timeout_ms, -1, -1), Some(ErrorCode::INVALID_TRANSACTION_TIMEOUT));
+    }
+    assert_eq!(init(900_000, -1, -1), None);
+}
+
 /// Hard case 16: real Kafka 4.4.0 takes a partition without a leader for a deleted one right after a restart, and completes without its marker.
 #[test]
 fn a_restart_in_the_middle_of_a_commit_completes_nothing_before_its_marker() {

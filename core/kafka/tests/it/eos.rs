@@ -293,10 +293,16 @@ fn it_stops_in_the_middle_of_a_pause() {
 }
 
 #[test]
-fn idle_exit_counts_from_when_it_knows_what_it_owns() {
+fn idle_exit_counts_while_it_owns_something() {
     let mut bench = Bench::new(Settings { idle_exit: Some(Duration::from_millis(500)), ..settings(1) });
     bench.ok(Effect::Open);
     bench.ok(Effect::Join);
+    bench.expect(Effect::Committed(vec![]), Input::Committed(Ok(vec![])));
+    bench.ok(Effect::Rewind(vec![]));
+    bench.now = bench.now + Duration::from_secs(60);
+    bench.reads(Reading::default());
+    // Another member, dead perhaps, still has everything.
+    bench.reads(Reading { owned: Some(vec![]), records: vec![] });
     bench.expect(Effect::Committed(vec![]), Input::Committed(Ok(vec![])));
     bench.ok(Effect::Rewind(vec![]));
     bench.now = bench.now + Duration::from_secs(60);

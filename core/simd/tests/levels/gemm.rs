@@ -139,7 +139,7 @@ fn several_blocks() {
     }
 }
 
-/// rten PR #81, OpenBLAS #929, Reference-LAPACK #1077: beta 0 overwrites, alpha 0 reads nothing, no k is no product.
+/// simd-11, rten PR #81, OpenBLAS #929, Reference-LAPACK #1077: beta 0 overwrites, alpha 0 reads nothing, no k is no product.
 #[test]
 fn what_zero_scales_ignore() {
     let sizes: Vec<usize> = if cfg!(miri) { vec![1, 13] } else { (1..=70).collect() };

@@ -4,7 +4,7 @@ use dolmen_simd::level::Level;
 
 use crate::support::*;
 
-/// DirectXMath issue #110, Highway PR #2067 and others: halves between two numbers go to the even one, and denormals are numbers.
+/// simd-12, DirectXMath issue #110, Highway PR #2067 and others: halves between two numbers go to the even one, and denormals are numbers.
 #[test]
 fn rounding_to_half() {
     let at = |numerator: f64, exponent: i32| (numerator * f64::from(exponent).exp2()) as f32;

@@ -117,7 +117,7 @@ fn softmax_of_every_length() {
     }
 }
 
-/// burn issue #4694 and others: a row that may attend to nothing is zeros, not uniform; plain softmax says NaN as PyTorch does.
+/// simd-09, burn issue #4694 and others: a row that may attend to nothing is zeros, not uniform; plain softmax says NaN as PyTorch does.
 #[test]
 fn rows_with_everything_masked() {
     for level in Level::each() {

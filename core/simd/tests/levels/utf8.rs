@@ -9,7 +9,7 @@ fn check(bytes: &[u8]) {
     }
 }
 
-/// simdjson issue #1169, simdutf PR #381: a fault at the edge of a block, or found by one level only.
+/// simd-07, simdjson issue #1169, simdutf PR #381: a fault at the edge of a block, or found by one level only.
 #[test]
 fn every_level_says_what_the_standard_library_says() {
     let mut bytes = vec![b' '; 63];

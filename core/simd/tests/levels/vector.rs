@@ -116,7 +116,7 @@ fn bytes_of_any_kind(a: &[u8], b: &[u8]) {
     }
 }
 
-/// NumKong issue #282: a tail that some kernel forgot, or read twice. Small integers are exact in every type.
+/// simd-01, NumKong issue #282: a tail that some kernel forgot, or read twice. Small integers are exact in every type.
 #[test]
 fn tails_are_counted_once() {
     let bf16 = |x: &[f32]| -> Vec<u16> { x.iter().map(|&x| f32_to_bf16(x)).collect() };
@@ -149,7 +149,7 @@ fn tails_are_counted_once() {
     }
 }
 
-/// NumKong issue #195: rounding must not make a distance negative, nor above 2.
+/// simd-02, NumKong issue #195: rounding must not make a distance negative, nor above 2.
 #[test]
 fn cosine_stays_within_its_range() {
     let mut rng = Rng::new(5);
@@ -202,7 +202,7 @@ fn specials_reach_the_result() {
     }
 }
 
-/// RedisAI VectorSimilarity PR #1014: signed totals of 32 bits wrap above 33,025 dimensions.
+/// simd-05, RedisAI VectorSimilarity PR #1014: signed totals of 32 bits wrap above 33,025 dimensions.
 #[test]
 fn byte_sums_beyond_31_bits() {
     let (high, zero) = (vec![255u8; 40_000], vec![0u8; 40_000]);

@@ -634,7 +634,8 @@ impl Parser<'_> {
 
     fn frame_extent(&mut self) -> R<(u32, u32, u32)> {
         use frame::*;
-        if !self.eat(Kind::BETWEEN) {
+        // Before what no operand begins with, the word is a column's name.
+        if self.is(Kind::BETWEEN) && goes_on(self.peek(1)) || !self.eat(Kind::BETWEEN) {
             let loc = self.loc();
             let (options, start) = self.frame_bound()?;
             if options & START_UNBOUNDED_FOLLOWING != 0 {
@@ -646,8 +647,7 @@ impl Parser<'_> {
             }
             return Ok((options | END_CURRENT_ROW, start, 0));
         }
-        // The word could be a column's name too; before these of its own strength, which could begin an expression, the
-        // server's grammar can decide neither way.
+        // Before these of its own strength, which could begin an expression, the server's grammar can decide neither way.
         if matches!(self.kind(), Kind::BETWEEN | Kind::LIKE | Kind::ILIKE | Kind::SIMILAR | Kind::NOT_LA) {
             return Err(self.unexpected());
         }
@@ -714,6 +714,33 @@ impl Parser<'_> {
         debug_assert!(self.tree.get(node, f::FuncCall::over) == 0);
         Ok(node)
     }
+}
+
+/// Whether a token goes on with an expression and begins none.
+fn goes_on(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::TYPECAST
+            | Kind::DOT
+            | Kind::LBRACKET
+            | Kind::STAR
+            | Kind::SLASH
+            | Kind::PERCENT
+            | Kind::CARET
+            | Kind::LESS
+            | Kind::GREATER
+            | Kind::EQUALS
+            | Kind::LESS_EQUALS
+            | Kind::GREATER_EQUALS
+            | Kind::NOT_EQUALS
+            | Kind::AND
+            | Kind::OR
+            | Kind::COLLATE
+            | Kind::IN
+            | Kind::IS
+            | Kind::ISNULL
+            | Kind::NOTNULL
+    )
 }
 
 /// Functions of SQL/XML.
