@@ -278,7 +278,9 @@ impl Db {
         }
         BATCH.with(|kept| {
             // A completion that writes on this very thread makes a batch of its own.
-            let Ok(mut kept) = kept.try_borrow_mut() else { return self.write_filled(&mut WriteBatch::new(), fill) };
+            let Ok(mut kept) = kept.try_borrow_mut() else {
+                return self.write_filled(&mut WriteBatch::new(), fill);
+            };
             let batch = kept.get_or_insert_default();
             let outcome = self.write_filled(batch, fill);
             if batch.capacity() > BATCH_KEPT_MAX {

@@ -168,7 +168,7 @@ fn readers_see_every_write_that_was_published() {
                         key::put_seek_key(&mut seek_key, &user_key, at);
                         let mut found = None;
                         memtable.get(&seek_key, |entry| {
-        let (k, v) = (entry.key(), entry.value());
+                            let (k, v) = (entry.key(), entry.value());
                             found = Some((InternalKey::parse(k).unwrap().sequence.get(), v.to_vec()));
                             false
                         });

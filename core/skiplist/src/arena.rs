@@ -29,7 +29,15 @@ unsafe impl Send for Arena {}
 impl Arena {
     /// Everything that is taken is aligned to `align`, a power of two.
     pub(crate) fn new(align: usize) -> Self {
-        Self { chunks: Vec::new(), at: null_mut(), left: 0, used: 0, reserved: 0, align, next_len: CHUNK_LEN_MIN }
+        Self {
+            chunks: Vec::new(),
+            at: null_mut(),
+            left: 0,
+            used: 0,
+            reserved: 0,
+            align,
+            next_len: CHUNK_LEN_MIN,
+        }
     }
 
     /// `len > 0` bytes, not initialised.

@@ -422,7 +422,8 @@ impl<O: Order> Skiplist<O> {
         let left = Slot { head: 0, entry: None, child: Some(Node::load(&self.root)) };
         let head = right.entry.map_or(0, |e| head_behind(self.order.head(e.key()), 0));
         let slots = [left, Slot { head, ..right }];
-        let root = Node::new(&mut state.nodes, &Plan { level, skip: 0, low: None, next: None, slots: &slots })?;
+        let root =
+            Node::new(&mut state.nodes, &Plan { level, skip: 0, low: None, next: None, slots: &slots })?;
         self.root.store(root);
         state.path[level] = Some((root, 1));
         Ok(())

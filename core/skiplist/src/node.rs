@@ -146,10 +146,7 @@ impl Entry {
             header.whole.with(|_| ());
             let (key_len, value_len) = (header.key_len as usize, header.value_len as usize);
             let bytes = self.0.cast::<u8>().cast_const().add(ENTRY_HEADER_LEN);
-            (
-                &*slice_from_raw_parts(bytes, key_len),
-                &*slice_from_raw_parts(bytes.add(key_len), value_len),
-            )
+            (&*slice_from_raw_parts(bytes, key_len), &*slice_from_raw_parts(bytes.add(key_len), value_len))
         }
     }
 

@@ -18,9 +18,13 @@ fn model(preemptions_max: usize, body: impl Fn() + Sync + Send + 'static) {
 }
 
 /// A list of these entries, and a thread that adds others and tells how many it has added.
-fn beside(there: &[&'static str], added: &'static [&'static str]) -> (Arc<List>, Arc<AtomicUsize>, thread::JoinHandle<()>) {
+fn beside(
+    there: &[&'static str],
+    added: &'static [&'static str],
+) -> (Arc<List>, Arc<AtomicUsize>, thread::JoinHandle<()>) {
     let list = Arc::new(Skiplist::new(Bytewise).unwrap());
-    let insert = |list: &List, key: &str| list.writer().unwrap().insert(key.as_bytes(), key.as_bytes()).unwrap();
+    let insert =
+        |list: &List, key: &str| list.writer().unwrap().insert(key.as_bytes(), key.as_bytes()).unwrap();
     there.iter().for_each(|key| insert(&list, key));
     let published = Arc::new(AtomicUsize::new(0));
     let writer = {
