@@ -124,12 +124,23 @@ fn reads_and_space(run: &Run) {
     let took = cpu(n, || numbers.iter().for_each(|i| store.put(2 * i, &value)));
     row("S1", "random puts, one a write, log on", took, "us");
     store.settle();
-    let amplification = |since: u64, entries: u64| (number("io", "wchar") - since) as f64 / (entries * 116) as f64;
+    let amplification =
+        |since: u64, entries: u64| (number("io", "wchar") - since) as f64 / (entries * 116) as f64;
     row("S10", "bytes written for a byte put, fill and settle", amplification(written, n), "x");
     let wanted = shuffled(n, 3);
     wanted.iter().for_each(|i| assert!(store.get(2 * i)));
-    row("S4", "gets of what is there, blocks cached", cpu(n, || wanted.iter().for_each(|i| assert!(store.get(2 * i)))), "us");
-    row("S5", "gets of what is not", cpu(n, || wanted.iter().for_each(|i| assert!(!store.get(2 * i + 1)))), "us");
+    row(
+        "S4",
+        "gets of what is there, blocks cached",
+        cpu(n, || wanted.iter().for_each(|i| assert!(store.get(2 * i)))),
+        "us",
+    );
+    row(
+        "S5",
+        "gets of what is not",
+        cpu(n, || wanted.iter().for_each(|i| assert!(!store.get(2 * i + 1)))),
+        "us",
+    );
     let seeks = &wanted[..wanted.len() / 10];
     let mut iter = store.db.iter(&store.family, ReadOptions::default()).expect("it is there");
     let took = cpu(seeks.len() as u64, || {
@@ -158,8 +169,18 @@ fn reads_and_space(run: &Run) {
     let written = number("io", "wchar");
     shuffled(n, 4)[..n as usize / 2].iter().for_each(|i| store.put(2 * i, &value));
     store.settle();
-    row("S10", "bytes written for a byte put, overwrite of half and settle", amplification(written, n / 2), "x");
-    row("S11", "bytes on the disk for a byte of data, settled", on_disk(&store.dir) as f64 / (n * 116) as f64, "x");
+    row(
+        "S10",
+        "bytes written for a byte put, overwrite of half and settle",
+        amplification(written, n / 2),
+        "x",
+    );
+    row(
+        "S11",
+        "bytes on the disk for a byte of data, settled",
+        on_disk(&store.dir) as f64 / (n * 116) as f64,
+        "x",
+    );
 }
 
 /// S9: how long reads take by the clock while another thread writes.
@@ -183,7 +204,9 @@ fn beside_a_writer(store: &Store, n: u64, value: &[u8]) {
         took
     });
     took.sort_unstable();
-    for (share, what) in [(50, "gets beside a writer, median by the clock"), (99, "gets beside a writer, p99 by the clock")] {
+    for (share, what) in
+        [(50, "gets beside a writer, median by the clock"), (99, "gets beside a writer, p99 by the clock")]
+    {
         row("S9", what, took[took.len() * share / 100].as_secs_f64() * 1e6, "us");
     }
 }
@@ -198,7 +221,12 @@ fn large_values(run: &Run) {
     row("S8", "random puts of 1 KiB", cpu(n, || numbers.iter().for_each(|i| store.put(*i, &value))), "us");
     store.settle();
     let wanted = shuffled(n, 8);
-    row("S8", "gets of 1 KiB, cache smaller than the data unless --quick", cpu(n, || wanted.iter().for_each(|i| assert!(store.get(*i)))), "us");
+    row(
+        "S8",
+        "gets of 1 KiB, cache smaller than the data unless --quick",
+        cpu(n, || wanted.iter().for_each(|i| assert!(store.get(*i)))),
+        "us",
+    );
 }
 
 /// S13, S15: every put waits for its sync.
@@ -241,7 +269,8 @@ fn replay(run: &Run) {
         let name = file.file_name().expect("a file has a name");
         fs::copy(&file, copy.join(name)).expect("there is room");
     }
-    let bytes: u64 = files(&copy).iter().filter(|f| f.extension().is_some_and(|e| e == "log")).map(|f| len(f)).sum();
+    let bytes: u64 =
+        files(&copy).iter().filter(|f| f.extension().is_some_and(|e| e == "log")).map(|f| len(f)).sum();
     drop(store);
     let start = Instant::now();
     let store = run.open("log-copy", SyncPolicy::Never);
