@@ -3,8 +3,8 @@
 
     ab.py --rounds 5 old=PROGRAM new=PROGRAM [--what random,ascending,batch,waits] [--dir DIR]
 
-PROGRAM is dolmen-peers-puts of each tree: `cargo build --release` here; for a tree before 6ead59d's successor copy this folder to the same place
-in it and build with `--no-default-features`. CPU time is that of the calling thread; of `waits` only the clock says anything, so a loaded machine
+PROGRAM is dolmen-peers-puts of each tree: `cargo build --release` here; for a tree that has no `Db::put` copy this folder to the same
+place in it and build with `--no-default-features`. CPU time is that of the calling thread; of `waits` only the clock says anything, so a loaded machine
 is seen in both columns.
 """
 import argparse, json, statistics, subprocess

@@ -230,13 +230,18 @@ impl View<'_> {
             passes += usize::from(self.is_live(slot as u32) && self.passes(filter, slot as u32));
         }
         let passes = passes * step;
-        // A hop of the walk costs about m0 / 2 fresh distances, and the walk needs ef of them for each share that passes.
+        // A hop costs as much as so many distances in a scan, whose rows come in order; the walk needs ef of them for each share that passes.
         let options = self.options();
-        let hop = if options.form.is_qg() { 3 } else { options.m0 / 2 + 1 };
+        let two_hop = !options.form.is_qg() && passes * 4 < live;
+        let hop = match (options.form.is_qg(), two_hop) {
+            (true, _) => 20,
+            (false, true) => 3 * options.m0,
+            (false, false) => options.m0,
+        };
         let walk = spread(ef, passes, slots).saturating_mul(hop);
         let kind = if passes <= 64 + 4 * ef || passes <= walk {
             PlanKind::Exact
-        } else if !options.form.is_qg() && passes * 4 < live {
+        } else if two_hop {
             PlanKind::TwoHop
         } else {
             PlanKind::Walk
@@ -378,12 +383,13 @@ impl View<'_> {
     }
 }
 
-/// Candidates that a walk needs so that `ef` of them pass.
+/// Candidates that a walk needs so that `ef` of them pass, and half as many again: those that pass lie farther away than those that `ef` was
+/// meant for.
 fn spread(ef: usize, passes: usize, slots: usize) -> usize {
     if passes == 0 || passes >= slots {
         return ef;
     }
-    (ef as u64 * slots as u64 / passes as u64).min(slots as u64).min(limits::EF_MAX as u64) as usize
+    (ef as u64 * slots as u64 * 3 / (2 * passes as u64)).min(slots as u64).min(limits::EF_MAX as u64) as usize
 }
 
 /// A search that can be asked for more.

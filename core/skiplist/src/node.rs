@@ -54,7 +54,7 @@ impl Ranks {
 
     /// The first `len` of them.
     pub(crate) const fn cut(self, len: usize) -> Self {
-        Ranks(self.0 & ((1 << LEN_AT) - 1) | (len as u64) << LEN_AT)
+        Ranks((self.0 & ((1 << LEN_AT) - 1)) | ((len as u64) << LEN_AT))
     }
 
     /// With the first free slot, which comes back too, at `rank <= len < SLOTS`.

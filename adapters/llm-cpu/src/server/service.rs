@@ -92,7 +92,6 @@ impl Service for Llm {
             let model = config.model.display();
             tracing::info!(target: "llm", "{model}: memory: {needs}; bodies of requests: at most {bodies}");
         };
-        let word = context.shell_word(&password, "DOLMEN_LLM_API_KEY");
         let shared =
             Shared::open(&config.model, config.settings, key, told).map_err(|error| format!("{error:#}"))?;
         let path = if shared.worker.known.is_encoder { "embeddings" } else { "chat/completions" };
