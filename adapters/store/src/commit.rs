@@ -832,11 +832,14 @@ impl Inner {
             if !c.led && !c.broken {
                 // A failure poisons and so reaches the next writer.
                 let _ = c.machine.handle(self.log_time(), Input::Tick);
-                if c.has_work() {
-                    if let Err(error) = MutexGuard::unlocked(&mut c, || self.wait_for_all_room()) {
+                // A new log may be wished for while somebody leads whose own attempt has failed.
+                if c.has_work() || self.signs.wants_rotation() {
+                    if c.has_work()
+                        && let Err(error) = MutexGuard::unlocked(&mut c, || self.wait_for_all_room())
+                    {
                         self.refuse_queue(&mut c, &error);
                     }
-                    if !c.led && !c.broken && c.has_work() {
+                    if !c.led && !c.broken && (c.has_work() || self.signs.wants_rotation()) {
                         c.led = true;
                         drop(self.lead(c, Until::Idle));
                         c = self.commit.lock();
