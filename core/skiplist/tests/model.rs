@@ -45,7 +45,8 @@ impl Random {
 
     /// The next key to insert: anywhere, or now and then a run that goes up or down from the last one.
     fn next(&mut self, seed: u64, last: &[u8]) -> Vec<u8> {
-        let Some((user, _)) = last.split_last_chunk::<8>().filter(|_| !seed.is_multiple_of(3) && self.below(30) > 0)
+        let Some((user, _)) =
+            last.split_last_chunk::<8>().filter(|_| !seed.is_multiple_of(3) && self.below(30) > 0)
         else {
             return self.key(seed);
         };
