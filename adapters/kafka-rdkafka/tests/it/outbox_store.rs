@@ -1,11 +1,12 @@
 //! An outbox in a store: numbers, order, crashes between numbering and publishing.
 
+use std::path::Path;
 use std::time::Duration;
 
 use dolmen_kafka_rdkafka::Outgoing;
 use dolmen_kafka_rdkafka::outbox::Source;
 use dolmen_kafka_rdkafka::outbox::store::Outbox;
-use dolmen_store::{Db, Options, ReadOptions, WriteBatch, WriteOptions};
+use dolmen_store::{Db, Options, ReadOptions, StoreError, WriteBatch, WriteOptions};
 
 fn row(topic: &str, n: u32) -> Outgoing {
     Outgoing {
@@ -25,6 +26,17 @@ fn add(db: &Db, outbox: &Outbox, n: u32) {
     db.write(batch, WriteOptions::default()).unwrap();
 }
 
+/// A child that another test starts holds every open file, locks included, from its fork to its exec.
+fn reopened(path: &Path) -> Db {
+    for _ in 0..200 {
+        match Db::open(path, Options::default()) {
+            Err(StoreError::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
+            other => return other.unwrap(),
+        }
+    }
+    panic!("{} stays locked", path.display())
+}
+
 #[test]
 fn rows_keep_their_numbers_through_crashes_and_their_order() {
     let dir = tempfile::tempdir().unwrap();
@@ -40,7 +52,7 @@ fn rows_keep_their_numbers_through_crashes_and_their_order() {
     // The relay dies; nothing was committed: the same rows under the same numbers, and then the others.
     db.close().unwrap();
     drop((source, outbox, db));
-    let db = Db::open(dir.path(), Options::default()).unwrap();
+    let db = reopened(dir.path());
     let outbox = open(&db);
     add(&db, &outbox, 5);
     let mut source = outbox.source().unwrap();
