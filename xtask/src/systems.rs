@@ -192,15 +192,17 @@ fn readme(systems: &Systems, tree: &Tree) -> String {
     for system in systems.systems.iter().filter(|s| tree.text(&s.page).is_some()) {
         let folder = system.page.trim_end_matches("/README.md");
         let (title, speaks) = (&system.title, &system.speaks);
-        let _ = writeln!(out, "| {title} | {} | {speaks} | [{folder}]({}) |", comes_as(system), system.page);
+        let is_served = systems.is_present(tree, &system.service);
+        let ways = comes_as(system, is_served);
+        let _ = writeln!(out, "| {title} | {ways} | {speaks} | [{folder}]({}) |", system.page);
     }
     out
 }
 
 /// Server, tool, library: what a person can do with the system.
-fn comes_as(system: &System) -> String {
+fn comes_as(system: &System, is_served: bool) -> String {
     let mut ways = Vec::new();
-    if !system.service.is_empty() {
+    if is_served {
         ways.push("server".to_string());
     }
     if !system.verbs.is_empty() {
