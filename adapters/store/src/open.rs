@@ -328,7 +328,6 @@ fn keep_losses(dir: &dyn Directory, losses: &[Loss]) -> Result<(), StoreError> {
     for loss in losses {
         let (log, kept) = (FileName::Log(loss.log).to_string(), loss.kept_as());
         match loss.keeps() {
-            Keep::Rename => dir.rename(&log, &kept).map_err(io(log))?,
             Keep::Tail(at) => {
                 if copy_tail(dir, &log, at, &kept).is_err() {
                     // Without room for the copy the log stays as it is: what it holds is found again at the next open.

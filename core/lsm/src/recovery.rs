@@ -415,9 +415,8 @@ pub struct Loss {
 /// How what is lost is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// The whole file under its other name; nothing of it counts.
-    Rename,
-    /// What lies from here on goes to a file of the other name, and the log is cut.
+    /// What lies from here on goes to a file of the other name, and the log is cut. One of which nothing counts stays too, empty: until the new
+    /// MANIFEST is in force, the old one needs it.
     Tail(u64),
     /// The whole file under its other name, once what counts of it is in tables.
     RenameLater,
@@ -436,7 +435,6 @@ impl Loss {
         match self.cause {
             Cause::Skipped => Keep::RenameLater,
             _ if self.len == 0 => Keep::Nothing,
-            _ if self.at == 0 => Keep::Rename,
             _ => Keep::Tail(self.at),
         }
     }
