@@ -836,7 +836,9 @@ impl Inner {
                 if c.has_work() || self.signs.wants_rotation() {
                     if c.has_work()
                         && let Err(error) = MutexGuard::unlocked(&mut c, || self.wait_for_all_room())
+                        && !c.led
                     {
+                        // Who leads by now answers what waits, its own write among it.
                         self.refuse_queue(&mut c, &error);
                     }
                     if !c.led && !c.broken && (c.has_work() || self.signs.wants_rotation()) {
