@@ -125,9 +125,10 @@ pub async fn serve(
     let stopped = Stop::new(stopped);
     let life = Life::open(list, values, started, stopped.clone()).await?;
     let (host, mut running) = life.run().await;
+    // Logged first: who has read the banner finds the start in the log.
+    info!(target: "dolmen", "ready in {} ms", started.elapsed().as_millis());
     // That nobody reads the banner is no reason not to serve.
     let _ = banner.write_all(text(&host).as_bytes()).and_then(|()| banner.flush());
-    info!(target: "dolmen", "ready in {} ms", started.elapsed().as_millis());
     notify("READY=1");
     let ended = tokio::select! {
         signal = signals.next() => {
