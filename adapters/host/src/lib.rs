@@ -33,7 +33,7 @@ pub use file::File;
 pub use http::same;
 pub use log::init as init_log;
 pub use metrics::Metrics;
-pub use service::{Registered, Service};
+pub use service::{Registered, Running, Service};
 pub use setting::{Kind, Setting, SettingError, Sources, Values, check_variables};
 
 /// Why something that the host asked for cannot be done: a sentence for people.

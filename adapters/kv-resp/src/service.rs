@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use dolmen_host::context::{Context, Listeners, Password, Stop};
-use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
+use dolmen_host::{Fault, Metrics, Running, Service, Setting, Values, reachable};
 use dolmen_resp::command::COMMANDS;
 use dolmen_store::{Db, Options, Shared, SyncPolicy};
 
@@ -63,10 +63,12 @@ impl Service for Kv {
         Ok(Kv { engine, hint })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("kv.listen").ok_or("kv.listen is not bound")?;
-        crate::serve(self.engine.clone(), listener, stop.receiver()).await;
-        Ok(())
+    fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("kv.listen").ok_or("kv.listen is not bound")?;
+            crate::serve(self.engine.clone(), listener, stop.receiver()).await;
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Result<(), String> {
