@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     /// Carries out what the log's machine wishes.
     pub(crate) driver: Driver,
     pub(crate) view: ArcSwap<View>,
+    /// How many there were before it.
+    pub(crate) views: AtomicU64,
     /// The newest sequence number that readers see.
     pub(crate) visible: AtomicU64,
     pub(crate) commit: Mutex<Commit>,

@@ -180,7 +180,7 @@ impl Inner {
                 Effect::Retire { tables, logs } => self.retire(&tables, &logs),
                 Effect::Created { request, family } => self.created(request, family),
                 Effect::Dropped { family } => {
-                    self.view.rcu(|view| {
+                    self.publish(|view| {
                         let mut next = View::clone(view);
                         next.families.remove(&family.get());
                         next
@@ -191,14 +191,24 @@ impl Inner {
         }
         drop(manifest);
         if !is_first {
+            // An old view keeps memtables and tables.
+            let seen = self.commit.lock().seen.take();
+            drop(seen);
             self.signal.call();
         }
         !is_first
     }
 
+    /// A new view out of the present one.
+    pub(crate) fn publish(&self, change: impl FnMut(&Arc<View>) -> View) {
+        self.view.rcu(change);
+        // Behind the view: who reads the number finds that view or a newer one.
+        self.views.fetch_add(1, Ordering::Release);
+    }
+
     fn install(&self, versions: &[(FamilyId, Arc<Version>)], flushed: Option<FileNumber>) {
         let fresh = std::mem::take(&mut *self.fresh.lock());
-        self.view.rcu(|view| {
+        self.publish(|view| {
             let mut next = View::clone(view);
             for family in next.families.values_mut() {
                 let version = versions.iter().find(|(id, _)| *id == family.family.id).map(|(_, v)| v);
@@ -234,7 +244,7 @@ impl Inner {
     fn created(&self, request: RequestId, id: FamilyId) {
         let Some(name) = self.requests.lock().names.remove(&request) else { return };
         let family = Family { id, name };
-        self.view.rcu(|view| {
+        self.publish(|view| {
             let mut next = View::clone(view);
             let options = self.options.guarded(&family.name);
             next.families.insert(id.get(), Arc::new(FamilyView::empty(family.clone(), options)));

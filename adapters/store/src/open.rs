@@ -90,6 +90,7 @@ pub(crate) fn open_state(
         codecs: options.codecs.clone(),
         source,
         view: ArcSwap::from_pointee(view),
+        views: 0.into(),
         visible: state.sequence.get().into(),
         commit: Commit::new(options.sync, begun.log, begun.log_file, state.sequence.get()).into(),
         turn: Default::default(),
