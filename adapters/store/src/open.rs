@@ -98,7 +98,7 @@ pub(crate) fn open_state(
             && (options.background_threads > 0 || matches!(options.sync, SyncPolicy::Interval(_))),
         active_len: Default::default(),
         signs: Default::default(),
-        paid_until: Default::default(),
+        pace: Default::default(),
         engine: Engine::new(engine_options(&options), recovered).into(),
         manifest: begun.manifest.into(),
         requests: Default::default(),
