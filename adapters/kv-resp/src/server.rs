@@ -228,7 +228,7 @@ impl Peer<'_> {
             }
             return Ok(true);
         }
-        if turned.after == Some(After::Again) {
+        if turned.after == Some(After::Again) || turned.is_long {
             tokio::task::yield_now().await;
         }
         Ok(turned.more)

@@ -30,5 +30,7 @@ pub const CURSOR_MAX: u64 = (1 << 53) - 1;
 pub const QUEUED_BYTES_MAX: usize = 512 << 20;
 /// Keys that one SCAN call visits at most, whatever COUNT says, so that other clients get their turn.
 pub const SCAN_VISITS_MAX: u64 = 8_192;
+/// Keys whose time is over that RANDOMKEY passes in a row: then it names one of them, as Redis does where it may not delete them.
+pub const RANDOM_OVERDUE_MAX: usize = 100;
 /// Keys that KEYS visits before other clients get their turn.
 pub const KEYS_VISITS_MAX: u64 = 8_192;
