@@ -226,6 +226,10 @@ impl Clients {
         idle.for_each(|c| c.mail.kill());
     }
 
+    pub fn kill_all(&self) {
+        self.all.lock().values().for_each(|c| c.mail.kill());
+    }
+
     pub fn stop(&self) {
         self.all.lock().values().for_each(|c| c.mail.stop());
     }

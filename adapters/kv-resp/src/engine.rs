@@ -338,6 +338,20 @@ impl Engine {
         self.drive(machine);
     }
 
+    /// Whether the server can do all of its work.
+    ///
+    /// # Errors
+    /// Why writes are refused, or will be: a flush or compaction that failed, with file and place where a table is damaged.
+    pub fn ready(&self) -> Result<(), String> {
+        if let Some(reason) = &*self.write_error.lock() {
+            return Err(format!("writes are refused: {reason}"));
+        }
+        match self.db.stats().background_error {
+            None => Ok(()),
+            Some(error) => Err(format!("a flush or compaction failed: {error}")),
+        }
+    }
+
     /// Writes what is collected and closes the store. Nobody is to change anything any more.
     ///
     /// # Errors

@@ -70,10 +70,7 @@ impl Service for Kv {
     }
 
     fn ready(&self) -> Result<(), String> {
-        match &*self.engine.write_error.lock() {
-            None => Ok(()),
-            Some(reason) => Err(format!("writes are refused: {reason}")),
-        }
+        self.engine.ready()
     }
 
     fn metrics(&self, out: &mut Metrics) {
@@ -104,6 +101,10 @@ impl Service for Kv {
             ("durability", sync.to_owned()),
             ("on disk", dolmen_units::show_size(tables + stats.wal_bytes).to_string()),
             ("RocksDB directory", format!("{}/kv", self.engine.settings.dir)),
+            ("left out by recovery", match stats.lost_files.as_slice() {
+                [] => "nothing".to_owned(),
+                files => files.join(", "),
+            }),
         ]
     }
 }
@@ -227,6 +228,11 @@ impl Engine {
             out.counter(name, help).sample(&[], value);
         }
         let gauges = [
+            (
+                "dolmen_db_lost_files",
+                "Files that keep what recovery left out, until somebody deletes them.",
+                store.lost_files.len() as u64,
+            ),
             ("dolmen_wal_bytes", "Bytes in the present log.", store.wal_bytes),
             ("dolmen_memtable_bytes", "Bytes in memtables.", store.memtable_bytes),
             ("dolmen_block_cache_bytes", "Bytes in the block cache.", store.cache_bytes),
