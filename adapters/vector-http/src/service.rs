@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dolmen_host::connection::{self, Limits};
 use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Kind, Metrics, Service, Setting, Values, reachable};
 use dolmen_store::{Db, Options, ReadOptions, Shared, SyncPolicy};
@@ -162,14 +163,11 @@ impl Service for Vectors {
         })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
+    async fn run(self: Arc<Self>, mut listeners: Listeners, mut stop: Stop) -> Result<(), Fault> {
         let listener = listeners.take("vector.listen").ok_or("vector.listen is not bound")?;
         let app = crate::api::router(self.clone(), self.body_max);
-        let mut stop = stop;
-        tokio::select! {
-            served = async { dolmen_host::axum::serve(listener, app).await } => Ok(served?),
-            () = stop.wait() => Ok(()),
-        }
+        connection::serve(app, listener, Limits::new("vector"), stop.wait()).await;
+        Ok(())
     }
 
     fn ready(&self) -> Result<(), String> {
