@@ -110,6 +110,7 @@ impl World {
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Log(edits) => {
+                    self.check_state();
                     let fails = failing && self.rng.one_in(20);
                     if !fails {
                         edits.iter().for_each(|edit| self.log(edit));
@@ -144,6 +145,17 @@ impl World {
                 Effect::Answer { request, .. } => assert!(self.asked.remove(&request), "{request} twice"),
             }
         }
+    }
+
+    /// What a new MANIFEST would begin with is what the present one says.
+    fn check_state(&self) {
+        let state = self.engine.state(|id| Some(id.to_string())).expect("no log is of an earlier life");
+        let versions = state.families.iter().map(|(&id, family)| (id, Version::clone(&family.version)));
+        assert!(versions.eq(self.durable.iter().map(|(&id, version)| (id, version.clone()))));
+        for (id, family) in &state.families {
+            assert_eq!(family.log_number, self.log_numbers[id].max(self.log_min), "the log that {id} needs");
+        }
+        assert!(state.sequence.get() <= self.sequence);
     }
 
     fn log(&mut self, edit: &VersionEdit) {
