@@ -290,6 +290,24 @@ mod tests {
         assert_eq!(other.list().unwrap(), [Entry { name: "z".into(), len: 11 }]);
     }
 
+    /// A file system that was mounted for reading is not a lack of rights.
+    #[test]
+    fn errors_keep_their_names() {
+        use rustix::io::Errno;
+        for (errno, expected) in [
+            (Errno::ROFS, IoError::ReadOnly),
+            (Errno::ACCESS, IoError::Denied),
+            (Errno::PERM, IoError::Denied),
+            (Errno::NOSPC, IoError::NoSpace),
+            (Errno::DQUOT, IoError::NoSpace),
+            (Errno::IO, IoError::Os(5)),
+            (Errno::MFILE, IoError::Os(24)),
+        ] {
+            assert_eq!(reason(&errno.into()), expected, "{errno:?}");
+        }
+        assert!(IoError::ReadOnly.to_string().to_lowercase().contains("read-only file system"));
+    }
+
     /// Each level that is made is made durable where it stands before the next; one that cannot be is the end.
     #[test]
     fn every_level_of_a_new_directory_is_synced_in_its_parent() {

@@ -346,10 +346,15 @@ impl Engine {
         if let Some(reason) = &*self.write_error.lock() {
             return Err(format!("writes are refused: {reason}"));
         }
-        match self.db.stats().background_error {
-            None => Ok(()),
-            Some(error) => Err(format!("a flush or compaction failed: {error}")),
+        if let Some(error) = self.db.stats().background_error {
+            return Err(format!("a flush or compaction failed: {error}"));
         }
+        // Files that are open go on without a name; what is written to them ends with this process.
+        let dir = std::path::Path::new(&self.settings.dir);
+        if !self.settings.dir.is_empty() && !dir.join("kv/CURRENT").exists() {
+            return Err(format!("the data directory is gone: {} holds no kv/CURRENT", dir.display()));
+        }
+        Ok(())
     }
 
     /// Writes what is collected and closes the store. Nobody is to change anything any more.

@@ -189,6 +189,7 @@ impl Peer<'_> {
         let len = read?;
         self.engine.stats.bytes_in.fetch_add(len as u64, Relaxed);
         let held = self.connection.parser.weight() as u64;
+        self.client.holds(held as usize, 0);
         if held > READ_LEN as u64 || self.received > 0 {
             let sum = self.engine.receiving.fetch_add(held, Relaxed) + held;
             self.engine.receiving.fetch_sub(self.received, Relaxed);
@@ -273,6 +274,7 @@ impl Peer<'_> {
     /// Sends the replies.
     async fn send(&mut self) -> io::Result<()> {
         let out = core::mem::take(&mut self.connection.out);
+        self.client.holds(self.connection.parser.weight(), out.len());
         let sent = if out.is_empty() {
             Ok(())
         } else {
@@ -291,6 +293,7 @@ impl Peer<'_> {
         if let Some(buffer) = self.connection.out.take_back() {
             pool::give(buffer);
         }
+        self.client.holds(self.connection.parser.weight(), 0);
         sent
     }
 

@@ -49,7 +49,7 @@ impl Service for Kv {
         let settings = Settings {
             shutdown: Some(Shutdown(Arc::new(move || stop.ask()))),
             password: password.get().map(str::to_owned),
-            clients_max: config.clients_max,
+            clients_max: clients_allowed(config.clients_max, context.budget().descriptors),
             idle_timeout_s: u32::try_from(config.idle_timeout.as_secs()).unwrap_or(u32::MAX),
             memory_max: config.memory_max,
             key_len_max: config.key_len_max,
@@ -107,6 +107,18 @@ impl Service for Kv {
             }),
         ]
     }
+}
+
+/// Connections that the process may have, of those that are asked for: each takes a descriptor, and the stores and other services need some.
+fn clients_allowed(asked: u32, descriptors: u64) -> u32 {
+    let allowed = u32::try_from(descriptors.saturating_sub(descriptors / 4)).unwrap_or(u32::MAX);
+    if allowed < asked {
+        tracing::warn!(
+            target: "kv",
+            "{allowed} connections at once instead of {asked}: the process may have {descriptors} files open (ulimit -n)"
+        );
+    }
+    asked.min(allowed)
 }
 
 /// A command that works when it is pasted into a shell of this machine.
@@ -259,6 +271,13 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_others() {
+        assert_eq!(clients_allowed(10_000, 1_048_576), 10_000);
+        assert_eq!(clients_allowed(10_000, 1_024), 768);
+        assert_eq!(clients_allowed(u32::MAX, u64::MAX), u32::MAX);
+    }
 
     #[test]
     fn hints_work_where_they_are_pasted() {

@@ -450,6 +450,52 @@ fn a_damaged_table_refuses_writes_by_name() {
     server.close();
 }
 
+/// CLIENT LIST tells what a connection holds: half a request, replies that nobody takes.
+#[test]
+fn client_list_shows_what_connections_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let (mut a, mut half, mut idle) = (server.connect(), server.connect(), server.connect());
+    a.ask("SETRANGE k 33554431 x", ":33554432|");
+    half.ask("CLIENT SETNAME half", "+OK|");
+    half.send(&format!("*3|$3|SET|$1|k|$9000000|{}", "v".repeat(5_000_000)));
+    idle.ask("CLIENT SETNAME idle", "+OK|");
+    idle.send("GET k|");
+    idle.expect("$");
+    let held = |text: &str, name: &str, field: &str| -> u64 {
+        let line = text.lines().find(|line| line.contains(&format!(" name={name} "))).unwrap();
+        let field = line.split(' ').find_map(|word| word.strip_prefix(field)).unwrap();
+        field.parse().unwrap()
+    };
+    let begun = Instant::now();
+    loop {
+        a.send("CLIENT LIST|");
+        let text = a.bulk_text();
+        if held(&text, "half", "qbuf=") >= 5_000_000 {
+            assert!(held(&text, "half", "tot-mem=") >= 5_000_000, "{text}");
+            assert!(held(&text, "idle", "omem=") > 30_000_000 && held(&text, "idle", "tot-mem=") > 30_000_000, "{text}");
+            assert!(held(&text, "half", "omem=") == 0 && held(&text, "idle", "qbuf=") < 1000, "{text}");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.close();
+}
+
+/// Without its directory a server is not ready, though open files let it go on.
+#[test]
+fn a_deleted_data_directory_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, store) = (dir.path().join("data"), dir.path().join("data/kv"));
+    let server = Server::start(&store, SyncPolicy::Never, |s| s.dir = data.display().to_string());
+    server.connect().ask("SET k v", "+OK|");
+    assert_eq!(server.engine.ready(), Ok(()));
+    std::fs::remove_dir_all(&data).unwrap();
+    let reason = server.engine.ready().unwrap_err();
+    assert!(reason.contains("the data directory is gone"), "{reason}");
+}
+
 /// What is announced and has not come takes no memory, and does not count as if it did.
 #[test]
 fn announced_arguments_take_no_room_before_they_come() {
