@@ -346,8 +346,8 @@ impl Engine {
         if let Some(reason) = &*self.write_error.lock() {
             return Err(format!("writes are refused: {reason}"));
         }
-        if let Some(error) = self.db.stats().background_error {
-            return Err(format!("a flush or compaction failed: {error}"));
+        if let Some(trouble) = self.db.stats().trouble() {
+            return Err(trouble);
         }
         // Files that are open go on without a name; what is written to them ends with this process.
         let dir = std::path::Path::new(&self.settings.dir);

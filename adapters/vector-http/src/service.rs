@@ -176,7 +176,7 @@ impl Service for Vectors {
             Some(collection) => {
                 Err(format!("collection {}: a write could not be made durable", collection.shape.name))
             }
-            None => Ok(()),
+            None => self.db.stats().trouble().map_or(Ok(()), Err),
         }
     }
 
