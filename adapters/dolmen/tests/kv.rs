@@ -119,7 +119,10 @@ fn what_recovery_leaves_out_is_said_and_stays_visible() {
     for verb in ["verify", "scan"] {
         let output = dolmen(&["kv", "--path", shown, verb]);
         let said = text(&output.stderr);
-        assert!(output.status.success() && said.contains(".log: ") && said.contains("20 bytes"), "{verb}: {said}");
+        assert!(
+            output.status.success() && said.contains(".log: ") && said.contains("20 bytes"),
+            "{verb}: {said}"
+        );
     }
     kv(&path, &["set", "c", "3"]);
     assert_eq!(kv(&path, &["scan"]), "a\t1\nc\t3\n");

@@ -102,7 +102,10 @@ async fn requests(
         .header_read_timeout(limits.head)
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_LEN)
-        .serve_connection(TokioIo::new(Patient { stream, patience: limits.write, until: None }), TowerToHyperService::new(app));
+        .serve_connection(
+            TokioIo::new(Patient { stream, patience: limits.write, until: None }),
+            TowerToHyperService::new(app),
+        );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -180,7 +183,8 @@ mod tests {
 
     /// A server under these limits, where it is, and what ends it.
     fn start(limits: Limits) -> (tokio::runtime::Runtime, SocketAddr, watch::Sender<bool>) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, mut stopped) = watch::channel(false);
@@ -230,7 +234,11 @@ mod tests {
             got += len;
             std::thread::sleep(Duration::from_millis(40));
         }
-        assert!(got > LEN && begun.elapsed() > Duration::from_secs(1), "{got} bytes in {:?}", begun.elapsed());
+        assert!(
+            got > LEN && begun.elapsed() > Duration::from_secs(1),
+            "{got} bytes in {:?}",
+            begun.elapsed()
+        );
         std::thread::sleep(Duration::from_secs(4).saturating_sub(begun.elapsed()));
         let mut rest = Vec::new();
         let _ = idle.read_to_end(&mut rest);

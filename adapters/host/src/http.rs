@@ -273,8 +273,14 @@ mod tests {
         };
         let (host, origin) = ((header::HOST, "localhost"), (header::ORIGIN, "http://localhost"));
         assert!(is_clear(&headers(&[host.clone()])) && is_clear(&headers(&[host.clone(), origin.clone()])));
-        assert!(!is_clear(&headers(&[])) && !is_clear(&headers(&[host.clone(), (header::HOST, "evil.example")])));
-        assert!(!is_clear(&headers(&[host.clone(), origin.clone(), (header::ORIGIN, "http://evil.example")])));
+        assert!(
+            !is_clear(&headers(&[])) && !is_clear(&headers(&[host.clone(), (header::HOST, "evil.example")]))
+        );
+        assert!(!is_clear(&headers(&[
+            host.clone(),
+            origin.clone(),
+            (header::ORIGIN, "http://evil.example")
+        ])));
         let server = server("127.0.0.1:7000", None);
         let accepts = |target: &str| server.accepts(&target.parse().unwrap(), &headers(&[host.clone()]));
         assert!(accepts("/metrics") && accepts("http://localhost:7000/metrics"));

@@ -78,7 +78,10 @@ mod tests {
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: Some(500), maximum }).unwrap();
         let raised = raise_descriptors();
-        assert_eq!((Some(raised), getrlimit(Resource::Nofile).current), (maximum.or(Some(u64::MAX)), maximum));
+        assert_eq!(
+            (Some(raised), getrlimit(Resource::Nofile).current),
+            (maximum.or(Some(u64::MAX)), maximum)
+        );
         assert!(raised > 500);
     }
 }

@@ -244,7 +244,10 @@ fn verify(path: &Path, db: &Db, out: &mut Out) -> Result<Status> {
 /// Names what earlier recoveries left out and kept.
 fn lost_files(files: &[String], out: &mut Out) -> Result<()> {
     if !files.is_empty() {
-        out.line(format_args!("left out by recovery, to be deleted when of no more use: {}", files.join(", ")))?;
+        out.line(format_args!(
+            "left out by recovery, to be deleted when of no more use: {}",
+            files.join(", ")
+        ))?;
     }
     Ok(())
 }

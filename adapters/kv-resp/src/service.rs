@@ -101,10 +101,13 @@ impl Service for Kv {
             ("durability", sync.to_owned()),
             ("on disk", dolmen_units::show_size(tables + stats.wal_bytes).to_string()),
             ("RocksDB directory", format!("{}/kv", self.engine.settings.dir)),
-            ("left out by recovery", match stats.lost_files.as_slice() {
-                [] => "nothing".to_owned(),
-                files => files.join(", "),
-            }),
+            (
+                "left out by recovery",
+                match stats.lost_files.as_slice() {
+                    [] => "nothing".to_owned(),
+                    files => files.join(", "),
+                },
+            ),
         ]
     }
 }

@@ -473,7 +473,10 @@ fn client_list_shows_what_connections_hold() {
         let text = a.bulk_text();
         if held(&text, "half", "qbuf=") >= 5_000_000 {
             assert!(held(&text, "half", "tot-mem=") >= 5_000_000, "{text}");
-            assert!(held(&text, "idle", "omem=") > 30_000_000 && held(&text, "idle", "tot-mem=") > 30_000_000, "{text}");
+            assert!(
+                held(&text, "idle", "omem=") > 30_000_000 && held(&text, "idle", "tot-mem=") > 30_000_000,
+                "{text}"
+            );
             assert!(held(&text, "half", "omem=") == 0 && held(&text, "idle", "qbuf=") < 1000, "{text}");
             break;
         }

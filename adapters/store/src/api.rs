@@ -535,7 +535,8 @@ impl Stats {
     /// Why the database cannot do all of its work now, for probes and people: writes that are refused, a flush or compaction that failed.
     pub fn trouble(&self) -> Option<String> {
         let refused = self.write_error.as_ref().map(|error| format!("writes are refused: {error}"));
-        let failed = || self.background_error.as_ref().map(|error| format!("a flush or compaction failed: {error}"));
+        let failed =
+            || self.background_error.as_ref().map(|error| format!("a flush or compaction failed: {error}"));
         refused.or_else(failed)
     }
 }

@@ -208,7 +208,8 @@ impl Inner {
 
     /// Puts edits in force: in the present MANIFEST, or in a new one if that has grown long.
     fn log_edits(&self, manifest: &mut ManifestFile, edits: &[VersionEdit]) -> Result<(), IoError> {
-        let is_long = manifest.len >= self.options.max_manifest_bytes.max(manifest.first_len.saturating_mul(4));
+        let is_long =
+            manifest.len >= self.options.max_manifest_bytes.max(manifest.first_len.saturating_mul(4));
         if is_long {
             match self.begin_manifest(edits) {
                 Ok(Some(next)) => {

@@ -194,9 +194,12 @@ static COUNTING: Counting = Counting;
 #[test]
 fn a_large_batch_is_not_kept() {
     const LARGE: usize = 96 << 20;
-    for (sync, submits) in [(SyncPolicy::Never, false), (SyncPolicy::Always, false), (SyncPolicy::Never, true)] {
+    for (sync, submits) in
+        [(SyncPolicy::Never, false), (SyncPolicy::Always, false), (SyncPolicy::Never, true)]
+    {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(dir.path(), Options { sync, block_cache_bytes: 1 << 20, ..Options::default() }).unwrap();
+        let db =
+            Db::open(dir.path(), Options { sync, block_cache_bytes: 1 << 20, ..Options::default() }).unwrap();
         let family = db.default_family();
         (0..100).for_each(|n| put(&db, n));
         db.flush().unwrap();

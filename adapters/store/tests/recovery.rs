@@ -447,7 +447,10 @@ fn a_long_manifest_is_followed_by_a_new_one() {
     for disk in [disk, copy] {
         let db = open(&disk, set()).unwrap();
         assert_eq!((prefix(&db), db.families().len()), (150, 6));
-        assert_eq!(db.get(&db.family("f143").unwrap(), b"k", &ReadOptions::default()).unwrap().unwrap(), b"v");
+        assert_eq!(
+            db.get(&db.family("f143").unwrap(), b"k", &ReadOptions::default()).unwrap().unwrap(),
+            b"v"
+        );
     }
 }
 

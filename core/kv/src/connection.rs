@@ -162,7 +162,8 @@ impl Connection {
     /// Whether the last request may have taken much longer than others.
     fn may_take_long(&self, handled: &Handled) -> bool {
         let verb = handled.spec.map(|spec| spec.verb);
-        let is_long = matches!(verb, Some(Verb::Scan | Verb::RandomKey | Verb::Exec | Verb::Append | Verb::SetRange));
+        let is_long =
+            matches!(verb, Some(Verb::Scan | Verb::RandomKey | Verb::Exec | Verb::Append | Verb::SetRange));
         is_long || self.parser.words().len() > CLOCK_COMMANDS
     }
 

@@ -527,7 +527,12 @@ fn overdue_keys_are_not_walked_without_end() {
     }
     // One that lives is found among few that do not.
     let mut world = World::new(1);
-    world.ask(0, &(0..150).map(|i| format!("SET k{i:05} v{}|", if i % 50 == 7 { "" } else { " PX 50" })).collect::<String>());
+    world.ask(
+        0,
+        &(0..150)
+            .map(|i| format!("SET k{i:05} v{}|", if i % 50 == 7 { "" } else { " PX 50" }))
+            .collect::<String>(),
+    );
     world.server.now_ms += 60;
     for _ in 0..20 {
         let key = world.ask(0, "RANDOMKEY|");

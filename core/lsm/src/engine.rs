@@ -610,7 +610,8 @@ impl Engine {
         for (&id, version) in &self.families {
             let log_number = self.born.get(&id).copied().unwrap_or_default().max(needed);
             let (name, version) = (name(id)?, version.clone());
-            families.insert(id, recovery::Family { name, log_number, version, ..recovery::Family::default() });
+            families
+                .insert(id, recovery::Family { name, log_number, version, ..recovery::Family::default() });
         }
         Some(State {
             families,

@@ -375,14 +375,18 @@ fn one_unreadable_table_holds_up_its_family_s_compactions_only() {
         world.handle(Input::Done { job: id, result: Ok(tables.into()) });
         world.pump(false);
     }
-    let Some(Job::Compact { id, compaction }) = world.engine.poll_job() else { panic!("a compaction is due") };
+    let Some(Job::Compact { id, compaction }) = world.engine.poll_job() else {
+        panic!("a compaction is due")
+    };
     let failed = compaction.family;
     world.handle(Input::Done { job: id, result: Err(Failure::Io(IoError::Os(5))) });
     world.pump(false);
     assert_eq!(world.engine.failed_compaction(failed), Some(Failure::Io(IoError::Os(5))));
     assert_eq!(world.engine.failed(), None, "flushes have not failed");
     // At the same moment: the other family's compaction, and a flush with somebody who waits for it.
-    let Some(Job::Compact { compaction, .. }) = world.engine.poll_job() else { panic!("the other one is due") };
+    let Some(Job::Compact { compaction, .. }) = world.engine.poll_job() else {
+        panic!("the other one is due")
+    };
     assert_ne!(compaction.family, failed);
     world.handle(Input::Grown { len: 100 });
     world.ask(Input::Flush);
@@ -395,5 +399,7 @@ fn one_unreadable_table_holds_up_its_family_s_compactions_only() {
     assert!(world.engine.poll_job().is_none());
     world.now = world.now + RETRY;
     world.handle(Input::Tick);
-    assert!(matches!(world.engine.poll_job(), Some(Job::Compact { compaction, .. }) if compaction.family == failed));
+    assert!(
+        matches!(world.engine.poll_job(), Some(Job::Compact { compaction, .. }) if compaction.family == failed)
+    );
 }

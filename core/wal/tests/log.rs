@@ -259,14 +259,21 @@ fn what_stands_behind_damage_in_the_last_segment_is_kept() {
     for aside in ["000001.log.lost", "000001.log.lost.2"] {
         let before = image(&disk).into_iter().find(|(name, _)| name == "000001.log").unwrap().1;
         disk.flip_bit("000001.log", 5 * 424 + 100, 1).unwrap();
-        assert!(matches!(Log::open(&disk, Options { mode: RecoveryMode::TornTail, ..one }), Err(LogError::Record { .. })));
+        assert!(matches!(
+            Log::open(&disk, Options { mode: RecoveryMode::TornTail, ..one }),
+            Err(LogError::Record { .. })
+        ));
         let (mut log, found) = Log::open(&disk, one).unwrap();
         let [dropped] = &found.dropped[..] else { panic!("{:?}", found.dropped) };
         let files = image(&disk);
         let kept = &files.iter().find(|(name, _)| name == aside).expect(aside).1;
         assert_eq!(kept.len() as u64, dropped.len);
         let at = before.len() - kept.len();
-        assert_eq!(kept.iter().zip(&before[at..]).filter(|(a, b)| a != b).count(), 1, "but for the flipped bit");
+        assert_eq!(
+            kept.iter().zip(&before[at..]).filter(|(a, b)| a != b).count(),
+            1,
+            "but for the flipped bit"
+        );
         assert!(read_all(&disk, RecoveryMode::TornTail).0 == texts[..5], "what stands before is there");
         for text in &texts[5..] {
             append(&mut log, &disk, text);
@@ -289,7 +296,8 @@ fn an_earlier_loss_is_not_written_over() {
     let (_, found) = Log::open(&disk, options).unwrap();
     assert_eq!(found.unread.len(), 2);
     let files = image(&disk);
-    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).filter(|n| n.contains("lost")).collect();
+    let names: Vec<&str> =
+        files.iter().map(|(name, _)| name.as_str()).filter(|n| n.contains("lost")).collect();
     assert_eq!(names, ["000001.log.lost", "000002.log.lost", "000003.log.lost", "000003.log.lost.2"]);
     assert_eq!(files.iter().find(|(name, _)| name == "000003.log.lost").unwrap().1, b"earlier");
 }
