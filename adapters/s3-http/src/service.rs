@@ -110,10 +110,7 @@ impl Service for S3 {
     }
 
     fn ready(&self) -> Result<(), String> {
-        match self.server.engine.meta.db().stats().write_error {
-            None => Ok(()),
-            Some(error) => Err(format!("writes are refused: {error}")),
-        }
+        self.server.engine.meta.db().stats().trouble().map_or(Ok(()), Err)
     }
 
     fn metrics(&self, out: &mut Metrics) {

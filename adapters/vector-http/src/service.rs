@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dolmen_host::connection::{self, Limits};
 use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Kind, Metrics, Running, Service, Setting, Values, reachable};
 use dolmen_store::{Db, Options, ReadOptions, Shared, SyncPolicy};
@@ -162,15 +163,12 @@ impl Service for Vectors {
         })
     }
 
-    fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Running {
+    fn run(self: Arc<Self>, mut listeners: Listeners, mut stop: Stop) -> Running {
         Box::pin(async move {
             let listener = listeners.take("vector.listen").ok_or("vector.listen is not bound")?;
             let app = crate::api::router(self.clone(), self.body_max);
-            let mut stop = stop;
-            tokio::select! {
-                served = async { dolmen_host::axum::serve(listener, app).await } => Ok(served?),
-                () = stop.wait() => Ok(()),
-            }
+            connection::serve(app, listener, Limits::new("vector"), stop.wait()).await;
+            Ok(())
         })
     }
 
@@ -180,7 +178,7 @@ impl Service for Vectors {
             Some(collection) => {
                 Err(format!("collection {}: a write could not be made durable", collection.shape.name))
             }
-            None => Ok(()),
+            None => self.db.stats().trouble().map_or(Ok(()), Err),
         }
     }
 

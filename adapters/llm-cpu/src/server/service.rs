@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dolmen_host::connection::{self, Limits};
 use dolmen_host::context::{Context, Listeners, Stop};
 use dolmen_host::{Fault, Kind, Metrics, Running, Service, Setting, Values, reachable};
 
-use super::{Settings, Shared, api, bodies_bytes_max, connection};
+use super::{Settings, Shared, api, bodies_bytes_max};
 
 /// The service `llm`: one model over HTTP.
 pub struct Llm {
@@ -113,7 +114,7 @@ impl Service for Llm {
             let listener = listeners.take("llm.listen").ok_or("llm.listen is not bound")?;
             let app = api::router(self.shared.clone(), self.body_max);
             let mut stop = stop;
-            connection::serve(app, listener, stop.wait()).await;
+            connection::serve(app, listener, Limits::new("llm"), stop.wait()).await;
             Ok(())
         })
     }
