@@ -100,8 +100,7 @@ const SHAPES: &[Shape] = shapes! {
 };
 
 fn server() -> Options {
-    // The rules that run natively need a stack for as many levels as the server takes.
-    Options { depth: Depth::Server, native_depth_max: 6_000, ..Options::default() }
+    Options { depth: Depth::Server, ..Options::default() }
 }
 
 fn on_a_large_stack(work: impl FnOnce() + Send + 'static) {
