@@ -47,12 +47,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            frames_max: limits::FRAMES_MAX,
-            version: Version::default(),
-            psql: false,
-            depth: Depth::Any,
-        }
+        Self { frames_max: limits::FRAMES_MAX, version: Version::default(), psql: false, depth: Depth::Any }
     }
 }
 
@@ -102,10 +97,7 @@ impl Workspace {
         if options.depth == Depth::Any {
             return self.run(source, options, false);
         }
-        let few = Options {
-            frames_max: limits::FRAMES_WATCHED.min(options.frames_max),
-            ..options
-        };
+        let few = Options { frames_max: limits::FRAMES_WATCHED.min(options.frames_max), ..options };
         if self.tokens.len() <= limits::FRAMES_WATCHED {
             return self.run(source, few, false);
         }

@@ -2,8 +2,8 @@
 //!
 //! Source: `a_expr`, `b_expr` and `c_expr` in gram.y, PostgreSQL 18.
 
-use crate::grammar::machine::{F_B, F_C, F_LABEL, F_ROW, F_SELECT, F_SUBSTRING, Frame, Next, St};
 use crate::grammar::lists::refusal;
+use crate::grammar::machine::{F_B, F_C, F_LABEL, F_ROW, F_SELECT, F_SUBSTRING, Frame, Next, St};
 use crate::grammar::types;
 use crate::json::constant_kind;
 use crate::nodes::{Tag, e, f};

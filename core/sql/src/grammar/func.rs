@@ -161,7 +161,9 @@ impl Parser<'_> {
                 self.at += 2;
                 self.expect(Kind::RPAREN)?;
                 // `text`'s number in pg_type.
-                return Ok(Some(Next::Oper(mk!(self, MergeSupportFunc, first, { msftype: 25, location: loc }))));
+                return Ok(Some(Next::Oper(
+                    mk!(self, MergeSupportFunc, first, { msftype: 25, location: loc }),
+                )));
             }
             _ => return Ok(None),
         };

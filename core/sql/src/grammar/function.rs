@@ -501,7 +501,7 @@ impl Parser<'_> {
             return self.body_end(frame);
         }
         self.push(frame);
-        if self.is(Kind::RETURN) { self.return_stmt().map(Next::Ret) } else { self.stmt() }
+        if self.is(Kind::RETURN) { self.return_stmt().map(Next::Ret) } else { Ok(Next::Stmt) }
     }
 
     fn body_end(&mut self, frame: Frame) -> R<Next> {

@@ -20,13 +20,13 @@ impl Parser<'_> {
     /// One or more items, for `then`: a list.
     pub(crate) fn items(&mut self, then: Frame, of: u8) -> R<Next> {
         self.push(then);
-        self.more_items(of, self.mark())
+        Ok(self.more_items(of, self.mark()))
     }
 
     /// One or more items behind those that have been collected since `mark`: a list of all.
-    pub(crate) fn more_items(&mut self, of: u8, mark: u32) -> R<Next> {
+    pub(crate) fn more_items(&mut self, of: u8, mark: u32) -> Next {
         self.push(Frame { op: of, ..Frame::new(St::Items, 0, 0, mark) });
-        self.start_item(of)
+        Next::Item(of)
     }
 
     pub(crate) fn next_item(&mut self, frame: Frame, value: u32) -> R<Next> {
@@ -38,7 +38,7 @@ impl Parser<'_> {
         Ok(Next::Ret(self.list_from(frame.c)))
     }
 
-    fn start_item(&mut self, of: u8) -> R<Next> {
+    pub(crate) fn start_item(&mut self, of: u8) -> R<Next> {
         match of {
             item::EXPR => match self.lone_constant() {
                 Some(constant) => Ok(Next::Ret(constant)),

@@ -268,6 +268,12 @@ pub(crate) enum Next {
     TableOper(u32),
     /// Reads `[ …` inside an array.
     InnerArray,
+    /// Reads an item of a list.
+    Item(u8),
+    /// Reads a `PreparableStmt`.
+    Preparable,
+    /// Reads a `stmt`.
+    Stmt,
 }
 
 /// `b_expr`: no Boolean operators.
@@ -378,6 +384,9 @@ impl Parser<'_> {
                 Next::TableOperand => self.table_operand(),
                 Next::TableOper(value) => self.table_oper(value),
                 Next::InnerArray => self.inner_array(),
+                Next::Item(of) => self.start_item(of),
+                Next::Preparable => self.preparable(),
+                Next::Stmt => self.stmt(),
             };
         }
     }

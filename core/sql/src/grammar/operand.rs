@@ -115,8 +115,7 @@ impl Parser<'_> {
     pub(crate) fn dotted(&mut self) -> R<()> {
         while self.eat(Kind::DOT) {
             let star = self.here();
-            let item =
-                if self.eat(Kind::STAR) { mk!(self, A_Star, star) } else { self.col_label()?.node() };
+            let item = if self.eat(Kind::STAR) { mk!(self, A_Star, star) } else { self.col_label()?.node() };
             self.item(item);
         }
         Ok(())
@@ -126,10 +125,7 @@ impl Parser<'_> {
     pub(crate) fn open_subscript(&mut self, mark: u32) -> R<Next> {
         let frame = Frame::new(St::Subscript, 0, self.here(), mark);
         self.bump();
-        if self.is(Kind::COLON) {
-            return self.subscript(frame, 0);
-        }
-        Ok(self.expr(frame))
+        Ok(if self.is(Kind::COLON) { self.give(frame, 0) } else { self.expr(frame) })
     }
 
     /// A bound of a subscript is complete, or missing; `op` is 1 for the upper one, then `a` is the lower one.

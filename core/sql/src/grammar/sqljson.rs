@@ -358,7 +358,11 @@ impl Parser<'_> {
                 let value = self.json_value_of(value)?;
                 self.item(value);
                 frame.op = step::ORDER;
-                return if self.is(Kind::ORDER) { self.sort_clause(frame) } else { self.json_aggregate(frame, 0) };
+                return if self.is(Kind::ORDER) {
+                    self.sort_clause(frame)
+                } else {
+                    self.json_aggregate(frame, 0)
+                };
             }
             step::ORDER => {
                 self.item(value);

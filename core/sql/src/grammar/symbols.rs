@@ -117,7 +117,8 @@ impl Parser<'_> {
 
     fn xml_symbols(&self, frame: Frame) -> &'static str {
         use xml::step;
-        let spaces = self.kind_at(frame.a, 2) == Kind::XMLNAMESPACES && self.kind_at(frame.a, 3) == Kind::LPAREN;
+        let spaces =
+            self.kind_at(frame.a, 2) == Kind::XMLNAMESPACES && self.kind_at(frame.a, 3) == Kind::LPAREN;
         match (frame.st, frame.op) {
             (St::XmlItem, step::DEFAULT_NAMESPACE) => "t",
             (St::XmlItem, _) => "",

@@ -20,9 +20,8 @@ impl Parser<'_> {
         let first = self.here();
         let may_recurse = self.is(Kind::WITH);
         self.bump();
-        let recursive = may_recurse
-            && self.is(Kind::RECURSIVE)
-            && !matches!(self.peek(1), Kind::AS | Kind::LPAREN);
+        let recursive =
+            may_recurse && self.is(Kind::RECURSIVE) && !matches!(self.peek(1), Kind::AS | Kind::LPAREN);
         if recursive {
             self.bump();
         }
@@ -53,7 +52,7 @@ impl Parser<'_> {
         self.expect(Kind::LPAREN)?;
         self.keep(&[name.0, columns, materialized]);
         self.push(frame);
-        self.preparable()
+        Ok(Next::Preparable)
     }
 
     /// A part of it is complete.
