@@ -33,7 +33,10 @@ impl Parser<'_> {
                 Ok(self.flagged_expr(Frame { op: step::PATH, ..frame }, 0))
             }
             step::PATH => {
+                // The place is that of AS.
+                let as_loc = self.loc();
                 let (name, name_loc) = self.json_path_name()?;
+                let name_loc = if name_loc == NOWHERE { NOWHERE } else { as_loc };
                 self.keep(&[value, name.0, name_loc]);
                 self.json_passing(Frame { op: step::PASSING, ..frame })
             }
