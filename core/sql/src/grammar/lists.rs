@@ -20,13 +20,14 @@ impl Parser<'_> {
     /// One or more items, for `then`: a list.
     pub(crate) fn items(&mut self, then: Frame, of: u8) -> R<Next> {
         self.push(then);
-        Ok(self.more_items(of, self.mark()))
+        self.more_items(of, self.mark())
     }
 
     /// One or more items behind those that have been collected since `mark`: a list of all.
-    pub(crate) fn more_items(&mut self, of: u8, mark: u32) -> Next {
+    pub(crate) fn more_items(&mut self, of: u8, mark: u32) -> R<Next> {
         self.push(Frame { op: of, ..Frame::new(St::Items, 0, 0, mark) });
-        Next::Item(of)
+        // Others may begin with a list of their own: those wait for the next step.
+        if matches!(of, item::EXPR | item::SORT) { self.start_item(of) } else { Ok(Next::Item(of)) }
     }
 
     pub(crate) fn next_item(&mut self, frame: Frame, value: u32) -> R<Next> {

@@ -183,7 +183,7 @@ impl Parser<'_> {
         }
         if self.eat(Kind::COMMA) {
             self.push(Frame { op: TRIM_ARGS, ..frame });
-            return Ok(self.more_items(item::EXPR, frame.c));
+            return self.more_items(item::EXPR, frame.c);
         }
         self.special_done(frame, SQL_SYNTAX)
     }
@@ -223,7 +223,7 @@ impl Parser<'_> {
                 self.bump();
                 let mark = frame.c;
                 self.push(Frame { op: PLAIN_ARGS, ..frame });
-                return Ok(self.more_items(item::ARG, mark));
+                return self.more_items(item::ARG, mark);
             }
             _ => return self.special_done(frame, PLAIN),
         };
