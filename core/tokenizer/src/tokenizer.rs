@@ -51,6 +51,7 @@ pub struct Scratch {
     lattice: Lattice,
     words: Vec<(u32, u32)>,
     matcher: Matcher,
+    batch: engine::Batch,
     ids: Vec<u32>,
 }
 

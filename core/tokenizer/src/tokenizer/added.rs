@@ -3,11 +3,13 @@
 use alloc::boxed::Box;
 use core::ops::Range;
 
+use dolmen_simd::ascii;
+use dolmen_simd::level::Level;
+
 use super::{Specials, Tokenizer};
 use crate::error::EncodeError;
 use crate::image::added::{LSTRIP, RSTRIP, SINGLE_WORD, SPECIAL};
 use crate::pretokenize::is_word_char;
-use crate::scan::find_byte;
 use crate::trie::Trie;
 use crate::unicode::previous;
 
@@ -59,7 +61,7 @@ impl First {
     fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         match self {
             First::None => None,
-            First::One(byte) => find_byte(text, from, *byte),
+            First::One(byte) => ascii::find(Level::best(), text.get(from..)?, *byte).map(|at| from + at),
             First::Many(many) => {
                 let rest = text.get(from..)?;
                 rest.iter().position(|&byte| many[usize::from(byte)]).map(|at| from + at)
