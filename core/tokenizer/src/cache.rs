@@ -16,18 +16,31 @@ pub const SHORT_IDS_MAX: usize = 3;
 
 /// A short piece: its bytes, its length in the upper byte of the second word. No piece has length 0.
 pub type Key = [u64; 2];
-/// The ids of a short piece: the first two, then the third and their count.
+/// The ids of a short piece: the first two, then the third and their count, which is 0 where the other table has them.
 pub type Ids = [u64; 2];
 
 /// A key that no piece has.
 pub const NO_KEY: Key = [0, u64::MAX];
 
-/// Two pieces of the same hash, the newer one first.
+/// Two pieces of the same hash. A new one takes the second place; one that is met there again moves to the first.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
-pub struct Line {
+struct Line {
     keys: [Key; 2],
     ids: [Ids; 2],
+}
+
+impl Line {
+    #[cold]
+    #[inline(never)]
+    fn second(&mut self, key: Key) -> Option<Ids> {
+        if self.keys[1] != key {
+            return None;
+        }
+        self.keys.swap(0, 1);
+        self.ids.swap(0, 1);
+        Some(self.ids[0])
+    }
 }
 
 /// Both tables.
@@ -103,20 +116,20 @@ impl Cache {
 
     /// The ids of a short piece, if they are known.
     #[inline(always)]
-    pub fn short(&self, slot: usize, key: Key) -> Option<Ids> {
-        let line = self.short.get(slot)?;
-        let differs = line.keys.map(|kept| (kept[0] ^ key[0]) | (kept[1] ^ key[1]));
-        let second = usize::from(differs[0] != 0);
-        (differs[second] == 0).then_some(line.ids[second])
+    pub fn short(&mut self, slot: usize, key: Key) -> Option<Ids> {
+        let line = self.short.get_mut(slot)?;
+        let [first, last] = line.keys[0];
+        if (first ^ key[0]) | (last ^ key[1]) == 0 { Some(line.ids[0]) } else { line.second(key) }
     }
 
-    /// Remembers a short piece.
+    /// Remembers a short piece; if it has many ids, only that the other table has them.
     pub fn put_short(&mut self, slot: usize, key: Key, ids: &[u32]) {
+        let ids = if ids.len() > SHORT_IDS_MAX { &[] } else { ids };
         let id = |i: usize| u64::from(ids.get(i).copied().unwrap_or(0));
         if let Some(line) = self.short.get_mut(slot) {
-            let ids = [id(0) | id(1) << 32, id(2) | (ids.len() as u64) << 32];
-            line.keys = [key, line.keys[0]];
-            line.ids = [ids, line.ids[0]];
+            let place = usize::from(line.keys[0][1] != 0 && line.keys[0] != key);
+            line.keys[place] = key;
+            line.ids[place] = [id(0) | id(1) << 32, id(2) | (ids.len() as u64) << 32];
         }
     }
 
@@ -167,6 +180,10 @@ impl Cache {
 mod tests {
     use super::*;
 
+    fn kept_of(cache: &mut Cache, keys: [Key; 3]) -> [Option<u64>; 3] {
+        keys.map(|key| cache.short(5, key).map(|ids| ids[0]))
+    }
+
     /// At the end of a text as within it.
     #[test]
     fn keys_are_the_bytes_and_their_count() {
@@ -203,7 +220,9 @@ mod tests {
         for (i, key) in keys.into_iter().enumerate() {
             cache.put_short(5, key, &[i as u32]);
         }
-        assert_eq!(keys.map(|key| cache.short(5, key).map(|ids| ids[0])), [None, Some(1), Some(2)], "the two newest");
+        assert_eq!(kept_of(&mut cache, keys), [Some(0), None, Some(2)], "the first and the newest");
+        cache.put_short(5, keys[1], &[1]);
+        assert_eq!(kept_of(&mut cache, keys), [None, Some(1), Some(2)], "the one that was met again stays");
         assert_eq!(cache.short(5, NO_KEY), None);
         let ids: Vec<u32> = (0..1000).collect();
         for round in 0..3000usize {

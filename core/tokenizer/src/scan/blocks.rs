@@ -46,15 +46,16 @@ impl Ends {
 
     /// The place of each bit. Eight are written at a time, whether there are as many or not, so that nothing is to be guessed.
     fn push_bits(&mut self, at: usize, mut bits: u64) {
+        let count = self.count + bits.count_ones() as usize;
         while bits != 0 {
-            let written = bits.count_ones().min(STEP as u32) as usize;
-            let Some(slots) = self.all.get_mut(self.count..self.count + STEP) else { return };
+            let Some(slots) = self.all.get_mut(self.count..self.count + STEP) else { break };
             for slot in slots {
                 *slot = at as u32 + bits.trailing_zeros();
                 bits &= bits.wrapping_sub(1);
             }
-            self.count += written;
+            self.count += STEP;
         }
+        self.count = count;
     }
 
     /// Finds the ends of the next pieces from a place where one begins, of some at least; gives the last of them.

@@ -54,14 +54,18 @@ impl Batch {
 
     /// Takes the ids of known pieces from number `from` on; gives the number of the first that is not known, and how many ids there are.
     #[inline]
-    fn known(&mut self, cache: &Cache, from: usize) -> (usize, usize) {
+    fn known(&mut self, cache: &mut Cache, from: usize) -> (usize, usize) {
         let mut count = 0;
         let ids = &mut self.ids[..];
         for (nth, &(slot, key)) in self.keys.iter().enumerate().skip(from) {
             let Some(found) = cache.short(slot as usize, key) else { return (nth, count) };
             let Some(to) = ids.get_mut(count..count + SHORT_IDS_MAX) else { return (nth, count) };
             to.copy_from_slice(&[found[0] as u32, (found[0] >> 32) as u32, found[1] as u32]);
-            count += (found[1] >> 32) as usize;
+            let found = (found[1] >> 32) as usize;
+            if found == 0 {
+                return (nth, count);
+            }
+            count += found;
         }
         (self.keys.len(), count)
     }
@@ -211,7 +215,7 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
         }
         while at < batch.ends.found().len() {
             if self.cached {
-                let (behind, count) = batch.known(&scratch.cache, at);
+                let (behind, count) = batch.known(&mut scratch.cache, at);
                 sink.out.extend_from_slice(&batch.ids[..count]);
                 at = behind;
             }
@@ -252,39 +256,24 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
         if !self.cached {
             return self.model(scratch, text, at, end, sink);
         }
-        if len > SHORT_LEN_MAX {
-            return self.missed(scratch, text, at, end, None, sink);
-        }
-        let key = short_key(text, at, len);
-        if let Some(found) = scratch.cache.short(short_slot(key), key) {
-            let ids = [found[0] as u32, (found[0] >> 32) as u32, found[1] as u32];
-            sink.out.extend_from_slice(&ids[..(found[1] >> 32) as usize & SHORT_IDS_MAX]);
-            return Ok(());
-        }
-        self.missed(scratch, text, at, end, Some(key), sink)
-    }
-
-    #[inline(never)]
-    fn missed(
-        &self,
-        scratch: &mut Scratch,
-        text: &[u8],
-        at: usize,
-        end: usize,
-        key: Option<Key>,
-        sink: &mut Ids<'_>,
-    ) -> Result<(), EncodeError> {
-        if scratch.cache.long(text, at, end - at, sink.out) {
-            return Ok(());
+        let key = if len > SHORT_LEN_MAX { NO_KEY } else { short_key(text, at, len) };
+        let slot = short_slot(key);
+        let found = if key == NO_KEY { Some([0, 0]) } else { scratch.cache.short(slot, key) };
+        if let Some([ids, last]) = found {
+            let count = (last >> 32) as usize & SHORT_IDS_MAX;
+            sink.out.extend_from_slice(&[ids as u32, (ids >> 32) as u32, last as u32][..count]);
+            if count > 0 || scratch.cache.long(text, at, len, sink.out) {
+                return Ok(());
+            }
         }
         let before = sink.out.len();
         self.model(scratch, text, at, end, sink)?;
         let ids = &sink.out[before..];
-        match key {
-            Some(key) if (1..=SHORT_IDS_MAX).contains(&ids.len()) => {
-                scratch.cache.put_short(short_slot(key), key, ids);
-            }
-            _ => scratch.cache.put_long(text, at, end - at, ids),
+        if key != NO_KEY {
+            scratch.cache.put_short(slot, key, ids);
+        }
+        if !(1..=SHORT_IDS_MAX).contains(&ids.len()) || key == NO_KEY {
+            scratch.cache.put_long(text, at, len, ids);
         }
         Ok(())
     }
