@@ -212,6 +212,7 @@ impl<B: AsRef<[u8]>> Tokenizer<B> {
         }
         if scratch.owner != Some(self.fingerprint) {
             scratch.cache.reset();
+            scratch.symbols.reset();
             scratch.owner = Some(self.fingerprint);
         }
         Ok(())
