@@ -73,11 +73,8 @@ static MASKS: [[u64; 2]; 16] = {
     let mut masks = [[0; 2]; 16];
     let mut len = 1;
     while len < 16 {
-        masks[len] = if len <= 8 {
-            [u64::MAX >> (64 - 8 * len), 0]
-        } else {
-            [u64::MAX, u64::MAX >> (128 - 8 * len)]
-        };
+        masks[len] =
+            if len <= 8 { [u64::MAX >> (64 - 8 * len), 0] } else { [u64::MAX, u64::MAX >> (128 - 8 * len)] };
         len += 1;
     }
     masks

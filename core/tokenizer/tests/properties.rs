@@ -124,10 +124,14 @@ fn scanners_as_their_expressions() {
 /// Whatever stands at the end of a block of 64 bytes.
 #[test]
 fn scanners_over_the_edges_of_blocks() {
-    for piece in PIECES.iter().chain(&["  \n  x", "x'll's", "\n\n/;//\n/a", "AB\u{301}", " (a", "\ta", " 1", "a1b"]) {
+    for piece in
+        PIECES.iter().chain(&["  \n  x", "x'll's", "\n\n/;//\n/a", "AB\u{301}", " (a", "\ta", " 1", "a1b"])
+    {
         for before in ["x", " ", "/", "7", "\n"] {
             for at in 56..=64 {
-                check::check_scanners(format!("{}{piece}{piece} end of it, 8 bytes", before.repeat(at)).as_bytes());
+                check::check_scanners(
+                    format!("{}{piece}{piece} end of it, 8 bytes", before.repeat(at)).as_bytes(),
+                );
             }
         }
     }
