@@ -10,6 +10,7 @@
 #![cfg_attr(miri, feature(core_float_math))]
 
 pub mod arith;
+pub mod ascii;
 pub mod bits;
 #[doc(hidden)]
 pub mod check;
