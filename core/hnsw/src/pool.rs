@@ -30,75 +30,97 @@ impl Ord for Near {
 
 const OPEN: u32 = 1 << 31;
 
+/// Entries whose distances are compared at once.
+const GROUP: usize = 16;
+/// Groups up to which all are compared; of more, the group is searched first.
+const GROUPS_COMPARED: usize = 8;
+
 /// A sorted array of bounded length whose entries are open until they are expanded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
-    /// The top bit of a slot says that the entry is open.
-    entries: Vec<Near>,
+    /// Sorted; infinite from `len` on, up to a whole group.
+    distances: Vec<f32>,
+    /// The top bit says that the entry is open.
+    slots: Vec<u32>,
+    len: usize,
     capacity: usize,
-    /// No open entry stands before this one.
+    /// The nearest open entry, or `len`.
     cursor: usize,
 }
 
 impl Pool {
     pub fn reset(&mut self, capacity: usize) {
-        self.entries.clear();
         self.capacity = capacity.max(1);
-        self.cursor = 0;
+        let room = self.capacity.next_multiple_of(GROUP);
+        self.distances.clear();
+        self.distances.resize(room, f32::INFINITY);
+        self.slots.resize(room, 0);
+        (self.len, self.cursor) = (0, 0);
     }
 
     /// What a candidate must be below to enter.
     #[inline]
     pub fn bound(&self) -> f32 {
-        if self.entries.len() < self.capacity {
-            f32::INFINITY
-        } else {
-            self.entries[self.entries.len() - 1].distance
+        self.distances[self.capacity - 1]
+    }
+
+    /// How many entries are nearer. Comparing all of few costs less than the branches of a search that nothing predicts.
+    #[inline]
+    fn place(&self, distance: f32) -> usize {
+        let (groups, _) = self.distances.as_chunks::<GROUP>();
+        let used = self.len.div_ceil(GROUP);
+        let below =
+            |group: &[f32; GROUP]| group.iter().map(|one| u32::from(*one < distance)).sum::<u32>() as usize;
+        if used <= GROUPS_COMPARED {
+            return groups[..used].iter().map(below).sum();
         }
+        let whole = groups[..used].partition_point(|group| group[GROUP - 1] < distance);
+        whole * GROUP + groups.get(whole).map_or(0, below)
     }
 
     /// Puts an open entry in its place; the worst of a full pool goes.
     #[inline]
     pub fn insert(&mut self, distance: f32, slot: u32) {
-        if distance >= self.bound() {
+        let enters = distance < self.bound();
+        if !enters {
             return;
         }
-        if self.entries.len() == self.capacity {
-            self.entries.pop();
+        let mut at = self.place(distance);
+        while at < self.len && self.distances[at] == distance && self.slots[at] & !OPEN < slot {
+            at += 1;
         }
-        let at = self.entries.partition_point(|entry| {
-            entry.distance < distance || (entry.distance == distance && entry.slot & !OPEN < slot)
-        });
-        self.entries.insert(at, Near { distance, slot: slot | OPEN });
+        let end = self.len.min(self.capacity - 1);
+        self.distances.copy_within(at..end, at + 1);
+        self.slots.copy_within(at..end, at + 1);
+        self.distances[at] = distance;
+        self.slots[at] = slot | OPEN;
+        self.len = end + 1;
         self.cursor = self.cursor.min(at);
     }
 
     /// The nearest open entry, which is closed by this.
     #[inline]
     pub fn pop(&mut self) -> Option<Near> {
-        let at = self.peek_at()?;
-        self.cursor = at + 1;
-        let entry = self.entries.get_mut(at)?;
-        entry.slot &= !OPEN;
-        Some(*entry)
+        let at = self.cursor;
+        if at >= self.len {
+            return None;
+        }
+        self.slots[at] &= !OPEN;
+        let open = self.slots[at..self.len].iter().position(|slot| *slot & OPEN != 0);
+        self.cursor = open.map_or(self.len, |open| at + open);
+        Some(Near { distance: self.distances[at], slot: self.slots[at] })
     }
 
     /// The nearest open entry.
     #[inline]
-    pub fn peek(&mut self) -> Option<u32> {
-        let at = self.peek_at()?;
-        self.cursor = at;
-        self.entries.get(at).map(|entry| entry.slot & !OPEN)
-    }
-
-    fn peek_at(&self) -> Option<usize> {
-        let rest = self.entries.get(self.cursor..)?;
-        rest.iter().position(|entry| entry.slot & OPEN != 0).map(|at| at + self.cursor)
+    pub fn peek(&self) -> Option<u32> {
+        (self.cursor < self.len).then(|| self.slots[self.cursor] & !OPEN)
     }
 
     /// All entries, nearest first.
     pub fn entries(&self) -> impl Iterator<Item = Near> + '_ {
-        self.entries.iter().map(|entry| Near { slot: entry.slot & !OPEN, ..*entry })
+        let all = self.distances[..self.len].iter().zip(&self.slots[..self.len]);
+        all.map(|(distance, slot)| Near { distance: *distance, slot: slot & !OPEN })
     }
 }
 
@@ -176,6 +198,12 @@ impl Visited {
     #[inline]
     pub fn contains(&self, slot: u32) -> bool {
         self.marks.get(slot as usize).is_some_and(|mark| *mark == self.epoch)
+    }
+
+    /// Whether there is such a node, of this many, and it is not marked.
+    #[inline]
+    pub fn is_fresh(&self, slot: u32, slots: usize) -> bool {
+        (slot as usize) < slots && self.marks.get(slot as usize).is_some_and(|mark| *mark != self.epoch)
     }
 }
 

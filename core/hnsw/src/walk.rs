@@ -208,10 +208,10 @@ impl View<'_> {
         (ef, keep): (usize, usize),
         accept: &dyn Fn(u32) -> bool,
     ) -> Result<(), Error> {
-        let layout = self.layout();
+        let (layout, slots) = (self.layout(), self.slots());
         scratch.best.reset(keep);
         scratch.pool.reset(ef);
-        scratch.visited.reset(self.slots());
+        scratch.visited.reset(slots);
         if self.meta.entry == NONE {
             return Ok(());
         }
@@ -235,15 +235,17 @@ impl View<'_> {
             let ids = layout.ids(row);
             let mut fresh = 0;
             for batch in 0..layout.batches() {
-                query.tables.estimate(self.level, layout.batch(row, batch), exact, &mut estimates);
+                // An empty lane is infinitely far, and stays out of a pool that is not full.
                 let bound = scratch.pool.bound().min(f32::MAX);
-                for (v, estimate) in estimates.iter().enumerate() {
-                    if *estimate >= bound {
-                        continue;
-                    }
+                let lanes = layout.batch(row, batch);
+                let mut below =
+                    query.tables.estimate_below(self.level, lanes, (exact, bound), &mut estimates);
+                while below != 0 {
+                    let v = below.trailing_zeros() as usize;
+                    below &= below - 1;
                     let id = ids[batch * LANES + v];
-                    if (id as usize) < self.slots() && !scratch.visited.contains(id) {
-                        scratch.pool.insert(*estimate, id);
+                    if scratch.visited.is_fresh(id, slots) {
+                        scratch.pool.insert(estimates[v], id);
                         fresh += 1;
                     }
                 }
