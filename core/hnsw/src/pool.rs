@@ -5,6 +5,10 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::{Ordering, Reverse};
 
+use dolmen_simd::sorted::{self, Entry, INFINITE, NEWCOMERS};
+
+use crate::Level;
+
 /// A node at a distance; ordered by distance, then id, so that equals have one order everywhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Near {
@@ -30,72 +34,91 @@ impl Ord for Near {
 
 const OPEN: u32 = 1 << 31;
 
-/// Entries whose distances are compared at once.
-const GROUP: usize = 16;
-/// Groups up to which all are compared; of more, the group is searched first.
-const GROUPS_COMPARED: usize = 8;
-
 /// A sorted array of bounded length whose entries are open until they are expanded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    /// Sorted; infinite from `len` on, up to a whole group.
-    distances: Vec<f32>,
-    /// The top bit says that the entry is open.
-    slots: Vec<u32>,
+    /// Distance and slot, whose top bit says that the entry is open; from `len` on infinitely far, up to a whole group.
+    entries: Vec<Entry>,
     len: usize,
     capacity: usize,
     /// The nearest open entry, or `len`.
     cursor: usize,
+    /// What was offered and is not in its place yet.
+    newcomers: [Entry; NEWCOMERS],
+    offered: usize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let newcomers = [INFINITE; NEWCOMERS];
+        Pool { entries: Vec::new(), len: 0, capacity: 0, cursor: 0, newcomers, offered: 0 }
+    }
 }
 
 impl Pool {
     pub fn reset(&mut self, capacity: usize) {
         self.capacity = capacity.max(1);
-        let room = self.capacity.next_multiple_of(GROUP);
-        self.distances.clear();
-        self.distances.resize(room, f32::INFINITY);
-        self.slots.resize(room, 0);
-        (self.len, self.cursor) = (0, 0);
+        self.entries.clear();
+        self.entries.resize(self.capacity.next_multiple_of(sorted::GROUP), INFINITE);
+        (self.len, self.cursor, self.offered) = (0, 0, 0);
     }
 
     /// What a candidate must be below to enter.
     #[inline]
     pub fn bound(&self) -> f32 {
-        self.distances[self.capacity - 1]
+        f32::from_bits(self.entries[self.capacity - 1][0])
     }
 
-    /// How many entries are nearer. Comparing all of few costs less than the branches of a search that nothing predicts.
+    /// Takes a candidate that is below the bound; [`Pool::settle`] puts it in its place.
     #[inline]
-    fn place(&self, distance: f32) -> usize {
-        let (groups, _) = self.distances.as_chunks::<GROUP>();
-        let used = self.len.div_ceil(GROUP);
-        let below =
-            |group: &[f32; GROUP]| group.iter().map(|one| u32::from(*one < distance)).sum::<u32>() as usize;
-        if used <= GROUPS_COMPARED {
-            return groups[..used].iter().map(below).sum();
+    pub fn offer(&mut self, level: Level, distance: f32, slot: u32) {
+        if self.offered == NEWCOMERS {
+            self.settle(level);
         }
-        let whole = groups[..used].partition_point(|group| group[GROUP - 1] < distance);
-        whole * GROUP + groups.get(whole).map_or(0, below)
+        self.newcomers[self.offered] = [distance.to_bits(), slot];
+        self.offered += 1;
     }
 
-    /// Puts an open entry in its place; the worst of a full pool goes.
-    #[inline]
-    pub fn insert(&mut self, distance: f32, slot: u32) {
-        let enters = distance < self.bound();
-        if !enters {
+    /// Puts what was offered in its place; what is beyond the capacity goes. Equals are ordered by their slots.
+    pub fn settle(&mut self, level: Level) {
+        let count = core::mem::take(&mut self.offered);
+        if count == 0 {
             return;
         }
-        let mut at = self.place(distance);
-        while at < self.len && self.distances[at] == distance && self.slots[at] & !OPEN < slot {
-            at += 1;
+        let (mut found, mut order) = ([[0; 2]; NEWCOMERS], [0; NEWCOMERS]);
+        self.newcomers[count..].fill(INFINITE);
+        let used = self.len.next_multiple_of(sorted::GROUP);
+        sorted::places(level, &self.entries[..used], &self.newcomers, count, &mut found);
+        let mut taken = 0u64;
+        for (at, [_, rank]) in found[..count].iter().enumerate() {
+            taken |= 1 << rank;
+            order[*rank as usize] = at;
         }
-        let end = self.len.min(self.capacity - 1);
-        self.distances.copy_within(at..end, at + 1);
-        self.slots.copy_within(at..end, at + 1);
-        self.distances[at] = distance;
-        self.slots[at] = slot | OPEN;
-        self.len = end + 1;
-        self.cursor = self.cursor.min(at);
+        if taken.count_ones() as usize != count {
+            self.newcomers[..count].sort_unstable_by(|a, b| near(*a).cmp(&near(*b)));
+            sorted::places(level, &self.entries[..used], &self.newcomers, count, &mut found);
+            order.iter_mut().enumerate().for_each(|(at, order)| *order = at);
+        }
+        let mut end = self.len;
+        for (rank, nth) in order[..count].iter().enumerate().rev() {
+            let newcomer = self.newcomers[*nth];
+            let mut at = found[*nth][0] as usize;
+            while at < self.len && self.entries[at][0] == newcomer[0] && self.entries[at][1] & !OPEN < newcomer[1]
+            {
+                at += 1;
+            }
+            // What stands between this newcomer and the next moves by as many as come before it.
+            let to = at + rank + 1;
+            if to < self.capacity && at < end {
+                self.entries.copy_within(at..end.min(at + self.capacity - to), to);
+            }
+            if to <= self.capacity {
+                self.entries[to - 1] = [newcomer[0], newcomer[1] | OPEN];
+            }
+            end = at;
+        }
+        self.len = (self.len + count).min(self.capacity);
+        self.cursor = self.cursor.min(end);
     }
 
     /// The nearest open entry, which is closed by this.
@@ -105,23 +128,26 @@ impl Pool {
         if at >= self.len {
             return None;
         }
-        self.slots[at] &= !OPEN;
-        let open = self.slots[at..self.len].iter().position(|slot| *slot & OPEN != 0);
+        self.entries[at][1] &= !OPEN;
+        let open = self.entries[at..self.len].iter().position(|entry| entry[1] & OPEN != 0);
         self.cursor = open.map_or(self.len, |open| at + open);
-        Some(Near { distance: self.distances[at], slot: self.slots[at] })
+        Some(near(self.entries[at]))
     }
 
     /// The nearest open entry.
     #[inline]
     pub fn peek(&self) -> Option<u32> {
-        (self.cursor < self.len).then(|| self.slots[self.cursor] & !OPEN)
+        (self.cursor < self.len).then(|| self.entries[self.cursor][1] & !OPEN)
     }
 
     /// All entries, nearest first.
     pub fn entries(&self) -> impl Iterator<Item = Near> + '_ {
-        let all = self.distances[..self.len].iter().zip(&self.slots[..self.len]);
-        all.map(|(distance, slot)| Near { distance: *distance, slot: slot & !OPEN })
+        self.entries[..self.len].iter().map(|entry| near([entry[0], entry[1] & !OPEN]))
     }
+}
+
+fn near(entry: Entry) -> Near {
+    Near { distance: f32::from_bits(entry[0]), slot: entry[1] }
 }
 
 /// Keeps the nearest few of what it is given.
@@ -253,12 +279,17 @@ mod tests {
         pool.reset(8);
         let all: Vec<Near> = (0..100).map(|slot| Near { distance: rng.below(40) as f32, slot }).collect();
         for near in &all {
-            pool.insert(near.distance, near.slot);
+            if near.distance < pool.bound() {
+                pool.offer(Level::best(), near.distance, near.slot);
+            }
+            if near.slot % 5 == 0 {
+                pool.settle(Level::best());
+            }
         }
+        pool.settle(Level::best());
         let mut sorted = all.clone();
         sorted.sort();
-        let worst = sorted[7].distance;
-        assert!(pool.entries().all(|near| near.distance <= worst));
+        assert_eq!(pool.entries().collect::<Vec<_>>(), sorted[..8]);
         let mut last = f32::MIN;
         while let Some(near) = pool.pop() {
             assert!(near.distance >= last);

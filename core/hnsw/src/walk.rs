@@ -89,20 +89,23 @@ impl View<'_> {
         scratch.pool.reset(ef);
         scratch.visited.reset(self.slots());
         for near in from {
-            if scratch.visited.insert(near.slot) == Some(true) {
-                scratch.pool.insert(near.distance, near.slot);
+            if scratch.visited.insert(near.slot) == Some(true) && near.distance < scratch.pool.bound() {
+                scratch.pool.offer(self.level, near.distance, near.slot);
             }
         }
+        scratch.pool.settle(self.level);
         while let Some(near) = scratch.pool.pop() {
             self.gather(scratch, near.slot, layer)?;
             scratch.distances.resize(scratch.ids.len(), 0.0);
             self.score(target, &scratch.ids, &mut scratch.distances)?;
             scratch.count(layer, near);
+            let bound = scratch.pool.bound();
             for (id, distance) in scratch.ids.iter().zip(&scratch.distances) {
-                if *distance < scratch.pool.bound() {
-                    scratch.pool.insert(*distance, *id);
+                if *distance < bound {
+                    scratch.pool.offer(self.level, *distance, *id);
                 }
             }
+            scratch.pool.settle(self.level);
         }
         Ok(())
     }
@@ -216,7 +219,8 @@ impl View<'_> {
             return Ok(());
         }
         self.check_slot(self.meta.entry)?;
-        scratch.pool.insert(0.0, self.meta.entry);
+        scratch.pool.offer(self.level, 0.0, self.meta.entry);
+        scratch.pool.settle(self.level);
         let mut estimates = [0f32; LANES];
         let mut asked = NONE;
         while let Some(near) = scratch.pool.pop() {
@@ -245,10 +249,11 @@ impl View<'_> {
                     below &= below - 1;
                     let id = ids[batch * LANES + v];
                     if scratch.visited.is_fresh(id, slots) {
-                        scratch.pool.insert(estimates[v], id);
+                        scratch.pool.offer(self.level, estimates[v], id);
                         fresh += 1;
                     }
                 }
+                scratch.pool.settle(self.level);
             }
             self.ask_for(scratch.pool.peek(), &mut asked);
             scratch.stats.estimates += (layout.batches() * LANES) as u64;
