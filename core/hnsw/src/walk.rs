@@ -12,6 +12,8 @@ use crate::view::{END, NONE, View};
 
 /// Lines of the next row that are asked for at most.
 const LINES_AHEAD: usize = 56;
+/// Lines of the next list of links that are asked for at most.
+const LINES_OF_LINKS: usize = 4;
 
 /// One step of a walk, for `inspect`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,6 +98,7 @@ impl View<'_> {
         scratch.pool.settle(self.level);
         while let Some(near) = scratch.pool.pop() {
             self.gather(scratch, near.slot, layer)?;
+            self.ask_for_links(scratch.pool.peek(), layer);
             scratch.distances.resize(scratch.ids.len(), 0.0);
             self.score(target, &scratch.ids, &mut scratch.distances)?;
             scratch.count(layer, near);
@@ -106,8 +109,19 @@ impl View<'_> {
                 }
             }
             scratch.pool.settle(self.level);
+            self.ask_for_links(scratch.pool.peek(), layer);
         }
         Ok(())
+    }
+
+    /// Asks for a list of layer 0; those above are few.
+    #[inline]
+    fn ask_for_links(&self, slot: Option<u32>, layer: u8) {
+        let Some(slot) = slot.filter(|_| layer == 0) else { return };
+        let m0 = self.options().m0;
+        for line in (0..m0).step_by(16).take(LINES_OF_LINKS) {
+            prefetch::read(self.links, slot as usize * m0 + line);
+        }
     }
 
     /// The unvisited neighbours of a node, marked and put into `ids`; their rows are asked for.

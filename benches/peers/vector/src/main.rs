@@ -80,7 +80,8 @@ fn build(base: &str, options: Options, path: &str) -> Outcome<()> {
 
 fn serve(path: &str, queries: &str, k: usize) -> Outcome<()> {
     let (map, queries) = (dolmen_fs::Map::load(path.as_ref())?, Rows::read(queries)?);
-    let mapped = Mapped::open(Level::best(), &map)?;
+    let mut mapped = Mapped::open(Level::best(), &map)?;
+    mapped.check_blocks();
     let view = mapped.view();
     let mut scratch = Scratch::new();
     for line in std::io::stdin().lock().lines() {
