@@ -45,14 +45,12 @@ impl View<'_> {
         self.score(target, &[entry], &mut first)?;
         scratch.stats.distances += 1;
         let mut near = Near { distance: first[0], slot: entry };
-        let mut layer = self.meta.top;
-        while layer > to {
+        // What was compared once was not nearer than the nearest, and need not be compared again.
+        scratch.visited.reset(self.slots());
+        scratch.visited.insert(entry);
+        for layer in (to + 1..=self.meta.top).rev() {
             loop {
-                scratch.ids.clear();
-                for id in self.links(near.slot, layer)? {
-                    self.check_slot(id)?;
-                    scratch.ids.push(id);
-                }
+                self.gather(scratch, near.slot, layer)?;
                 scratch.distances.resize(scratch.ids.len(), 0.0);
                 self.score(target, &scratch.ids, &mut scratch.distances)?;
                 scratch.stats.distances += scratch.ids.len() as u64;
@@ -69,7 +67,6 @@ impl View<'_> {
                     _ => break,
                 }
             }
-            layer -= 1;
         }
         Ok(Some(near))
     }
