@@ -254,6 +254,8 @@ pub struct Scratch {
     pub(crate) ids: Vec<u32>,
     pub(crate) distances: Vec<f32>,
     pub(crate) query: crate::score::Query,
+    /// A slot that is not there for this search: a row that stands for a query must not find itself, nor by itself what is near.
+    pub(crate) hidden: Option<u32>,
     /// The steps of the last search, where they are wanted.
     pub trace: Option<Vec<crate::walk::Step>>,
     /// Counts of the last search.
@@ -264,6 +266,14 @@ impl Scratch {
     /// Empty; buffers grow on use.
     pub fn new() -> Self {
         Scratch::default()
+    }
+
+    /// Nothing is visited, but what is hidden.
+    pub(crate) fn forget(&mut self, slots: usize) {
+        self.visited.reset(slots);
+        if let Some(slot) = self.hidden {
+            self.visited.insert(slot);
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl View<'_> {
         scratch.stats.distances += 1;
         let mut near = Near { distance: first[0], slot: entry };
         // What was compared once was not nearer than the nearest, and need not be compared again.
-        scratch.visited.reset(self.slots());
+        scratch.forget(self.slots());
         scratch.visited.insert(entry);
         for layer in (to + 1..=self.meta.top).rev() {
             loop {
@@ -86,7 +86,7 @@ impl View<'_> {
         layer: u8,
     ) -> Result<(), Error> {
         scratch.pool.reset(ef);
-        scratch.visited.reset(self.slots());
+        scratch.forget(self.slots());
         for near in from {
             if scratch.visited.insert(near.slot) == Some(true) && near.distance < scratch.pool.bound() {
                 scratch.pool.offer(self.level, near.distance, near.slot);
@@ -151,7 +151,7 @@ impl View<'_> {
     ) -> Result<(), Error> {
         scratch.best.reset(ef);
         scratch.heap.clear();
-        scratch.visited.reset(self.slots());
+        scratch.forget(self.slots());
         scratch.visited.insert(from.slot);
         scratch.heap.push(Reverse(from));
         if accept(from.slot) {
@@ -225,7 +225,7 @@ impl View<'_> {
         let (layout, slots) = (self.layout(), self.slots());
         scratch.best.reset(keep);
         scratch.pool.reset(ef);
-        scratch.visited.reset(slots);
+        scratch.forget(slots);
         if self.meta.entry == NONE {
             return Ok(());
         }
