@@ -103,7 +103,9 @@ impl Pool {
         for (rank, nth) in order[..count].iter().enumerate().rev() {
             let newcomer = self.newcomers[*nth];
             let mut at = found[*nth][0] as usize;
-            while at < self.len && self.entries[at][0] == newcomer[0] && self.entries[at][1] & !OPEN < newcomer[1]
+            while at < self.len
+                && self.entries[at][0] == newcomer[0]
+                && self.entries[at][1] & !OPEN < newcomer[1]
             {
                 at += 1;
             }

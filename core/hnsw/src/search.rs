@@ -150,9 +150,8 @@ impl View<'_> {
         };
         let ef = ef.max(keep);
         let hidden = scratch.hidden;
-        let accept = |slot: u32| {
-            self.is_live(slot) && self.passes(&request.filter, slot) && hidden != Some(slot)
-        };
+        let accept =
+            |slot: u32| self.is_live(slot) && self.passes(&request.filter, slot) && hidden != Some(slot);
         let mut near = match kind {
             PlanKind::Exact => return self.scan(query, &target, (k, &request.filter), &accept, scratch),
             _ if options.form.is_qg() => self.search_codes(query, &target, (ef, k), &accept, scratch)?,
@@ -247,9 +246,12 @@ impl View<'_> {
         let m0 = self.options().m0 as u64;
         let walk = match qg {
             true => self.wider(PlanKind::Walk, ef, passes) as u64 * HOP_OF_CODES,
-            false => self.wider(PlanKind::Walk, ef, passes) as u64 * live as u64 / passes.max(1) as u64 * m0 / 2,
+            false => {
+                self.wider(PlanKind::Walk, ef, passes) as u64 * live as u64 / passes.max(1) as u64 * m0 / 2
+            }
         };
-        let two_hop = if qg { u64::MAX } else { self.wider(PlanKind::TwoHop, ef, passes) as u64 * TWO_HOPS * m0 };
+        let two_hop =
+            if qg { u64::MAX } else { self.wider(PlanKind::TwoHop, ef, passes) as u64 * TWO_HOPS * m0 };
         let kind = if passes <= 64 + 4 * ef || passes as u64 <= walk.min(two_hop) {
             PlanKind::Exact
         } else if two_hop < walk {
@@ -381,7 +383,6 @@ impl View<'_> {
         let mut scratch = Scratch::new();
         let mut query = Query::default();
         query.prepare(self, vector)?;
-        scratch.forget(self.slots());
         let start = if self.options().form.is_qg() {
             let entry = (self.meta.entry != NONE).then_some(Near { distance: 0.0, slot: self.meta.entry });
             if let Some(near) = entry {
@@ -394,6 +395,7 @@ impl View<'_> {
         if matches!(filter, Filter::Labels(_)) {
             self.touch(Field::Label, 0, 8 * self.slots())?;
         }
+        scratch.forget(self.slots());
         let mut browse = Browse { view: self, filter, ef, query, scratch, ahead: Vec::new() };
         if let Some(near) = start {
             if !self.options().form.is_qg() {

@@ -65,9 +65,8 @@ impl View<'_> {
     pub fn tune_on_own(&self, workers: &impl Workers, k: usize, wanted: f32) -> Result<Tuning, Error> {
         check_recall(wanted)?;
         // Walks begin at the entry point, which cannot be hidden.
-        let live: Vec<u32> = (0..self.slots() as u32)
-            .filter(|slot| self.is_live(*slot) && *slot != self.meta.entry)
-            .collect();
+        let live: Vec<u32> =
+            (0..self.slots() as u32).filter(|slot| self.is_live(*slot) && *slot != self.meta.entry).collect();
         if live.is_empty() {
             let tuned = Tuned { k: k as u32, recall: wanted, ef: k.max(1) as u32, rescore: 0 };
             return Ok(Tuning { tuned, reached: 1.0, distances: 0.0 });

@@ -127,7 +127,11 @@ mod tests {
                         let below = |entries: &[Entry]| {
                             entries.iter().filter(|entry| key(**entry) < key(*newcomer)).count() as u32
                         };
-                        assert_eq!(*place, [below(&sorted[..len]), below(&newcomers[..count])], "{level} {len} {count}");
+                        assert_eq!(
+                            *place,
+                            [below(&sorted[..len]), below(&newcomers[..count])],
+                            "{level} {len} {count}"
+                        );
                     }
                 }
             }
