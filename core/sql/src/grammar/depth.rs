@@ -187,7 +187,7 @@ impl Parser<'_> {
                 let optional = index > 0
                     && match self.scratch.frames[index - 1].st {
                         St::Column => true,
-                        St::Indirection => self.indirection_symbols(index - 1) != "",
+                        St::Indirection => !self.indirection_symbols(index - 1).is_empty(),
                         _ => false,
                     };
                 match (optional || items > 0, frame.op == 0) {
