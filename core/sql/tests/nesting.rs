@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a longer run is asked for by a variable")]
+
 //! Whatever can stand inside itself: a hundred thousand levels of each, and of mixtures, on a stack of 256 KiB, in linear work; and all that
 //! is made of such trees.
 
