@@ -57,8 +57,8 @@ fn command() -> Command {
         .arg(flag("quiet", "No progress and no remarks on standard error").short('q'));
     let root = root.subcommand(up::command(SERVICES).display_order(1));
     let root = SYSTEMS.iter().enumerate().fold(root, |root, (at, system)| {
-        let verbs = (system.arguments)(Command::new(system.name)).about(system.about);
-        root.subcommand(verbs.display_order(10 + at))
+        let verbs = Command::new(system.name).about(system.about).display_order(10 + at);
+        root.subcommand(verbs.defer(system.arguments))
     });
     Own::augment_subcommands(root).about("Data systems with no_std cores: serve them, use them, look inside")
 }

@@ -16,7 +16,7 @@ pub struct System {
     pub name: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,
-    /// Adds its verbs.
+    /// Adds its verbs; called only for the system that a command line names.
     pub arguments: fn(Command) -> Command,
     /// Runs one of them.
     pub run: fn(&ArgMatches, &mut Out) -> Result<Status>,
@@ -28,7 +28,7 @@ macro_rules! system {
         System {
             name: $name,
             about: $about,
-            arguments: <$cli::Args as clap::Args>::augment_args,
+            arguments: |command| <$cli::Args as clap::Args>::augment_args(command).about($about),
             run: |matches, out| {
                 let args = <$cli::Args as clap::FromArgMatches>::from_arg_matches(matches);
                 $cli::run(args.unwrap_or_else(|error| error.exit()), out)

@@ -102,6 +102,36 @@ fn what_is_backed_up_is_restored_and_what_lost_its_manifest_is_repaired() {
     assert!(kv(&path, &["count"]).starts_with("2 entries"));
 }
 
+/// A log that ends within a record: every look says so, and once it was opened for writing what was left out lies beside and is named.
+#[test]
+fn what_recovery_leaves_out_is_said_and_stays_visible() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    kv(&path, &["set", "a", "1"]);
+    kv(&path, &["flush"]);
+    kv(&path, &["set", "b", "2"]);
+    let logs = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+    let logs = logs.filter(|path| path.extension().is_some_and(|e| e == "log"));
+    let log = logs.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&log).unwrap();
+    file.set_len(20).unwrap();
+    let shown = path.to_str().unwrap();
+    for verb in ["verify", "scan"] {
+        let output = dolmen(&["kv", "--path", shown, verb]);
+        let said = text(&output.stderr);
+        assert!(
+            output.status.success() && said.contains(".log: ") && said.contains("20 bytes"),
+            "{verb}: {said}"
+        );
+    }
+    kv(&path, &["set", "c", "3"]);
+    assert_eq!(kv(&path, &["scan"]), "a\t1\nc\t3\n");
+    for verb in ["verify", "stats"] {
+        let said = kv(&path, &[verb]);
+        assert!(said.contains("left out by recovery") && said.contains(".log.lost"), "{verb}: {said}");
+    }
+}
+
 #[test]
 fn bench_prints_a_row_for_each_workload() {
     let dir = tempfile::tempdir().unwrap();

@@ -78,6 +78,8 @@ fn get_reads_a_partition_or_a_part_of_it() {
     assert!(refused(&["get", path(&folder), "77"]).contains("no partition 77"));
     assert!(refused(&["get", path(&folder), "x"]).contains("\"x\" as int"));
     assert!(refused(&["get", path(&folder), "5", "--from", "1,a,2,3"]).contains("3 clustering columns"));
+    let said = refused(&["get", path(&folder), "5", "--from", "9", "--to", "3"]);
+    assert!(said.contains("the slice from 9 to 3 is empty"), "{said}");
 }
 
 #[test]

@@ -52,17 +52,7 @@ impl Dir {
     /// # Errors
     /// A parent that is no directory, or that may not be written or synced.
     pub fn create(path: &Path) -> Result<Dir, IoError> {
-        use std::os::unix::fs::DirBuilderExt;
-        let missing: Vec<&Path> =
-            path.ancestors().take_while(|level| !level.as_os_str().is_empty() && !level.exists()).collect();
-        for level in missing.into_iter().rev() {
-            match fs::DirBuilder::new().mode(0o700).create(level) {
-                Ok(()) => sync_parent(level)?,
-                // Somebody else was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(reason(&error)),
-            }
-        }
+        make_levels(path, &mut sync_parent)?;
         Dir::open(path)
     }
 
@@ -94,6 +84,21 @@ impl Dir {
     pub fn lock_holder(&self, name: &str) -> Option<u32> {
         lock::holder(&self.file(name))
     }
+}
+
+/// Makes the levels of a path that are missing, outermost first; `sync` is called with each before the next is made.
+fn make_levels(path: &Path, sync: &mut dyn FnMut(&Path) -> Result<(), IoError>) -> Result<(), IoError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|level| !level.as_os_str().is_empty() && !level.exists()).collect();
+    for level in missing.into_iter().rev() {
+        match fs::DirBuilder::new().mode(0o700).create(level) {
+            // Somebody else was faster, and may not have synced it yet.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(reason(&error)),
+            Ok(()) | Err(_) => sync(level)?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes the entry of a path durable in the directory that it is in.
@@ -283,6 +288,48 @@ mod tests {
         dir.delete("y").unwrap();
         assert_eq!(dir.list().unwrap(), []);
         assert_eq!(other.list().unwrap(), [Entry { name: "z".into(), len: 11 }]);
+    }
+
+    /// A file system that was mounted for reading is not a lack of rights.
+    #[test]
+    fn errors_keep_their_names() {
+        use rustix::io::Errno;
+        for (errno, expected) in [
+            (Errno::ROFS, IoError::ReadOnly),
+            (Errno::ACCESS, IoError::Denied),
+            (Errno::PERM, IoError::Denied),
+            (Errno::NOSPC, IoError::NoSpace),
+            (Errno::DQUOT, IoError::NoSpace),
+            (Errno::IO, IoError::Os(5)),
+            (Errno::MFILE, IoError::Os(24)),
+        ] {
+            assert_eq!(reason(&errno.into()), expected, "{errno:?}");
+        }
+        assert!(IoError::ReadOnly.to_string().to_lowercase().contains("read-only file system"));
+    }
+
+    /// Each level that is made is made durable where it stands before the next; one that cannot be is the end.
+    #[test]
+    fn every_level_of_a_new_directory_is_synced_in_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |rest: &str| root.path().join(rest);
+        fs::create_dir(path("there")).unwrap();
+        let mut synced = Vec::new();
+        make_levels(&path("there/a/b/c"), &mut |level| {
+            assert!(level.is_dir());
+            assert_eq!(fs::read_dir(level).unwrap().count(), 0, "the next level was made before");
+            synced.push(level.to_owned());
+            sync_parent(level)
+        })
+        .unwrap();
+        assert_eq!(synced, [path("there/a"), path("there/a/b"), path("there/a/b/c")]);
+        make_levels(&path("there/a/b/c"), &mut |_| panic!("nothing was made")).unwrap();
+        let failed = make_levels(&path("x/y"), &mut |_| Err(IoError::Os(5)));
+        assert_eq!((failed, path("x/y").exists()), (Err(IoError::Os(5)), false));
+        // The name that a whole directory gets is made durable, too; a parent that is not there is an error.
+        let made = Dir::open(&path("there/a")).unwrap();
+        assert_eq!(made.rename_to(&path("there/z")).unwrap().list().unwrap(), []);
+        assert!(Dir::open(&path("there/z/b/c")).unwrap().rename_to(&path("nowhere/z")).is_err());
     }
 
     #[test]

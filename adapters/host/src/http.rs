@@ -7,11 +7,11 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,6 +20,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use tokio::net::TcpListener;
 
+use crate::connection;
 use crate::context::Stop;
 use crate::metrics::Metrics;
 use crate::service::{Hosted, Registered};
@@ -79,11 +80,16 @@ pub(crate) async fn serve(host: Arc<Host>, listener: TcpListener) {
         .route("/livez", get(|| async { text("ok\n") }))
         .merge(Router::new().route("/readyz", get(ready)).with_state(host.clone()))
         .layer(middleware::from_fn_with_state(host.clone(), guard));
-    tokio::select! {
-        _ = async { axum::serve(listener, app).await } => {}
-        () = stop.wait() => {}
-    }
+    connection::serve(app, listener, LIMITS, stop.wait()).await;
 }
+
+/// Nobody has much to ask here: a page, a probe, a scrape.
+const LIMITS: connection::Limits = connection::Limits {
+    connections: 256,
+    head: Duration::from_secs(10),
+    stop: Duration::from_secs(2),
+    ..connection::Limits::new("port 7000")
+};
 
 async fn missing() -> Response {
     (StatusCode::NOT_FOUND, text("there is no such page here; / lists what there is\n")).into_response()
@@ -95,7 +101,11 @@ fn text(body: impl Into<String>) -> Response {
 }
 
 async fn guard(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
-    if host.accepts(request.headers()) {
+    if !is_clear(request.headers()) {
+        let text = text("a request names one Host, and at most one Origin (RFC 9112, section 3.2)\n");
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    }
+    if host.accepts(request.uri(), request.headers()) {
         return next.run(request).await;
     }
     (StatusCode::FORBIDDEN, text("this Host or Origin is not served here; see --allow-host\n"))
@@ -111,16 +121,23 @@ async fn authenticate(State(host): State<Arc<Host>>, request: Request, next: Nex
         .into_response()
 }
 
+/// Whether there is no doubt which Host and Origin count.
+fn is_clear(headers: &HeaderMap) -> bool {
+    let count = |name| headers.get_all(name).iter().count();
+    count(header::HOST) == 1 && count(header::ORIGIN) <= 1
+}
+
 impl Host {
-    /// Whether Host, and Origin if present, name this server.
-    fn accepts(&self, headers: &HeaderMap) -> bool {
+    /// Whether Host, the target if it has an authority (which counts before Host), and Origin if present name this server.
+    fn accepts(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let value = |name| headers.get(name).map(|v| v.to_str().unwrap_or(""));
         let host_fits = value(header::HOST).is_some_and(|host| self.knows(host));
         let origin = |origin: &str| {
             let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
             rest.is_some_and(|host| self.knows(host))
         };
-        host_fits && value(header::ORIGIN).is_none_or(origin)
+        let target_fits = target.authority().is_none_or(|authority| self.knows(authority.as_str()));
+        host_fits && target_fits && value(header::ORIGIN).is_none_or(origin)
     }
 
     fn knows(&self, authority: &str) -> bool {
@@ -241,7 +258,37 @@ mod tests {
         for (name, value) in pairs.into_iter().filter_map(|(n, v)| Some((n, v?))) {
             headers.insert(name, value.parse().unwrap());
         }
-        server.accepts(&headers)
+        server.accepts(&Uri::from_static("/"), &headers)
+    }
+
+    /// What a proxy before us might judge by another than we do is no request.
+    #[test]
+    fn a_request_names_one_host() {
+        let headers = |pairs: &[(header::HeaderName, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(name, value.parse().unwrap());
+            }
+            headers
+        };
+        let (host, origin) = ((header::HOST, "localhost"), (header::ORIGIN, "http://localhost"));
+        assert!(
+            is_clear(&headers(std::slice::from_ref(&host)))
+                && is_clear(&headers(&[host.clone(), origin.clone()]))
+        );
+        assert!(
+            !is_clear(&headers(&[])) && !is_clear(&headers(&[host.clone(), (header::HOST, "evil.example")]))
+        );
+        assert!(!is_clear(&headers(&[
+            host.clone(),
+            origin.clone(),
+            (header::ORIGIN, "http://evil.example")
+        ])));
+        let server = server("127.0.0.1:7000", None);
+        let accepts =
+            |target: &str| server.accepts(&target.parse().unwrap(), &headers(std::slice::from_ref(&host)));
+        assert!(accepts("/metrics") && accepts("http://localhost:7000/metrics"));
+        assert!(!accepts("http://evil.example/metrics"));
     }
 
     #[test]
@@ -267,7 +314,7 @@ mod tests {
     fn beyond_loopback_names_are_still_checked() {
         let accepts = |host: &str| {
             let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
-            server("0.0.0.0:7000", Some("x")).accepts(&headers)
+            server("0.0.0.0:7000", Some("x")).accepts(&Uri::from_static("/"), &headers)
         };
         assert!(accepts("10.1.2.3:7000") && accepts("[fd00::1]:7000") && accepts("box.example:7000"));
         assert!(!accepts("rebound.example:7000") && !accepts("10.1.2.3.evil.example"));

@@ -6,12 +6,14 @@
 //! | [`setting`] | a setting is declared once; flags, variables, file, help and `--settings` follow from it |
 //! | [`context`] | what a service finds when it opens: its directory, shared caches, secrets, budgets, stop |
 //! | [`life`] | the life of a process: bind, lock, open, serve, announce, drain |
+//! | [`connection`] | connections of HTTP and what they may take |
 //! | [`metrics`] | Prometheus's text format |
 //! | [`test_api`] | what tests order of a process that was started for them |
 //!
 //! Nothing here knows a particular service. Port 7000 shows people and probes what runs, and carries each service's own routes.
 #![forbid(unsafe_code)]
 
+pub mod connection;
 pub mod context;
 mod directory;
 mod file;
@@ -33,7 +35,7 @@ pub use file::File;
 pub use http::same;
 pub use log::init as init_log;
 pub use metrics::Metrics;
-pub use service::{Registered, Service};
+pub use service::{Registered, Running, Service};
 pub use setting::{Kind, Setting, SettingError, Sources, Values, check_variables};
 
 /// Why something that the host asked for cannot be done: a sentence for people.

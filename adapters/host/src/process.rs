@@ -67,3 +67,21 @@ pub(crate) fn metrics(out: &mut Metrics) {
             .sample(&[], boot + number(&fields, 19) / TICKS_PER_SECOND);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_descriptors_is_raised_to_what_is_allowed() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(500), maximum }).unwrap();
+        let raised = raise_descriptors();
+        assert_eq!(
+            (Some(raised), getrlimit(Resource::Nofile).current),
+            (maximum.or(Some(u64::MAX)), maximum)
+        );
+        assert!(raised > 500);
+    }
+}

@@ -11,6 +11,10 @@ use crate::context::{Context, Listeners, Stop};
 use crate::metrics::Metrics;
 use crate::setting::{Setting, Values};
 
+/// A service's life from its first connection to its last. Boxed where it is written, so that its code is made in the service's crate,
+/// once, and not in each that starts it.
+pub type Running = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
 /// A service, which owns its life: the host only says when each part of it begins.
 ///
 /// ```text
@@ -52,11 +56,7 @@ pub trait Service: Send + Sync + Sized + 'static {
     }
 
     /// Serves until `stop`, then finishes what was begun and returns. An error ends the whole process.
-    fn run(
-        self: Arc<Self>,
-        listeners: Listeners,
-        stop: Stop,
-    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn run(self: Arc<Self>, listeners: Listeners, stop: Stop) -> Running;
 
     /// Why it cannot do its work now, if so; without paths.
     ///
@@ -96,11 +96,7 @@ pub trait Service: Send + Sync + Sized + 'static {
 /// The part of [`Service`] that needs no types, for lists of services.
 pub(crate) trait Hosted: Send + Sync {
     fn routes(self: Arc<Self>) -> Router;
-    fn run(
-        self: Arc<Self>,
-        listeners: Listeners,
-        stop: Stop,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+    fn run(self: Arc<Self>, listeners: Listeners, stop: Stop) -> Running;
     fn ready(&self) -> Result<(), String>;
     fn metrics(&self, out: &mut Metrics);
     fn drain(&self) -> Result<(), Fault>;
@@ -113,12 +109,8 @@ impl<S: Service> Hosted for S {
     fn routes(self: Arc<Self>) -> Router {
         Service::routes(&self)
     }
-    fn run(
-        self: Arc<Self>,
-        listeners: Listeners,
-        stop: Stop,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>> {
-        Box::pin(Service::run(self, listeners, stop))
+    fn run(self: Arc<Self>, listeners: Listeners, stop: Stop) -> Running {
+        Service::run(self, listeners, stop)
     }
     fn ready(&self) -> Result<(), String> {
         Service::ready(self)

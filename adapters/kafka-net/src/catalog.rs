@@ -92,7 +92,6 @@ impl Catalog {
     /// # Errors
     /// A sentence with what a file refused.
     pub fn open(root: &Path, settings: Arc<Settings>) -> Result<Catalog, Fault> {
-        fs::create_dir_all(root)?;
         let dir: Arc<dyn Directory> = Arc::new(Dir::create(root)?);
         let lock = dir.lock(LOCK).map_err(|error| format!("{}: {error}", root.display()))?;
         let is_clean = fs::exists(root.join(CLEAN_SHUTDOWN))?;

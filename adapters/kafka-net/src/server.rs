@@ -158,8 +158,11 @@ async fn talk(
             biased;
             reply = front(&mut waiting) => {
                 waiting.pop_front();
-                if !send(state, &mut write, reply).await? {
-                    return Ok(());
+                tokio::select! {
+                    sent = send(state, &mut write, reply) => if !sent? {
+                        return Ok(());
+                    },
+                    () = stopped_for_long(&mut late) => return Ok(()),
                 }
             }
             reply = current(&mut working) => {
@@ -167,7 +170,10 @@ async fn talk(
                 match reply {
                     Reply::Close if waiting.is_empty() => return Ok(()),
                     Reply::Frame(_) | Reply::Nothing if waiting.is_empty() => {
-                        send(state, &mut write, reply).await?;
+                        tokio::select! {
+                            sent = send(state, &mut write, reply) => drop(sent?),
+                            () = stopped_for_long(&mut late) => return Ok(()),
+                        }
                     }
                     Reply::Later(later) => waiting.push_back(later),
                     reply => waiting.push_back(Box::pin(async { reply })),
@@ -213,8 +219,7 @@ async fn send(state: &State, write: &mut (impl AsyncWrite + Unpin), mut reply: R
     loop {
         match reply {
             Reply::Frame(frame) => {
-                timeout(SEND_TIMEOUT, write.write_all(&frame)).await??;
-                timeout(SEND_TIMEOUT, write.flush()).await??;
+                send_all(write, &frame, SEND_TIMEOUT).await?;
                 state.counters.bytes_out.fetch_add(frame.len() as u64, Relaxed);
                 return Ok(true);
             }
@@ -223,6 +228,21 @@ async fn send(state: &State, write: &mut (impl AsyncWrite + Unpin), mut reply: R
             Reply::Close => return Ok(false),
         }
     }
+}
+
+/// Sends bytes; the peer is given up if it takes nothing of them for so long, however long all of them take.
+async fn send_all(
+    write: &mut (impl AsyncWrite + Unpin),
+    mut bytes: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match timeout(patience, write.write(bytes)).await?? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            len => bytes = &bytes[len..],
+        }
+    }
+    timeout(patience, write.flush()).await?
 }
 
 /// The frames of a connection. What has been read stays when the wait for the rest is given up.
@@ -300,5 +320,34 @@ impl<R: AsyncRead + Unpin> Frames<'_, R> {
 impl<R> Drop for Frames<'_, R> {
     fn drop(&mut self) {
         self.state.counters.received.fetch_sub(self.booked, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that is slow but steady gets all of a long answer; one that takes nothing is given up.
+    #[test]
+    fn slow_readers_are_served_and_idle_ones_given_up() {
+        let patience = Duration::from_secs(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut ours, mut theirs) = tokio::io::duplex(1 << 10);
+            let bytes = vec![7; 64 << 10];
+            let reads = async {
+                let (mut piece, mut got) = ([0; 1 << 10], 0);
+                while got < 64 << 10 {
+                    tokio::time::sleep(Duration::from_millis(25)).await;
+                    got += theirs.read(&mut piece).await.unwrap();
+                }
+            };
+            let begun = std::time::Instant::now();
+            let (sent, ()) = tokio::join!(send_all(&mut ours, &bytes, patience), reads);
+            sent.unwrap();
+            assert!(begun.elapsed() > patience);
+            let given_up = send_all(&mut ours, &bytes, patience).await.unwrap_err();
+            assert_eq!(given_up.kind(), io::ErrorKind::TimedOut);
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dolmen_host::context::{Context, Listeners, Password, Stop};
-use dolmen_host::{Fault, Kind, Metrics, Service, Setting, Values, reachable};
+use dolmen_host::{Fault, Kind, Metrics, Running, Service, Setting, Values, reachable};
 
 use crate::broker::{State, run};
 use crate::settings::Settings;
@@ -94,10 +94,12 @@ impl Service for Kafka {
         Ok(Kafka { state: State::open(&dir, settings)?, tls, hint, dir })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("kafka.listen").ok_or("kafka.listen is not bound")?;
-        run(self.state.clone(), listener, self.tls.clone(), stop.receiver()).await;
-        Ok(())
+    fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("kafka.listen").ok_or("kafka.listen is not bound")?;
+            run(self.state.clone(), listener, self.tls.clone(), stop.receiver()).await;
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -217,6 +217,7 @@ fn verify(path: &Path, db: &Db, out: &mut Out) -> Result<Status> {
         out.object(&json!({
             "ok": damaged.is_empty(), "table_entry_count": entries, "table_count": tables, "families": families,
             "log_record_count": records, "log_batch_count": batches, "log_count": count, "damaged": damaged,
+            "lost_files": db.stats().lost_files,
         }))?;
     } else {
         let verdict = if damaged.is_empty() { "ok" } else { "damaged" };
@@ -235,8 +236,20 @@ fn verify(path: &Path, db: &Db, out: &mut Out) -> Result<Status> {
         for damage in &damaged {
             out.line(damage)?;
         }
+        lost_files(&db.stats().lost_files, out)?;
     }
     Ok(if damaged.is_empty() { Status::Success } else { Status::Failure })
+}
+
+/// Names what earlier recoveries left out and kept.
+fn lost_files(files: &[String], out: &mut Out) -> Result<()> {
+    if !files.is_empty() {
+        out.line(format_args!(
+            "left out by recovery, to be deleted when of no more use: {}",
+            files.join(", ")
+        ))?;
+    }
+    Ok(())
 }
 
 /// What lies in the directory. Counters since the open would all be zero here: `dolmen up` shows them under /metrics.
@@ -256,7 +269,7 @@ fn stats(path: &Path, db: &Db, out: &mut Out) -> Result<Status> {
         out.object(&json!({
             "levels": levels, "table_count": tables, "table_bytes": table_bytes, "log_count": count, "log_batch_count": batches,
             "log_record_count": records, "memtable_bytes": stats.memtable_bytes, "family_count": db.families().len(),
-            "compaction_pending_bytes": stats.compaction_pending_bytes,
+            "compaction_pending_bytes": stats.compaction_pending_bytes, "lost_files": stats.lost_files,
         }))?;
         return Ok(Status::Success);
     }
@@ -283,6 +296,7 @@ fn stats(path: &Path, db: &Db, out: &mut Out) -> Result<Status> {
         stats.compaction_pending_bytes,
         show_size(stats.compaction_pending_bytes)
     )?;
+    lost_files(&stats.lost_files, out)?;
     if let Some(error) = &stats.background_error {
         return Err(anyhow!("the last flush or compaction failed: {error}"));
     }

@@ -143,6 +143,8 @@ pub(crate) struct Client {
     since: Instant,
     /// Milliseconds of [`Clients::now_ms`] at the last command.
     last_ms: AtomicU64,
+    /// Bytes of requests and of replies that are held.
+    held: [AtomicU64; 2],
     state: Mutex<State>,
 }
 
@@ -179,6 +181,7 @@ impl Clients {
             mail: Arc::default(),
             since: Instant::now(),
             last_ms: AtomicU64::new(self.now_ms()),
+            held: Default::default(),
             state: Mutex::new(state),
         });
         all.insert(id, client.clone());
@@ -206,6 +209,8 @@ impl Clients {
                 local_addr: client.local_addr.clone(),
                 age_s: client.since.elapsed().as_secs(),
                 idle_s: client.idle_ms(now) / 1000,
+                received: client.held[0].load(Ordering::Relaxed),
+                unsent: client.held[1].load(Ordering::Relaxed),
                 state: client.state.lock().clone(),
             }
         };
@@ -226,6 +231,10 @@ impl Clients {
         idle.for_each(|c| c.mail.kill());
     }
 
+    pub fn kill_all(&self) {
+        self.all.lock().values().for_each(|c| c.mail.kill());
+    }
+
     pub fn stop(&self) {
         self.all.lock().values().for_each(|c| c.mail.stop());
     }
@@ -240,6 +249,12 @@ impl Clients {
 impl Client {
     fn idle_ms(&self, now: u64) -> u64 {
         now.saturating_sub(self.last_ms.load(Ordering::Relaxed))
+    }
+
+    /// Notes what the connection holds of requests and of replies.
+    pub fn holds(&self, received: usize, unsent: usize) {
+        self.held[0].store(received as u64, Ordering::Relaxed);
+        self.held[1].store(unsent as u64, Ordering::Relaxed);
     }
 
     /// Notes what the connection last did; strings are copied only when they changed.

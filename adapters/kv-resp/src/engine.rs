@@ -338,6 +338,25 @@ impl Engine {
         self.drive(machine);
     }
 
+    /// Whether the server can do all of its work.
+    ///
+    /// # Errors
+    /// Why writes are refused, or will be: a flush or compaction that failed, with file and place where a table is damaged.
+    pub fn ready(&self) -> Result<(), String> {
+        if let Some(reason) = &*self.write_error.lock() {
+            return Err(format!("writes are refused: {reason}"));
+        }
+        if let Some(trouble) = self.db.stats().trouble() {
+            return Err(trouble);
+        }
+        // Files that are open go on without a name; what is written to them ends with this process.
+        let dir = std::path::Path::new(&self.settings.dir);
+        if !self.settings.dir.is_empty() && !dir.join("kv/CURRENT").exists() {
+            return Err(format!("the data directory is gone: {} holds no kv/CURRENT", dir.display()));
+        }
+        Ok(())
+    }
+
     /// Writes what is collected and closes the store. Nobody is to change anything any more.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod views;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dolmen_store::SyncPolicy;
 
@@ -58,6 +59,8 @@ pub struct Settings {
     pub dir: String,
     /// 40 hexadecimal digits that differ from start to start.
     pub run_id: String,
+    /// How long a reader may take nothing before it is dropped.
+    pub send_timeout: Duration,
     /// What SHUTDOWN does; `None`: it is refused.
     pub shutdown: Option<Shutdown>,
 }
@@ -76,6 +79,7 @@ impl Settings {
             sync,
             dir: String::new(),
             run_id: "0".repeat(40),
+            send_timeout: Duration::from_secs(60),
             shutdown: None,
         }
     }

@@ -13,6 +13,7 @@ use dolmen_kv::limits::SWEEP_KEYS;
 use dolmen_kv::{Connection, Effect, Input, Turned, sweep};
 use dolmen_resp::session::After;
 use dolmen_store::ReadMode;
+use dolmen_units::counted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -29,8 +30,8 @@ const READ_LEN: usize = pool::BUFFER_LEN;
 const READ_LEN_MAX: usize = 1 << 20;
 /// Half-received requests of all connections together; a connection that goes over it is closed.
 const RECEIVE_BYTES_MAX: u64 = 2 << 30;
-/// A reader that takes nothing for so long is dropped.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time that connections get after a stop to take what they were answered.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a held command looks whether the pause is over.
 const PAUSE_STEP: Duration = Duration::from_millis(10);
 /// How often connections are looked at for their idle timeout.
@@ -85,7 +86,11 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, mut stop: watch::
     drop(listener);
     drop(alive);
     engine.clients.stop();
-    let _ = ended.recv().await;
+    if tokio::time::timeout(STOP_TIMEOUT, ended.recv()).await.is_err() {
+        tracing::warn!(target: "kv", "{} did not take their replies and are cut off", counted(engine.clients.count() as u64, "client"));
+        engine.clients.kill_all();
+        let _ = ended.recv().await;
+    }
     for helper in helpers {
         helper.abort();
         let _ = helper.await;
@@ -184,6 +189,7 @@ impl Peer<'_> {
         let len = read?;
         self.engine.stats.bytes_in.fetch_add(len as u64, Relaxed);
         let held = self.connection.parser.weight() as u64;
+        self.client.holds(held as usize, 0);
         if held > READ_LEN as u64 || self.received > 0 {
             let sum = self.engine.receiving.fetch_add(held, Relaxed) + held;
             self.engine.receiving.fetch_sub(self.received, Relaxed);
@@ -228,7 +234,7 @@ impl Peer<'_> {
             }
             return Ok(true);
         }
-        if turned.after == Some(After::Again) {
+        if turned.after == Some(After::Again) || turned.is_long {
             tokio::task::yield_now().await;
         }
         Ok(turned.more)
@@ -268,6 +274,7 @@ impl Peer<'_> {
     /// Sends the replies.
     async fn send(&mut self) -> io::Result<()> {
         let out = core::mem::take(&mut self.connection.out);
+        self.client.holds(self.connection.parser.weight(), out.len());
         let sent = if out.is_empty() {
             Ok(())
         } else {
@@ -286,6 +293,7 @@ impl Peer<'_> {
         if let Some(buffer) = self.connection.out.take_back() {
             pool::give(buffer);
         }
+        self.client.holds(self.connection.parser.weight(), 0);
         sent
     }
 
@@ -295,7 +303,7 @@ impl Peer<'_> {
         let mut left = slices.as_mut_slice();
         while !left.is_empty() {
             let sent = tokio::select! {
-                sent = tokio::time::timeout(SEND_TIMEOUT, self.stream.write_vectored(left)) => sent,
+                sent = tokio::time::timeout(self.engine.settings.send_timeout, self.stream.write_vectored(left)) => sent,
                 () = self.client.mail.killed() => return Err(closed()),
             };
             match sent.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {

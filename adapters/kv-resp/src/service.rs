@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use dolmen_host::context::{Context, Listeners, Password, Stop};
-use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
+use dolmen_host::{Fault, Metrics, Running, Service, Setting, Values, reachable};
 use dolmen_resp::command::COMMANDS;
 use dolmen_store::{Db, Options, Shared, SyncPolicy};
 
@@ -49,7 +49,7 @@ impl Service for Kv {
         let settings = Settings {
             shutdown: Some(Shutdown(Arc::new(move || stop.ask()))),
             password: password.get().map(str::to_owned),
-            clients_max: config.clients_max,
+            clients_max: clients_allowed(config.clients_max, context.budget().descriptors),
             idle_timeout_s: u32::try_from(config.idle_timeout.as_secs()).unwrap_or(u32::MAX),
             memory_max: config.memory_max,
             key_len_max: config.key_len_max,
@@ -63,17 +63,16 @@ impl Service for Kv {
         Ok(Kv { engine, hint })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("kv.listen").ok_or("kv.listen is not bound")?;
-        crate::serve(self.engine.clone(), listener, stop.receiver()).await;
-        Ok(())
+    fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("kv.listen").ok_or("kv.listen is not bound")?;
+            crate::serve(self.engine.clone(), listener, stop.receiver()).await;
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Result<(), String> {
-        match &*self.engine.write_error.lock() {
-            None => Ok(()),
-            Some(reason) => Err(format!("writes are refused: {reason}")),
-        }
+        self.engine.ready()
     }
 
     fn metrics(&self, out: &mut Metrics) {
@@ -104,8 +103,27 @@ impl Service for Kv {
             ("durability", sync.to_owned()),
             ("on disk", dolmen_units::show_size(tables + stats.wal_bytes).to_string()),
             ("RocksDB directory", format!("{}/kv", self.engine.settings.dir)),
+            (
+                "left out by recovery",
+                match stats.lost_files.as_slice() {
+                    [] => "nothing".to_owned(),
+                    files => files.join(", "),
+                },
+            ),
         ]
     }
+}
+
+/// Connections that the process may have, of those that are asked for: each takes a descriptor, and the stores and other services need some.
+fn clients_allowed(asked: u32, descriptors: u64) -> u32 {
+    let allowed = u32::try_from(descriptors.saturating_sub(descriptors / 4)).unwrap_or(u32::MAX);
+    if allowed < asked {
+        tracing::warn!(
+            target: "kv",
+            "{allowed} connections at once instead of {asked}: the process may have {descriptors} files open (ulimit -n)"
+        );
+    }
+    asked.min(allowed)
 }
 
 /// A command that works when it is pasted into a shell of this machine.
@@ -227,6 +245,11 @@ impl Engine {
             out.counter(name, help).sample(&[], value);
         }
         let gauges = [
+            (
+                "dolmen_db_lost_files",
+                "Files that keep what recovery left out, until somebody deletes them.",
+                store.lost_files.len() as u64,
+            ),
             ("dolmen_wal_bytes", "Bytes in the present log.", store.wal_bytes),
             ("dolmen_memtable_bytes", "Bytes in memtables.", store.memtable_bytes),
             ("dolmen_block_cache_bytes", "Bytes in the block cache.", store.cache_bytes),
@@ -253,6 +276,13 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_others() {
+        assert_eq!(clients_allowed(10_000, 1_048_576), 10_000);
+        assert_eq!(clients_allowed(10_000, 1_024), 768);
+        assert_eq!(clients_allowed(u32::MAX, u64::MAX), u32::MAX);
+    }
 
     #[test]
     fn hints_work_where_they_are_pasted() {

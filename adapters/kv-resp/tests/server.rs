@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dolmen_base::io::Directory;
 use dolmen_kv_resp::{Engine, Settings};
 use dolmen_store::{Db, Options, SyncPolicy};
 
@@ -80,6 +81,14 @@ impl Client {
         (len >= 0).then(|| self.line())
     }
 
+    /// The next reply, a bulk string of several lines.
+    fn bulk_text(&mut self) -> String {
+        let len: usize = self.line()[1..].parse().unwrap();
+        let mut text = vec![0; len + 2];
+        self.0.read_exact(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
     fn line(&mut self) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
@@ -100,6 +109,29 @@ impl Client {
             assert_eq!(self.0.read(&mut byte).unwrap_or(0), 1, "{:?} did not come", wanted);
             got.push(byte[0]);
         }
+    }
+
+    /// The next line of every reply that is there or comes at once.
+    fn lines_so_far(&mut self) -> usize {
+        self.0.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let (mut piece, mut count) = ([0; 1 << 16], 0);
+        while let Ok(len @ 1..) = self.0.read(&mut piece) {
+            count += piece[..len].iter().filter(|byte| **byte == b'\n').count();
+        }
+        count
+    }
+
+    /// Reads a bulk string slowly; how many bytes came before the end.
+    fn read_slowly(&mut self, len: usize, pause: Duration) -> usize {
+        let (mut piece, mut got) = (vec![0; 1 << 20], 0);
+        while got < len {
+            std::thread::sleep(pause);
+            match self.0.read(&mut piece) {
+                Ok(0) | Err(_) => break,
+                Ok(n) => got += n,
+            }
+        }
+        got
     }
 
     fn silent_for(&mut self, ms: u64) -> bool {
@@ -361,5 +393,209 @@ fn large_values_keep_their_place_among_replies() {
     std::thread::sleep(Duration::from_millis(100));
     a.expect(&format!("+OK|${}|{value}|+PONG|:1|:{0}|$5|large|", value.len()));
     a.ask("RENAME k l|DEL l|EXISTS k l", "+OK|:1|:0|");
+    server.close();
+}
+
+/// Bytes that the server says it uses.
+fn used_memory(client: &mut Client) -> u64 {
+    client.send("INFO memory|");
+    let text = client.bulk_text();
+    let line = text.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// A table that is damaged: whoever writes hears of it with file and place, so does who asks whether the server is ready; reads of other keys go on,
+/// and so does the end.
+#[test]
+fn a_damaged_table_refuses_writes_by_name() {
+    let disk = dolmen_sim::Disk::new();
+    let options = |auto_compaction| Options {
+        sync: SyncPolicy::Never,
+        write_buffer_bytes: 64 << 10,
+        target_file_bytes: 64 << 10,
+        level0_slowdown: 8,
+        level0_stop: 12,
+        auto_compaction,
+        ..Options::default()
+    };
+    let start = |auto_compaction| {
+        let db = Db::open_in(Arc::new(disk.clone()), options(auto_compaction)).unwrap();
+        Server::over(db, SyncPolicy::Never, |_| {})
+    };
+    let server = start(false);
+    let mut a = server.connect();
+    for i in 0..50 {
+        a.ask(&format!("SET k{i:03} {}", "v".repeat(900)), "+OK|");
+    }
+    a.ask("SAVE", "+OK|");
+    assert_eq!(server.engine.ready(), Ok(()));
+    server.close();
+
+    let tables = disk.list().unwrap().into_iter().filter(|e| e.name.ends_with(".sst"));
+    let table = tables.max_by_key(|e| e.len).unwrap();
+    disk.flip_bit(&table.name, 100, 1).unwrap();
+    let server = start(true);
+    let mut a = server.connect();
+    let refused = (0..20_000).find_map(|i: u32| {
+        // Between the keys of the table; a filter may say that one could be in the damaged block, which cannot be read.
+        a.send(&format!("SET k{:03}-{i} {}|", i % 50, "w".repeat(900)));
+        let line = a.line();
+        (line != "+OK" && !line.contains("cannot be read")).then_some(line)
+    });
+    let refused = refused.expect("writers hear of it");
+    assert!(refused.starts_with("-MISCONF ") && refused.contains(&table.name), "{refused}");
+    let reason = server.engine.ready().unwrap_err();
+    assert!(reason.contains(&table.name), "{reason}");
+    a.ask("PING|EXISTS k000-0", "+PONG|:1|");
+    server.close();
+}
+
+/// CLIENT LIST tells what a connection holds: half a request, replies that nobody takes.
+#[test]
+fn client_list_shows_what_connections_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let (mut a, mut half, mut idle) = (server.connect(), server.connect(), server.connect());
+    a.ask("SETRANGE k 33554431 x", ":33554432|");
+    half.ask("CLIENT SETNAME half", "+OK|");
+    half.send(&format!("*3|$3|SET|$1|k|$9000000|{}", "v".repeat(5_000_000)));
+    idle.ask("CLIENT SETNAME idle", "+OK|");
+    idle.send("GET k|");
+    idle.expect("$");
+    let held = |text: &str, name: &str, field: &str| -> u64 {
+        let line = text.lines().find(|line| line.contains(&format!(" name={name} "))).unwrap();
+        let field = line.split(' ').find_map(|word| word.strip_prefix(field)).unwrap();
+        field.parse().unwrap()
+    };
+    let begun = Instant::now();
+    loop {
+        a.send("CLIENT LIST|");
+        let text = a.bulk_text();
+        if held(&text, "half", "qbuf=") >= 5_000_000 {
+            assert!(held(&text, "half", "tot-mem=") >= 5_000_000, "{text}");
+            assert!(
+                held(&text, "idle", "omem=") > 30_000_000 && held(&text, "idle", "tot-mem=") > 30_000_000,
+                "{text}"
+            );
+            assert!(held(&text, "half", "omem=") == 0 && held(&text, "idle", "qbuf=") < 1000, "{text}");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.close();
+}
+
+/// Without its directory a server is not ready, though open files let it go on.
+#[test]
+fn a_deleted_data_directory_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, store) = (dir.path().join("data"), dir.path().join("data/kv"));
+    let server = Server::start(&store, SyncPolicy::Never, |s| s.dir = data.display().to_string());
+    server.connect().ask("SET k v", "+OK|");
+    assert_eq!(server.engine.ready(), Ok(()));
+    std::fs::remove_dir_all(&data).unwrap();
+    let reason = server.engine.ready().unwrap_err();
+    assert!(reason.contains("the data directory is gone"), "{reason}");
+}
+
+/// What is announced and has not come takes no memory, and does not count as if it did.
+#[test]
+fn announced_arguments_take_no_room_before_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let mut a = server.connect();
+    a.ask("SET k v", "+OK|");
+    let before = used_memory(&mut a);
+    let mut half = Vec::new();
+    for _ in 0..50 {
+        let mut client = server.connect();
+        client.send("*3|$3|SET|$1|k|$536870912|some of it");
+        half.push(client);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let after = used_memory(&mut a);
+    assert!(after < before + (4 << 20), "{before} bytes before, {after} after");
+    let value = "v".repeat(8 << 20);
+    a.ask(&format!("*3|$3|SET|$1|k|${}|{value}|STRLEN k", value.len()), &format!("+OK|:{}|", value.len()));
+    drop(half);
+    server.close();
+}
+
+/// The limit of memory holds within a pipeline too: what is not written yet counts.
+#[test]
+fn a_pipeline_cannot_outgrow_the_limit_of_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |s| s.memory_max = 40_000_000);
+    let mut a = server.connect();
+    a.send(&(0..60).map(|i| format!("SETRANGE k{i} 4194303 x|")).collect::<String>());
+    let replies: Vec<String> = (0..60).map(|_| a.line()).collect();
+    let grown = replies.iter().filter(|reply| *reply == ":4194304").count();
+    let refused = replies.iter().filter(|reply| reply.starts_with("-OOM ")).count();
+    assert!((1..=15).contains(&grown) && grown + refused == 60, "{replies:?}");
+    server.close();
+}
+
+/// A reader that is slow but steady gets all of a large value, however long it takes; one that takes nothing is dropped, and holds up no stop.
+#[test]
+fn slow_readers_are_served_and_idle_ones_dropped() {
+    const LEN: usize = 48 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |s| s.send_timeout = Duration::from_secs(1));
+    let mut a = server.connect();
+    a.ask(&format!("SETRANGE k {} x", LEN - 1), &format!(":{LEN}|"));
+    let (mut slow, mut idle) = (server.connect(), server.connect());
+    idle.send("GET k|");
+    slow.send("GET k|");
+    slow.expect(&format!("${LEN}|"));
+    let begun = Instant::now();
+    assert_eq!(slow.read_slowly(LEN + 2, Duration::from_millis(30)), LEN + 2);
+    assert!(begun.elapsed() > Duration::from_secs(1), "the test is too fast to tell");
+    while begun.elapsed() < Duration::from_secs(4) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(idle.read_slowly(LEN, Duration::ZERO) < LEN, "a reader that took nothing was kept");
+    server.close();
+}
+
+/// A client that does not take its replies holds up no stop: what was acknowledged is written and the store is closed.
+#[test]
+fn a_stop_does_not_wait_for_who_does_not_read() {
+    const LEN: usize = 48 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let (mut a, mut idle) = (server.connect(), server.connect());
+    a.ask(&format!("SETRANGE k {} x", LEN - 1), &format!(":{LEN}|"));
+    idle.send("GET k|");
+    idle.expect("$");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        server.close();
+        let _ = sender.send(());
+    });
+    receiver.recv_timeout(Duration::from_secs(30)).expect("the stop waits for a client that does not read");
+}
+
+/// Clients that send many walks at once do not keep others waiting until the last of them, though they have every thread of the runtime.
+#[test]
+fn walks_in_pipelines_leave_others_their_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), SyncPolicy::Never, |_| {});
+    let mut a = server.connect();
+    for hundred in 0..82 {
+        let pairs: String = (0..100).map(|i| format!(" k{:05} v", hundred * 100 + i)).collect();
+        a.ask(&format!("MSET{pairs}"), "+OK|");
+    }
+    let mut walking: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    const WALKS: usize = 1_000;
+    for client in &mut walking {
+        client.send(&"SCAN 0 COUNT 8192 MATCH *nosuch|".repeat(WALKS));
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    a.ask("PING", "+PONG|");
+    // Four lines or more a reply.
+    let answered: usize = walking.iter_mut().map(|client| client.lines_so_far() / 4).sum();
+    assert!(answered < 3 * WALKS, "PING waited for {answered} of {} walks", 4 * WALKS);
+    drop(walking);
     server.close();
 }

@@ -5,7 +5,6 @@
 
 mod api;
 mod body;
-mod connection;
 mod intake;
 mod parameters;
 mod prompt;
@@ -16,6 +15,8 @@ pub mod worker;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+
+use dolmen_host::connection::{self, Limits};
 
 use crate::fault::{Context, Result};
 
@@ -87,7 +88,7 @@ pub fn serve(
                 std::future::pending::<()>().await;
             }
         };
-        connection::serve(app, listener, stop).await;
+        connection::serve(app, listener, Limits::new("llm"), stop).await;
         Ok(())
     })
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dolmen_host::test_api::Clock;
 use dolmen_s3::state::{Batch, BlobId, Env, StateError, Tx};
 use dolmen_store::{ReadMode, WriteError};
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use crate::blobs::{BlobFault, Blobs, Writer};
@@ -89,6 +90,9 @@ pub(crate) struct Engine {
 /// A reference count as it was read.
 type Count = (Vec<u8>, Option<Vec<u8>>);
 
+/// An operation without its answer's type, so that what carries it out exists once.
+type Operation = Box<dyn FnMut(&mut Tx<'_>, &Env<'_>) -> Result<(), StateError> + Send>;
+
 impl Engine {
     pub fn new(meta: Meta, blobs: Arc<Blobs>, clock: Arc<Clock>) -> std::io::Result<Engine> {
         Ok(Engine {
@@ -132,24 +136,38 @@ impl Engine {
     ) -> Result<T, Fault> {
         #[cfg(test)]
         assert!(!self.no_changes.load(Ordering::SeqCst), "a change behind a closed gate");
-        let (engine, caller) = (self.clone(), caller.to_owned());
-        // Who hangs up does not stop what is half done.
-        let task = tokio::spawn(async move {
-            let held = engine.hold(&scope).await;
-            let env = Env { now_ms: engine.clock.now_ms(), caller: &caller, fresh: engine.fresh() };
-            let (answer, batch, counts) = engine.attempt(&env, &mut operation).await?;
-            let is_empty = batch.writes.is_empty();
-            if !is_empty {
-                // Whether a batch whose sync failed is there only the next start can tell: then what nobody names is swept.
-                written.into_iter().for_each(Writer::keep);
-            }
-            let outcome = engine.meta.commit(&batch).await;
-            drop((held, counts));
-            outcome.map_err(Fault::Write)?;
-            engine.delete_later(batch.dropped);
-            Ok(answer)
+        let answer = Arc::new(Mutex::new(None));
+        let answered = answer.clone();
+        let operation: Operation = Box::new(move |tx, env| {
+            *answered.lock() = Some(operation(tx, env)?);
+            Ok(())
         });
-        task.await.map_err(|_| Fault::Ended)?
+        // Who hangs up does not stop what is half done.
+        let carried = tokio::spawn(self.clone().carry_out(caller.to_owned(), scope, written, operation));
+        carried.await.map_err(|_| Fault::Ended)??;
+        answer.lock().take().ok_or(Fault::Ended)
+    }
+
+    async fn carry_out(
+        self: Arc<Self>,
+        caller: String,
+        scope: Scope,
+        written: Vec<Writer>,
+        mut operation: Operation,
+    ) -> Result<(), Fault> {
+        let held = self.hold(&scope).await;
+        let env = Env { now_ms: self.clock.now_ms(), caller: &caller, fresh: self.fresh() };
+        let (batch, counts) = self.attempt(&env, &mut operation).await?;
+        let is_empty = batch.writes.is_empty();
+        if !is_empty {
+            // Whether a batch whose sync failed is there only the next start can tell: then what nobody names is swept.
+            written.into_iter().for_each(Writer::keep);
+        }
+        let outcome = self.meta.commit(&batch).await;
+        drop((held, counts));
+        outcome.map_err(Fault::Write)?;
+        self.delete_later(batch.dropped);
+        Ok(())
     }
 
     /// Removes every bucket and object, durably; users stay. Requests that run meanwhile may fail.
@@ -171,45 +189,34 @@ impl Engine {
     }
 
     /// Runs the operation until the counts it read are those that are there while they are locked.
-    async fn attempt<T>(
-        &self,
-        env: &Env<'_>,
-        operation: &mut (impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError> + Send),
-    ) -> Result<(T, Batch, Held), Fault> {
+    async fn attempt(&self, env: &Env<'_>, operation: &mut Operation) -> Result<(Batch, Held), Fault> {
         for _ in 0..ATTEMPTS_MAX {
-            let (answer, batch, read) = self.run(env, operation);
-            let answer = answer?;
+            let (batch, read) = self.run(env, operation)?;
             if read.is_empty() {
-                return Ok((answer, batch, Held::default()));
+                return Ok((batch, Held::default()));
             }
             let keys: Vec<&[u8]> = read.iter().map(|(key, _)| key.as_slice()).collect();
             let held = self.locks.counts(&keys).await;
             if self.are_unchanged(&read) {
-                return Ok((answer, batch, held));
+                return Ok((batch, held));
             }
         }
         Err(Fault::Busy)
     }
 
-    fn run<T>(
-        &self,
-        env: &Env<'_>,
-        operation: &mut impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError>,
-    ) -> (Result<T, StateError>, Batch, Vec<Count>) {
-        let view = self.meta.view(ReadMode::CacheOnly);
-        let mut tx = Tx::new(&view);
-        let answer = operation(&mut tx, env);
-        let batch = tx.into_batch();
-        if !view.would_block() {
-            return (answer, batch, view.into_counts());
-        }
-        tokio::task::block_in_place(|| {
-            let view = self.meta.view(ReadMode::MayBlock);
+    fn run(&self, env: &Env<'_>, operation: &mut Operation) -> Result<(Batch, Vec<Count>), StateError> {
+        let mut run_in = |mode| {
+            let view = self.meta.view(mode);
             let mut tx = Tx::new(&view);
-            let answer = operation(&mut tx, env);
+            let outcome = operation(&mut tx, env);
             let batch = tx.into_batch();
-            (answer, batch, view.into_counts())
-        })
+            (outcome, batch, view)
+        };
+        let (mut outcome, mut batch, mut view) = run_in(ReadMode::CacheOnly);
+        if view.would_block() {
+            (outcome, batch, view) = tokio::task::block_in_place(|| run_in(ReadMode::MayBlock));
+        }
+        outcome.map(|()| (batch, view.into_counts()))
     }
 
     fn are_unchanged(&self, counts: &[Count]) -> bool {

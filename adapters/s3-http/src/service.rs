@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dolmen_base::io::Directory as _;
 use dolmen_host::context::{Context, Listeners, Stop};
-use dolmen_host::{Fault, Metrics, Service, Setting, Values, reachable};
+use dolmen_host::{Fault, Metrics, Running, Service, Setting, Values, reachable};
 use dolmen_s3::state::sse::SecretKey;
 use dolmen_s3::state::{Env, Tx};
 use dolmen_store::Shared;
@@ -90,27 +90,27 @@ impl Service for S3 {
         Ok(S3 { server, tls, connections_max: config.connections_max, backend: config.backend, hint })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("s3.listen").ok_or("s3.listen is not bound")?;
-        let engine = self.server.engine.clone();
-        tokio::task::spawn_blocking(move || match sweep::sweep(&engine) {
-            Ok(0) => {}
-            Ok(count) => {
-                tracing::info!(target: "s3", "{count} files of uploads that were cut off are deleted")
-            }
-            Err(error) => tracing::warn!(target: "s3", "the files cannot be looked through: {error}"),
-        });
-        let worker = tokio::spawn(worker::run(self.server.clone(), stop.clone()));
-        connection::serve(self.server.clone(), listener, self.tls.clone(), self.connections_max, stop).await;
-        worker.await?;
-        Ok(())
+    fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("s3.listen").ok_or("s3.listen is not bound")?;
+            let engine = self.server.engine.clone();
+            tokio::task::spawn_blocking(move || match sweep::sweep(&engine) {
+                Ok(0) => {}
+                Ok(count) => {
+                    tracing::info!(target: "s3", "{count} files of uploads that were cut off are deleted")
+                }
+                Err(error) => tracing::warn!(target: "s3", "the files cannot be looked through: {error}"),
+            });
+            let worker = tokio::spawn(worker::run(self.server.clone(), stop.clone()));
+            connection::serve(self.server.clone(), listener, self.tls.clone(), self.connections_max, stop)
+                .await;
+            worker.await?;
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Result<(), String> {
-        match self.server.engine.meta.db().stats().write_error {
-            None => Ok(()),
-            Some(error) => Err(format!("writes are refused: {error}")),
-        }
+        self.server.engine.meta.db().stats().trouble().map_or(Ok(()), Err)
     }
 
     fn metrics(&self, out: &mut Metrics) {

@@ -58,6 +58,9 @@ pub struct Options {
     pub block_bytes: usize,
     /// Files of tables that are held open at the same time.
     pub max_open_files: usize,
+    /// Length of the MANIFEST at which a new one is begun (RocksDB's `max_manifest_file_size`); not before it is four times as long as what it
+    /// began with.
+    pub max_manifest_bytes: u64,
     /// What to make of a damaged log. How a log is read follows from what the log says: its groups tell what was synced before them, so
     /// an unsynced tail is cut and reported and damage in what was synced is an error, whatever the policy was. `None` is that
     /// ([`RecoveryMode::TornTail`]); the others are the ways out that an error names.
@@ -113,6 +116,7 @@ impl Options {
             ("target_file_bytes", self.target_file_bytes, 1 << 10),
             ("block_bytes", self.block_bytes as u64, 64),
             ("max_open_files", self.max_open_files as u64, 4),
+            ("max_manifest_bytes", self.max_manifest_bytes, 1 << 10),
             ("compaction.base_len_max", self.compaction.base_len_max, 1 << 10),
             ("compaction.multiplier", self.compaction.multiplier, 2),
             ("compaction.level0_file_count_trigger", self.compaction.level0_file_count_trigger.into(), 1),
@@ -217,6 +221,7 @@ impl Default for Options {
             level0_stop: 36,
             block_bytes: 4096,
             max_open_files: 512,
+            max_manifest_bytes: 64 << 20,
             recovery: None,
             default_family: FamilyOptions::default(),
             families: Vec::new(),
@@ -524,6 +529,16 @@ pub struct Stats {
     pub open_table_files: u64,
     /// The last error of the log, if writing is refused now.
     pub write_error: Option<WriteError>,
+}
+
+impl Stats {
+    /// Why the database cannot do all of its work now, for probes and people: writes that are refused, a flush or compaction that failed.
+    pub fn trouble(&self) -> Option<String> {
+        let refused = self.write_error.as_ref().map(|error| format!("writes are refused: {error}"));
+        let failed =
+            || self.background_error.as_ref().map(|error| format!("a flush or compaction failed: {error}"));
+        refused.or_else(failed)
+    }
 }
 
 /// Something that happened.

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::Guard;
 use dolmen_base::Time;
 use dolmen_base::io::{BufferId, EffectId, File, FileDone, FileEffect, FileNumber, FileOp, IoError};
 use dolmen_lsm::batch::{self, Families, Record, SyncMark, WriteBatch};
@@ -133,7 +132,7 @@ struct Own<'a> {
     batch: &'a WriteBatch,
     outcome: Option<Outcome>,
     /// The families as they are since nobody leads but its writer, until it changes the log.
-    view: Option<Guard<Arc<View>>>,
+    seen: Option<Seen>,
 }
 
 /// Until when somebody leads.
@@ -196,6 +195,14 @@ pub(crate) struct Commit {
     pub(crate) closed: bool,
     /// A leader panicked: what is in the log and what in the memtables may differ.
     broken: bool,
+    /// The view as the last leader saw it, so that the next one need not ask: out while somebody leads, gone as soon as there is a newer.
+    pub(crate) seen: Option<Seen>,
+}
+
+/// A view and which one it is.
+pub(crate) struct Seen {
+    number: u64,
+    view: Arc<View>,
 }
 
 impl Commit {
@@ -231,6 +238,7 @@ impl Commit {
             failed: None,
             closed: false,
             broken: false,
+            seen: None,
         }
     }
 
@@ -301,8 +309,12 @@ impl Commit {
         let machine = &self.machine;
         for buffer in machine.group() {
             let at = buffer.get().checked_sub(self.first.get()).and_then(|at| usize::try_from(at).ok());
-            let pending = at.and_then(|at| self.pending.get_mut(at)).and_then(Option::take);
-            self.group.push(Member { buffer, pending, result: None });
+            let mut member = Member { buffer, pending: None, result: None };
+            // Most often there is none, and nothing of its size is to be moved.
+            if let Some(pending) = at.and_then(|at| self.pending.get_mut(at)).filter(|p| p.is_some()) {
+                member.pending = pending.take();
+            }
+            self.group.push(member);
         }
         let mark = SyncMark {
             synced_len: self.machine.synced_len(),
@@ -354,18 +366,18 @@ impl Inner {
             return Ok(self.newest());
         }
         let mut c = self.commit.lock();
-        let mut view = self.view.load();
-        families_exist(&view, batch.get())?;
+        let mut seen = self.see(&mut c);
+        families_exist(&seen.view, batch.get())?;
         let buffer = match self.queue_now(&mut c, batch.get(), options) {
             Err(WriteError::QueueFull) => {
                 let buffer = self.queue(&mut c, batch.get(), options)?;
-                view = self.view.load();
+                seen = self.see(&mut c);
                 buffer
             }
             queued => queued?,
         };
         if c.led {
-            drop(view);
+            drop(seen);
             let slot = Arc::new(Slot::default());
             let batch = (!batch.get().is_empty()).then(|| batch.into_owned());
             c.hold(buffer, Pending { batch, done: Done(Some(Answer::Slot(slot.clone()))) });
@@ -373,8 +385,9 @@ impl Inner {
             return self.wait_for_outcome(slot);
         }
         c.led = true;
-        let own = Own { buffer, batch: batch.get(), outcome: None, view: Some(view) };
-        match self.lead(c, Until::Own(own)) {
+        let mut until = Until::Own(Own { buffer, batch: batch.get(), outcome: None, seen: Some(seen) });
+        self.lead(c, &mut until);
+        match until {
             Until::Own(Own { outcome: Some(outcome), .. }) => outcome,
             _ => Err(WriteError::Panicked),
         }
@@ -388,7 +401,7 @@ impl Inner {
             }
             if core::mem::take(&mut state.leads) {
                 drop(state);
-                self.lead(self.commit.lock(), Until::Slot(slot.clone()));
+                self.lead(self.commit.lock(), &mut Until::Slot(slot.clone()));
                 state = slot.state.lock();
                 continue;
             }
@@ -426,7 +439,7 @@ impl Inner {
             return;
         }
         c.led = true;
-        self.lead(c, if self.has_keeper { Until::Quick } else { Until::Idle });
+        self.lead(c, &mut if self.has_keeper { Until::Quick } else { Until::Idle });
     }
 
     fn waits_for_sync(&self, options: WriteOptions) -> bool {
@@ -446,6 +459,13 @@ impl Inner {
                 other => return other,
             }
         }
+    }
+
+    /// The newest view, out of the lock.
+    fn see(&self, c: &mut Commit) -> Seen {
+        let number = self.views.load(Ordering::Acquire);
+        let kept = c.seen.take().filter(|seen| seen.number == number);
+        kept.unwrap_or_else(|| Seen { number, view: self.view.load_full() })
     }
 
     fn queue_now(
@@ -488,20 +508,22 @@ impl Inner {
     }
 
     /// Leads; the lead was taken by the caller. A panic on the way breaks the write side: who waits hears of it.
-    fn lead<'u>(&self, c: MutexGuard<'_, Commit>, mut until: Until<'u>) -> Until<'u> {
+    fn lead(&self, c: MutexGuard<'_, Commit>, until: &mut Until<'_>) {
         let _here = crate::leading::enter(self);
-        let led = catch_unwind(AssertUnwindSafe(|| self.lead_on(c, &mut until)));
+        let led = catch_unwind(AssertUnwindSafe(|| self.lead_on(c, until)));
         if led.is_err() {
             self.break_down();
         }
         self.after_commit();
-        until
     }
 
     fn lead_on<'a>(&'a self, mut c: MutexGuard<'a, Commit>, until: &mut Until<'_>) {
         let mut has_failed = false;
         loop {
-            let effect = c.handed.take().or_else(|| c.machine.poll());
+            let effect = match c.handed.take() {
+                None => c.machine.poll(),
+                handed => handed,
+            };
             if let Some(effect) = effect {
                 if matches!(until, Until::Quick) && waits_for_disk(&effect) {
                     c.handed = Some(effect);
@@ -535,6 +557,10 @@ impl Inner {
             }
         }
         c.led = false;
+        if let Until::Own(own) = until {
+            let is_newest = |seen: &Seen| seen.number == self.views.load(Ordering::Acquire);
+            c.seen = own.seen.take().filter(is_newest);
+        }
         let is_due_unseen = !c.is_deadline_watched && c.next_deadline().is_some();
         let wakes_keeper = c.has_work() || !c.deferred.is_empty() || is_due_unseen;
         drop(c);
@@ -607,7 +633,7 @@ impl Inner {
                     c.log_number = rotation.to;
                 }
                 if let Until::Own(own) = until {
-                    own.view = None;
+                    own.seen = None;
                 }
                 debug_assert_eq!(made, result, "a log that was made is held open by the driver");
                 self.rotated(&c, result);
@@ -664,7 +690,7 @@ impl Inner {
         let loaded;
         let view = match (group, own) {
             // It knows the families of its own batch.
-            ([only], Some(Own { buffer, view: Some(view), .. })) if only.buffer == *buffer => view,
+            ([only], Some(Own { buffer, seen: Some(seen), .. })) if only.buffer == *buffer => &seen.view,
             _ => {
                 loaded = self.view.load();
                 &loaded
@@ -756,7 +782,7 @@ impl Inner {
         self.with_engine(|engine| {
             if result.is_ok() {
                 let log = engine.log();
-                self.view.rcu(|view| view.switched(log));
+                self.publish(|view| view.switched(log));
                 self.active_len.store(0, Ordering::Relaxed);
             }
             engine.handle(now, engine::Input::Rotated { sequence, result });
@@ -792,7 +818,7 @@ impl Inner {
         let mut c = self.commit.lock();
         if !c.led && !c.broken {
             c.led = true;
-            self.lead(c, Until::Idle);
+            self.lead(c, &mut Until::Idle);
         }
     }
 
@@ -805,7 +831,7 @@ impl Inner {
         }
         c.take_buffer();
         c.led = true;
-        self.lead(c, Until::Idle);
+        self.lead(c, &mut Until::Idle);
     }
 
     /// Refuses all writes from now on.
@@ -843,7 +869,7 @@ impl Inner {
                     }
                     if !c.led && !c.broken && (c.has_work() || self.signs.wants_rotation()) {
                         c.led = true;
-                        drop(self.lead(c, Until::Idle));
+                        self.lead(c, &mut Until::Idle);
                         c = self.commit.lock();
                     }
                     continue;

@@ -24,7 +24,7 @@ use crate::api::{Completion, Family, Options, ReadOptions, Stats, StoreError, Wr
 use crate::background::Background;
 use crate::commit::{Batch, Commit};
 use crate::maintenance::{self, ManifestFile, Requests, Signal};
-use crate::pace::Signs;
+use crate::pace::{Pace, Signs};
 use crate::repair::Repaired;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::sync::thread::JoinHandle;
@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     /// Carries out what the log's machine wishes.
     pub(crate) driver: Driver,
     pub(crate) view: ArcSwap<View>,
+    /// How many there were before it.
+    pub(crate) views: AtomicU64,
     /// The newest sequence number that readers see.
     pub(crate) visible: AtomicU64,
     pub(crate) commit: Mutex<Commit>,
@@ -74,8 +76,8 @@ pub(crate) struct Inner {
     /// Bytes of the active memtables.
     pub(crate) active_len: AtomicU64,
     pub(crate) signs: Signs,
-    /// Until when writers have paid, while they are slowed down.
-    pub(crate) paid_until: Mutex<Time>,
+    /// What writers are held to while they are slowed down.
+    pub(crate) pace: Mutex<Pace>,
     /// Locked for moments only, behind every other lock.
     pub(crate) engine: Mutex<Engine>,
     /// Locked while a change is made durable and shown.

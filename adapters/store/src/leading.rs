@@ -5,12 +5,18 @@ use std::cell::Cell;
 use crate::db::Inner;
 
 crate::sync::thread_local! {
-    /// The innermost: a completion of one database may write to another, whose own completion must not come back to the first.
-    static LED: Cell<[usize; DEPTH]> = const { Cell::new([0; DEPTH]) };
+    /// A completion of one database may write to another, whose own completion must not come back to the first.
+    static LED: Led = const { Led { depth: Cell::new(0), ids: [const { Cell::new(0) }; DEPTH] } };
 }
 
 /// Databases that lead within each other's completions on one thread. Deeper ones are not told apart, and may wait for each other.
 const DEPTH: usize = 4;
+
+struct Led {
+    depth: Cell<usize>,
+    /// Of the first ones, the outermost first.
+    ids: [Cell<usize>; DEPTH],
+}
 
 fn id(inner: &Inner) -> usize {
     core::ptr::from_ref(inner).addr()
@@ -18,23 +24,26 @@ fn id(inner: &Inner) -> usize {
 
 /// Whether this thread leads the database.
 pub(crate) fn is_here(inner: &Inner) -> bool {
-    LED.with(Cell::get).contains(&id(inner))
+    LED.with(|led| led.ids.iter().take(led.depth.get()).any(|other| other.get() == id(inner)))
 }
 
 /// This thread leads the database until the guard goes.
 pub(crate) fn enter(inner: &Inner) -> Guard {
-    let before = LED.with(Cell::get);
-    let mut now = before;
-    now.rotate_right(1);
-    now[0] = id(inner);
-    LED.with(|led| led.set(now));
-    Guard(before)
+    LED.with(|led| {
+        let depth = led.depth.get();
+        if let Some(place) = led.ids.get(depth) {
+            place.set(id(inner));
+        }
+        led.depth.set(depth + 1);
+        Guard(depth)
+    })
 }
 
-pub(crate) struct Guard([usize; DEPTH]);
+/// How deep it was before.
+pub(crate) struct Guard(usize);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        LED.with(|led| led.set(self.0));
+        LED.with(|led| led.depth.set(self.0));
     }
 }

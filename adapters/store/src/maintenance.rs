@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dolmen_base::io::{File, FileNumber, IoError};
+use dolmen_base::io::{File, FileNumber, IoError, OpenMode};
 use dolmen_lsm::edit::VersionEdit;
 use dolmen_lsm::engine::{Effect, Failure, Input, Job, RequestId};
 use dolmen_lsm::filename::FileName;
@@ -16,6 +16,7 @@ use dolmen_lsm::version::Version;
 use crate::api::{Event, Family, StoreError, WriteError};
 use crate::background::tell;
 use crate::db::Inner;
+use crate::open::{Fresh, write_current};
 use crate::sync::mpsc::{Receiver, Sender, channel};
 use crate::sync::{Condvar, Mutex};
 use crate::view::{FamilyView, View};
@@ -25,9 +26,18 @@ pub(crate) struct ManifestFile {
     pub(crate) file: Arc<dyn File>,
     pub(crate) number: FileNumber,
     pub(crate) len: u64,
+    /// What it began with.
+    pub(crate) first_len: u64,
 }
 
 impl ManifestFile {
+    /// Writes what a new one begins with.
+    pub(crate) fn begin(&mut self, edits: &[VersionEdit]) -> Result<(), IoError> {
+        self.log(edits)?;
+        self.first_len = self.len;
+        Ok(())
+    }
+
     /// Appends edits, all of them in force or none: one is a record, several are an atomic group.
     pub(crate) fn log(&mut self, edits: &[VersionEdit]) -> Result<(), IoError> {
         let mut bytes = Vec::new();
@@ -166,7 +176,7 @@ impl Inner {
             is_first = false;
             match effect {
                 Effect::Log(edits) => {
-                    let result = manifest.log(&edits);
+                    let result = self.log_edits(&mut manifest, &edits);
                     if let Err(error) = result {
                         let file = FileName::Manifest(manifest.number).to_string();
                         let error = StoreError::Io { file, error };
@@ -180,7 +190,7 @@ impl Inner {
                 Effect::Retire { tables, logs } => self.retire(&tables, &logs),
                 Effect::Created { request, family } => self.created(request, family),
                 Effect::Dropped { family } => {
-                    self.view.rcu(|view| {
+                    self.publish(|view| {
                         let mut next = View::clone(view);
                         next.families.remove(&family.get());
                         next
@@ -191,14 +201,76 @@ impl Inner {
         }
         drop(manifest);
         if !is_first {
+            // An old view keeps memtables and tables.
+            let seen = self.commit.lock().seen.take();
+            drop(seen);
             self.signal.call();
         }
         !is_first
     }
 
+    /// A new view out of the present one.
+    pub(crate) fn publish(&self, change: impl FnMut(&Arc<View>) -> View) {
+        self.view.rcu(change);
+        // Behind the view: who reads the number finds that view or a newer one.
+        self.views.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts edits in force: in the present MANIFEST, or in a new one if that has grown long.
+    fn log_edits(&self, manifest: &mut ManifestFile, edits: &[VersionEdit]) -> Result<(), IoError> {
+        let is_long =
+            manifest.len >= self.options.max_manifest_bytes.max(manifest.first_len.saturating_mul(4));
+        if is_long {
+            match self.begin_manifest(edits) {
+                Ok(Some(next)) => {
+                    let old = core::mem::replace(manifest, next);
+                    // What cannot be deleted now is deleted at the next open.
+                    let _ = self.dir.delete(&FileName::Manifest(old.number).to_string());
+                    return Ok(());
+                }
+                // It is tried again when the present one has doubled.
+                Ok(None) => manifest.first_len = manifest.len / 2,
+                Err(error) => return Err(error),
+            }
+        }
+        manifest.log(edits)
+    }
+
+    /// Begins a MANIFEST with everything that is in force, and these edits behind it, and names it in CURRENT. `None` if that cannot be done
+    /// now: then nothing has changed. After an error nobody knows which of the two a crash leaves; both are right, the old one without the
+    /// edits.
+    fn begin_manifest(&self, edits: &[VersionEdit]) -> Result<Option<ManifestFile>, IoError> {
+        let view = self.view.load();
+        let name = |id: FamilyId| view.families.get(&id.get()).map(|f| f.family.name.to_string());
+        let begun = self.with_engine(|engine| {
+            let number = engine.take_file();
+            engine.state(name).map(|state| (number, state))
+        });
+        let Some((number, state)) = begun else { return Ok(None) };
+        let mut edits = edits.to_vec();
+        edits.iter_mut().for_each(|edit| edit.next_file_number = Some(state.next_file));
+        let mut fresh = Fresh { dir: &*self.dir, names: vec![FileName::Manifest(number).to_string()] };
+        let written = self.dir.open(&fresh.names[0], OpenMode::CreateNew).and_then(|file| {
+            let mut next = ManifestFile { file, number, len: 0, first_len: 0 };
+            next.begin(&state.snapshot(None))?;
+            next.log(&edits)?;
+            Ok(next)
+        });
+        let Ok(next) = written else { return Ok(None) };
+        let Ok(temp) = write_current(&*self.dir, number) else { return Ok(None) };
+        fresh.names.push(temp.clone());
+        if self.dir.sync().is_err() {
+            return Ok(None);
+        }
+        fresh.names.clear();
+        self.dir.rename(&temp, "CURRENT")?;
+        self.dir.sync()?;
+        Ok(Some(next))
+    }
+
     fn install(&self, versions: &[(FamilyId, Arc<Version>)], flushed: Option<FileNumber>) {
         let fresh = std::mem::take(&mut *self.fresh.lock());
-        self.view.rcu(|view| {
+        self.publish(|view| {
             let mut next = View::clone(view);
             for family in next.families.values_mut() {
                 let version = versions.iter().find(|(id, _)| *id == family.family.id).map(|(_, v)| v);
@@ -234,7 +306,7 @@ impl Inner {
     fn created(&self, request: RequestId, id: FamilyId) {
         let Some(name) = self.requests.lock().names.remove(&request) else { return };
         let family = Family { id, name };
-        self.view.rcu(|view| {
+        self.publish(|view| {
             let mut next = View::clone(view);
             let options = self.options.guarded(&family.name);
             next.families.insert(id.get(), Arc::new(FamilyView::empty(family.clone(), options)));

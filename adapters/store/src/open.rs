@@ -90,6 +90,7 @@ pub(crate) fn open_state(
         codecs: options.codecs.clone(),
         source,
         view: ArcSwap::from_pointee(view),
+        views: 0.into(),
         visible: state.sequence.get().into(),
         commit: Commit::new(options.sync, begun.log, begun.log_file, state.sequence.get()).into(),
         turn: Default::default(),
@@ -98,7 +99,7 @@ pub(crate) fn open_state(
             && (options.background_threads > 0 || matches!(options.sync, SyncPolicy::Interval(_))),
         active_len: Default::default(),
         signs: Default::default(),
-        paid_until: Default::default(),
+        pace: Default::default(),
         engine: Engine::new(engine_options(&options), recovered).into(),
         manifest: begun.manifest.into(),
         requests: Default::default(),
@@ -164,7 +165,7 @@ impl Begun {
     fn reading() -> Self {
         let none = FileNumber::new(0);
         Begun {
-            manifest: ManifestFile { file: Arc::new(NoFile), number: none, len: 0 },
+            manifest: ManifestFile { file: Arc::new(NoFile), number: none, len: 0, first_len: 0 },
             log: none,
             log_file: Arc::new(NoFile),
             replayed: false,
@@ -259,10 +260,10 @@ fn replay(
     Ok((logs, replay.finish(state)))
 }
 
-/// Names that are new since the open began; they go again if it fails.
-struct Fresh<'a> {
-    dir: &'a dyn Directory,
-    names: Vec<String>,
+/// Names that are new since something began; they go again if it fails.
+pub(crate) struct Fresh<'a> {
+    pub(crate) dir: &'a dyn Directory,
+    pub(crate) names: Vec<String>,
 }
 
 impl Drop for Fresh<'_> {
@@ -287,10 +288,10 @@ fn begin(
     let name = FileName::Manifest(number).to_string();
     let file = dir.open(&name, OpenMode::CreateNew).map_err(io(name.clone()))?;
     fresh.names.push(name.clone());
-    let mut manifest = ManifestFile { file, number, len: 0 };
+    let mut manifest = ManifestFile { file, number, len: 0, first_len: 0 };
     let log = state.take_number();
     let replayed = view.families.values().any(|f| !f.memtable.is_empty());
-    manifest.log(&state.snapshot((!replayed).then_some(log))).map_err(io(name))?;
+    manifest.begin(&state.snapshot((!replayed).then_some(log))).map_err(io(name))?;
     let log_name = FileName::Log(log).to_string();
     let log_file = dir.open(&log_name, OpenMode::CreateNew).map_err(io(log_name.clone()))?;
     fresh.names.push(log_name);
@@ -306,7 +307,7 @@ fn begin(
 }
 
 /// Writes a CURRENT that names this MANIFEST, under the name of a temporary file, which comes back.
-fn write_current(dir: &dyn Directory, manifest: FileNumber) -> Result<String, StoreError> {
+pub(crate) fn write_current(dir: &dyn Directory, manifest: FileNumber) -> Result<String, StoreError> {
     let temp = FileName::Temp(manifest).to_string();
     // A temporary file of that name can only be left over.
     let _ = dir.delete(&temp);

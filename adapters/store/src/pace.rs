@@ -169,16 +169,28 @@ impl Inner {
 
     /// Holds a writer of `len` bytes up so that all writers together keep to the rate.
     fn delay(&self, len: u64) {
-        let now = self.now();
-        let wait = {
-            let mut paid_until = self.paid_until.lock();
-            let nanos = len.saturating_mul(1_000_000_000) / DELAYED_BYTES_PER_SECOND;
-            *paid_until = Time::max(*paid_until, now) + Duration::from_nanos(nanos);
-            paid_until.since(now)
-        };
-        if wait >= SLEEP_MIN {
-            crate::sync::thread::sleep(wait.min(SLEEP_MAX));
+        let wait = self.pace.lock().take(self.now(), len);
+        if !wait.is_zero() {
+            crate::sync::thread::sleep(wait);
         }
+    }
+}
+
+/// The rate that writers are held to.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// What was written so far is paid for at this time.
+    paid_until: Time,
+}
+
+impl Pace {
+    /// How long whoever writes `len` bytes now has to sleep first: not at all for a little, and never very long at a time. What it does not
+    /// sleep for is left to the next.
+    fn take(&mut self, now: Time, len: u64) -> Duration {
+        let nanos = len.saturating_mul(1_000_000_000) / DELAYED_BYTES_PER_SECOND;
+        self.paid_until = Time::max(self.paid_until, now) + Duration::from_nanos(nanos);
+        let ahead = self.paid_until.since(now);
+        if ahead < SLEEP_MIN { Duration::ZERO } else { ahead.min(SLEEP_MAX) }
     }
 }
 
@@ -201,5 +213,39 @@ fn rank(stall: Stall) -> u8 {
         Stall::Delay => 1,
         Stall::Stop => 2,
         Stall::Stuck(_) => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small writes sleep seldom, large ones for what they weigh, and in the long run bytes count and not writes.
+    #[test]
+    fn writers_are_held_to_bytes_and_not_to_writes() {
+        for (len, writes) in [(100, 100_000), (4 << 10, 10_000), (8 << 20, 12), (100 << 20, 3)] {
+            let (mut pace, mut now, mut sleeps) = (Pace::default(), Time::ZERO + Duration::from_secs(7), 0);
+            let begun = now;
+            for _ in 0..writes {
+                let sleep = pace.take(now, len);
+                assert!(sleep <= SLEEP_MAX);
+                sleeps += u64::from(!sleep.is_zero());
+                now = now + sleep;
+            }
+            let due = len * writes * 1000 / DELAYED_BYTES_PER_SECOND;
+            let took = now.since(begun).as_millis() as u64;
+            if len <= 4 << 10 {
+                assert!(took <= due && due - took <= 1, "{len}: {took} ms for {due} ms");
+                assert!(sleeps <= writes * len / 10_000, "{len}: {sleeps} sleeps");
+            } else {
+                // Nobody sleeps longer than a second, and nothing is forgotten.
+                assert_eq!(took, due.min(1000 * writes), "{len}");
+                assert_eq!(pace.paid_until.since(begun).as_millis() as u64, due, "{len}");
+            }
+        }
+        // What was paid for long ago is no credit.
+        let mut pace = Pace::default();
+        let later = Time::ZERO + Duration::from_secs(1000);
+        assert_eq!(pace.take(later, 1600 << 10), Duration::from_micros(97_656) + Duration::from_nanos(250));
     }
 }

@@ -94,6 +94,7 @@ fn a_damaged_table_is_told_and_stops_nobody_else() {
     assert!(matches!(error, WriteError::Background(_)) && error.to_string().contains(&table), "{error}");
     let stands = db.stats().background_error.expect("it stands");
     assert!(stands.to_string().contains(&table), "{stands}");
+    assert!(db.stats().trouble().is_some_and(|trouble| trouble.contains(&table)));
     assert!(heard.0.lock().unwrap().iter().any(|text| text.contains(&table)));
     let other = db.family("other").unwrap();
     let also = db.clone();

@@ -407,3 +407,82 @@ fn a_flush_is_one_sync_of_the_manifest() {
     }
     assert_eq!(counts[0], counts[1]);
 }
+
+/// A MANIFEST that has grown long is followed by a new one while the database is open: its length stays bounded, there is one, and at every moment the
+/// power may go.
+#[test]
+fn a_long_manifest_is_followed_by_a_new_one() {
+    let set = || Options { max_manifest_bytes: 2 << 10, ..options(SyncPolicy::Always) };
+    let disk = Disk::new();
+    let db = open(&disk, set()).unwrap();
+    let manifests = |disk: &Disk| -> Vec<(String, u64)> {
+        let files = disk.list().unwrap().into_iter().filter(|e| e.name.starts_with("MANIFEST"));
+        files.map(|e| (e.name, e.len)).collect()
+    };
+    let (first, mut longest) = (manifests(&disk), 0);
+    for n in 0..150 {
+        put(&db, n, None);
+        if n % 20 == 3 {
+            let family = db.create_family(&format!("f{n}")).unwrap();
+            db.put(&family, b"k", b"v").unwrap();
+        }
+        if n % 40 == 33 {
+            db.drop_family(&db.family(&format!("f{}", n - 10)).unwrap()).unwrap();
+        }
+        db.flush().unwrap();
+        let [(_, len)] = &manifests(&disk)[..] else { panic!("{:?}", manifests(&disk)) };
+        longest = longest.max(*len);
+        if n % 7 == 0 {
+            let crashed = disk.crash(n as u64);
+            let found = open(&crashed, set()).unwrap();
+            assert_eq!((prefix(&found), found.families().len()), (n + 1, db.families().len()));
+        }
+    }
+    assert_ne!(manifests(&disk)[0].0, first[0].0);
+    // 150 flushes and their compactions are more than 20 KB of edits.
+    assert!(longest < 8 << 10, "{longest}");
+    let copy = Disk::new();
+    db.checkpoint_in(&copy).unwrap();
+    db.close().unwrap();
+    for disk in [disk, copy] {
+        let db = open(&disk, set()).unwrap();
+        assert_eq!((prefix(&db), db.families().len()), (150, 6));
+        assert_eq!(
+            db.get(&db.family("f143").unwrap(), b"k", &ReadOptions::default()).unwrap().unwrap(),
+            b"v"
+        );
+    }
+}
+
+/// Where a new MANIFEST cannot be made the old one goes on, and nothing of the try stays.
+#[test]
+fn a_new_manifest_that_fails_leaves_the_old_one() {
+    for (op, nth) in [(Op::Create, 1), (Op::Write, 1), (Op::Write, 2), (Op::Sync, 1), (Op::SyncDir, 1)] {
+        let disk = Disk::new();
+        let set = || Options { max_manifest_bytes: 1 << 10, ..options(SyncPolicy::Always) };
+        let db = open(&disk, set()).unwrap();
+        let manifest = |disk: &Disk| {
+            let files = disk.list().unwrap().into_iter().map(|e| e.name);
+            files.filter(|name| name.starts_with("MANIFEST") || name.ends_with(".dbtmp")).collect::<Vec<_>>()
+        };
+        let before = manifest(&disk);
+        let mut made = 0;
+        while manifest(&disk) == before {
+            db.create_family(&format!("f{made}")).unwrap();
+            made += 1;
+        }
+        // The same again, with a fault in the middle of it.
+        let disk = Disk::new();
+        let db = open(&disk, set()).unwrap();
+        (0..made - 1).for_each(|n| drop(db.create_family(&format!("f{n}")).unwrap()));
+        disk.fail_nth(op, nth, dolmen_sim::Fault::Error(dolmen_sim::EIO));
+        db.create_family("last").unwrap();
+        assert_eq!(manifest(&disk), before, "{op:?} {nth}");
+        put(&db, 0, None);
+        db.flush().unwrap();
+        let crashed = disk.crash(1);
+        drop(db);
+        let db = open(&crashed, set()).unwrap();
+        assert_eq!((prefix(&db), db.families().len()), (1, made + 1), "{op:?} {nth}");
+    }
+}

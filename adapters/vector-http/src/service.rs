@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dolmen_host::connection::{self, Limits};
 use dolmen_host::context::{Context, Listeners, Stop};
-use dolmen_host::{Fault, Kind, Metrics, Service, Setting, Values, reachable};
+use dolmen_host::{Fault, Kind, Metrics, Running, Service, Setting, Values, reachable};
 use dolmen_store::{Db, Options, ReadOptions, Shared, SyncPolicy};
 use parking_lot::RwLock;
 
@@ -162,14 +163,13 @@ impl Service for Vectors {
         })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("vector.listen").ok_or("vector.listen is not bound")?;
-        let app = crate::api::router(self.clone(), self.body_max);
-        let mut stop = stop;
-        tokio::select! {
-            served = async { dolmen_host::axum::serve(listener, app).await } => Ok(served?),
-            () = stop.wait() => Ok(()),
-        }
+    fn run(self: Arc<Self>, mut listeners: Listeners, mut stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("vector.listen").ok_or("vector.listen is not bound")?;
+            let app = crate::api::router(self.clone(), self.body_max);
+            connection::serve(app, listener, Limits::new("vector"), stop.wait()).await;
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -178,7 +178,7 @@ impl Service for Vectors {
             Some(collection) => {
                 Err(format!("collection {}: a write could not be made durable", collection.shape.name))
             }
-            None => Ok(()),
+            None => self.db.stats().trouble().map_or(Ok(()), Err),
         }
     }
 

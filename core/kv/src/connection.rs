@@ -25,7 +25,7 @@ use dolmen_resp::session::{Access, After, Handled, Looked, Session};
 use crate::engine::Engine;
 use crate::env::{Env, Run};
 use crate::layout::{Place, State, expiry_key};
-use crate::limits::{CLOCK_COMMANDS, TURN_COMMANDS_MAX, TURN_OUTPUT_MAX};
+use crate::limits::{CLOCK_COMMANDS, TURN_COMMANDS_MAX, TURN_NS_MAX, TURN_OUTPUT_MAX};
 use crate::store::Store;
 use crate::unit::{Lookups, Unit};
 
@@ -64,6 +64,8 @@ pub struct Turned {
     pub is_paused: bool,
     /// Whether the next request needs a part of the store that lies on disk only: the next turn's gate has to wait for it.
     pub is_absent: bool,
+    /// Whether the turn ended because it took long: others have theirs before the next.
+    pub is_long: bool,
     /// Whether complete requests may be left.
     pub more: bool,
     /// Commands that ran.
@@ -114,7 +116,8 @@ impl Connection {
     pub fn turn<G: Gate>(&mut self, gate: &mut G) -> Turned {
         let mut turned = Turned::default();
         let mut run = Run::default();
-        let mut since = gate.env().monotonic_ns();
+        let begun = gate.env().monotonic_ns();
+        let mut since = begun;
         let mut now = 0;
         loop {
             if turned.ran == TURN_COMMANDS_MAX || self.out.len() >= TURN_OUTPUT_MAX {
@@ -139,6 +142,11 @@ impl Connection {
                 turned.more |= !matches!(handled.after, After::Close | After::Drop);
                 break;
             }
+            let is_looked_at = turned.ran.is_multiple_of(CLOCK_COMMANDS) || self.may_take_long(&handled);
+            if is_looked_at && gate.env().monotonic_ns() - begun >= TURN_NS_MAX {
+                (turned.is_long, turned.more) = (true, true);
+                break;
+            }
         }
         if turned.ran > 0 {
             let at = gate.env().monotonic_ns();
@@ -149,6 +157,14 @@ impl Connection {
         }
         turned.waits = !self.uncertain.is_empty();
         turned
+    }
+
+    /// Whether the last request may have taken much longer than others.
+    fn may_take_long(&self, handled: &Handled) -> bool {
+        let verb = handled.spec.map(|spec| spec.verb);
+        let is_long =
+            matches!(verb, Some(Verb::Scan | Verb::RandomKey | Verb::Exec | Verb::Append | Verb::SetRange));
+        is_long || self.parser.words().len() > CLOCK_COMMANDS
     }
 
     /// The next request, if there is one and nothing comes between.

@@ -2,6 +2,8 @@
 
 /// Commands of one turn: the lock is held that long at most.
 pub const TURN_COMMANDS_MAX: usize = 1024;
+/// Time after which a turn ends, so that other connections have theirs; one command may go over it.
+pub const TURN_NS_MAX: u64 = 4_000_000;
 /// Bytes of replies after which a turn ends and waits for its reader.
 pub const TURN_OUTPUT_MAX: usize = 1 << 20;
 /// Commands that share one reading of the clock, but for a transaction, which has one reading whole.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use dolmen_resp::client::Row;
 use dolmen_resp::fault::Fault;
 use dolmen_resp::keyspace::{Entry, Host, Keyspace, KillFilter, Lengths, Pause};
+use dolmen_resp::limits::RANDOM_OVERDUE_MAX;
 use dolmen_resp::scan::Cursors;
 use dolmen_resp::session::Session;
 use dolmen_resp::value::{NewValue, Shared};
@@ -464,15 +465,18 @@ impl<T, S: Store, E: Env> Keyspace for Unit<'_, T, S, E> {
         if self.is_cleared(slot) {
             return Ok(last);
         }
-        let mut found = None;
+        let (mut found, mut overdue) = (None, 0);
         self.store.walk_back(Place::Slot(slot), from, before, &mut |key| {
             if last.as_deref().is_some_and(|last| last >= key) {
                 return Ok(false);
             }
             // One that is pending and was not found above will be gone, or its time is over.
             let known = pending.binary_search_by(|(other, _)| other.as_slice().cmp(key)).is_ok();
-            if !known && self.is_live(self.stored_expiry(slot, key)?) {
-                found = Some(key.to_vec());
+            if !known {
+                overdue += 1;
+                if overdue > RANDOM_OVERDUE_MAX || self.is_live(self.stored_expiry(slot, key)?) {
+                    found = Some(key.to_vec());
+                }
             }
             Ok(found.is_none())
         })?;

@@ -25,13 +25,19 @@ struct Asked {
     map: Map,
     values: Arc<RefCell<Vec<Vec<u8>>>>,
     walks: Arc<RefCell<usize>>,
+    /// Look-ups of times.
+    times: Arc<RefCell<usize>>,
+    /// Nanoseconds that walks took: a millisecond each.
+    spent: Arc<RefCell<u64>>,
 }
 
 impl Store for Asked {
     type Value = Vec<u8>;
 
     fn get(&self, place: Place, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        if place != Place::Expires {
+        if place == Place::Expires {
+            *self.times.borrow_mut() += 1;
+        } else {
             self.values.borrow_mut().push(key.to_vec());
         }
         Ok(self.map.get(&(place, key.to_vec())).cloned())
@@ -50,6 +56,7 @@ impl Store for Asked {
         visit: &mut dyn FnMut(&[u8]) -> Result<bool, Fault>,
     ) -> Result<(), Fault> {
         *self.walks.borrow_mut() += 1;
+        *self.spent.borrow_mut() += 1_000_000;
         for (of, key) in self.map.keys() {
             let inside =
                 key.as_slice() >= from && !(after && key == from) && to.is_none_or(|to| key.as_slice() < to);
@@ -68,6 +75,7 @@ impl Store for Asked {
         visit: &mut dyn FnMut(&[u8]) -> Result<bool, Fault>,
     ) -> Result<(), Fault> {
         *self.walks.borrow_mut() += 1;
+        *self.spent.borrow_mut() += 1_000_000;
         for (of, key) in self.map.keys().rev() {
             let inside = key.as_slice() >= from && to.is_none_or(|to| key.as_slice() < to);
             if *of == place && inside && !visit(key)? {
@@ -103,6 +111,7 @@ impl Batch for Asked {
 struct Server {
     now_ms: i64,
     cursors: Cursors,
+    spent: Arc<RefCell<u64>>,
 }
 
 /// A machine, its store, and connections by number.
@@ -149,11 +158,12 @@ impl Gate for Way<'_> {
 
 impl World {
     fn new(connections: usize) -> World {
+        let store = Asked::default();
         World {
             engine: Engine::new(State::default(), Lengths { key_max: 8, value_max: 64 << 20 }, 3),
-            store: Asked::default(),
             state: State::default(),
-            server: Server { now_ms: 1_000_000, cursors: Cursors::new(1) },
+            server: Server { now_ms: 1_000_000, cursors: Cursors::new(1), spent: store.spent.clone() },
+            store,
             connections: (0..connections).map(|id| Connection::new(id as u64, true)).collect(),
             in_flight: None,
             last: Turned::default(),
@@ -348,7 +358,7 @@ fn a5_what_lies_on_disk_only_is_asked_for_again_and_changes_nothing_before() {
     let mut connection = Connection::new(0, true);
     for lines in ["MSET warm 1 cold 2|", "MULTI|SELECT 3|SET warm 1|GET cold|EXEC|", "GET cold|", "KEYS *|"] {
         connection.parser.buffer().extend_from_slice(lines.replace('|', "\r\n").as_bytes());
-        let server = || Server { now_ms: 5, cursors: Cursors::new(1) };
+        let server = || Server { now_ms: 5, cursors: Cursors::new(1), spent: Arc::default() };
         let mut turn = |cold| {
             let mut way = Way2(&mut engine, Cold(Asked::default(), cold), State::default(), server(), false);
             (connection.turn(&mut way), connection.out.mark(), connection.session.db)
@@ -475,12 +485,67 @@ fn a_flush_that_is_taken_back_leaves_all_keys() {
     assert_eq!(world.store.map.len(), 2, "a key, and the counts: {:?}", world.store.map);
 }
 
+/// A turn ends when it has taken long, however short the requests and however small the replies: who sends a thousand walks at once does not keep
+/// others out until the last.
+#[test]
+fn a_long_turn_ends_and_others_have_theirs() {
+    let mut world = World::new(1);
+    world.ask(0, "MSET a 1 b 2 c 3|");
+    let one_turn = |world: &mut World, requests: &str| {
+        world.connections[0].parser.buffer().extend_from_slice(requests.replace('|', "\r\n").as_bytes());
+        let World { engine, store, state, server, .. } = world;
+        let mut way = Way { engine, store, state, server, locked: false };
+        world.connections[0].turn(&mut way)
+    };
+    let turned = one_turn(&mut world, &"SCAN 0 MATCH nosuch* COUNT 1|".repeat(100));
+    assert!(turned.is_long && turned.more && turned.ran < 8, "{turned:?}");
+    let mut turns = 1;
+    while one_turn(&mut world, "").more {
+        turns += 1;
+        assert!(turns < 100);
+    }
+    assert_eq!(world.take(0).matches("*2|$1|0|*0|").count(), 100, "all are answered in the end");
+    assert!(turns > 10);
+    let turned = one_turn(&mut world, &"GET a|".repeat(1000));
+    assert!(turned.ran == 1000 && !turned.is_long, "{turned:?}");
+}
+
+/// Keys whose time is over and that nobody has swept yet cost a walk their number only up to a bound.
+#[test]
+fn overdue_keys_are_not_walked_without_end() {
+    let mut world = World::new(1);
+    for i in (0..20_000).step_by(500) {
+        let pairs: String = (i..i + 500).map(|i| format!("SET k{i:05} v PX 50|")).collect();
+        world.ask(0, &pairs);
+    }
+    world.server.now_ms += 60;
+    for (request, most) in [("DBSIZE|", 0), ("RANDOMKEY|", 3_000), ("SCAN 0 COUNT 10|", 12)] {
+        *world.store.times.borrow_mut() = 0;
+        world.ask(0, request);
+        let times = *world.store.times.borrow();
+        assert!(times <= most, "{request} looks at the times of {times} keys");
+    }
+    // One that lives is found among few that do not.
+    let mut world = World::new(1);
+    world.ask(
+        0,
+        &(0..150)
+            .map(|i| format!("SET k{i:05} v{}|", if i % 50 == 7 { "" } else { " PX 50" }))
+            .collect::<String>(),
+    );
+    world.server.now_ms += 60;
+    for _ in 0..20 {
+        let key = world.ask(0, "RANDOMKEY|");
+        assert!(["k00007", "k00057", "k00107"].iter().any(|live| key.contains(live)), "{key}");
+    }
+}
+
 impl Env for Server {
     fn clock_us(&self) -> u64 {
         self.now_ms as u64 * 1000
     }
     fn monotonic_ns(&self) -> u64 {
-        0
+        *self.spent.borrow()
     }
     fn random(&mut self) -> u64 {
         4

@@ -36,6 +36,7 @@ use crate::collapse::Older;
 use crate::edit::{NewFile, VersionEdit};
 use crate::key::{FamilyId, SequenceNumber, user_key};
 use crate::picker::{self, Choice, CompactionOptions, State as Busy};
+use crate::recovery::{self, State};
 use crate::version::{LEVEL_COUNT, Version, VersionError};
 
 dolmen_base::id_type! {
@@ -342,6 +343,10 @@ pub struct Engine {
     families: BTreeMap<FamilyId, Arc<Version>>,
     /// Families that were created since, with the log that was written then: they need no older one.
     born: BTreeMap<FamilyId, FileNumber>,
+    /// The last sequence number that the MANIFEST knows.
+    sequence: SequenceNumber,
+    /// Logs of an earlier life are not in tables yet.
+    is_replaying: bool,
     next_file: FileNumber,
     next_job: JobId,
     family_max: FamilyId,
@@ -381,6 +386,8 @@ impl Engine {
             options,
             families: recovered.families,
             born: BTreeMap::new(),
+            sequence: recovered.sequence,
+            is_replaying: !recovered.old_logs.is_empty(),
             next_file: recovered.next_file,
             next_job: JobId::new(1),
             family_max: recovered.family_max,
@@ -592,6 +599,29 @@ impl Engine {
         self.log
     }
 
+    /// The database as the MANIFEST has it, without the change that is on its way there, to begin a new MANIFEST with; names are the caller's.
+    /// `None` until the logs of an earlier life are in tables: what each family needs of them stands in the present MANIFEST only.
+    pub fn state(&self, name: impl Fn(FamilyId) -> Option<String>) -> Option<State> {
+        if self.is_replaying {
+            return None;
+        }
+        let needed = self.old_logs.iter().copied().min().unwrap_or(self.log);
+        let mut families = BTreeMap::new();
+        for (&id, version) in &self.families {
+            let log_number = self.born.get(&id).copied().unwrap_or_default().max(needed);
+            let (name, version) = (name(id)?, version.clone());
+            families
+                .insert(id, recovery::Family { name, log_number, version, ..recovery::Family::default() });
+        }
+        Some(State {
+            families,
+            next_file: self.next_file,
+            sequence: self.sequence,
+            family_max: self.family_max,
+            epoch: self.epoch,
+        })
+    }
+
     /// What was done so far.
     pub const fn counts(&self) -> Counts {
         self.counts
@@ -733,6 +763,9 @@ impl Engine {
     fn flush_installed(&mut self, log: FileNumber, tables: &[(FamilyId, NewFile)], versions: Versions) {
         self.flush = None;
         self.flush_trouble = None;
+        self.is_replaying = false;
+        let flushed = self.generations.iter().filter(|g| g.log <= log).map(|g| g.sequence).max();
+        self.sequence = self.sequence.max(flushed.unwrap_or_default());
         self.flushed = log;
         self.generations.retain(|g| g.log > log);
         self.families.extend(versions.iter().cloned());

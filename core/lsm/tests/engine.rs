@@ -110,6 +110,7 @@ impl World {
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Log(edits) => {
+                    self.check_state();
                     let fails = failing && self.rng.one_in(20);
                     if !fails {
                         edits.iter().for_each(|edit| self.log(edit));
@@ -144,6 +145,17 @@ impl World {
                 Effect::Answer { request, .. } => assert!(self.asked.remove(&request), "{request} twice"),
             }
         }
+    }
+
+    /// What a new MANIFEST would begin with is what the present one says.
+    fn check_state(&self) {
+        let state = self.engine.state(|id| Some(id.to_string())).expect("no log is of an earlier life");
+        let versions = state.families.iter().map(|(&id, family)| (id, Version::clone(&family.version)));
+        assert!(versions.eq(self.durable.iter().map(|(&id, version)| (id, version.clone()))));
+        for (id, family) in &state.families {
+            assert_eq!(family.log_number, self.log_numbers[id].max(self.log_min), "the log that {id} needs");
+        }
+        assert!(state.sequence.get() <= self.sequence);
     }
 
     fn log(&mut self, edit: &VersionEdit) {
@@ -342,4 +354,52 @@ fn writers_stop_while_flushes_fall_behind_and_go_on_after() {
     world.pump(false);
     assert_eq!((world.engine.stall(), world.engine.failed()), (Stall::None, None));
     assert!(world.engine.wants_rotation());
+}
+
+/// A table that cannot be read holds up compactions of its own family, until the time of the next try, and nothing else: not flushes, not other
+/// families. Whoever asks for that compaction hears of it, and nobody else.
+#[test]
+fn one_unreadable_table_holds_up_its_family_s_compactions_only() {
+    let mut world = World::new(2);
+    world.ask(|request| Input::CreateFamily { request, name: "other".into() });
+    world.pump(false);
+    let other = *world.shown.keys().next_back().unwrap();
+    // Two tables of level 0 in each family: both are to be compacted.
+    for _ in 0..2 {
+        world.sequence += 1;
+        world.handle(Input::Grown { len: 100 });
+        world.rotation = world.engine.take_rotation();
+        world.rotate(false);
+        let Some(Job::Flush { id, .. }) = world.engine.poll_flush() else { panic!("a flush is due") };
+        let tables = [FamilyId::new(0), other].map(|family| (family, world.table(b"a", b"z", 100)));
+        world.handle(Input::Done { job: id, result: Ok(tables.into()) });
+        world.pump(false);
+    }
+    let Some(Job::Compact { id, compaction }) = world.engine.poll_job() else {
+        panic!("a compaction is due")
+    };
+    let failed = compaction.family;
+    world.handle(Input::Done { job: id, result: Err(Failure::Io(IoError::Os(5))) });
+    world.pump(false);
+    assert_eq!(world.engine.failed_compaction(failed), Some(Failure::Io(IoError::Os(5))));
+    assert_eq!(world.engine.failed(), None, "flushes have not failed");
+    // At the same moment: the other family's compaction, and a flush with somebody who waits for it.
+    let Some(Job::Compact { compaction, .. }) = world.engine.poll_job() else {
+        panic!("the other one is due")
+    };
+    assert_ne!(compaction.family, failed);
+    world.handle(Input::Grown { len: 100 });
+    world.ask(Input::Flush);
+    world.rotation = world.engine.take_rotation();
+    world.rotate(false);
+    let Some(Job::Flush { id, .. }) = world.engine.poll_job() else { panic!("a flush is due at once") };
+    world.handle(Input::Done { job: id, result: Ok(Vec::new()) });
+    world.pump(false);
+    assert!(world.asked.is_empty(), "the flush is answered");
+    assert!(world.engine.poll_job().is_none());
+    world.now = world.now + RETRY;
+    world.handle(Input::Tick);
+    assert!(
+        matches!(world.engine.poll_job(), Some(Job::Compact { compaction, .. }) if compaction.family == failed)
+    );
 }

@@ -19,6 +19,10 @@ pub struct Row {
     pub age_s: u64,
     /// Seconds since its last command.
     pub idle_s: u64,
+    /// Bytes of requests that have come and were not answered yet.
+    pub received: u64,
+    /// Bytes of replies that have not been taken yet.
+    pub unsent: u64,
     /// What only the connection itself knows.
     pub state: State,
 }
@@ -71,9 +75,11 @@ impl fmt::Display for Row {
         write!(f, "name={name} age={} idle={} flags={flags} db={db} ", self.age_s, self.idle_s)?;
         write!(
             f,
-            "sub=0 psub=0 ssub=0 multi={queued} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem={queued_len} "
+            "sub=0 psub=0 ssub=0 multi={queued} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued_len} ",
+            self.received
         )?;
-        f.write_str("rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=")?;
+        let all = self.received + self.unsent + (*queued_len + name.len() + size_of::<Row>()) as u64;
+        write!(f, "rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={all} events=r cmd=", self.unsent)?;
         match last {
             ("", _) => f.write_str("NULL")?,
             (command, "") => f.write_str(command)?,

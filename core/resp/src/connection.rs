@@ -10,6 +10,7 @@ use crate::help;
 use crate::int::parse_i64;
 use crate::keys;
 use crate::keyspace::{Host, KillFilter, Pause};
+use crate::limits::CLIENT_NAME_LEN_MAX;
 use crate::reply::{Proto, Reply};
 use crate::request::Words;
 use crate::session::{ReplyMode, Session};
@@ -64,10 +65,13 @@ fn login(session: &mut Session, user: &[u8], password: &[u8], host: &impl Host) 
     Ok(())
 }
 
-/// The name, if all its bytes are printable and none is a blank.
-fn clean_name(name: &[u8]) -> Option<String> {
+/// The name, if it is not too long, all its bytes are printable and none is a blank; `or` says what is wrong otherwise.
+fn clean_name(name: &[u8], or: impl FnOnce() -> Fault) -> Result<String, Fault> {
+    if name.len() > CLIENT_NAME_LEN_MAX {
+        return Err(fault::too_long("name", CLIENT_NAME_LEN_MAX));
+    }
     let clean = name.iter().all(|b| (b'!'..=b'~').contains(b));
-    clean.then(|| name.iter().map(|&b| char::from(b)).collect())
+    if clean { Ok(name.iter().map(|&b| char::from(b)).collect()) } else { Err(or()) }
 }
 
 fn hello(
@@ -95,7 +99,7 @@ fn hello(
             let found = options.next().ok_or_else(bad)?;
             user = Some((found, options.next().ok_or_else(bad)?));
         } else if word.eq_ignore_ascii_case(b"SETNAME") {
-            name = Some(clean_name(options.next().ok_or_else(bad)?).ok_or(fault::CLIENT_NAME)?);
+            name = Some(clean_name(options.next().ok_or_else(bad)?, || fault::CLIENT_NAME)?);
         } else {
             return Err(bad());
         }
@@ -145,7 +149,7 @@ fn client(
             reply.bulk_or_null(name);
         }
         "setname" => {
-            session.name = clean_name(&words[2]).ok_or(fault::CLIENT_NAME)?;
+            session.name = clean_name(&words[2], || fault::CLIENT_NAME)?;
             reply.simple("OK");
         }
         "setinfo" => {
@@ -229,7 +233,7 @@ fn set_info(session: &mut Session, option: &[u8], value: &[u8]) -> Result<(), Fa
             return Err(Fault::Text(alloc::format!("ERR Unrecognized option '{shown}'")));
         }
     };
-    *place = clean_name(value).ok_or_else(|| {
+    *place = clean_name(value, || {
         Fault::Text(alloc::format!("ERR {shown} cannot contain spaces, newlines or special characters."))
     })?;
     Ok(())

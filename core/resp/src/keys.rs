@@ -8,7 +8,7 @@ use crate::fault::{self, Fault};
 use crate::glob::Pattern;
 use crate::int::{parse_i64, put_u64};
 use crate::keyspace::{Host, Keyspace};
-use crate::limits::DATABASES;
+use crate::limits::{DATABASES, RANDOM_OVERDUE_MAX};
 use crate::options::{self, Clock};
 use crate::reply::Reply;
 use crate::request::Words;
@@ -222,11 +222,13 @@ fn random_key(db: u8, host: &mut impl Host, reply: &mut Reply<'_>) -> Result<(),
     Ok(())
 }
 
-/// The key `skip` places behind the first one from `from` on; the last one if there are fewer.
+/// The key `skip` places behind the first one from `from` on; the last one if there are fewer. Keys whose time is over do not count, unless there
+/// are very many in a row.
 fn walk_to(db: u8, from: &[u8], mut skip: u64, host: &mut impl Host) -> Result<Option<Vec<u8>>, Fault> {
-    let mut found = None;
+    let (mut found, mut overdue) = (None, 0);
     host.walk(db, from, false, &mut |key, live| {
-        if !live {
+        overdue = if live { 0 } else { overdue + 1 };
+        if !live && overdue <= RANDOM_OVERDUE_MAX {
             return true;
         }
         found = Some(key.to_vec());

@@ -128,7 +128,8 @@ pub trait Keyspace {
         visit: &mut dyn FnMut(&[u8], bool) -> bool,
     ) -> Result<(), Fault>;
 
-    /// The last live key of `from..before` (`None`: to the end).
+    /// The last live key of `from..before` (`None`: to the end); one whose time is over, where more than
+    /// [`crate::limits::RANDOM_OVERDUE_MAX`] of them stand in a row.
     ///
     /// # Errors
     /// The trait's.

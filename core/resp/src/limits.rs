@@ -24,11 +24,15 @@ pub const CURSORS_PER_CLIENT_MAX: usize = 256;
 pub const CURSOR_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a pattern: one that was read takes up to forty times as many.
 pub const PATTERN_LEN_MAX: usize = 128 << 10;
+/// Bytes of the name that a connection gives itself, of its library's and of that one's version: every list of connections shows them.
+pub const CLIENT_NAME_LEN_MAX: usize = 4096;
 /// Cursors stay below 2^53, because JavaScript clients round larger ones.
 pub const CURSOR_MAX: u64 = (1 << 53) - 1;
 /// Bytes of arguments that one transaction may queue.
 pub const QUEUED_BYTES_MAX: usize = 512 << 20;
 /// Keys that one SCAN call visits at most, whatever COUNT says, so that other clients get their turn.
 pub const SCAN_VISITS_MAX: u64 = 8_192;
+/// Keys whose time is over that RANDOMKEY passes in a row: then it names one of them, as Redis does where it may not delete them.
+pub const RANDOM_OVERDUE_MAX: usize = 100;
 /// Keys that KEYS visits before other clients get their turn.
 pub const KEYS_VISITS_MAX: u64 = 8_192;

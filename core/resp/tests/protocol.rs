@@ -290,6 +290,26 @@ fn one_client_that_walks_without_end_forgets_its_own_cursors_only() {
     assert!(cursors.weight() <= 16 << 20);
 }
 
+/// Very many keys in one command: with a look through all of them for each this would not end.
+#[test]
+fn watching_many_keys_costs_their_number() {
+    let count = 300_000;
+    let mut request = format!("*{}\r\n$5\r\nWATCH\r\n", count + 1);
+    (0..count).for_each(|i| request += &format!("$9\r\nk{i:08}\r\n"));
+    request += "MULTI\r\nPING\r\nEXEC\r\n";
+    assert_eq!(answer(&request), "+OK|+OK|+QUEUED|*1|+PONG|");
+}
+
+#[test]
+fn names_of_connections_are_bounded() {
+    let name = "n".repeat(4096);
+    assert_eq!(answer(&format!("CLIENT SETNAME {name}\r\nCLIENT GETNAME\r\n")), format!("+OK|$4096|{name}|"));
+    let long = "-ERR the name is longer than this server allows (4096 bytes)|";
+    for request in ["CLIENT SETNAME", "HELLO 2 SETNAME", "CLIENT SETINFO LIB-NAME"] {
+        assert_eq!(answer(&format!("{request} {name}n\r\n")), long, "{request}");
+    }
+}
+
 #[test]
 fn helps_and_small_admin_commands() {
     for (name, word) in [

@@ -1,5 +1,6 @@
 //! Bodies that tests and fuzz targets share.
 
+use crate::ascii;
 use crate::level::Level;
 use crate::quant::{Format, dequantise, dot};
 use crate::utf8::valid_up_to;
@@ -31,6 +32,15 @@ pub fn check_blocks(bytes: &[u8]) {
     let want = core::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| bytes.len());
     for level in Level::each() {
         assert_eq!(valid_up_to(level, bytes), want, "UTF-8 at {level}");
+    }
+    for block in bytes.as_chunks::<{ ascii::BLOCK }>().0 {
+        for level in Level::each() {
+            assert_eq!(
+                ascii::classes(level, block),
+                ascii::classes(Level::SCALAR, block),
+                "classes at {level}"
+            );
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 #![cfg_attr(miri, feature(core_float_math))]
 
 pub mod arith;
+pub mod ascii;
 pub mod bits;
 #[doc(hidden)]
 pub mod check;
@@ -35,6 +36,7 @@ pub mod rotate;
 pub mod row64;
 pub mod rows;
 pub mod slope;
+pub mod sorted;
 pub mod transpose;
 pub mod utf8;
 pub mod vector;

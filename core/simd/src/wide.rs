@@ -233,6 +233,12 @@ pub(crate) trait Wide: Copy {
     fn shr_u16<const N: i32>(self, a: Self::I) -> Self::I;
     /// |a - b| of unsigned bytes.
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a - b of each byte, modulo 256.
+    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Bit `i` is set where byte `i` of both is the same.
+    fn eq_u8_mask(self, a: Self::I, b: Self::I) -> u64;
+    /// Bit `i` is set where byte `i` of `a`, as an unsigned number, is at most that of `b`.
+    fn le_u8_mask(self, a: Self::I, b: Self::I) -> u64;
     /// Byte `i` of each group of 16 becomes the byte of the table's group at the index `i`, which is below 16.
     fn lookup(self, table: Self::I, index: Self::I) -> Self::I;
     /// The four groups of eight u16 of each, added up without a carry, as sixteen u32: `a`'s, then `b`'s.

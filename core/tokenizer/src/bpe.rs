@@ -13,7 +13,7 @@ use crate::config::{Merges, Unknown};
 use crate::definition::kind;
 use crate::error::EncodeError;
 use crate::image::{View, pair_key};
-use crate::limits::{RUNS_MAX, SCAN_SYMBOLS_MAX};
+use crate::limits::{MERGES_MAX, RUNS_MAX, SCAN_SYMBOLS_MAX, TOKENS_MAX};
 use crate::sink::Sink;
 use crate::trie::NONE;
 
@@ -40,7 +40,116 @@ pub struct Symbols {
     /// Splits of unused tokens: token, length of the left part.
     splits: Vec<(u32, u32)>,
     text: Vec<u8>,
+    /// The first symbols are bytes.
+    bytes: bool,
+    /// For two bytes the rank of their merge, and what it makes, plus 2: [`NONE`] is 1, and 0 is not known yet.
+    pairs: Vec<[u32; 2]>,
+    flat: Flat,
 }
+
+impl Symbols {
+    /// Forgets a vocabulary.
+    pub fn reset(&mut self) {
+        self.pairs.clear();
+    }
+}
+
+/// Symbols of a short piece, linked. Two places more than symbols, so that the end of the last one is there.
+#[derive(Debug)]
+struct Flat {
+    ids: [u32; FLAT_LEN],
+    starts: [u32; FLAT_LEN],
+    next: [u8; FLAT_LEN],
+    previous: [u8; FLAT_LEN],
+    /// The rank of the merge with the next symbol, then the place, in six bits; [`NONE`] where there is no merge.
+    order: [u32; FLAT_LEN],
+    /// What that merge makes.
+    made: [u32; FLAT_LEN],
+}
+
+impl Default for Flat {
+    fn default() -> Flat {
+        Flat {
+            ids: [NONE; FLAT_LEN],
+            starts: [0; FLAT_LEN],
+            next: [0; FLAT_LEN],
+            previous: [0; FLAT_LEN],
+            order: [NONE; FLAT_LEN],
+            made: [NONE; FLAT_LEN],
+        }
+    }
+}
+
+impl Flat {
+    fn begin(&mut self, ids: &[u32], ends: &[u32], from: usize) -> usize {
+        let count = ids.len().min(SCAN_SYMBOLS_MAX);
+        self.ids[..count].copy_from_slice(&ids[..count]);
+        self.starts[0] = from as u32;
+        self.starts[1..=count].copy_from_slice(&ends[..count]);
+        for at in 0..=count {
+            self.next[at] = at as u8 + 1;
+            self.previous[at] = (at as u8).wrapping_sub(1);
+        }
+        self.order[count - 1..count.next_multiple_of(LANES)].fill(NONE);
+        count
+    }
+
+    fn put(&mut self, at: usize, rank: u32, made: u32) {
+        self.order[at] = if rank == NONE { NONE } else { rank << PLACE_BITS | at as u32 };
+        self.made[at] = made;
+    }
+
+    /// The place of the least rank, the first of equals.
+    fn least(&self, count: usize) -> Option<usize> {
+        let mut least = [NONE; LANES];
+        for lanes in self.order[..count.next_multiple_of(LANES)].as_chunks::<LANES>().0 {
+            for (least, &order) in least.iter_mut().zip(lanes) {
+                *least = order.min(*least);
+            }
+        }
+        let least = least.iter().fold(NONE, |a, &b| a.min(b));
+        (least != NONE).then_some((least & ((1 << PLACE_BITS) - 1)) as usize)
+    }
+
+    /// The text of a symbol and the next one.
+    fn span(&self, at: usize, next: usize) -> (u32, u32) {
+        (self.starts[at], self.starts[usize::from(self.next[next])])
+    }
+
+    /// Joins a symbol and the next one.
+    fn merge(&mut self, at: usize) {
+        let right = usize::from(self.next[at]);
+        let next = self.next[right];
+        self.ids[at] = self.made[at];
+        self.order[right] = NONE;
+        self.next[at] = next;
+        self.previous[usize::from(next)] = at as u8;
+    }
+
+    fn end(&self, ids: &mut Vec<u32>, ends: &mut Vec<u32>, count: usize) {
+        ids.clear();
+        ends.clear();
+        let mut at = 0;
+        while at < count {
+            ids.push(self.ids[at]);
+            at = usize::from(self.next[at]);
+            ends.push(self.starts[at]);
+        }
+    }
+}
+
+/// Places of a flat array: whole lanes, and the end.
+const FLAT_LEN: usize = SCAN_SYMBOLS_MAX + LANES;
+/// Symbols that are compared at a time.
+const LANES: usize = 8;
+/// Bits of a place; ranks have the others, for there are fewer than 2²² merges or tokens.
+const PLACE_BITS: u32 = 6;
+const _: () = assert!(
+    SCAN_SYMBOLS_MAX < 1 << PLACE_BITS
+        && SCAN_SYMBOLS_MAX.is_multiple_of(LANES)
+        && (MERGES_MAX << PLACE_BITS) < NONE as usize
+        && (TOKENS_MAX << PLACE_BITS) < NONE as usize
+);
 
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -100,7 +209,8 @@ impl Bpe<'_> {
         s.ids.clear();
         s.ends.clear();
         let plain = self.prefix.is_empty() && self.suffix.is_empty();
-        if self.byte_level && plain && self.view.byte_ids.len() == 256 {
+        s.bytes = self.byte_level && plain && self.view.byte_ids.len() == 256;
+        if s.bytes {
             for (i, &byte) in text[from..to].iter().enumerate() {
                 let id = self.view.byte_ids[usize::from(byte)];
                 if id != NONE || self.unknown.id.is_some() || self.merges == Merges::ByText {
@@ -207,51 +317,59 @@ impl Bpe<'_> {
         }
     }
 
+    /// Links between places of an array; what merges first is looked for among all.
     fn merge_flat(&self, s: &mut Symbols, text: &[u8], from: usize) {
-        s.ranks.clear();
-        s.made.clear();
-        let count = s.ids.len();
-        let start = |ends: &[u32], i: usize| if i == 0 { from as u32 } else { ends[i - 1] };
-        for i in 0..count {
-            let (rank, made) = if i + 1 < count {
-                self.pair(text, start(&s.ends, i), s.ends[i + 1], s.ids[i], s.ids[i + 1])
-            } else {
-                (NONE, NONE)
-            };
-            s.ranks.push(rank);
-            s.made.push(made);
-            if rank != NONE {
-                self.note_split(s, made, s.ends[i] - start(&s.ends, i));
+        let count = s.flat.begin(&s.ids, &s.ends, from);
+        for at in 0..count - 1 {
+            let (start, end) = (s.flat.starts[at], s.flat.starts[at + 2]);
+            let (rank, made) = self.first_pair(s, text, start, end, at);
+            s.flat.put(at, rank, made);
+            if made != NONE {
+                self.note_split(s, made, s.flat.starts[at + 1] - start);
             }
         }
-        loop {
-            let (mut best, mut at) = (NONE, 0);
-            for (i, &rank) in s.ranks.iter().enumerate() {
-                if rank < best {
-                    (best, at) = (rank, i);
+        while let Some(at) = s.flat.least(count) {
+            s.flat.merge(at);
+            for at in [usize::from(s.flat.previous[at]), at] {
+                if at < count {
+                    self.relink(s, text, at, count);
                 }
             }
-            if best == NONE {
-                return;
+        }
+        s.flat.end(&mut s.ids, &mut s.ends, count);
+    }
+
+    /// The merge of a symbol with the next one, of which one is new.
+    fn relink(&self, s: &mut Symbols, text: &[u8], at: usize, count: usize) {
+        let next = usize::from(s.flat.next[at]);
+        let (mut rank, mut made) = (NONE, NONE);
+        if next < count {
+            let (start, end) = s.flat.span(at, next);
+            (rank, made) = self.pair(text, start, end, s.flat.ids[at], s.flat.ids[next]);
+            if made != NONE {
+                self.note_split(s, made, s.flat.starts[next] - start);
             }
-            s.ids[at] = s.made[at];
-            s.ends.remove(at);
-            s.ids.remove(at + 1);
-            s.ranks.remove(at + 1);
-            s.made.remove(at + 1);
-            for i in [at.wrapping_sub(1), at] {
-                if i >= s.ids.len() {
-                    continue;
+        }
+        s.flat.put(at, rank, made);
+    }
+
+    /// The merge of a first symbol with the next one. Of two bytes it is remembered, in the order of bytes, so that few cache lines have them all.
+    #[inline]
+    fn first_pair(&self, s: &mut Symbols, text: &[u8], start: u32, end: u32, at: usize) -> (u32, u32) {
+        let (left, right) = (s.flat.ids[at], s.flat.ids[at + 1]);
+        if !s.bytes || end - start != 2 {
+            return self.pair(text, start, end, left, right);
+        }
+        let place = usize::from(text[start as usize]) << 8 | usize::from(text[start as usize + 1]);
+        match s.pairs.get(place) {
+            Some(&[rank, made]) if made != 0 => (rank, made.wrapping_sub(2)),
+            _ => {
+                let (rank, made) = self.pair(text, start, end, left, right);
+                if s.pairs.is_empty() {
+                    s.pairs = alloc::vec![[0; 2]; 1 << 16];
                 }
-                let (rank, made) = if i + 1 < s.ids.len() {
-                    self.pair(text, start(&s.ends, i), s.ends[i + 1], s.ids[i], s.ids[i + 1])
-                } else {
-                    (NONE, NONE)
-                };
-                (s.ranks[i], s.made[i]) = (rank, made);
-                if rank != NONE {
-                    self.note_split(s, made, s.ends[i] - start(&s.ends, i));
-                }
+                s.pairs[place] = [rank, made.wrapping_add(2)];
+                (rank, made)
             }
         }
     }

@@ -7,8 +7,9 @@ use crate::definition::Definition;
 use crate::image::{self, Aligned};
 use crate::load::{gguf, gguf_vocab, hf, sentencepiece, tiktoken};
 use crate::naive;
-use crate::scan;
+use crate::scan::{self, Ends};
 use crate::tokenizer::{Scratch, Specials, Tokenizer};
+use dolmen_simd::level::Level;
 
 /// Texts for any vocabulary that can be read.
 const TEXTS: [&str; 6] = [
@@ -113,9 +114,10 @@ pub fn check_prebuilt(data: &[u8]) {
     }
 }
 
-/// Every scanner against its expression.
+/// Every scanner against its expression, and in blocks against itself piece by piece.
 pub fn check_scanners(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
+    let mut blocks = Ends::default();
     for (pattern, scanner) in scan::known() {
         let mut ends = Vec::new();
         let mut at = 0;
@@ -123,6 +125,13 @@ pub fn check_scanners(data: &[u8]) {
             at = scanner.next(text.as_bytes(), at);
             ends.push(at);
         }
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            at = blocks.fill(scanner, Level::best(), text.as_bytes(), at);
+            found.extend(blocks.found().iter().map(|&end| end as usize));
+        }
+        assert_eq!(found, ends, "{pattern}\n{text:?}");
         assert_eq!(Some(ends), naive::pieces(pattern, &text), "{pattern}\n{text:?}");
     }
 }

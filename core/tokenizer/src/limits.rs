@@ -26,8 +26,8 @@ pub const PATTERN_STEPS_PER_BYTE: usize = 256;
 pub const PATTERN_STEPS_BASE: usize = 1 << 16;
 /// Longest probe in a hash table of a vocabulary; a longer one means that keys were made to collide.
 pub const PROBES_MAX: usize = 128;
-/// Entries of the cache for short pieces, 32 bytes each: 2 MiB.
-pub const CACHE_SHORT_LEN: usize = 1 << 16;
+/// Cache lines of 64 bytes for short pieces, two in each: 2 MiB.
+pub const CACHE_LINES: usize = 1 << 15;
 /// Slots of the cache for longer pieces, 16 bytes each: 512 KiB.
 pub const CACHE_LONG_LEN: usize = 1 << 15;
 /// Words of 4 bytes that the cache for longer pieces keeps: 4 MiB; then it begins anew.

@@ -8,10 +8,13 @@
 //!
 //! A scanner says where the piece that begins at a place ends; pieces cover the text. [`by_pattern`] knows an expression by its text.
 
+mod blocks;
 mod cased;
 mod gpt2;
 mod modern;
 mod swar;
+
+pub use blocks::Ends;
 
 use crate::unicode::{self, L, N, SPACE, decode};
 
@@ -98,50 +101,6 @@ impl Scanner {
             Scanner::Cased(style) => cased::next(style, text, at),
         }
     }
-}
-
-/// Calls `take` with the ends of every piece of a text.
-pub(crate) fn each_gpt2<E>(
-    text: &[u8],
-    take: &mut impl FnMut(usize, usize) -> Result<(), E>,
-) -> Result<(), E> {
-    each(text, gpt2::next, take)
-}
-
-pub(crate) fn each_modern<E>(
-    style: Style,
-    text: &[u8],
-    take: &mut impl FnMut(usize, usize) -> Result<(), E>,
-) -> Result<(), E> {
-    each(text, |text, at| modern::next(style, text, at), take)
-}
-
-pub(crate) fn each_cased<E>(
-    style: Style,
-    text: &[u8],
-    take: &mut impl FnMut(usize, usize) -> Result<(), E>,
-) -> Result<(), E> {
-    each(text, |text, at| cased::next(style, text, at), take)
-}
-
-#[inline(always)]
-fn each<E>(
-    text: &[u8],
-    next: impl Fn(&[u8], usize) -> usize,
-    take: &mut impl FnMut(usize, usize) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut at = 0;
-    while at < text.len() {
-        let end = next(text, at);
-        take(at, end)?;
-        at = end;
-    }
-    Ok(())
-}
-
-/// The next place of a byte.
-pub(crate) fn find_byte(text: &[u8], from: usize, byte: u8) -> Option<usize> {
-    swar::find(text, from, byte)
 }
 
 /// What a byte below 128 is.

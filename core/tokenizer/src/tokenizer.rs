@@ -51,6 +51,7 @@ pub struct Scratch {
     lattice: Lattice,
     words: Vec<(u32, u32)>,
     matcher: Matcher,
+    batch: engine::Batch,
     ids: Vec<u32>,
 }
 
@@ -187,7 +188,7 @@ impl<B: AsRef<[u8]>> Tokenizer<B> {
             let prefixed = self.config.pretokenizers.contains(&Pretokenizer::PrefixSpace);
             for (i, span) in out[first..].iter_mut().enumerate() {
                 let added_blank = prefixed && (i == 0 || span.start == 0);
-                trim(self.view().token(span.id), added_blank, span);
+                trim(text, self.view().token(span.id), added_blank, span);
             }
         }
         Ok(())
@@ -211,6 +212,7 @@ impl<B: AsRef<[u8]>> Tokenizer<B> {
         }
         if scratch.owner != Some(self.fingerprint) {
             scratch.cache.reset();
+            scratch.symbols.reset();
             scratch.owner = Some(self.fingerprint);
         }
         Ok(())
@@ -249,17 +251,21 @@ impl<B: AsRef<[u8]>> Tokenizer<B> {
     }
 }
 
-/// Leaves out the token's blanks at both ends, as byte-level post-processors do: blanks alone, and not the one that was put in front.
-fn trim(token: &[u8], added_blank: bool, span: &mut Span) {
+/// Leaves out the token's blanks at both ends, as byte-level post-processors do: blanks alone, and not the one that was put in front. Each stands for a character of
+/// the text, which may be none that is a blank.
+fn trim(text: &str, token: &[u8], added_blank: bool, span: &mut Span) {
     let blank = |b: &&u8| **b == b' ';
-    let mut left = token.iter().take_while(blank).count() as u32;
-    let right = token.iter().rev().take_while(blank).count() as u32;
+    let mut left = token.iter().take_while(blank).count();
+    let right = token.iter().rev().take_while(blank).count();
     if added_blank && left == 1 {
         left = 0;
     }
-    span.start = (span.start + left).min(span.end);
-    if span.end >= right {
-        span.end = (span.end - right).max(span.start);
+    let behind = text.get(span.start as usize..span.end as usize).unwrap_or("");
+    span.start += behind.chars().take(left).map(|c| c.len_utf8() as u32).sum::<u32>();
+    let before = text.get(..span.end as usize).unwrap_or("");
+    if before.chars().rev().take(right).count() == right {
+        let len: u32 = before.chars().rev().take(right).map(|c| c.len_utf8() as u32).sum();
+        span.end = (span.end - len).max(span.start);
     }
 }
 

@@ -104,9 +104,10 @@ const PIECES: [&str; 34] = [
 #[test]
 fn scanners_as_their_expressions() {
     let mut rng = Rng::new(5);
-    for _ in 0..rounds(600) {
+    for round in 0..rounds(600) {
         let mut text = String::new();
-        for _ in 0..rng.range(1, 14) {
+        // Longer ones fill blocks of 64 bytes.
+        for _ in 0..rng.range(1, if round % 8 == 0 { 60 } else { 14 }) {
             if rng.below(3) > 0 {
                 text.push_str(PIECES[rng.below(PIECES.len() as u64) as usize]);
             } else {
@@ -117,6 +118,22 @@ fn scanners_as_their_expressions() {
             }
         }
         check::check_scanners(text.as_bytes());
+    }
+}
+
+/// Whatever stands at the end of a block of 64 bytes.
+#[test]
+fn scanners_over_the_edges_of_blocks() {
+    for piece in
+        PIECES.iter().chain(&["  \n  x", "x'll's", "\n\n/;//\n/a", "AB\u{301}", " (a", "\ta", " 1", "a1b"])
+    {
+        for before in ["x", " ", "/", "7", "\n"] {
+            for at in 56..=64 {
+                check::check_scanners(
+                    format!("{}{piece}{piece} end of it, 8 bytes", before.repeat(at)).as_bytes(),
+                );
+            }
+        }
     }
 }
 

@@ -397,10 +397,25 @@ impl Commit {
 
     /// The next wish, if there is one. Where nothing is in flight this begins the next group.
     pub fn poll(&mut self) -> Option<Effect> {
-        if self.effects.is_empty() {
-            self.advance();
+        // What begins a group comes straight back, past the queue: it is the way of every write.
+        loop {
+            let effect = self.effects.pop_front();
+            if effect.is_some() || !matches!(self.stage, Stage::Idle) {
+                return effect;
+            }
+            match self.queue.front() {
+                None => return None,
+                Some(&Item::Rotate(rotation)) => {
+                    self.queue.pop_front();
+                    self.begin_rotation(rotation);
+                }
+                Some(Item::Member(_)) => {
+                    if let Some(write) = self.begin_group() {
+                        return Some(write);
+                    }
+                }
+            }
         }
-        self.effects.pop_front()
     }
 
     /// When [`Input::Tick`] is due; `None`: not before another input.
@@ -528,21 +543,8 @@ impl Commit {
         LogName::live(self.file)
     }
 
-    /// Starts what comes next, if nothing is in flight.
-    fn advance(&mut self) {
-        while matches!(self.stage, Stage::Idle) && self.effects.is_empty() {
-            match self.queue.front() {
-                None => return,
-                Some(&Item::Rotate(rotation)) => {
-                    self.queue.pop_front();
-                    self.begin_rotation(rotation);
-                }
-                Some(Item::Member(_)) => self.begin_group(),
-            }
-        }
-    }
-
-    fn begin_group(&mut self) {
+    /// Nothing: no member has anything to write.
+    fn begin_group(&mut self) -> Option<Effect> {
         let mut payload_len = 0;
         while let Some(&Item::Member(member)) = self.queue.front() {
             let len = member.len.unwrap_or(0);
@@ -558,17 +560,12 @@ impl Commit {
         }
         let len = self.group_len();
         if len == 0 {
-            return self.written();
+            self.written();
+            return None;
         }
         let id = self.take_id();
-        let write = Write { id, name: self.name(), offset: self.len, len, zeros: 0 };
-        self.write(write, self.recycled);
         self.stage = Stage::Write { id, len };
-    }
-
-    fn write(&mut self, write: Write, recycled: bool) {
-        let zeros = if recycled { record::end_mark_len(write.offset + write.len) } else { 0 };
-        self.effects.push_back(Effect::Write(Write { zeros, ..write }));
+        Some(write(Write { id, name: self.name(), offset: self.len, len, zeros: 0 }, self.recycled))
     }
 
     /// Bytes of the group's frames at the end of the file.
@@ -738,7 +735,8 @@ impl Commit {
     fn write_header(&mut self, rotation: Rotation, len: u64) {
         let (id, name) = (self.take_id(), LogName::live(rotation.to));
         let len = self.framed_len(len, 0, rotation.to);
-        self.write(Write { id, name, offset: 0, len, zeros: 0 }, rotation.recycle.is_some());
+        let header = Write { id, name, offset: 0, len, zeros: 0 };
+        self.effects.push_back(write(header, rotation.recycle.is_some()));
         self.stage = Stage::Rotate { id, rotation, step: Step::Header };
     }
 
@@ -820,6 +818,12 @@ impl Commit {
             });
         }
     }
+}
+
+/// In a recycled file with the end mark behind it.
+fn write(write: Write, is_recycled: bool) -> Effect {
+    let zeros = if is_recycled { record::end_mark_len(write.offset + write.len) } else { 0 };
+    Effect::Write(Write { zeros, ..write })
 }
 
 pub(crate) fn framing(recyclable: bool, file: FileNumber) -> Framing {

@@ -19,12 +19,13 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use dolmen_base::Time;
 use dolmen_base::io::{
-    BufferId, Directory, EffectId, FileDone, FileEffect, FileNumber, FileOp, IoError, OpenMode,
+    BufferId, Directory, EffectId, File, FileDone, FileEffect, FileNumber, FileOp, IoError, OpenMode,
 };
 
 use crate::commit::{self, Commit, CommitError, Input, Policy, Rotation, Submission, Write};
@@ -32,7 +33,7 @@ use crate::entry::{self, Body, Entry, Lsn, TransactionId};
 use crate::limits::{SEGMENT_LEN_MAX, SEGMENT_LEN_MIN, TRANSACTIONS_MAX};
 use crate::name::LogName;
 use crate::record;
-use crate::recover::RecoveryMode;
+use crate::recover::{RecoveryMode, Tail};
 use crate::scan::{self, LogError, Scan, ScanOptions, scan};
 
 /// How a log is kept.
@@ -207,7 +208,8 @@ const OWN: u64 = 1 << 63;
 
 impl Log {
     /// Opens a log, or begins one in a directory without segments. The directory is the caller's to lock. Bytes of a torn tail are cut;
-    /// files that were not read ([`Scan::unread`]) are renamed to `NNNNNN.log.lost`.
+    /// what stands behind damage in the last segment is copied to `NNNNNN.log.lost` before, and files that were not read ([`Scan::unread`])
+    /// are renamed so; where an earlier loss has that name, a number is added.
     ///
     /// # Errors
     /// Damage that the mode does not go on behind, a directory that is no log, a mode that is for reading only, and calls that fail.
@@ -582,24 +584,55 @@ fn framed_len_max(len: u64) -> u64 {
     len.saturating_add(fragments * header)
 }
 
-/// Makes the directory hold exactly what was read: a torn tail is cut, leftovers go, and all of it is synced.
+/// Makes the directory hold exactly what was read: a torn tail is cut, leftovers go, and all of it is synced. What recovery stopped before is
+/// kept under another name.
 fn mend(dir: &dyn Directory, found: &Scan) -> Result<(), LogError> {
     let at = |name: LogName| move |error| LogError::Io { name: Some(name), error };
     for &name in &found.leftovers {
         dir.delete(&format!("{name}")).map_err(at(name))?;
     }
     for &name in &found.unread {
-        dir.rename(&format!("{name}"), &format!("{name}.lost")).map_err(at(name))?;
+        let aside = aside(dir, name)?;
+        dir.rename(&format!("{name}"), &aside).map_err(at(name))?;
     }
     if let Some(active) = found.segments.last() {
         let name = active.name;
         let file = dir.open(&format!("{name}"), OpenMode::Write).map_err(at(name))?;
         if active.file_len != active.whole_len {
+            let is_torn = |tail| matches!(tail, Tail::Torn { .. } | Tail::Damaged { .. });
+            if found.dropped.iter().any(|dropped| dropped.name == name && !is_torn(dropped.tail)) {
+                let aside = aside(dir, name)?;
+                copy_tail(dir, &*file, active, &aside).map_err(at(name))?;
+            }
             file.truncate(active.whole_len).map_err(at(name))?;
         }
         file.sync().map_err(at(name))?;
     }
     dir.sync().map_err(|error| LogError::Io { name: None, error })
+}
+
+/// A name for what is left out of a segment: `NNNNNN.log.lost`, or with a number behind it where an earlier loss has that.
+fn aside(dir: &dyn Directory, name: LogName) -> Result<String, LogError> {
+    let files = dir.list().map_err(|error| LogError::Io { name: None, error })?;
+    let is_free = |aside: &String| files.iter().all(|file| file.name != *aside);
+    let numbered = (2..=u64::MAX).map(|n| format!("{name}.lost.{n}"));
+    let mut names = core::iter::once(format!("{name}.lost")).chain(numbered);
+    Ok(names.find(is_free).expect("there are more numbers than files"))
+}
+
+/// Copies what stands behind the valid part of a segment, and makes the copy durable.
+fn copy_tail(dir: &dyn Directory, from: &dyn File, of: &scan::Segment, to: &str) -> Result<(), IoError> {
+    const PIECE_LEN: u64 = 1 << 20;
+    let copy = dir.open(to, OpenMode::CreateNew)?;
+    let mut at = of.whole_len;
+    while at < of.file_len {
+        let mut piece = alloc::vec![0; PIECE_LEN.min(of.file_len - at) as usize];
+        from.read_exact_at(at, &mut piece)?;
+        copy.append(&piece)?;
+        at += piece.len() as u64;
+    }
+    copy.sync()?;
+    dir.sync()
 }
 
 /// Makes the first segment of a log.

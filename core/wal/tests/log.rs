@@ -250,6 +250,58 @@ fn a_cut_in_an_earlier_segment_is_damage() {
     assert_eq!(read_all(&disk, RecoveryMode::TornTail).0.len(), read.len() + 1);
 }
 
+/// Point-in-time recovery of the last segment keeps what stands behind the damage, byte for byte, however often it comes to that; a torn tail is
+/// only cut.
+#[test]
+fn what_stands_behind_damage_in_the_last_segment_is_kept() {
+    let one = Options { segment_len: 1 << 20, mode: RecoveryMode::PointInTime, ..small() };
+    let (disk, texts) = written(one, 20, None);
+    for aside in ["000001.log.lost", "000001.log.lost.2"] {
+        let before = image(&disk).into_iter().find(|(name, _)| name == "000001.log").unwrap().1;
+        disk.flip_bit("000001.log", 5 * 424 + 100, 1).unwrap();
+        assert!(matches!(
+            Log::open(&disk, Options { mode: RecoveryMode::TornTail, ..one }),
+            Err(LogError::Record { .. })
+        ));
+        let (mut log, found) = Log::open(&disk, one).unwrap();
+        let [dropped] = &found.dropped[..] else { panic!("{:?}", found.dropped) };
+        let files = image(&disk);
+        let kept = &files.iter().find(|(name, _)| name == aside).expect(aside).1;
+        assert_eq!(kept.len() as u64, dropped.len);
+        let at = before.len() - kept.len();
+        assert_eq!(
+            kept.iter().zip(&before[at..]).filter(|(a, b)| a != b).count(),
+            1,
+            "but for the flipped bit"
+        );
+        assert!(read_all(&disk, RecoveryMode::TornTail).0 == texts[..5], "what stands before is there");
+        for text in &texts[5..] {
+            append(&mut log, &disk, text);
+        }
+    }
+    let file = disk.open("000001.log", dolmen_base::io::OpenMode::Write).unwrap();
+    file.truncate(file.len().unwrap() - 1).unwrap();
+    assert_eq!(Log::open(&disk, one).unwrap().1.dropped.len(), 1);
+    assert!(image(&disk).iter().all(|(name, _)| !name.ends_with(".3")), "a torn tail is not kept");
+}
+
+/// Segments that were not read keep what an earlier loss has under their name.
+#[test]
+fn an_earlier_loss_is_not_written_over() {
+    let options = Options { mode: RecoveryMode::PointInTime, ..small() };
+    let (disk, _) = written(small(), 25, None);
+    let earlier = disk.open("000003.log.lost", dolmen_base::io::OpenMode::CreateNew).unwrap();
+    earlier.append(b"earlier").unwrap();
+    disk.flip_bit("000001.log", 1000, 1).unwrap();
+    let (_, found) = Log::open(&disk, options).unwrap();
+    assert_eq!(found.unread.len(), 2);
+    let files = image(&disk);
+    let names: Vec<&str> =
+        files.iter().map(|(name, _)| name.as_str()).filter(|n| n.contains("lost")).collect();
+    assert_eq!(names, ["000001.log.lost", "000002.log.lost", "000003.log.lost", "000003.log.lost.2"]);
+    assert_eq!(files.iter().find(|(name, _)| name == "000003.log.lost").unwrap().1, b"earlier");
+}
+
 #[test]
 fn a_commit_waits_for_its_writes_and_queues_are_bounded() {
     let disk = Disk::new();

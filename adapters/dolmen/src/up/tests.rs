@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use dolmen_host::axum::{Router, routing::get};
 use dolmen_host::context::{Context, Listeners, Stop};
-use dolmen_host::{Fault, Kind, Metrics, Registered, Service, Setting, Values, life};
+use dolmen_host::{Fault, Kind, Metrics, Registered, Running, Service, Setting, Values, life};
 use tokio::io::AsyncWriteExt;
 
 use super::{command, decide};
@@ -58,17 +58,19 @@ impl Service for Greeter {
         Router::new().route("/count", get(move || async move { this.greeted.load(SeqCst).to_string() }))
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, mut stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("greeter.listen").ok_or("not bound")?;
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => {
-                    self.greeted.fetch_add(1, SeqCst);
-                    accepted?.0.write_all(self.greeting.as_bytes()).await?;
+    fn run(self: Arc<Self>, mut listeners: Listeners, mut stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("greeter.listen").ok_or("not bound")?;
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => {
+                        self.greeted.fetch_add(1, SeqCst);
+                        accepted?.0.write_all(self.greeting.as_bytes()).await?;
+                    }
+                    () = stop.wait() => return Ok(()),
                 }
-                () = stop.wait() => return Ok(()),
             }
-        }
+        })
     }
 
     fn ready(&self) -> Result<(), String> {

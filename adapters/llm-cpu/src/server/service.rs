@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dolmen_host::connection::{self, Limits};
 use dolmen_host::context::{Context, Listeners, Stop};
-use dolmen_host::{Fault, Kind, Metrics, Service, Setting, Values, reachable};
+use dolmen_host::{Fault, Kind, Metrics, Running, Service, Setting, Values, reachable};
 
-use super::{Settings, Shared, api, bodies_bytes_max, connection};
+use super::{Settings, Shared, api, bodies_bytes_max};
 
 /// The service `llm`: one model over HTTP.
 pub struct Llm {
@@ -108,12 +109,14 @@ impl Service for Llm {
         Ok(Llm { shared: Arc::new(shared), body_max: config.body_max, hint })
     }
 
-    async fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Result<(), Fault> {
-        let listener = listeners.take("llm.listen").ok_or("llm.listen is not bound")?;
-        let app = api::router(self.shared.clone(), self.body_max);
-        let mut stop = stop;
-        connection::serve(app, listener, stop.wait()).await;
-        Ok(())
+    fn run(self: Arc<Self>, mut listeners: Listeners, stop: Stop) -> Running {
+        Box::pin(async move {
+            let listener = listeners.take("llm.listen").ok_or("llm.listen is not bound")?;
+            let app = api::router(self.shared.clone(), self.body_max);
+            let mut stop = stop;
+            connection::serve(app, listener, Limits::new("llm"), stop.wait()).await;
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -481,6 +481,7 @@ fn options(rng: &mut Rng) -> Options {
         target_file_bytes: rng.range(2 << 10, 8 << 10),
         block_bytes: rng.range(256, 4096) as usize,
         max_open_files: OPEN_FILES_MAX,
+        max_manifest_bytes: rng.range(1 << 10, 8 << 10),
         block_cache_bytes: rng.range(0, 64 << 10) as usize,
         ..common::options("stringappend")
     }

@@ -333,6 +333,20 @@ impl Wide for Avx2 {
         self.or(above, below)
     }
     #[inline(always)]
+    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
+        on!(_mm256_sub_epi8; a, b)
+    }
+    #[inline(always)]
+    fn eq_u8_mask(self, a: Self::I, b: Self::I) -> u64 {
+        let same = on!(_mm256_cmpeq_epi8; a, b);
+        let bits = on!(_mm256_movemask_epi8; same);
+        u64::from(bits[0] as u32) | u64::from(bits[1] as u32) << 32
+    }
+    #[inline(always)]
+    fn le_u8_mask(self, a: Self::I, b: Self::I) -> u64 {
+        self.eq_u8_mask(on!(_mm256_min_epu8; a, b), a)
+    }
+    #[inline(always)]
     fn lookup(self, table: Self::I, index: Self::I) -> Self::I {
         on!(_mm256_shuffle_epi8; table, index)
     }

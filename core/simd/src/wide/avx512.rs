@@ -330,6 +330,18 @@ impl<const INTEGERS: bool> Wide for Avx512<INTEGERS> {
         on!(_mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a)))
     }
     #[inline(always)]
+    fn sub_u8(self, a: __m512i, b: __m512i) -> __m512i {
+        on!(_mm512_sub_epi8(a, b))
+    }
+    #[inline(always)]
+    fn eq_u8_mask(self, a: __m512i, b: __m512i) -> u64 {
+        on!(_mm512_cmpeq_epi8_mask(a, b))
+    }
+    #[inline(always)]
+    fn le_u8_mask(self, a: __m512i, b: __m512i) -> u64 {
+        on!(_mm512_cmple_epu8_mask(a, b))
+    }
+    #[inline(always)]
     fn lookup(self, table: __m512i, index: __m512i) -> __m512i {
         on!(_mm512_shuffle_epi8(table, index))
     }

@@ -54,6 +54,17 @@ impl Neon {
         on!(vreinterpretq_u32_u8; x)
     }
 
+    /// A bit for each byte that is all ones, of bytes that are all ones or zero.
+    #[inline(always)]
+    fn mask_of(self, x: [uint8x16_t; 4]) -> u64 {
+        let weights = on!(vld1q_u8([1u8, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128].as_ptr()));
+        let weights = [weights; 4];
+        let bits = on!(vandq_u8; x, weights);
+        let (low, high) = (on!(vget_low_u8; bits), on!(vget_high_u8; bits));
+        let (low, high) = (on!(vaddv_u8; low), on!(vaddv_u8; high));
+        u64::from_le_bytes([low[0], high[0], low[1], high[1], low[2], high[2], low[3], high[3]])
+    }
+
     #[inline(always)]
     fn from_u16(self, x: [uint16x8_t; 4]) -> [uint32x4_t; 4] {
         on!(vreinterpretq_u32_u16; x)
@@ -342,6 +353,21 @@ impl Wide for Neon {
     fn abs_diff_u8(self, a: Self::I, b: Self::I) -> Self::I {
         let (a, b) = (self.as_u8(a), self.as_u8(b));
         self.from_u8(on!(vabdq_u8; a, b))
+    }
+    #[inline(always)]
+    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
+        let (a, b) = (self.as_u8(a), self.as_u8(b));
+        self.from_u8(on!(vsubq_u8; a, b))
+    }
+    #[inline(always)]
+    fn eq_u8_mask(self, a: Self::I, b: Self::I) -> u64 {
+        let (a, b) = (self.as_u8(a), self.as_u8(b));
+        self.mask_of(on!(vceqq_u8; a, b))
+    }
+    #[inline(always)]
+    fn le_u8_mask(self, a: Self::I, b: Self::I) -> u64 {
+        let (a, b) = (self.as_u8(a), self.as_u8(b));
+        self.mask_of(on!(vcleq_u8; a, b))
     }
     #[inline(always)]
     fn shl_i32<const N: i32>(self, a: Self::I) -> Self::I {

@@ -322,6 +322,21 @@ impl Wide for Sse4 {
         self.or(above, below)
     }
     #[inline(always)]
+    fn sub_u8(self, a: Self::I, b: Self::I) -> Self::I {
+        on!(_mm_sub_epi8; a, b)
+    }
+    #[inline(always)]
+    fn eq_u8_mask(self, a: Self::I, b: Self::I) -> u64 {
+        let same = on!(_mm_cmpeq_epi8; a, b);
+        let bits = on!(_mm_movemask_epi8; same);
+        let bits = [bits[0] as u64, bits[1] as u64, bits[2] as u64, bits[3] as u64];
+        bits[0] | bits[1] << 16 | bits[2] << 32 | bits[3] << 48
+    }
+    #[inline(always)]
+    fn le_u8_mask(self, a: Self::I, b: Self::I) -> u64 {
+        self.eq_u8_mask(on!(_mm_min_epu8; a, b), a)
+    }
+    #[inline(always)]
     fn lookup(self, table: Self::I, index: Self::I) -> Self::I {
         on!(_mm_shuffle_epi8; table, index)
     }

@@ -14,7 +14,7 @@ use crate::definition::{Added, Definition, Tokens, kind};
 use crate::error::{LoadError, limit};
 use crate::image::byte_of;
 use crate::limits::{ADDED_MAX, MERGES_MAX, TOKENS_MAX};
-use crate::table::{self, Table};
+use crate::table::{self, EXACT_LEN_MAX, Table};
 
 /// Reads a `tokenizer.json`. Truncation, padding and the tokens that a post-processor adds are left out: `encode` gives the text alone.
 ///
@@ -181,7 +181,12 @@ impl<'d> Vocabulary<'d> {
     fn find(&self, text: &str) -> Option<u32> {
         let table = Table::again(&self.keys, &self.values, self.seed);
         let key = table::key(text.as_bytes(), 0, text.len());
-        table.find(key, |id| self.texts.get(id as usize).is_some_and(|t| t.as_deref() == Some(text)))
+        // The key of a short text is the text.
+        table.find(key, |id| text.len() <= EXACT_LEN_MAX || self.is(id, text))
+    }
+
+    fn is(&self, id: u32, text: &str) -> bool {
+        self.texts.get(id as usize).is_some_and(|t| t.as_deref() == Some(text))
     }
 
     /// By id, added ones among them; bytes instead of letters if the model begins with bytes.
@@ -251,15 +256,16 @@ fn read_merges(
     vocabulary: &Vocabulary<'_>,
     prefix: &str,
 ) -> Result<Vec<[u32; 3]>, LoadError> {
-    let mut merges = Vec::new();
+    let mut merges: Vec<[u32; 3]> = Vec::new();
     let mut both = String::new();
     for (index, merge) in model.get("merges").into_iter().flat_map(Value::items).enumerate() {
         limit("merges", index + 1, MERGES_MAX)?;
-        let (left, right) = match merge.as_str() {
+        let line = merge.as_str();
+        let (left, right) = match &line {
             Some(line) => {
                 let parts = line.split_once(' ').filter(|(_, right)| !right.contains(' '));
                 let (left, right) = parts.ok_or(invalid("a merge of two tokens", merge))?;
-                (Cow::Owned(String::from(left)), Cow::Owned(String::from(right)))
+                (Cow::Borrowed(left), Cow::Borrowed(right))
             }
             None => {
                 let mut parts = merge.items().map(Value::as_str);
@@ -272,8 +278,10 @@ fn read_merges(
         both.clear();
         both.push_str(&left);
         both.push_str(right.strip_prefix(prefix).unwrap_or(&right));
-        let ids = [vocabulary.find(&left), vocabulary.find(&right), vocabulary.find(&both)];
-        match ids {
+        // Trainers number tokens in the order of the merges that make them.
+        let next = merges.last().map_or(0, |merge| merge[2] + 1);
+        let both = if vocabulary.is(next, &both) { Some(next) } else { vocabulary.find(&both) };
+        match [vocabulary.find(&left), vocabulary.find(&right), both] {
             [Some(left), Some(right), Some(both)] => merges.push([left, right, both]),
             _ => return Err(LoadError::Merge { index }),
         }

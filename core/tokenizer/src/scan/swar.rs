@@ -34,20 +34,6 @@ pub fn lower(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The next place of a byte.
-pub fn find(text: &[u8], mut at: usize, byte: u8) -> Option<usize> {
-    while let Some(eight) = text.get(at..at + 8) {
-        let differs = word(eight) ^ (u64::from(byte) * ONES);
-        // The lowest byte that is zero is marked right; marks above it may be wrong.
-        let zero = differs.wrapping_sub(ONES) & !differs & HIGH;
-        if zero != 0 {
-            return Some(at + (zero.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
-    }
-    text.get(at..)?.iter().position(|&b| b == byte).map(|i| at + i)
-}
-
 #[inline]
 fn word(eight: &[u8]) -> u64 {
     let mut bytes = [0; 8];
@@ -77,7 +63,6 @@ mod tests {
                 text[at] = byte;
                 let wanted = if byte.is_ascii_alphabetic() { 16 } else { at };
                 assert_eq!(letters(&text, 0), wanted, "{byte} at {at}");
-                assert_eq!(find(&text, 0, byte), text.iter().position(|&b| b == byte));
                 let mut text = *b"azzabcdexyz";
                 text[at] = byte;
                 let wanted = if byte.is_ascii_lowercase() { 11 } else { at };

@@ -4,16 +4,18 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Range;
 
+use dolmen_simd::level::Level;
+
 use super::added::{self, Part, Pass};
 use super::{Scratch, Specials, Tokenizer, spans};
 use crate::bpe::Bpe;
-use crate::cache::{SHORT_IDS_MAX, SHORT_LEN_MAX, short_key};
+use crate::cache::{Cache, Key, NO_KEY, SHORT_IDS_MAX, SHORT_LEN_MAX, short_key, short_slot};
 use crate::config::Model;
 use crate::error::EncodeError;
 use crate::image::View;
 use crate::normalize::Text;
 use crate::pretokenize::word_end;
-use crate::scan::{Scanner, each_cased, each_gpt2, each_modern};
+use crate::scan::{Ends, Scanner};
 use crate::sink::{Ids, Sink};
 use crate::unigram::Unigram;
 use crate::wordpiece::WordPiece;
@@ -27,6 +29,48 @@ enum Engine<'a> {
     WordLevel { view: View<'a>, unknown: Option<u32> },
 }
 
+/// Pieces that are looked up together: first all ask for their cache lines, then all are answered.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    ends: Ends,
+    keys: Vec<(u32, Key)>,
+    ids: Vec<u32>,
+}
+
+impl Batch {
+    /// Keys and places of the pieces that were found from a place on.
+    fn ask(&mut self, cache: &Cache, text: &[u8], mut at: usize) {
+        self.keys.clear();
+        self.keys.extend(self.ends.found().iter().map(|&end| {
+            let len = end as usize - at;
+            let key = if len <= SHORT_LEN_MAX { short_key(text, at, len) } else { NO_KEY };
+            let slot = short_slot(key);
+            cache.expect_short(slot);
+            at = end as usize;
+            (slot as u32, key)
+        }));
+        self.ids.resize(SHORT_IDS_MAX * self.keys.len().max(self.ids.len() / SHORT_IDS_MAX), 0);
+    }
+
+    /// Takes the ids of known pieces from number `from` on; gives the number of the first that is not known, and how many ids there are.
+    #[inline]
+    fn known(&mut self, cache: &mut Cache, from: usize) -> (usize, usize) {
+        let mut count = 0;
+        let ids = &mut self.ids[..];
+        for (nth, &(slot, key)) in self.keys.iter().enumerate().skip(from) {
+            let Some(found) = cache.short(slot as usize, key) else { return (nth, count) };
+            let Some(to) = ids.get_mut(count..count + SHORT_IDS_MAX) else { return (nth, count) };
+            to.copy_from_slice(&[found[0] as u32, (found[0] >> 32) as u32, found[1] as u32]);
+            let found = (found[1] >> 32) as usize;
+            if found == 0 {
+                return (nth, count);
+            }
+            count += found;
+        }
+        (self.keys.len(), count)
+    }
+}
+
 /// One call.
 pub(super) struct Run<'a, B> {
     tokenizer: &'a Tokenizer<B>,
@@ -35,6 +79,7 @@ pub(super) struct Run<'a, B> {
     view: View<'a>,
     /// Pieces are worth remembering.
     cached: bool,
+    level: Level,
 }
 
 impl<'a, B: AsRef<[u8]>> Run<'a, B> {
@@ -70,7 +115,7 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
             Engine::WordPiece(_) => true,
             Engine::WordLevel { .. } => false,
         };
-        Run { tokenizer, scratch: RefCell::new(scratch), engine, view, cached }
+        Run { tokenizer, scratch: RefCell::new(scratch), engine, view, cached, level: Level::best() }
     }
 
     /// The ids of a part of the original text.
@@ -119,12 +164,7 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
     fn pieces(&self, text: &str, first: bool, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
         let bytes = text.as_bytes();
         if let Some(scanner) = self.tokenizer.only_scanner() {
-            let mut piece = |at, end| self.piece(bytes, at, end, sink);
-            return match scanner {
-                Scanner::Gpt2 => each_gpt2(bytes, &mut piece),
-                Scanner::Modern(style) => each_modern(style, bytes, &mut piece),
-                Scanner::Cased(style) => each_cased(style, bytes, &mut piece),
-            };
+            return self.scanned(scanner, bytes, sink);
         }
         if self.tokenizer.pretokenizers.is_empty() {
             return self.words(bytes, 0..bytes.len(), sink);
@@ -141,59 +181,99 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
         pieces.ranges.into_iter().try_for_each(|range| self.words(bytes, range, sink))
     }
 
+    /// Pieces of a scanner, many at a time.
+    fn scanned(&self, scanner: Scanner, text: &[u8], sink: &mut Ids<'_>) -> Result<(), EncodeError> {
+        let mut scratch = self.scratch.borrow_mut();
+        let mut batch = core::mem::take(&mut scratch.batch);
+        sink.out.reserve((text.len() / BYTES_PER_ID).min(RESERVED_MAX));
+        let mut at = 0;
+        while at < text.len() {
+            let end = batch.ends.fill(scanner, self.level, text, at);
+            self.found(&mut scratch, &mut batch, text, at, sink)?;
+            at = end;
+        }
+        scratch.batch = batch;
+        Ok(())
+    }
+
+    /// The ids of the pieces of a batch.
+    fn found(
+        &self,
+        scratch: &mut Scratch,
+        batch: &mut Batch,
+        text: &[u8],
+        from: usize,
+        sink: &mut Ids<'_>,
+    ) -> Result<(), EncodeError> {
+        let mut at = 0;
+        let start = |batch: &Batch, at: usize| match at {
+            0 => from,
+            at => batch.ends.found()[at - 1] as usize,
+        };
+        if self.cached {
+            batch.ask(&scratch.cache, text, from);
+        }
+        while at < batch.ends.found().len() {
+            if self.cached {
+                let (behind, count) = batch.known(&mut scratch.cache, at);
+                sink.out.extend_from_slice(&batch.ids[..count]);
+                at = behind;
+            }
+            if let Some(&end) = batch.ends.found().get(at) {
+                self.piece(scratch, text, start(batch, at), end as usize, sink)?;
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// A piece, cut once more in front of blanks if the vocabulary allows that.
     fn words(&self, text: &[u8], range: Range<usize>, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
         if !matches!(self.tokenizer.config.model, Model::Bpe { words: true, .. }) {
-            return self.piece(text, range.start, range.end, sink);
+            return self.piece(&mut self.scratch.borrow_mut(), text, range.start, range.end, sink);
         }
         let text = &text[..range.end];
         let mut at = range.start;
         while at < text.len() {
             let end = word_end(text, at);
-            self.piece(text, at, end, sink)?;
+            self.piece(&mut self.scratch.borrow_mut(), text, at, end, sink)?;
             at = end;
         }
         Ok(())
     }
 
     #[inline]
-    fn piece(&self, text: &[u8], at: usize, end: usize, sink: &mut Ids<'_>) -> Result<(), EncodeError> {
-        let len = end - at;
-        sink.last_unknown = usize::MAX;
-        let mut scratch = self.scratch.borrow_mut();
-        if !self.cached {
-            return self.model(&mut scratch, text, at, end, sink);
-        }
-        if len <= SHORT_LEN_MAX {
-            let key = short_key(text, at, len);
-            if scratch.cache.short(key, sink.out) {
-                return Ok(());
-            }
-            self.missed(&mut scratch, text, at, end, Some(key), sink)
-        } else {
-            self.missed(&mut scratch, text, at, end, None, sink)
-        }
-    }
-
-    #[inline(never)]
-    fn missed(
+    fn piece(
         &self,
         scratch: &mut Scratch,
         text: &[u8],
         at: usize,
         end: usize,
-        key: Option<(u64, u64)>,
         sink: &mut Ids<'_>,
     ) -> Result<(), EncodeError> {
-        if scratch.cache.long(text, at, end - at, sink.out) {
-            return Ok(());
+        let len = end - at;
+        sink.last_unknown = usize::MAX;
+        if !self.cached {
+            return self.model(scratch, text, at, end, sink);
+        }
+        let key = if len > SHORT_LEN_MAX { NO_KEY } else { short_key(text, at, len) };
+        let slot = short_slot(key);
+        let found = if key == NO_KEY { Some([0, 0]) } else { scratch.cache.short(slot, key) };
+        if let Some([ids, last]) = found {
+            let count = (last >> 32) as usize & SHORT_IDS_MAX;
+            sink.out.extend_from_slice(&[ids as u32, (ids >> 32) as u32, last as u32][..count]);
+            if count > 0 || scratch.cache.long(text, at, len, sink.out) {
+                return Ok(());
+            }
         }
         let before = sink.out.len();
         self.model(scratch, text, at, end, sink)?;
         let ids = &sink.out[before..];
-        match key {
-            Some(key) if (1..=SHORT_IDS_MAX).contains(&ids.len()) => scratch.cache.put_short(key, ids),
-            _ => scratch.cache.put_long(text, at, end - at, ids),
+        if key != NO_KEY {
+            scratch.cache.put_short(slot, key, ids);
+        }
+        if !(1..=SHORT_IDS_MAX).contains(&ids.len()) || key == NO_KEY {
+            scratch.cache.put_long(text, at, len, ids);
         }
         Ok(())
     }
@@ -265,3 +345,8 @@ impl<'a, B: AsRef<[u8]>> Run<'a, B> {
         Ok(())
     }
 }
+
+/// So many bytes of text are taken to be one id when memory for ids is asked for in advance.
+const BYTES_PER_ID: usize = 3;
+/// Most ids that memory is asked for in advance.
+const RESERVED_MAX: usize = 1 << 16;
