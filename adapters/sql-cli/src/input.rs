@@ -7,12 +7,6 @@ use std::{fs, io};
 use anyhow::{Context as _, Result};
 use dolmen_sql::{Depth, Error, Options, Version, text};
 
-/// Levels of rules that run on the native stack: more than a server's parser can hold.
-const NATIVE_DEPTH_MAX: u32 = 5_000;
-
-/// Native stack for them.
-pub const STACK_LEN: usize = 64 << 20;
-
 /// Whose texts are read.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Dialect {
@@ -48,8 +42,7 @@ impl Dialect {
             Limit::Any => Depth::Any,
             Limit::Server => Depth::Server,
         };
-        let native_depth_max = NATIVE_DEPTH_MAX;
-        Options { version: self.pg, psql: self.psql, depth, native_depth_max, ..Options::default() }
+        Options { version: self.pg, psql: self.psql, depth, ..Options::default() }
     }
 }
 

@@ -14,9 +14,8 @@ mod tour;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use dolmen_cli::{Out, Status};
 use dolmen_sql::fingerprint::fingerprint;
@@ -151,15 +150,6 @@ enum Verb {
 ///
 /// If a file cannot be read or written.
 pub fn run(args: Args, out: &mut Out) -> Result<Status> {
-    // On a stack of its own: some rules call themselves as deep as a text nests them.
-    thread::scope(|scope| {
-        let verb = thread::Builder::new().name("sql".into()).stack_size(input::STACK_LEN);
-        let running = verb.spawn_scoped(scope, || run_verb(args, out)).context("a thread for the parser")?;
-        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-fn run_verb(args: Args, out: &mut Out) -> Result<Status> {
     let color = args.color;
     let answers = |source: &Source, answer, out: &mut Out| answers(source, answer, color, out);
     match args.verb {

@@ -94,12 +94,14 @@ pub fn queries<'a>(path: &Path, bytes: &'a [u8], options: &Options) -> Result<Ro
 pub struct Opened {
     path: PathBuf,
     map: Map,
+    /// Read into memory as a whole.
+    loaded: bool,
 }
 
 impl Opened {
     /// Maps it.
     pub fn new(path: &Path) -> Result<Self> {
-        Ok(Opened { path: path.to_owned(), map: map(path)? })
+        Ok(Opened { path: path.to_owned(), map: map(path)?, loaded: false })
     }
 
     /// For this many searches: read into memory, in large pages, where they would read more of it than there is; else mapped. Walks jump about, and
@@ -110,7 +112,7 @@ impl Opened {
             return Opened::new(path);
         }
         let map = Map::load(path).with_context(|| path.display().to_string())?;
-        Ok(Opened { path: path.to_owned(), map })
+        Ok(Opened { path: path.to_owned(), map, loaded: true })
     }
 
     /// Its bytes.
@@ -118,16 +120,20 @@ impl Opened {
         &self.map
     }
 
-    /// Opens it to search in.
+    /// Opens it to search in. What was read as a whole is checked as a whole.
     pub fn open(&self) -> Result<Mapped<'_>> {
-        Mapped::open(Level::best(), &self.map).map_err(|error| {
+        let mut mapped = Mapped::open(Level::best(), &self.map).map_err(|error| {
             let hint = if self.map.starts_with(&dolmen_hnsw::file::MAGIC) {
                 ""
             } else {
                 "; if another library wrote it, use `dolmen vector convert` first"
             };
             anyhow::anyhow!("{}: {error}{hint}", self.path.display())
-        })
+        })?;
+        if self.loaded {
+            mapped.check_blocks();
+        }
+        Ok(mapped)
     }
 
     /// Its name in front of an error.

@@ -5,6 +5,10 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::{Ordering, Reverse};
 
+use dolmen_simd::sorted::{self, Entry, INFINITE, NEWCOMERS};
+
+use crate::Level;
+
 /// A node at a distance; ordered by distance, then id, so that equals have one order everywhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Near {
@@ -31,75 +35,121 @@ impl Ord for Near {
 const OPEN: u32 = 1 << 31;
 
 /// A sorted array of bounded length whose entries are open until they are expanded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    /// The top bit of a slot says that the entry is open.
-    entries: Vec<Near>,
+    /// Distance and slot, whose top bit says that the entry is open; from `len` on infinitely far, up to a whole group.
+    entries: Vec<Entry>,
+    len: usize,
     capacity: usize,
-    /// No open entry stands before this one.
+    /// The nearest open entry, or `len`.
     cursor: usize,
+    /// What was offered and is not in its place yet.
+    newcomers: [Entry; NEWCOMERS],
+    offered: usize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let newcomers = [INFINITE; NEWCOMERS];
+        Pool { entries: Vec::new(), len: 0, capacity: 0, cursor: 0, newcomers, offered: 0 }
+    }
 }
 
 impl Pool {
     pub fn reset(&mut self, capacity: usize) {
-        self.entries.clear();
         self.capacity = capacity.max(1);
-        self.cursor = 0;
+        self.entries.clear();
+        self.entries.resize(self.capacity.next_multiple_of(sorted::GROUP), INFINITE);
+        (self.len, self.cursor, self.offered) = (0, 0, 0);
     }
 
     /// What a candidate must be below to enter.
     #[inline]
     pub fn bound(&self) -> f32 {
-        if self.entries.len() < self.capacity {
-            f32::INFINITY
-        } else {
-            self.entries[self.entries.len() - 1].distance
-        }
+        f32::from_bits(self.entries[self.capacity - 1][0])
     }
 
-    /// Puts an open entry in its place; the worst of a full pool goes.
+    /// Takes a candidate that is below the bound; [`Pool::settle`] puts it in its place.
     #[inline]
-    pub fn insert(&mut self, distance: f32, slot: u32) {
-        if distance >= self.bound() {
+    pub fn offer(&mut self, level: Level, distance: f32, slot: u32) {
+        if self.offered == NEWCOMERS {
+            self.settle(level);
+        }
+        self.newcomers[self.offered] = [distance.to_bits(), slot];
+        self.offered += 1;
+    }
+
+    /// Puts what was offered in its place; what is beyond the capacity goes. Equals are ordered by their slots.
+    pub fn settle(&mut self, level: Level) {
+        let count = core::mem::take(&mut self.offered);
+        if count == 0 {
             return;
         }
-        if self.entries.len() == self.capacity {
-            self.entries.pop();
+        let (mut found, mut order) = ([[0; 2]; NEWCOMERS], [0; NEWCOMERS]);
+        self.newcomers[count..].fill(INFINITE);
+        let used = self.len.next_multiple_of(sorted::GROUP);
+        sorted::places(level, &self.entries[..used], &self.newcomers, count, &mut found);
+        let mut taken = 0u64;
+        for (at, [_, rank]) in found[..count].iter().enumerate() {
+            taken |= 1 << rank;
+            order[*rank as usize] = at;
         }
-        let at = self.entries.partition_point(|entry| {
-            entry.distance < distance || (entry.distance == distance && entry.slot & !OPEN < slot)
-        });
-        self.entries.insert(at, Near { distance, slot: slot | OPEN });
-        self.cursor = self.cursor.min(at);
+        if taken.count_ones() as usize != count {
+            self.newcomers[..count].sort_unstable_by(|a, b| near(*a).cmp(&near(*b)));
+            sorted::places(level, &self.entries[..used], &self.newcomers, count, &mut found);
+            order.iter_mut().enumerate().for_each(|(at, order)| *order = at);
+        }
+        let mut end = self.len;
+        for (rank, nth) in order[..count].iter().enumerate().rev() {
+            let newcomer = self.newcomers[*nth];
+            let mut at = found[*nth][0] as usize;
+            while at < self.len
+                && self.entries[at][0] == newcomer[0]
+                && self.entries[at][1] & !OPEN < newcomer[1]
+            {
+                at += 1;
+            }
+            // What stands between this newcomer and the next moves by as many as come before it.
+            let to = at + rank + 1;
+            if to < self.capacity && at < end {
+                self.entries.copy_within(at..end.min(at + self.capacity - to), to);
+            }
+            if to <= self.capacity {
+                self.entries[to - 1] = [newcomer[0], newcomer[1] | OPEN];
+            }
+            end = at;
+        }
+        self.len = (self.len + count).min(self.capacity);
+        self.cursor = self.cursor.min(end);
     }
 
     /// The nearest open entry, which is closed by this.
     #[inline]
     pub fn pop(&mut self) -> Option<Near> {
-        let at = self.peek_at()?;
-        self.cursor = at + 1;
-        let entry = self.entries.get_mut(at)?;
-        entry.slot &= !OPEN;
-        Some(*entry)
+        let at = self.cursor;
+        if at >= self.len {
+            return None;
+        }
+        self.entries[at][1] &= !OPEN;
+        let open = self.entries[at..self.len].iter().position(|entry| entry[1] & OPEN != 0);
+        self.cursor = open.map_or(self.len, |open| at + open);
+        Some(near(self.entries[at]))
     }
 
     /// The nearest open entry.
     #[inline]
-    pub fn peek(&mut self) -> Option<u32> {
-        let at = self.peek_at()?;
-        self.cursor = at;
-        self.entries.get(at).map(|entry| entry.slot & !OPEN)
-    }
-
-    fn peek_at(&self) -> Option<usize> {
-        let rest = self.entries.get(self.cursor..)?;
-        rest.iter().position(|entry| entry.slot & OPEN != 0).map(|at| at + self.cursor)
+    pub fn peek(&self) -> Option<u32> {
+        (self.cursor < self.len).then(|| self.entries[self.cursor][1] & !OPEN)
     }
 
     /// All entries, nearest first.
     pub fn entries(&self) -> impl Iterator<Item = Near> + '_ {
-        self.entries.iter().map(|entry| Near { slot: entry.slot & !OPEN, ..*entry })
+        self.entries[..self.len].iter().map(|entry| near([entry[0], entry[1] & !OPEN]))
     }
+}
+
+fn near(entry: Entry) -> Near {
+    Near { distance: f32::from_bits(entry[0]), slot: entry[1] }
 }
 
 /// Keeps the nearest few of what it is given.
@@ -177,6 +227,12 @@ impl Visited {
     pub fn contains(&self, slot: u32) -> bool {
         self.marks.get(slot as usize).is_some_and(|mark| *mark == self.epoch)
     }
+
+    /// Whether there is such a node, of this many, and it is not marked.
+    #[inline]
+    pub fn is_fresh(&self, slot: u32, slots: usize) -> bool {
+        (slot as usize) < slots && self.marks.get(slot as usize).is_some_and(|mark| *mark != self.epoch)
+    }
 }
 
 /// What was done for a search.
@@ -200,6 +256,8 @@ pub struct Scratch {
     pub(crate) ids: Vec<u32>,
     pub(crate) distances: Vec<f32>,
     pub(crate) query: crate::score::Query,
+    /// A slot that is not there for this search: a row that stands for a query must not find itself, nor by itself what is near.
+    pub(crate) hidden: Option<u32>,
     /// The steps of the last search, where they are wanted.
     pub trace: Option<Vec<crate::walk::Step>>,
     /// Counts of the last search.
@@ -210,6 +268,14 @@ impl Scratch {
     /// Empty; buffers grow on use.
     pub fn new() -> Self {
         Scratch::default()
+    }
+
+    /// Nothing is visited, but what is hidden.
+    pub(crate) fn forget(&mut self, slots: usize) {
+        self.visited.reset(slots);
+        if let Some(slot) = self.hidden {
+            self.visited.insert(slot);
+        }
     }
 }
 
@@ -225,12 +291,17 @@ mod tests {
         pool.reset(8);
         let all: Vec<Near> = (0..100).map(|slot| Near { distance: rng.below(40) as f32, slot }).collect();
         for near in &all {
-            pool.insert(near.distance, near.slot);
+            if near.distance < pool.bound() {
+                pool.offer(Level::best(), near.distance, near.slot);
+            }
+            if near.slot % 5 == 0 {
+                pool.settle(Level::best());
+            }
         }
+        pool.settle(Level::best());
         let mut sorted = all.clone();
         sorted.sort();
-        let worst = sorted[7].distance;
-        assert!(pool.entries().all(|near| near.distance <= worst));
+        assert_eq!(pool.entries().collect::<Vec<_>>(), sorted[..8]);
         let mut last = f32::MIN;
         while let Some(near) = pool.pop() {
             assert!(near.distance >= last);

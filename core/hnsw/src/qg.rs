@@ -310,6 +310,20 @@ impl Tables {
         let query = fastscan::Query { step: self.step, offset: self.offset };
         fastscan::estimates(level, codes, &self.bytes, query, Factors { add, rescale }, distance, out);
     }
+
+    /// The same; the bits of the lanes whose estimate is below `bound`.
+    #[inline]
+    pub fn estimate_below(
+        &self,
+        level: Level,
+        (codes, add, rescale): Batch<'_>,
+        (distance, bound): (f32, f32),
+        out: &mut [f32; LANES],
+    ) -> u32 {
+        let query = fastscan::Query { step: self.step, offset: self.offset };
+        let factors = Factors { add, rescale };
+        fastscan::estimates_below(level, codes, &self.bytes, query, factors, distance, bound, out)
+    }
 }
 
 #[cfg(test)]

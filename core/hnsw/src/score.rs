@@ -43,6 +43,11 @@ pub(crate) struct Query {
 
 /// Refuses what is not finite or overflows.
 pub(crate) fn check_values(values: &[f32]) -> Result<(), Error> {
+    // What is not a number is not below either.
+    let within = values.iter().fold(true, |within, value| within & (value.abs() <= limits::VALUE_MAX));
+    if within {
+        return Ok(());
+    }
     for (position, value) in values.iter().enumerate() {
         let position = position as u64;
         if !value.is_finite() {

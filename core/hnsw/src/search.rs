@@ -46,12 +46,14 @@ pub struct Request<'a> {
     pub rescore: usize,
     /// Which vectors may be found.
     pub filter: Filter<'a>,
+    /// How a search with a filter is run; `None`: as the planner thinks best.
+    pub plan: Option<PlanKind>,
 }
 
 impl Request<'_> {
     /// Without a filter.
     pub const fn new(k: usize, ef: usize) -> Self {
-        Request { k, ef, rescore: 0, filter: Filter::All }
+        Request { k, ef, rescore: 0, filter: Filter::All, plan: None }
     }
 }
 
@@ -141,10 +143,17 @@ impl View<'_> {
             k
         };
         let FilterPlan { passes, counted, kind } = self.plan_filter(&request.filter, ef)?;
-        let ef = if kind == PlanKind::Walk { spread(ef, passes, self.slots()) } else { ef }.max(keep);
-        let accept = |slot: u32| self.is_live(slot) && self.passes(&request.filter, slot);
+        let kind = request.plan.unwrap_or(kind);
+        let ef = match request.filter {
+            Filter::All => ef,
+            _ => self.wider(kind, ef, passes),
+        };
+        let ef = ef.max(keep);
+        let hidden = scratch.hidden;
+        let accept =
+            |slot: u32| self.is_live(slot) && self.passes(&request.filter, slot) && hidden != Some(slot);
         let mut near = match kind {
-            PlanKind::Exact => return self.scan(query, &target, k, &accept, scratch),
+            PlanKind::Exact => return self.scan(query, &target, (k, &request.filter), &accept, scratch),
             _ if options.form.is_qg() => self.search_codes(query, &target, (ef, k), &accept, scratch)?,
             PlanKind::Walk
                 if matches!(request.filter, Filter::All) && self.meta.dead * 16 <= self.slots() as u64 =>
@@ -168,7 +177,7 @@ impl View<'_> {
         };
         if near.len() < k && (!counted || near.len() < passes) {
             // The walk could not see enough: what is left is found by looking at everything.
-            return self.scan(query, &target, k, &accept, scratch);
+            return self.scan(query, &target, (k, &request.filter), &accept, scratch);
         }
         if options.form.is_sq() {
             for one in &mut near {
@@ -224,24 +233,28 @@ impl View<'_> {
         if matches!(filter, Filter::Labels(_)) {
             self.touch(Field::Label, 0, 8 * slots)?;
         }
-        let step = if matches!(filter, Filter::Slots(_)) { 1 } else { slots.div_ceil(2048).max(1) };
-        let mut passes = 0;
-        for slot in (0..slots).step_by(step) {
-            passes += usize::from(self.is_live(slot as u32) && self.passes(filter, slot as u32));
-        }
-        let passes = passes * step;
-        // A hop costs as much as so many distances in a scan, whose rows come in order; the walk needs ef of them for each share that passes.
-        let options = self.options();
-        let two_hop = !options.form.is_qg() && passes * 4 < live;
-        let hop = match (options.form.is_qg(), two_hop) {
-            (true, _) => 20,
-            (false, true) => 3 * options.m0,
-            (false, false) => options.m0,
+        let (step, passes) = match filter {
+            Filter::Slots(bits) => (1, self.count_slots(bits)),
+            _ => {
+                let step = slots.div_ceil(SAMPLED).max(1);
+                let sample = (0..slots as u32).step_by(step);
+                (step, step * sample.filter(|slot| self.is_live(*slot) && self.passes(filter, *slot)).count())
+            }
         };
-        let walk = spread(ef, passes, slots).saturating_mul(hop);
-        let kind = if passes <= 64 + 4 * ef || passes <= walk {
+        // In distances of a scan.
+        let qg = self.options().form.is_qg();
+        let m0 = self.options().m0 as u64;
+        let walk = match qg {
+            true => self.wider(PlanKind::Walk, ef, passes) as u64 * HOP_OF_CODES,
+            false => {
+                self.wider(PlanKind::Walk, ef, passes) as u64 * live as u64 / passes.max(1) as u64 * m0 / 2
+            }
+        };
+        let two_hop =
+            if qg { u64::MAX } else { self.wider(PlanKind::TwoHop, ef, passes) as u64 * TWO_HOPS * m0 };
+        let kind = if passes <= 64 + 4 * ef || passes as u64 <= walk.min(two_hop) {
             PlanKind::Exact
-        } else if two_hop {
+        } else if two_hop < walk {
             PlanKind::TwoHop
         } else {
             PlanKind::Walk
@@ -249,19 +262,56 @@ impl View<'_> {
         Ok(FilterPlan { passes, counted: step == 1, kind })
     }
 
+    /// Candidates of a walk with a filter, so that recall is what `ef` gives without one. Those that pass lie farther away than those that `ef` was
+    /// meant for, where walks are less sure. A pool of estimates holds everything, so it grows as fewer pass, and more than that, since estimates
+    /// of what is far are coarse; other walks keep only what passes.
+    fn wider(&self, kind: PlanKind, ef: usize, passes: usize) -> usize {
+        let (slots, passes) = (self.slots() as f64, passes.max(1) as f64);
+        let few = (slots / passes).max(1.0);
+        let times = match (kind, self.options().form.is_qg()) {
+            (PlanKind::Exact, _) => 1.0,
+            (_, true) => 1.5 * few * libm::sqrt((few / 2.0).max(1.0)),
+            (PlanKind::Walk, false) => 1.5,
+            (PlanKind::TwoHop, false) => 2.0,
+        };
+        ((ef as f64 * times) as usize).clamp(ef, self.slots().max(ef)).min(limits::EF_MAX)
+    }
+
+    /// Live slots whose bit is set.
+    fn count_slots(&self, bits: &[u64]) -> usize {
+        let slots = self.slots();
+        let bits = &bits[..bits.len().min(slots.div_ceil(64))];
+        let last = bits.len() == slots.div_ceil(64) && !slots.is_multiple_of(64);
+        let beyond = if last { bits[bits.len() - 1] >> (slots % 64) << (slots % 64) } else { 0 };
+        if self.len() == slots {
+            let all: u32 = bits.iter().map(|word| word.count_ones()).sum();
+            return (all - beyond.count_ones()) as usize;
+        }
+        let each = |(at, word): (usize, &u64)| {
+            let mut word = *word;
+            let mut count = 0;
+            while word != 0 {
+                count += usize::from(self.is_live(64 * at as u32 + word.trailing_zeros()));
+                word &= word - 1;
+            }
+            count
+        };
+        bits.iter().enumerate().map(each).sum()
+    }
+
     /// Compares every slot that is accepted.
-    pub(crate) fn scan(
+    fn scan(
         &self,
         query: &Query,
         target: &Target<'_>,
-        k: usize,
+        (k, filter): (usize, &Filter<'_>),
         accept: &dyn Fn(u32) -> bool,
         scratch: &mut Scratch,
     ) -> Result<Vec<Near>, Error> {
         scratch.best.reset(k);
         let mut ids = [0u32; 64];
         let mut distances = [0f32; 64];
-        let mut slots = (0..self.slots() as u32).filter(|slot| accept(*slot));
+        let mut slots = Slots::new(filter, self.slots()).filter(|slot| accept(*slot));
         loop {
             let mut count = 0;
             for (id, slot) in ids.iter_mut().zip(&mut slots) {
@@ -308,7 +358,7 @@ impl View<'_> {
         let accept = |slot: u32| self.is_live(slot) && self.passes(filter, slot);
         let found = query
             .prepare(self, vector)
-            .and_then(|()| self.scan(&query, &query.target(self.options()), k, &accept, scratch));
+            .and_then(|()| self.scan(&query, &query.target(self.options()), (k, filter), &accept, scratch));
         scratch.query = query;
         for near in found? {
             self.touch(Field::Label, 8 * near.slot as usize, 8)?;
@@ -333,7 +383,6 @@ impl View<'_> {
         let mut scratch = Scratch::new();
         let mut query = Query::default();
         query.prepare(self, vector)?;
-        scratch.visited.reset(self.slots());
         let start = if self.options().form.is_qg() {
             let entry = (self.meta.entry != NONE).then_some(Near { distance: 0.0, slot: self.meta.entry });
             if let Some(near) = entry {
@@ -346,6 +395,7 @@ impl View<'_> {
         if matches!(filter, Filter::Labels(_)) {
             self.touch(Field::Label, 0, 8 * self.slots())?;
         }
+        scratch.forget(self.slots());
         let mut browse = Browse { view: self, filter, ef, query, scratch, ahead: Vec::new() };
         if let Some(near) = start {
             if !self.options().form.is_qg() {
@@ -383,13 +433,50 @@ impl View<'_> {
     }
 }
 
-/// Candidates that a walk needs so that `ef` of them pass, and half as many again: those that pass lie farther away than those that `ef` was
-/// meant for.
-fn spread(ef: usize, passes: usize, slots: usize) -> usize {
-    if passes == 0 || passes >= slots {
-        return ef;
+/// Slots that are looked at to estimate how many pass a closure.
+const SAMPLED: usize = 2048;
+/// Distances of a scan that cost as much as a hop over codes in the node: one exact distance, 32 estimates, a row of twice the length.
+const HOP_OF_CODES: u64 = 8;
+/// Distances of a scan, for each link of a node, that cost as much as a step over neighbours of neighbours.
+const TWO_HOPS: u64 = 8;
+
+/// The slots of a scan: all, or those whose bit is set.
+struct Slots<'a> {
+    bits: Option<&'a [u64]>,
+    /// The slot of the lowest bit of `word`.
+    at: usize,
+    word: u64,
+    end: usize,
+}
+
+impl<'a> Slots<'a> {
+    fn new(filter: &Filter<'a>, end: usize) -> Self {
+        let bits = if let Filter::Slots(bits) = filter { Some(*bits) } else { None };
+        let mut slots = Slots { bits, at: 0, word: 0, end };
+        slots.word = slots.word_at(0);
+        slots
     }
-    (ef as u64 * slots as u64 * 3 / (2 * passes as u64)).min(slots as u64).min(limits::EF_MAX as u64) as usize
+
+    fn word_at(&self, at: usize) -> u64 {
+        self.bits.map_or(u64::MAX, |bits| bits.get(at / 64).copied().unwrap_or(0))
+    }
+}
+
+impl Iterator for Slots<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        while self.word == 0 {
+            self.at += 64;
+            if self.at >= self.end {
+                return None;
+            }
+            self.word = self.word_at(self.at);
+        }
+        let slot = self.at + self.word.trailing_zeros() as usize;
+        self.word &= self.word - 1;
+        (slot < self.end).then_some(slot as u32)
+    }
 }
 
 /// A search that can be asked for more.

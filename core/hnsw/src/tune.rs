@@ -25,8 +25,10 @@ pub struct Tuning {
 
 /// Above what is asked for, so that queries that tuning did not see reach it too: of 1,000 queries each, two samples differ by about as much.
 const MARGIN: f32 = 0.01;
-/// Rows that an index is tuned on where nobody gave queries.
-const OWN_ROWS: usize = 400;
+/// Rows that an index is tuned on where nobody gave queries: as many as can be compared with all in this many steps, but no fewer than `OWN_MIN`.
+const OWN_STEPS: u64 = 1 << 36;
+const OWN_MIN: u64 = 400;
+const OWN_MAX: u64 = 1000;
 
 /// The share of `exact` that is in `found`. A vector that is as near as the farthest of the exact ones counts: which of equals comes last is free.
 pub fn recall(found: &[Found], exact: &[Found]) -> f32 {
@@ -51,21 +53,71 @@ impl View<'_> {
         k: usize,
         wanted: f32,
     ) -> Result<Tuning, Error> {
+        let queries: Vec<(Vector<'_>, Option<u32>)> = queries.iter().map(|query| (*query, None)).collect();
+        self.tune_hiding(workers, &queries, k, wanted)
+    }
+
+    /// As [`View::tune`], on a sample of the index's own rows, where nobody has queries. Each is hidden while it stands for a query: found by way of
+    /// itself, everything would look easier than it is.
+    ///
+    /// # Errors
+    /// As [`View::tune`].
+    pub fn tune_on_own(&self, workers: &impl Workers, k: usize, wanted: f32) -> Result<Tuning, Error> {
+        check_recall(wanted)?;
+        // Walks begin at the entry point, which cannot be hidden.
+        let live: Vec<u32> =
+            (0..self.slots() as u32).filter(|slot| self.is_live(*slot) && *slot != self.meta.entry).collect();
+        if live.is_empty() {
+            let tuned = Tuned { k: k as u32, recall: wanted, ef: k.max(1) as u32, rescore: 0 };
+            return Ok(Tuning { tuned, reached: 1.0, distances: 0.0 });
+        }
+        let form = self.options().form;
+        let steps = (live.len() as u64).saturating_mul(self.options().dim as u64);
+        let count = (OWN_STEPS / steps).clamp(OWN_MIN, OWN_MAX).min(live.len() as u64);
+        let (mut rng, mut rows, mut bytes) = (Rng::new(1), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let slot = live[rng.below(live.len() as u64) as usize];
+            if form.takes_f32() {
+                rows.push((self.vector(slot)?, slot));
+            } else {
+                bytes.push((self.bytes(slot)?, slot));
+            }
+        }
+        let mut queries: Vec<(Vector<'_>, Option<u32>)> =
+            rows.iter().map(|(row, slot)| (Vector::F32(row), Some(*slot))).collect();
+        queries.extend(bytes.iter().map(|(row, slot)| match form {
+            Form::Binary => (Vector::Bits(row), Some(*slot)),
+            _ => (Vector::I8(bytemuck::cast_slice(row)), Some(*slot)),
+        }));
+        self.tune_hiding(workers, &queries, k, wanted)
+    }
+
+    /// Tunes on queries, each with a slot that is hidden from it.
+    fn tune_hiding(
+        &self,
+        workers: &impl Workers,
+        queries: &[(Vector<'_>, Option<u32>)],
+        k: usize,
+        wanted: f32,
+    ) -> Result<Tuning, Error> {
         check_recall(wanted)?;
         if queries.is_empty() {
             return Err(Invalid::TooSmall { field: Field::Count, found: 0, min: 1 }.into());
         }
         let exact = workers.map(queries.len(), Scratch::new, |scratch, i| {
-            let mut found = Vec::new();
-            self.exact(queries[i], k, &Filter::All, scratch, &mut found).map(|()| found)
+            let ((query, hidden), mut found) = (queries[i], Vec::new());
+            let others = |slot: u32| hidden != Some(slot);
+            let filter = if hidden.is_some() { Filter::Each(&others) } else { Filter::All };
+            self.exact(query, k, &filter, scratch, &mut found).map(|()| found)
         });
         let exact = exact.into_iter().collect::<Result<Vec<_>, Error>>()?;
         let aim = (wanted + MARGIN.min((1.0 - wanted) / 2.0)).min(1.0);
         let measure = |ef: usize, rescore: usize| -> Result<(f32, f32), Error> {
             let each = workers.map(queries.len(), Scratch::new, |scratch, i| {
-                let mut found = Vec::new();
+                let ((query, hidden), mut found) = (queries[i], Vec::new());
+                scratch.hidden = hidden;
                 let request = Request { rescore, ..Request::new(k, ef) };
-                self.search(queries[i], &request, scratch, &mut found)?;
+                self.search(query, &request, scratch, &mut found)?;
                 let work = scratch.stats.distances as f32 + scratch.stats.estimates as f32 / 16.0;
                 Ok::<_, Error>((recall(&found, &exact[i]), work))
             });
@@ -93,38 +145,6 @@ impl View<'_> {
             }
         }
         best.ok_or(Error::Invalid(Invalid::Recall))
-    }
-
-    /// As [`View::tune`], on a sample of the index's own rows, where nobody has queries.
-    ///
-    /// # Errors
-    /// As [`View::tune`].
-    pub fn tune_on_own(&self, workers: &impl Workers, k: usize, wanted: f32) -> Result<Tuning, Error> {
-        check_recall(wanted)?;
-        if self.is_empty() {
-            let tuned = Tuned { k: k as u32, recall: wanted, ef: k.max(1) as u32, rescore: 0 };
-            return Ok(Tuning { tuned, reached: 1.0, distances: 0.0 });
-        }
-        let mut rng = Rng::new(1);
-        let live: Vec<u32> = (0..self.slots() as u32).filter(|slot| self.is_live(*slot)).collect();
-        let (mut rows, mut bytes, form) = (Vec::new(), Vec::new(), self.options().form);
-        for _ in 0..OWN_ROWS.min(live.len()) {
-            let slot = live[rng.below(live.len() as u64) as usize];
-            if form.takes_f32() { rows.push(self.vector(slot)?) } else { bytes.push(self.bytes(slot)?) }
-        }
-        let mut queries: Vec<Vector<'_>> = rows.iter().map(|row| Vector::F32(row)).collect();
-        queries.extend(bytes.iter().map(|row| match form {
-            Form::Binary => Vector::Bits(row),
-            _ => Vector::I8(bytemuck::cast_slice(row)),
-        }));
-        // Each row finds itself: one more result, and one more that is always right.
-        let inner = (wanted * k as f32 + 1.0) / (k as f32 + 1.0);
-        let mut tuning = self.tune(workers, &queries, k.saturating_add(1), inner)?;
-        let times = (tuning.tuned.rescore as usize / (k + 1)).max(1);
-        tuning.tuned =
-            Tuned { k: k as u32, recall: wanted, ef: tuning.tuned.ef, rescore: (times * k) as u32 };
-        tuning.reached = (tuning.reached * (k as f32 + 1.0) - 1.0) / k as f32;
-        Ok(tuning)
     }
 
     /// The smallest ef from `least` on that reaches `aim`, found by doubling and halving; the largest that was tried if none does.

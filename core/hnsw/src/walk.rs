@@ -12,6 +12,8 @@ use crate::view::{END, NONE, View};
 
 /// Lines of the next row that are asked for at most.
 const LINES_AHEAD: usize = 56;
+/// Lines of the next list of links that are asked for at most.
+const LINES_OF_LINKS: usize = 4;
 
 /// One step of a walk, for `inspect`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,14 +45,12 @@ impl View<'_> {
         self.score(target, &[entry], &mut first)?;
         scratch.stats.distances += 1;
         let mut near = Near { distance: first[0], slot: entry };
-        let mut layer = self.meta.top;
-        while layer > to {
+        // What was compared once was not nearer than the nearest, and need not be compared again.
+        scratch.forget(self.slots());
+        scratch.visited.insert(entry);
+        for layer in (to + 1..=self.meta.top).rev() {
             loop {
-                scratch.ids.clear();
-                for id in self.links(near.slot, layer)? {
-                    self.check_slot(id)?;
-                    scratch.ids.push(id);
-                }
+                self.gather(scratch, near.slot, layer)?;
                 scratch.distances.resize(scratch.ids.len(), 0.0);
                 self.score(target, &scratch.ids, &mut scratch.distances)?;
                 scratch.stats.distances += scratch.ids.len() as u64;
@@ -67,7 +67,6 @@ impl View<'_> {
                     _ => break,
                 }
             }
-            layer -= 1;
         }
         Ok(Some(near))
     }
@@ -87,24 +86,39 @@ impl View<'_> {
         layer: u8,
     ) -> Result<(), Error> {
         scratch.pool.reset(ef);
-        scratch.visited.reset(self.slots());
+        scratch.forget(self.slots());
         for near in from {
-            if scratch.visited.insert(near.slot) == Some(true) {
-                scratch.pool.insert(near.distance, near.slot);
+            if scratch.visited.insert(near.slot) == Some(true) && near.distance < scratch.pool.bound() {
+                scratch.pool.offer(self.level, near.distance, near.slot);
             }
         }
+        scratch.pool.settle(self.level);
         while let Some(near) = scratch.pool.pop() {
             self.gather(scratch, near.slot, layer)?;
+            self.ask_for_links(scratch.pool.peek(), layer);
             scratch.distances.resize(scratch.ids.len(), 0.0);
             self.score(target, &scratch.ids, &mut scratch.distances)?;
             scratch.count(layer, near);
+            let bound = scratch.pool.bound();
             for (id, distance) in scratch.ids.iter().zip(&scratch.distances) {
-                if *distance < scratch.pool.bound() {
-                    scratch.pool.insert(*distance, *id);
+                if *distance < bound {
+                    scratch.pool.offer(self.level, *distance, *id);
                 }
             }
+            scratch.pool.settle(self.level);
+            self.ask_for_links(scratch.pool.peek(), layer);
         }
         Ok(())
+    }
+
+    /// Asks for a list of layer 0; those above are few.
+    #[inline]
+    fn ask_for_links(&self, slot: Option<u32>, layer: u8) {
+        let Some(slot) = slot.filter(|_| layer == 0) else { return };
+        let m0 = self.options().m0;
+        for line in (0..m0).step_by(16).take(LINES_OF_LINKS) {
+            prefetch::read(self.links, slot as usize * m0 + line);
+        }
     }
 
     /// The unvisited neighbours of a node, marked and put into `ids`; their rows are asked for.
@@ -137,7 +151,7 @@ impl View<'_> {
     ) -> Result<(), Error> {
         scratch.best.reset(ef);
         scratch.heap.clear();
-        scratch.visited.reset(self.slots());
+        scratch.forget(self.slots());
         scratch.visited.insert(from.slot);
         scratch.heap.push(Reverse(from));
         if accept(from.slot) {
@@ -208,15 +222,16 @@ impl View<'_> {
         (ef, keep): (usize, usize),
         accept: &dyn Fn(u32) -> bool,
     ) -> Result<(), Error> {
-        let layout = self.layout();
+        let (layout, slots) = (self.layout(), self.slots());
         scratch.best.reset(keep);
         scratch.pool.reset(ef);
-        scratch.visited.reset(self.slots());
+        scratch.forget(slots);
         if self.meta.entry == NONE {
             return Ok(());
         }
         self.check_slot(self.meta.entry)?;
-        scratch.pool.insert(0.0, self.meta.entry);
+        scratch.pool.offer(self.level, 0.0, self.meta.entry);
+        scratch.pool.settle(self.level);
         let mut estimates = [0f32; LANES];
         let mut asked = NONE;
         while let Some(near) = scratch.pool.pop() {
@@ -235,18 +250,21 @@ impl View<'_> {
             let ids = layout.ids(row);
             let mut fresh = 0;
             for batch in 0..layout.batches() {
-                query.tables.estimate(self.level, layout.batch(row, batch), exact, &mut estimates);
+                // An empty lane is infinitely far, and stays out of a pool that is not full.
                 let bound = scratch.pool.bound().min(f32::MAX);
-                for (v, estimate) in estimates.iter().enumerate() {
-                    if *estimate >= bound {
-                        continue;
-                    }
+                let lanes = layout.batch(row, batch);
+                let mut below =
+                    query.tables.estimate_below(self.level, lanes, (exact, bound), &mut estimates);
+                while below != 0 {
+                    let v = below.trailing_zeros() as usize;
+                    below &= below - 1;
                     let id = ids[batch * LANES + v];
-                    if (id as usize) < self.slots() && !scratch.visited.contains(id) {
-                        scratch.pool.insert(*estimate, id);
+                    if scratch.visited.is_fresh(id, slots) {
+                        scratch.pool.offer(self.level, estimates[v], id);
                         fresh += 1;
                     }
                 }
+                scratch.pool.settle(self.level);
             }
             self.ask_for(scratch.pool.peek(), &mut asked);
             scratch.stats.estimates += (layout.batches() * LANES) as u64;

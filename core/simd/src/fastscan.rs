@@ -276,6 +276,27 @@ pub fn estimates(
     level.run_floats(Estimates { sums: Sums { packed, table }, query, factors, distance, out });
 }
 
+/// As [`estimates`]; bit v of the result is set where the estimate of neighbour v is below `bound`.
+///
+/// # Panics
+///
+/// As [`sums`].
+#[allow(clippy::too_many_arguments)]
+pub fn estimates_below(
+    level: Level,
+    packed: &[u8],
+    table: &[u8],
+    query: Query,
+    factors: Factors<'_>,
+    distance: f32,
+    bound: f32,
+    out: &mut [f32; BATCH],
+) -> u32 {
+    check(packed, table);
+    let estimates = Estimates { sums: Sums { packed, table }, query, factors, distance, out };
+    level.run_floats(EstimatesBelow { estimates, bound })
+}
+
 fn check(packed: &[u8], table: &[u8]) {
     assert!(
         packed.len() == table.len() && packed.len().is_multiple_of(BATCH),
@@ -438,6 +459,31 @@ impl Kernel for Estimates<'_> {
             let inner = w.add(w.mul(step, w.i32_to_f32(sums[nth])), offset);
             w.store(w.add(w.add(add[nth], distance), w.mul(rescale[nth], inner)), out);
         }
+    }
+}
+
+struct EstimatesBelow<'a> {
+    estimates: Estimates<'a>,
+    bound: f32,
+}
+
+impl Kernel for EstimatesBelow<'_> {
+    type Out = u32;
+
+    fn scalar(self) -> u32 {
+        let EstimatesBelow { estimates: Estimates { sums, query, factors, distance, out }, bound } = self;
+        Estimates { sums, query, factors, distance, out: &mut *out }.scalar();
+        out.iter().rev().fold(0, |mask, estimate| mask << 1 | u32::from(*estimate < bound))
+    }
+
+    #[inline(always)]
+    fn wide<W: Wide>(self, w: W) -> u32 {
+        let EstimatesBelow { estimates: Estimates { sums, query, factors, distance, out }, bound } = self;
+        Estimates { sums, query, factors, distance, out: &mut *out }.wide(w);
+        let bound = w.splat(bound);
+        let (halves, _) = out.as_chunks::<LANES>();
+        let [low, high] = [&halves[0], &halves[1]].map(|half| w.lt_mask(w.load(half), bound));
+        u32::from(low) | u32::from(high) << 16
     }
 }
 

@@ -36,6 +36,7 @@ pub mod rotate;
 pub mod row64;
 pub mod rows;
 pub mod slope;
+pub mod sorted;
 pub mod transpose;
 pub mod utf8;
 pub mod vector;

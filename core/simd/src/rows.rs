@@ -27,7 +27,7 @@ macro_rules! floats {
             ids: &[u32],
             out: &mut [f32],
         ) {
-            check(query.len(), rows.len(), stride, ids, out.len());
+            check(ids, out.len());
             level.run_floats(FloatRows::<$stored, $pair> { query, rows, stride, ids, out, pair: $pair });
         }
     };
@@ -73,7 +73,7 @@ macro_rules! bytes {
             ids: &[u32],
             out: &mut [i64],
         ) {
-            check(query.len(), rows.len(), stride, ids, out.len());
+            check(ids, out.len());
             level.run(ByteRows { query: $cast(query), rows: $cast(rows), stride, ids, out, pair: $pair });
         }
     };
@@ -110,14 +110,21 @@ bytes! {
 ///
 /// As [`dot_f32`].
 pub fn hamming(level: Level, query: &[u8], rows: &[u8], stride: usize, ids: &[u32], out: &mut [i64]) {
-    check(query.len(), rows.len(), stride, ids, out.len());
+    check(ids, out.len());
     level.run(HammingRows { query, rows, stride, ids, out });
 }
 
-/// All that can be wrong, once for all rows.
-fn check(width: usize, rows: usize, stride: usize, ids: &[u32], out: usize) {
+fn check(ids: &[u32], out: usize) {
     assert!(out == ids.len(), "as many results as rows, but {out} for {}", ids.len());
-    let Some(&last) = ids.iter().max() else { return };
+}
+
+/// All else that can be wrong, once for all rows; within the kernel, so that numbers are compared sixteen at a time.
+#[inline(always)]
+fn check_rows(width: usize, rows: usize, stride: usize, ids: &[u32]) {
+    if ids.is_empty() {
+        return;
+    }
+    let last = ids.iter().fold(0, |last, &id| if id > last { id } else { last });
     let end = (last as usize).checked_mul(stride).and_then(|begin| begin.checked_add(width));
     assert!(
         end.is_some_and(|end| end <= rows),
@@ -156,6 +163,7 @@ impl<S: Stored, P: Pair> Kernel for FloatRows<'_, S, P> {
     type Out = ();
 
     fn scalar(self) {
+        check_rows(self.query.len(), self.rows.len(), self.stride, self.ids);
         for (&id, out) in self.ids.iter().zip(self.out) {
             let row = &self.rows[id as usize * self.stride..][..self.query.len()];
             *out = Floats::<S, P>(self.query, row, self.pair).scalar();
@@ -165,6 +173,7 @@ impl<S: Stored, P: Pair> Kernel for FloatRows<'_, S, P> {
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) {
         let FloatRows { query, rows, stride, ids, out, pair } = self;
+        check_rows(query.len(), rows.len(), stride, ids);
         for &id in ids.iter().take(AHEAD) {
             ask(rows, stride, query.len(), id);
         }
@@ -200,6 +209,7 @@ impl<P: BytePair> Kernel for ByteRows<'_, P> {
     type Out = ();
 
     fn scalar(self) {
+        check_rows(self.query.len(), self.rows.len(), self.stride, self.ids);
         for (&id, out) in self.ids.iter().zip(self.out) {
             let row = &self.rows[id as usize * self.stride..][..self.query.len()];
             *out = Bytes(self.query, row, self.pair).scalar();
@@ -209,6 +219,7 @@ impl<P: BytePair> Kernel for ByteRows<'_, P> {
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) {
         let ByteRows { query, rows, stride, ids, out, pair } = self;
+        check_rows(query.len(), rows.len(), stride, ids);
         for &id in ids.iter().take(AHEAD) {
             ask(rows, stride, query.len(), id);
         }
@@ -232,6 +243,7 @@ impl Kernel for HammingRows<'_> {
     type Out = ();
 
     fn scalar(self) {
+        check_rows(self.query.len(), self.rows.len(), self.stride, self.ids);
         for (&id, out) in self.ids.iter().zip(self.out) {
             let row = &self.rows[id as usize * self.stride..][..self.query.len()];
             *out = Hamming(self.query, row).scalar() as i64;
@@ -241,6 +253,7 @@ impl Kernel for HammingRows<'_> {
     #[inline(always)]
     fn wide<W: Wide>(self, w: W) {
         let HammingRows { query, rows, stride, ids, out } = self;
+        check_rows(query.len(), rows.len(), stride, ids);
         for &id in ids.iter().take(AHEAD) {
             ask(rows, stride, query.len(), id);
         }

@@ -3,7 +3,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::nodes::{Field, HEAD, Tag};
+use crate::nodes::{Field, HEAD, Tag, f};
+use crate::parser::NOWHERE;
 use crate::token::Kind;
 use crate::tree::{List, Node, Tree, Value};
 
@@ -148,8 +149,9 @@ impl Marker<'_> {
                     self.call(names);
                 }
             }
-            Tag::TypeName => {
-                for token in range.filter(|&t| self.kinds[t] == Kind::LPAREN).collect::<Vec<_>>() {
+            Tag::TypeName if node.word(f::TypeName::location) != NOWHERE => {
+                // The first parenthesis is that of its modifiers.
+                if let Some(token) = range.clone().find(|&token| self.kind(token) == Kind::LPAREN) {
                     self.mark(token, CALL);
                 }
             }
@@ -227,7 +229,7 @@ impl Marker<'_> {
         if let Value::List(rows) = node.get("valuesLists")
             && rows.len() > 1
         {
-            self.rows(node.token_range());
+            rows.iter().flatten().for_each(|row| self.row(row));
         }
         if let Value::Node(right) = node.get("rarg") {
             let start = right.token_range().start;
@@ -238,20 +240,12 @@ impl Marker<'_> {
         }
     }
 
-    /// The rows of VALUES.
-    fn rows(&mut self, range: core::ops::Range<usize>) {
-        let mut depth = 0;
-        for token in range.start + 1..range.end.min(self.kinds.len()) {
-            match self.kinds[token] {
-                Kind::LPAREN => {
-                    if depth == 0 {
-                        self.mark(token, ROW);
-                    }
-                    depth += 1;
-                }
-                Kind::RPAREN => depth -= 1,
-                _ => {}
-            }
+    /// A row of VALUES begins at the parenthesis before its first item.
+    fn row(&mut self, row: Node<'_>) {
+        let Value::List(items) = row.field(0) else { return };
+        let paren = items.get(0).and_then(|item| item.token_range().start.checked_sub(1));
+        if let Some(paren) = paren.filter(|&token| self.kind(token) == Kind::LPAREN) {
+            self.mark(paren, ROW);
         }
     }
 

@@ -1,19 +1,11 @@
 //! Limits and their reasons.
 
-/// Most levels of grammar functions that call themselves (statements in function bodies, windows, JSON and XML functions,
-/// common table expressions, subscripts, sort keys), unless [`crate::Options::native_depth_max`] says otherwise. Each costs one to three
-/// kilobytes of native stack; nobody writes fifty.
-pub const NATIVE_DEPTH_MAX: u32 = 64;
-
 /// Most frames of the explicit stack: sixteen bytes each, two for a parenthesis, four for a subselect. Far above the
 /// 10,000 symbols at which PostgreSQL's own parser gives up.
 pub const FRAMES_MAX: usize = 4_000_000;
 
-/// Frames, and levels of native rules, below which PostgreSQL's own limit of 10,000 symbols cannot be reached: no frame stands for more
-/// than six of them, no native level for more than fifteen.
-pub const FRAMES_WATCHED: usize = 1_024;
-/// See [`FRAMES_WATCHED`].
-pub const NATIVE_DEPTH_WATCHED: u32 = 200;
+/// Frames below which PostgreSQL's own limit of 10,000 symbols cannot be reached: no frame stands for more than nineteen of them.
+pub const FRAMES_WATCHED: usize = 512;
 
 /// Where the server's limits are asked for, most frames of 64 bytes from a statement to a leaf on the stack of 2 MiB that libpg_query
 /// has for writing a tree out: 32,762 casts, 16,381 additions, 16,382 joins. A server's own analysis gives up earlier, at a

@@ -6,16 +6,17 @@
 //! * a function looks at the current token only (the lexer has merged what PostgreSQL looks ahead for) and never takes a
 //!   token that no sentence can go on with: then the first token that is refused is the one that the server's LALR(1)
 //!   parser stops at;
-//! * what nests without bound (expressions, selects, joins) runs on the explicit stack of [`crate::grammar::machine`];
-//!   the rest may call itself, at most [`crate::limits::NATIVE_DEPTH_MAX`] deep.
+//! * what can stand inside itself (expressions, selects and their clauses, types, statements in function bodies) runs on the explicit
+//!   stack of [`crate::grammar::machine`]; the rest is called natively, and never from inside itself.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, Problem, quote};
 use crate::grammar::depth::Depth;
-use crate::grammar::machine::Frame;
+use crate::grammar::machine::{Frame, Next};
 use crate::grammar::select::Parts;
+use crate::grammar::tail::Tail;
 use crate::json::constant_kind;
 use crate::nodes::{Tag, f};
 use crate::text;
@@ -39,6 +40,7 @@ pub(crate) struct Scratch {
     pub(crate) frames: Vec<Frame>,
     pub(crate) items: Vec<u32>,
     pub(crate) parts: Vec<Parts>,
+    pub(crate) tails: Vec<Tail>,
     pub(crate) depth: Depth,
 }
 
@@ -50,10 +52,10 @@ pub(crate) struct Parser<'a> {
     pub(crate) scratch: &'a mut Scratch,
     /// The current token.
     pub(crate) at: usize,
-    /// How deep the grammar's functions have called themselves.
-    pub(crate) native_depth: u32,
-    /// How deep they may.
-    pub(crate) native_depth_max: u32,
+    /// How many machines run: that of statements, and one for a rule that a statement calls natively.
+    pub(crate) machines: u32,
+    /// Where the machine goes on instead of ending with the refusal that has just been given.
+    pub(crate) detour: Option<Next>,
     /// Most frames of the machine that a step leaves without being looked at.
     pub(crate) frames_max: usize,
     /// The server's limit holds: what is looked at is counted.
@@ -523,17 +525,6 @@ impl<'a> Parser<'a> {
             error.detail = Some(detail);
         }
         halt
-    }
-
-    /// An error that a rule found earlier and that only matters if the parse gets here: the lexer's.
-    pub(crate) fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
-        if self.native_depth >= self.native_depth_max {
-            return Err(self.too_deep());
-        }
-        self.native_depth += 1;
-        let result = rule(self);
-        self.native_depth -= 1;
-        result
     }
 
     /// The limit of nesting.

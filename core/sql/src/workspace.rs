@@ -30,8 +30,6 @@ pub enum Depth {
 pub struct Options {
     /// Most frames of the parser's explicit stack.
     pub frames_max: usize,
-    /// Most levels of rules that run on the native stack, about two kilobytes each.
-    pub native_depth_max: u32,
     /// The version whose grammar is read.
     pub version: Version,
     /// A script for psql, with its variables and commands.
@@ -49,13 +47,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            frames_max: limits::FRAMES_MAX,
-            native_depth_max: limits::NATIVE_DEPTH_MAX,
-            version: Version::default(),
-            psql: false,
-            depth: Depth::Any,
-        }
+        Self { frames_max: limits::FRAMES_MAX, version: Version::default(), psql: false, depth: Depth::Any }
     }
 }
 
@@ -105,11 +97,7 @@ impl Workspace {
         if options.depth == Depth::Any {
             return self.run(source, options, false);
         }
-        let few = Options {
-            frames_max: limits::FRAMES_WATCHED.min(options.frames_max),
-            native_depth_max: limits::NATIVE_DEPTH_WATCHED.min(options.native_depth_max),
-            ..options
-        };
+        let few = Options { frames_max: limits::FRAMES_WATCHED.min(options.frames_max), ..options };
         if self.tokens.len() <= limits::FRAMES_WATCHED {
             return self.run(source, few, false);
         }
@@ -133,8 +121,8 @@ impl Workspace {
             tree: &mut self.arena,
             scratch: &mut self.scratch,
             at: 0,
-            native_depth: 0,
-            native_depth_max: options.native_depth_max,
+            machines: 0,
+            detour: None,
             frames_max: options.frames_max,
             counts_symbols,
             statement: 0,

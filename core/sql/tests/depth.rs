@@ -97,11 +97,70 @@ const SHAPES: &[Shape] = shapes! {
     "" "SELECT 1 HAVING (" "SELECT 1" ")" "" : 1109 ")" 18879, "(" 18887;
     "SELECT" " (1::int +" " 1" ")" "" : 3331 "int" 33322, "int" 33322;
     "SELECT" " (a.b +" " c.d" ")" "" : 3331 "b" 23328, "b" 23328;
+    "SELECT " "- (" "1" ")" "" : 4996 ")" 15000, "-" 15002;
+    "SELECT " "(NOT " "1" ")" "" : 4997 "1" 24998, "(" 24998;
+    "SELECT " "(1 + " "1" " * 2)" "" : 3331 "1" 16668, "(" 16668;
+    "SELECT " "(a IS DISTINCT FROM " "1" ")" "" : 1999 "a" 39989, "a" 39989;
+    "SELECT " "(1 BETWEEN " "1" " AND 2)" "" : 2498 "1" 27497, "(" 27497;
+    "SELECT " "(a LIKE " "1" " ESCAPE 'b')" "" : 3331 "1" 26664, "(" 26664;
+    "SELECT " "(1 IN (2, " "1" "))" "" : 1665 "1" 16668, "(" 16668;
+    "SELECT " "(1 AT TIME ZONE " "1" ")" "" : 1999 "1" 31993, "1" 31993;
+    "SELECT " "ARRAY[[1], [" "1" "]]" "" : 1998 "]" 23997, "[" 24001;
+    "SELECT " "ROW(1, " "1" ")" "" : 2498 "1" 17501, "ROW" 17501;
+    "SELECT " "(1, " "1" ")" "" : 3331 "1" 13336, "(" 13336;
+    "SELECT " "CASE " "1" " WHEN 1 THEN 2 END" "" : 9991 "2" 49982, "CASE" 49988;
+    "SELECT " "CASE WHEN " "1" " THEN 1 ELSE 2 END" "" : 3331 "1" 33328, "CASE" 33328;
+    "SELECT " "CASE WHEN true THEN 1 ELSE " "1" " END" "" : 2498 "THEN" 67469, "THEN" 67469;
+    "SELECT " "coalesce(1, " "1" ")" "" : 2498 "1" 29996, "coalesce" 29996;
+    "SELECT " "nullif(" "1" ", 1)" "" : 4996 "1" 34990, "nullif" 34994;
+    "SELECT " "greatest(" "1" ")" "" : 4997 "1" 44990, "greatest" 44990;
+    "SELECT " "grouping(" "1" ")" "" : 4997 "1" 44990, "grouping" 44990;
+    "SELECT " "f(DISTINCT a => " "1" ")" "" : 1999 "(" 31993, "(" 31993;
+    "SELECT " "f(1) WITHIN GROUP (ORDER BY " "1" " DESC)" "" : 1665 "1" 46656, "f" 46656;
+    "SELECT " "f() OVER (PARTITION BY 1, " "1" ")" "" : 999 "PARTITION" 25992, "PARTITION" 25992;
+    "SELECT " "f() OVER (w ORDER BY " "1" " ASC)" "" : 1110 "ORDER" 23330, "ORDER" 23330;
+    "SELECT " "f() OVER (ROWS " "1" " PRECEDING)" "" : 1110 "ROWS" 16668, "ROWS" 16668;
+    "SELECT " "f() OVER (RANGE BETWEEN " "1" " PRECEDING AND CURRENT ROW EXCLUDE TIES)" "" : 999 "RANGE" 23994, "RANGE" 23994;
+    "SELECT " "collation for (" "1" ")" "" : 3331 "1" 49988, "collation" 49988;
+    "SELECT " "extract(year FROM " "1" ")" "" : 2498 "1" 44990, "extract" 44990;
+    "SELECT " "position(" "1" " IN 'a')" "" : 4996 "'a'" 44986, "position" 44990;
+    "SELECT " "position('a' IN " "1" ")" "" : 2498 "1" 39992, "position" 39992;
+    "SELECT " "trim(" "1" ")" "" : 4997 "1" 24998, "trim" 24998;
+    "SELECT " "trim(LEADING FROM " "1" ")" "" : 2498 "1" 44990, "trim" 44990;
+    "SELECT " "trim(BOTH 'a' FROM 'b', " "1" ")" "" : 1427 "1" 34280, "trim" 34280;
+    "SELECT " "trim('a', " "1" ")" "" : 2498 "1" 24998, "trim" 24998;
+    "SELECT " "treat(" "1" " AS int)" "" : 4996 "int" 29995, "treat" 29996;
+    "SELECT " "substring(" "1" " FROM 1 FOR 2)" "" : 4995 "2" 49981, "substring" 49988;
+    "SELECT " "substring(a FOR " "1" ")" "" : 2498 "1" 39992, "substring" 39992;
+    "SELECT " "substring(a FOR 1 FROM " "1" ")" "" : 1665 "1" 38326, "substring" 38326;
+    "SELECT " "substring(a SIMILAR " "1" " ESCAPE 'b')" "" : 2498 "1" 49988, "substring" 49988;
+    "SELECT " "substring(1, " "1" ")" "" : 2498 "1" 32495, "substring" 32495;
+    "SELECT " "overlay(a PLACING " "1" " FROM 1 FOR 2)" "" : 2497 "2" 44985, "overlay" 44990;
+    "SELECT " "overlay(a PLACING b FROM 1 FOR " "1" ")" "" : 1249 "b" 38745, "b" 38745;
+    "SELECT " "xmlconcat(" "1" ")" "" : 4997 "1" 49988, "xmlconcat" 49988;
+    "SELECT " "xmlelement(NAME a, XMLATTRIBUTES(1 AS b, " "1" "), 'c')" "" : 1110 "(" 45550, "(" 45550;
+    "SELECT " "xmlparse(DOCUMENT " "1" " STRIP WHITESPACE)" "" : 3331 "1" 59984, "xmlparse" 59984;
+    "SELECT " "json_scalar(" "1" ")" "" : 4997 "1" 59984, "json_scalar" 59984;
+    "SELECT " "json_object('a' VALUE 1, 'b': " "1" " ABSENT ON NULL)" "" : 1665 "1" 49988, "json_object" 49988;
+    "SELECT " "json_object(" "1" ")" "" : 4997 "1" 59984, "json_object" 59984;
+    "SELECT " "json_array(SELECT " "1" " FORMAT JSON)" "" : 2497 "FORMAT" 44974, "json_array" 44990;
+    "SELECT " "json_value(a, 'b' PASSING 1 AS c, " "1" " AS d)" "" : 1249 "'b'" 42488, "'b'" 42488;
+    "SELECT " "EXISTS (SELECT DISTINCT ON (1, " "1" ") 2)" "" : 1249 "ON" 38751, "ON" 38751;
+    "SELECT " "(SELECT * FROM f(" "1" ") WITH ORDINALITY)" "" : 1249 "FROM" 21251, "FROM" 21251;
+    "SELECT " "(SELECT 1 FROM t TABLESAMPLE a(1) REPEATABLE (" "1" "))" "" : 666 "t" 30659, "t" 30659;
+    "SELECT " "(SELECT 1 FROM JSON_TABLE(a, 'b' COLUMNS (c int, NESTED 'd' COLUMNS (e a(" "1" ") PATH 'f' NULL ON EMPTY))) AS g)" "" : 399 "(" 29203, "(" 29203;
+    "SELECT " "(SELECT 1 FROM t JOIN u USING (a) WHERE " "1" ")" "" : 1427 "JOIN" 57105, "JOIN" 57105;
+    "SELECT " "(SELECT 1 GROUP BY DISTINCT 1, ROLLUP (2, " "1" "))" "" : 624 "ROLLUP" 26247, "ROLLUP" 26247;
+    "SELECT " "(SELECT 1 UNION ALL SELECT " "1" " ORDER BY 1)" "" : 1664 "ORDER" 44965, "UNION" 44973;
+    "SELECT " "(SELECT 1 ORDER BY " "1" " FOR UPDATE OF t LIMIT 1)" "" : 2497 "ORDER" 47461, "ORDER" 47461;
+    "SELECT " "(SELECT 1 ORDER BY 1 OFFSET " "1" " FETCH FIRST (1) ROWS WITH TIES)" "" : 2497 "ORDER" 69934, "ORDER" 69934;
+    "SELECT " "(WITH a AS (SELECT 1), b (c) AS MATERIALIZED (SELECT " "1" ") SELECT 1)" "" : 908 "1" 48151, "1" 48151;
+    "SELECT " "(WITH RECURSIVE a AS (SELECT 1) SEARCH DEPTH FIRST BY b SET c CYCLE d SET e TO f(" "1" ") 'g' DEFAULT 'h' USING i SELECT 1)" "" : 555 "(" 44984, "(" 44984;
+    "SELECT " "(WITH a AS (INSERT INTO t AS u (b, c[" "1" "]) OVERRIDING USER VALUE VALUES (1) RETURNING *) SELECT 1)" "" : 587 "1" 21764, "(" 21764;
 };
 
 fn server() -> Options {
-    // The rules that run natively need a stack for as many levels as the server takes.
-    Options { depth: Depth::Server, native_depth_max: 6_000, ..Options::default() }
+    Options { depth: Depth::Server, ..Options::default() }
 }
 
 fn on_a_large_stack(work: impl FnOnce() + Send + 'static) {

@@ -10,7 +10,7 @@ use dolmen_hnsw::index::Index;
 use dolmen_hnsw::insert::Workers;
 use dolmen_hnsw::metric::{Options, Vector};
 use dolmen_hnsw::pool::Scratch;
-use dolmen_hnsw::search::{Filter, Request};
+use dolmen_hnsw::search::{Filter, Found, PlanKind, Request};
 use dolmen_hnsw::tune::recall;
 use dolmen_hnsw::view::View;
 
@@ -25,15 +25,23 @@ const THREADS: Threads = Threads(4);
 /// Vectors that leave and come at a time.
 const STEP: usize = 64;
 
-/// The mean recall of each request.
-fn recalls(view: &View<'_>, queries: &[&[f32]], requests: &[Request<'_>]) -> Outcome<Vec<f64>> {
+/// The mean recall of each request, by what `truth` finds exactly: the same index, or one that holds the vectors as they are.
+fn recalls(
+    view: &View<'_>,
+    truth: Option<&View<'_>>,
+    queries: &[&[f32]],
+    requests: &[Request<'_>],
+) -> Outcome<Vec<f64>> {
     let each = THREADS.map(queries.len(), Scratch::new, |scratch, at| {
         let (query, mut exact, mut all) = (Vector::F32(queries[at]), Vec::new(), Vec::new());
-        view.exact(query, K, &requests[0].filter, scratch, &mut exact)?;
+        truth.unwrap_or(view).exact(query, K, &requests[0].filter, scratch, &mut exact)?;
         for request in requests {
             let mut found = Vec::new();
             view.search(query, request, scratch, &mut found)?;
-            all.push(f64::from(recall(&found, &exact)));
+            all.push(f64::from(match truth {
+                None => recall(&found, &exact),
+                Some(_) => share(&found, &exact),
+            }));
         }
         Ok::<_, Error>(all)
     });
@@ -44,8 +52,14 @@ fn recalls(view: &View<'_>, queries: &[&[f32]], requests: &[Request<'_>]) -> Out
     Ok(sums.into_iter().map(|sum| sum / queries.len() as f64).collect())
 }
 
+/// By labels, where distances are not those of the same vectors.
+fn share(found: &[Found], exact: &[Found]) -> f32 {
+    let hits = exact.iter().filter(|one| found.iter().any(|other| other.label == one.label)).count();
+    hits as f32 / exact.len().max(1) as f32
+}
+
 fn shown(view: &View<'_>, queries: &[&[f32]]) -> Outcome<String> {
-    let found = recalls(view, queries, &EFS.map(|ef| Request::new(K, ef)))?;
+    let found = recalls(view, None, queries, &EFS.map(|ef| Request::new(K, ef)))?;
     Ok(found.iter().map(|recall| format!(" {recall:.4}")).collect())
 }
 
@@ -116,10 +130,14 @@ fn half(queries: &Rows, which: usize) -> Vec<&[f32]> {
     queries.all().skip(which).step_by(2).collect()
 }
 
-pub fn filter(index: &str, queries: &str) -> Outcome<()> {
+pub fn filter(index: &str, queries: &str, truth: Option<&str>) -> Outcome<()> {
     let (map, queries) = (dolmen_fs::Map::load(index.as_ref())?, Rows::read(queries)?);
-    let mapped = Mapped::open(Level::best(), &map)?;
+    let mut mapped = Mapped::open(Level::best(), &map)?;
+    mapped.check_blocks();
     let view = mapped.view();
+    let truth_map = truth.map(|truth| dolmen_fs::Map::load(truth.as_ref())).transpose()?;
+    let truth = truth_map.as_ref().map(|map| Mapped::open(Level::best(), map)).transpose()?;
+    let truth = truth.as_ref().map(|truth| truth.view());
     let seen: Vec<Vector<'_>> = half(&queries, 0).into_iter().map(Vector::F32).collect();
     let tuned = view.tune(&THREADS, &seen, K, 0.95)?.tuned;
     let unseen = half(&queries, 1);
@@ -130,22 +148,33 @@ pub fn filter(index: &str, queries: &str) -> Outcome<()> {
         passing.for_each(|slot| bits[slot / 64] |= 1 << (slot % 64));
         let filter = Filter::Slots(&bits);
         let request = Request { filter, rescore: tuned.rescore as usize, ..Request::new(K, tuned.ef as usize) };
-        let start = cpu();
+        let kind = view.plan_filter(&filter, tuned.ef as usize)?.kind;
+        let mut line = format!("{percent:>4} %: ef {}, {kind:?}", tuned.ef);
         let mut scratch = Scratch::new();
-        for query in &unseen {
-            view.search(Vector::F32(query), &request, &mut scratch, &mut Vec::new())?;
+        for plan in [None, Some(PlanKind::Exact), Some(PlanKind::Walk), Some(PlanKind::TwoHop)] {
+            // What the planner would hardly choose takes long, and is left out.
+            if plan.is_some_and(|_| one_in > 10) || plan == Some(PlanKind::TwoHop) && one_in == 2 {
+                continue;
+            }
+            let request = Request { plan, ..request };
+            let start = cpu();
+            for query in &unseen {
+                view.search(Vector::F32(query), &request, &mut scratch, &mut Vec::new())?;
+            }
+            let each = 1e6 * (cpu() - start) / unseen.len() as f64;
+            let found = recalls(&view, truth.as_ref(), &unseen, &[request])?[0];
+            let name = plan.map_or("planned".to_owned(), |plan| format!("{plan:?}"));
+            line += &format!("; {name} {found:.4} in {each:.0} us");
         }
-        let each = 1e6 * (cpu() - start) / unseen.len() as f64;
-        let plan = view.plan_filter(&filter, tuned.ef as usize)?.kind;
-        let found = recalls(&view, &unseen, &[request])?[0];
-        println!("{percent:>4} %: recall {found:.4} at ef {}, {plan:?}, {each:.0} us a query", tuned.ef);
+        println!("{line}");
     }
     Ok(())
 }
 
 pub fn tune(index: &str, queries: &str) -> Outcome<()> {
     let (map, queries) = (dolmen_fs::Map::load(index.as_ref())?, Rows::read(queries)?);
-    let mapped = Mapped::open(Level::best(), &map)?;
+    let mut mapped = Mapped::open(Level::best(), &map)?;
+    mapped.check_blocks();
     let view = mapped.view();
     let seen: Vec<Vector<'_>> = half(&queries, 0).into_iter().map(Vector::F32).collect();
     let unseen = half(&queries, 1);
@@ -159,7 +188,7 @@ pub fn tune(index: &str, queries: &str) -> Outcome<()> {
             tuned.ef,
             tuned.rescore,
             tuning.reached,
-            recalls(&view, &unseen, &[request])?[0],
+            recalls(&view, None, &unseen, &[request])?[0],
             unseen.len()
         );
     }

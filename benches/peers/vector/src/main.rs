@@ -4,7 +4,8 @@
 //! build  BASE METRIC FORM EF_CONSTRUCTION INDEX   CPU seconds and bytes
 //! serve  INDEX QUERIES K                          for each line "EF FILE" on standard input: ids, i32, into FILE; the CPU seconds as answer
 //! churn  BASE SPARE QUERIES METRIC FORM EF_CONSTRUCTION ROUNDS   each round replaces a fifth; recall beside an index that is built afresh
-//! filter INDEX QUERIES                            recall at selectivities of 50, 10, 1 and 0.1 %, the ef tuned for 0.95 on half of the queries
+//! filter INDEX QUERIES [TRUTH]                    recall at selectivities of 50, 10, 1 and 0.1 %, the ef tuned for 0.95 on half of the queries,
+//!                                                 beside what the index itself knows, or the index TRUTH
 //! tune   INDEX QUERIES                            tuned for 0.95 on half of the queries, and on own rows; recall of the other half
 //! ```
 
@@ -36,7 +37,8 @@ fn main() -> Outcome<()> {
         ["churn", base, spare, queries, metric, form, ef, rounds] => {
             judge::churn(base, spare, queries, options(metric, form, ef)?, rounds.parse()?)
         }
-        ["filter", index, queries] => judge::filter(index, queries),
+        ["filter", index, queries] => judge::filter(index, queries, None),
+        ["filter", index, queries, truth] => judge::filter(index, queries, Some(truth)),
         ["tune", index, queries] => judge::tune(index, queries),
         _ => Err("expected build, serve, churn, filter or tune with its arguments: see src/main.rs".into()),
     }
@@ -80,7 +82,8 @@ fn build(base: &str, options: Options, path: &str) -> Outcome<()> {
 
 fn serve(path: &str, queries: &str, k: usize) -> Outcome<()> {
     let (map, queries) = (dolmen_fs::Map::load(path.as_ref())?, Rows::read(queries)?);
-    let mapped = Mapped::open(Level::best(), &map)?;
+    let mut mapped = Mapped::open(Level::best(), &map)?;
+    mapped.check_blocks();
     let view = mapped.view();
     let mut scratch = Scratch::new();
     for line in std::io::stdin().lock().lines() {

@@ -42,15 +42,19 @@ pub fn build(options: Options, rows: &[Vec<f32>]) -> Index {
 
 /// Share of the true nearest that searches find.
 pub fn recall(index: &Index, queries: &[Vec<f32>], k: usize, ef: usize, filter: Filter<'_>) -> f64 {
+    recall_of(index, queries, &Request { filter, ..Request::new(k, ef) })
+}
+
+/// The same, however the request says.
+pub fn recall_of(index: &Index, queries: &[Vec<f32>], request: &Request<'_>) -> f64 {
     let view = index.view();
     let mut scratch = Scratch::new();
     let mut hits = 0;
     let mut wanted = 0;
     for query in queries {
         let (mut found, mut exact) = (Vec::new(), Vec::new());
-        let request = Request { filter, ..Request::new(k, ef) };
-        view.search(Vector::F32(query), &request, &mut scratch, &mut found).unwrap();
-        view.exact(Vector::F32(query), k, &filter, &mut scratch, &mut exact).unwrap();
+        view.search(Vector::F32(query), request, &mut scratch, &mut found).unwrap();
+        view.exact(Vector::F32(query), request.k, &request.filter, &mut scratch, &mut exact).unwrap();
         assert_eq!(found.len(), exact.len());
         hits += found.iter().filter(|f| exact.iter().any(|e| e.label == f.label)).count();
         wanted += exact.len();

@@ -14,8 +14,8 @@
 //!    has pushed are counted, and those that only stand on the stack until a rule is complete ([`closing`]).
 //! 3. The symbol that is one too many tells the token: its own, or for an empty rule the one that bison had to look at.
 //!
-//! Rules that run natively count by their usual words only, so behind such a text may be refused a few levels
-//! early or late.
+//! The symbols of clauses and of functions with a syntax of their own stand in [`crate::grammar::symbols`]. Rules that run natively count
+//! by their usual words only, so behind such a text may be refused a few levels early or late.
 //!
 //! Source: gram.y, PostgreSQL 18; `YYMAXDEPTH` in bison's skeleton. The shapes of `tests/depth.rs` were judged by a server.
 
@@ -24,7 +24,8 @@ use alloc::vec::Vec;
 use crate::grammar::expr::op;
 use crate::grammar::func::PLAIN;
 use crate::grammar::machine::{Frame, Next, St};
-use crate::parser::{Parser, R};
+use crate::nodes::Tag;
+use crate::parser::{NOWHERE, Parser, R};
 use crate::token::Kind;
 
 /// Symbols at which bison gives up: of its `YYMAXDEPTH` of 10,000 states the first belongs to no symbol.
@@ -107,7 +108,10 @@ impl Parser<'_> {
 
     /// Most symbols of an operand of `read` tokens that has just been read whole.
     fn operand_symbols(&self, read: usize) -> usize {
-        let first = self.at.saturating_sub(read);
+        if read == 0 {
+            return 0;
+        }
+        let first = self.at - read;
         match self.tokens.kinds.get(first + 1) {
             Some(&Kind::DOT) if read >= 3 => 3 + usize::from(read >= 5),
             // `func_name ( )`.
@@ -122,21 +126,18 @@ impl Parser<'_> {
         let frame = self.scratch.frames[index];
         let items = self.items_of(index);
         match frame.st {
-            // A rule and the machine that it begins with.
-            St::Halt if index > 0 && self.begins_at(index - 1, frame.a) => "",
-            St::Halt if index > 0 => self.clause(frame.a as usize),
             St::Halt => {
                 let kind = |ahead: usize| {
-                    self.tokens.kinds.get(self.statement + ahead).copied().unwrap_or(Kind::EOF)
+                    self.tokens.kinds.get(frame.a as usize + ahead).copied().unwrap_or(Kind::EOF)
                 };
-                let at = frame.a as usize;
-                if matches!(kind(0), Kind::WITH | Kind::WITH_LA) && self.tokens.kinds[at - 1] == Kind::LPAREN
-                {
-                    return self.clause(at);
+                match index {
+                    0 => prefix(kind(0), kind(1), frame.a > 0),
+                    // What a statement's native rule waits for: its words are counted with the statement.
+                    1 => "",
+                    _ => "nnnnn",
                 }
-                prefix(kind(0), kind(1), self.statement > 0)
             }
-            St::End | St::ParenSelect | St::SelectOperand | St::Table => "",
+            St::End | St::ParenSelect | St::SelectOperand | St::Table | St::SortKey => "",
             St::Bin => operator(frame),
             St::BetweenLow if matches!(frame.op, op::NOT_BETWEEN | op::NOT_BETWEEN_SYMMETRIC) => "ntte",
             St::BetweenLow => "nte",
@@ -153,6 +154,8 @@ impl Parser<'_> {
             St::Array if frame.op == 0 => ["tt", "nnnt"][usize::from(items > 0)],
             St::Array => ["t", "nnt"][usize::from(items > 0)],
             St::Cast => "tt",
+            St::CastAs => "nnnt",
+            St::CastType => "nt",
             St::CaseWhen if items > 1 => "nnnt",
             St::CaseWhen => ["tet", "nnt"][usize::from(frame.a != 0)],
             St::CaseThen => ["nnnnt", "nnnnnt"][usize::from(items > 2)],
@@ -164,11 +167,12 @@ impl Parser<'_> {
                 (true, false) => "nnnnt",
             },
             St::NamedArg => "tt",
+            St::ArgOrder => ["nnnntt", "nnntt"][usize::from(frame.op & PLAIN != 0)],
             St::Select => ["", "n"][usize::from(frame.a != 0)],
             St::SetOp => "nte",
             St::Target => ["te", "nnnt"][usize::from(items > 0)],
             St::From => "nnnet",
-            St::TableList => ["", "nt"][usize::from(items > 0)],
+            St::TableList | St::Items => ["", "nt"][usize::from(items > 0)],
             St::Where => "nnneet",
             St::Join | St::CrossJoin => self.join_words(frame),
             St::JoinOn => ["nnnt", "nnnnt"][usize::from(self.join_words(frame).len() > 2)],
@@ -179,31 +183,44 @@ impl Parser<'_> {
                 (true, true) => "nnnt",
                 (false, true) => "nnnnt",
             },
+            St::Subscript => {
+                let optional = index > 0
+                    && match self.scratch.frames[index - 1].st {
+                        St::Column => true,
+                        St::Indirection => self.indirection_symbols(index - 1) != "",
+                        _ => false,
+                    };
+                match (optional || items > 0, frame.op == 0) {
+                    (false, true) => "t",
+                    (true, true) => "nt",
+                    (false, false) => "tnt",
+                    (true, false) => "nnnt",
+                }
+            }
+            St::Name => {
+                let dotted = self.tokens.kinds[frame.b as usize + 1] == Kind::DOT;
+                ["t", "n"][usize::from(dotted)]
+            }
+            St::Indirection => self.indirection_symbols(index),
+            St::Overlaps => match (items > 0, frame.op != 0) {
+                (false, false) => "ntt",
+                (false, true) => "nttt",
+                (true, false) => "nnnnt",
+                (true, true) => "nnnnnt",
+            },
+            St::TypeMods => self.type_symbols(frame, items > 0),
+            _ => self.clause_symbols(frame, items),
         }
     }
 
-    fn begins_at(&self, index: usize, at: u32) -> bool {
+    /// Before the subscripts of an operand.
+    fn indirection_symbols(&self, index: usize) -> &'static str {
         let frame = self.scratch.frames[index];
-        frame.st == St::Halt && frame.a == at
-    }
-
-    /// What stands before a machine that a rule has begun at token `at`, natively.
-    fn clause(&self, at: usize) -> &'static str {
-        let back = |count: usize| at.checked_sub(count).map_or(Kind::EOF, |token| self.tokens.kinds[token]);
-        match (back(3), back(2), back(1)) {
-            // `columnref`: a name, what stands between, the bracket.
-            (Kind::DOT, _, Kind::LBRACKET) | (_, Kind::RBRACKET, Kind::LBRACKET) => "nnt",
-            (_, _, Kind::LBRACKET) => "tt",
-            // `func_application`, empty clauses, `OVER (`, empty clauses, `ORDER BY`.
-            (Kind::LPAREN, Kind::ORDER, Kind::BY) => "neetteett",
-            (_, Kind::ORDER, Kind::BY) => "ntt",
-            (_, Kind::GROUP, Kind::BY) => "nnneeette",
-            (_, _, Kind::HAVING) => "nnneeeet",
-            (_, _, Kind::LIMIT) => "net",
-            (_, _, Kind::OFFSET) => "nnet",
-            // `WITH`, a name, no columns, `AS`, no option, `(`.
-            (_, Kind::AS, Kind::LPAREN) => "ttetet",
-            _ => "nnn",
+        match self.tree.tag(frame.a) {
+            _ if frame.b != NOWHERE => "nnn",
+            // `select_with_parens indirection`, `PARAM opt_indirection`.
+            Some(Tag::SubLink) => "",
+            _ => "n",
         }
     }
 
@@ -232,7 +249,7 @@ impl Parser<'_> {
             St::Cast => (6, 1),
             St::InnerSelect | St::TableParen => (3, 1),
             // `SELECT`, its clauses, of which the last are empty.
-            St::Target | St::From | St::Where => (9, 0),
+            St::Target | St::From | St::Where | St::Group | St::Having | St::Windows => (9, 0),
             _ => (0, 0),
         }
     }
@@ -252,11 +269,29 @@ fn marks(frame: Frame) -> Option<(u32, u32)> {
         St::Row
         | St::List
         | St::Array
+        | St::Items
+        | St::Subscript
+        | St::Overlaps
+        | St::TypeMods
+        | St::Window
+        | St::Cte
+        | St::Special
+        | St::Sample
+        | St::XmlTable
+        | St::XmlColumn
+        | St::Body
         | St::Arg
+        | St::ArgOrder
         | St::CaseArg
         | St::CaseWhen
         | St::CaseThen
         | St::CaseElse => Some((frame.c, frame.c)),
+        St::JsonObject | St::JsonArray | St::JsonAgg | St::JsonQuery | St::JsonTable | St::JsonColumn => {
+            Some((frame.c, frame.c))
+        }
+        St::Insert | St::Conflict | St::Update | St::Delete | St::Merge | St::MergeWhen => {
+            Some((frame.c, frame.c))
+        }
         St::InList => Some((frame.c, frame.c + 2)),
         St::Target | St::TableList => Some((frame.a, frame.a)),
         St::Values => Some((frame.c, frame.a)),
@@ -282,11 +317,12 @@ fn operator(frame: Frame) -> &'static str {
 /// What stands before the frames of a statement that begins with these words; `later` if it is not the text's first.
 fn prefix(word: Kind, second: Kind, later: bool) -> &'static str {
     let symbols = match word {
-        Kind::INSERT => "nnnnnn",
-        Kind::UPDATE | Kind::DELETE => "nnnnnnnn",
         Kind::CREATE if second == Kind::VIEW => "nnnnnnnnn",
         Kind::CREATE => "nnnnnnn",
         Kind::EXPLAIN => "nnn",
+        Kind::COPY => "nnnn",
+        Kind::PREPARE => "nnnnnn",
+        Kind::DECLARE => "nnnnnnnn",
         _ => "nn",
     };
     // `stmtmulti ;` before a later one.

@@ -1,43 +1,69 @@
-//! INSERT, UPDATE, DELETE, MERGE.
+//! INSERT, UPDATE, DELETE.
 //!
-//! Source: `InsertStmt` to `MergeStmt` in gram.y, PostgreSQL 18.
+//! Source: `InsertStmt` to `UpdateStmt` in gram.y, PostgreSQL 18.
 
+use crate::grammar::machine::{Frame, Next, St, item};
 use crate::nodes::e;
 use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
 use crate::version::Feature;
 
+/// What a statement's frame waits for. What it has read lies under the items of that, with 0 for what is absent.
+pub(crate) mod step {
+    pub const COLUMNS: u8 = 0;
+    pub const SELECT: u8 = 1;
+    pub const CONFLICT: u8 = 2;
+    pub const TARGETS: u8 = 3;
+    pub const TABLES: u8 = 4;
+    pub const WHERE: u8 = 5;
+    pub const RETURNING: u8 = 6;
+    /// Of a conflict: the elements of an index, and their condition.
+    pub const INFER: u8 = 7;
+    pub const INFER_WHERE: u8 = 8;
+    /// Of an assignment: what is set, the columns in parentheses, the value.
+    pub const TARGET: u8 = 9;
+    pub const COLUMNS_SET: u8 = 10;
+    pub const VALUE: u8 = 11;
+    pub const SOURCE: u8 = 12;
+}
+
 impl Parser<'_> {
     /// `PreparableStmt`.
     pub(crate) fn preparable_stmt(&mut self) -> R {
+        self.run(Self::preparable)
+    }
+
+    /// See [`Self::preparable_stmt`].
+    pub(crate) fn preparable(&mut self) -> R<Next> {
         match self.kind() {
             Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => self.dml(0),
-            Kind::WITH | Kind::WITH_LA => self.with_stmt(),
-            _ => self.select_stmt(),
+            Kind::WITH | Kind::WITH_LA => self.with_clause(Frame::new(St::WithStmt, self.here(), 0, 0)),
+            _ => Ok(Next::Select),
         }
     }
 
-    /// A statement that begins with `WITH`.
-    pub(crate) fn with_stmt(&mut self) -> R {
-        let first = self.here();
-        let with = self.opt_with_clause()?;
+    /// A statement whose `WITH` has been read.
+    pub(crate) fn stmt_with(&mut self, with: u32, first: u32) -> R<Next> {
         match self.kind() {
             Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => self.dml(with),
-            _ => self.run(|p| p.select_with(with, first)),
+            _ => self.select_with(with, first),
         }
     }
 
-    fn dml(&mut self, with: u32) -> R {
+    fn dml(&mut self, with: u32) -> R<Next> {
+        let (first, mark) = (self.here(), self.mark());
+        let frame = |st, op| Frame { op, ..Frame::new(st, first, with, mark) };
         match self.kind() {
-            Kind::INSERT => self.insert(with),
-            Kind::UPDATE => self.update(with),
-            Kind::DELETE => self.delete(with),
-            _ => self.merge(with),
+            Kind::INSERT => self.insert_start(frame(St::Insert, step::COLUMNS)),
+            Kind::UPDATE => self.update_start(frame(St::Update, step::TARGETS)),
+            Kind::DELETE => self.delete_start(frame(St::Delete, step::TABLES)),
+            _ => self.merge_start(frame(St::Merge, step::TABLES)),
         }
     }
 
-    fn insert(&mut self, with: u32) -> R {
-        let first = self.here();
+    // ---- INSERT ----
+
+    fn insert_start(&mut self, frame: Frame) -> R<Next> {
         self.expect_all(&[Kind::INSERT, Kind::INTO])?;
         let relation = self.qualified_name()?;
         if self.eat(Kind::AS) {
@@ -46,23 +72,52 @@ impl Parser<'_> {
             let alias = self.alias_of(name, at);
             put!(self, relation, RangeVar.alias, alias);
         }
-        let (mut columns, mut overriding, mut select) = (0, 0, 0);
+        self.item(relation);
         if self.is(Kind::DEFAULT) {
             self.expect_all(&[Kind::DEFAULT, Kind::VALUES])?;
-        } else {
-            // A parenthesis holds columns unless a select begins behind it.
-            if self.is(Kind::LPAREN) && !self.paren_begins_select() {
-                columns = self.paren_list(Self::insert_column)?;
-            }
-            overriding = self.overriding()?;
-            select = self.select_stmt()?;
+            self.keep(&[0, 0]);
+            return self.insert(Frame { op: step::SELECT, ..frame }, 0);
         }
-        let conflict = self.on_conflict()?;
-        let returning = self.returning_clause()?;
-        Ok(mk!(self, InsertStmt, first, {
-            relation: relation, cols: columns, selectStmt: select, onConflictClause: conflict,
-            returningClause: returning, withClause: with, r#override: overriding
-        }))
+        // A parenthesis holds columns unless a select begins behind it.
+        if self.is(Kind::LPAREN) && !self.paren_begins_select() {
+            self.bump();
+            return self.items(frame, item::COLUMN);
+        }
+        self.insert_select(frame, 0)
+    }
+
+    fn insert_select(&mut self, frame: Frame, columns: u32) -> R<Next> {
+        self.item(columns);
+        let overriding = self.overriding()?;
+        self.item(overriding);
+        self.push(Frame { op: step::SELECT, ..frame });
+        Ok(Next::Select)
+    }
+
+    /// A part of INSERT is complete: the relation, the columns, what overrides, the select and the conflict lie under its items.
+    pub(crate) fn insert(&mut self, frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::COLUMNS => {
+                self.expect(Kind::RPAREN)?;
+                self.insert_select(frame, value)
+            }
+            step::SELECT => {
+                self.item(value);
+                let then = Frame { op: step::CONFLICT, ..frame };
+                if self.is(Kind::ON) { self.on_conflict(then) } else { self.insert(then, 0) }
+            }
+            step::CONFLICT => {
+                self.item(value);
+                self.returning_clause(Frame { op: step::RETURNING, ..frame })
+            }
+            _ => {
+                let [relation, columns, overriding, select, conflict] = self.kept(frame.c);
+                Ok(Next::Ret(mk!(self, InsertStmt, frame.a, {
+                    relation: relation, cols: columns, selectStmt: select, onConflictClause: conflict,
+                    returningClause: value, withClause: frame.b, r#override: overriding
+                })))
+            }
+        }
     }
 
     /// Whether the parentheses here are around a select.
@@ -78,22 +133,22 @@ impl Parser<'_> {
         }
     }
 
-    fn insert_column(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        let name = self.col_id()?;
-        let indirection = self.opt_checked_indirection()?;
-        Ok(mk!(self, ResTarget, first, { name: name.0, indirection: indirection, location: loc }))
+    /// `insert_column_item`, `set_target`: a name and its checked indirection.
+    pub(crate) fn column(&mut self) -> R<Next> {
+        let first = self.here();
+        self.col_id()?;
+        self.indirection(Frame::new(St::Column, first, 0, 0), Self::column_done)
     }
 
-    /// `opt_indirection`, checked.
-    pub(crate) fn opt_checked_indirection(&mut self) -> R {
-        let list = self.indirection()?;
-        self.check_indirection(list)?;
-        Ok(list)
+    pub(crate) fn column_done(&mut self, frame: Frame, indirection: u32) -> R<Next> {
+        self.check_indirection(indirection)?;
+        let first = frame.a;
+        let (name, loc) = (crate::tree::TextId::token(first as usize), self.loc_of(first as usize));
+        Ok(Next::Ret(mk!(self, ResTarget, first, { name: name.0, indirection: indirection, location: loc })))
     }
 
     /// `OVERRIDING … VALUE`.
-    fn overriding(&mut self) -> R {
+    pub(crate) fn overriding(&mut self) -> R {
         if !self.eat(Kind::OVERRIDING) {
             return Ok(e::OverridingKind::OVERRIDING_NOT_SET);
         }
@@ -107,77 +162,95 @@ impl Parser<'_> {
         Ok(kind)
     }
 
-    fn on_conflict(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        if !self.eat(Kind::ON) {
-            return Ok(0);
-        }
-        self.expect(Kind::CONFLICT)?;
-        let infer = self.conflict_target()?;
-        self.expect(Kind::DO)?;
-        if self.eat(Kind::NOTHING) {
-            let action = e::OnConflictAction::ONCONFLICT_NOTHING;
-            return Ok(mk!(self, OnConflictClause, first, { action: action, infer: infer, location: loc }));
-        }
-        if self.has(Feature::ConflictSelect) && self.eat(Kind::SELECT) {
-            let strength = if self.is(Kind::FOR) { self.locking_strength()? } else { 0 };
-            let condition = self.where_clause()?;
-            return Ok(mk!(self, OnConflictClause, first, {
-                action: e::OnConflictAction::ONCONFLICT_SELECT, infer: infer, lockStrength: strength,
-                whereClause: condition, location: loc
-            }));
-        }
-        self.expect_all(&[Kind::UPDATE, Kind::SET])?;
-        let targets = self.set_clause_list()?;
-        let condition = self.where_clause()?;
-        Ok(mk!(self, OnConflictClause, first, {
-            action: e::OnConflictAction::ONCONFLICT_UPDATE, infer: infer, targetList: targets,
-            whereClause: condition, location: loc
-        }))
-    }
+    // ---- ON CONFLICT ----
 
-    /// `opt_conf_expr`.
-    fn conflict_target(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        if self.is(Kind::LPAREN) {
-            let elements = self.paren_list(Self::index_elem)?;
-            let condition = self.where_clause()?;
-            return Ok(mk!(self, InferClause, first, {
-                indexElems: elements, whereClause: condition, location: loc
-            }));
+    /// `opt_on_conflict`, at ON. The target and the columns that are set lie under its items.
+    fn on_conflict(&mut self, then: Frame) -> R<Next> {
+        self.push(then);
+        let first = self.here();
+        self.bump();
+        self.expect(Kind::CONFLICT)?;
+        // `opt_conf_expr`.
+        let (target, loc) = (self.here(), self.loc());
+        let frame = Frame { op: step::INFER, ..Frame::new(St::Conflict, first, target, self.mark()) };
+        if self.eat(Kind::LPAREN) {
+            return self.items(frame, item::INDEX);
         }
+        let mut infer = 0;
         if self.eat(Kind::ON) {
             self.expect(Kind::CONSTRAINT)?;
             let name = self.col_id()?;
-            return Ok(mk!(self, InferClause, first, { conname: name.0, location: loc }));
+            infer = mk!(self, InferClause, target, { conname: name.0, location: loc });
         }
-        Ok(0)
+        self.conflict_action(frame, infer)
     }
 
-    /// `where_clause`.
-    pub(crate) fn where_clause(&mut self) -> R {
-        if self.eat(Kind::WHERE) { self.a_expr() } else { Ok(0) }
+    /// A part of ON CONFLICT is complete.
+    pub(crate) fn conflict(&mut self, frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::INFER => {
+                self.expect(Kind::RPAREN)?;
+                self.item(value);
+                let then = Frame { op: step::INFER_WHERE, ..frame };
+                if self.eat(Kind::WHERE) { Ok(self.expr(then)) } else { self.conflict(then, 0) }
+            }
+            step::INFER_WHERE => {
+                let [elements] = self.kept(frame.c);
+                let loc = self.loc_of(frame.b as usize);
+                let infer = mk!(self, InferClause, frame.b, {
+                    indexElems: elements, whereClause: value, location: loc
+                });
+                self.conflict_action(frame, infer)
+            }
+            step::TARGETS => {
+                self.item(value);
+                let then = Frame { op: step::WHERE, ..frame };
+                if self.eat(Kind::WHERE) { Ok(self.expr(then)) } else { self.conflict(then, 0) }
+            }
+            _ => {
+                let [infer, strength, targets] = self.kept(frame.c);
+                let action = if frame.flags == SELECTS {
+                    e::OnConflictAction::ONCONFLICT_SELECT
+                } else {
+                    e::OnConflictAction::ONCONFLICT_UPDATE
+                };
+                let loc = self.loc_of(frame.a as usize);
+                Ok(Next::Ret(mk!(self, OnConflictClause, frame.a, {
+                    action: action, infer: infer, targetList: targets, whereClause: value,
+                    lockStrength: strength, location: loc
+                })))
+            }
+        }
     }
 
-    /// `where_or_current_clause`.
-    fn where_or_current(&mut self) -> R {
-        if !self.eat(Kind::WHERE) {
-            return Ok(0);
+    fn conflict_action(&mut self, mut frame: Frame, infer: u32) -> R<Next> {
+        self.expect(Kind::DO)?;
+        if self.eat(Kind::NOTHING) {
+            let (action, loc) = (e::OnConflictAction::ONCONFLICT_NOTHING, self.loc_of(frame.a as usize));
+            return Ok(Next::Ret(mk!(self, OnConflictClause, frame.a, {
+                action: action, infer: infer, location: loc
+            })));
         }
-        if self.is(Kind::CURRENT) && self.peek(1) == Kind::OF {
-            let first = self.here();
-            self.at += 2;
-            let name = self.col_id()?;
-            return Ok(mk!(self, CurrentOfExpr, first, { cursor_name: name.0 }));
+        frame.op = step::TARGETS;
+        if self.has(Feature::ConflictSelect) && self.eat(Kind::SELECT) {
+            frame.flags = SELECTS;
+            let strength = if self.is(Kind::FOR) { self.locking_strength()? } else { 0 };
+            self.keep(&[infer, strength]);
+            return self.conflict(frame, 0);
         }
-        self.a_expr()
+        self.expect_all(&[Kind::UPDATE, Kind::SET])?;
+        self.keep(&[infer, 0]);
+        self.items(frame, item::SET)
     }
 
-    /// `returning_clause`.
-    fn returning_clause(&mut self) -> R {
+    // ---- RETURNING, WHERE ----
+
+    /// `returning_clause` for `then`, where there is one.
+    pub(crate) fn returning_clause(&mut self, then: Frame) -> R<Next> {
+        self.push(then);
         let first = self.here();
         if !self.eat(Kind::RETURNING) {
-            return Ok(0);
+            return Ok(Next::Ret(0));
         }
         let mut options = 0;
         if self.has(Feature::ReturningOptions) && self.eat(Kind::WITH) {
@@ -194,156 +267,155 @@ impl Parser<'_> {
                 Ok(mk!(p, ReturningOption, first, { option: option, value: name.0, location: loc }))
             })?;
         }
-        let exprs = self.target_list()?;
-        Ok(mk!(self, ReturningClause, first, { options: options, exprs: exprs }))
+        self.items(Frame::new(St::Returning, first, options, 0), item::TARGET)
     }
 
-    /// `set_clause_list`.
-    pub(crate) fn set_clause_list(&mut self) -> R {
-        let mark = self.mark();
-        loop {
-            self.set_clause()?;
-            if !self.eat(Kind::COMMA) {
-                return Ok(self.list_from(mark));
+    pub(crate) fn returning(&mut self, frame: Frame, exprs: u32) -> Next {
+        Next::Ret(mk!(self, ReturningClause, frame.a, { options: frame.b, exprs: exprs }))
+    }
+
+    /// `where_clause`.
+    pub(crate) fn where_clause(&mut self) -> R {
+        if self.eat(Kind::WHERE) { self.a_expr() } else { Ok(0) }
+    }
+
+    /// `where_or_current_clause` for `then`, where there is one.
+    fn where_or_current(&mut self, then: Frame) -> R<Next> {
+        if !self.eat(Kind::WHERE) {
+            return Ok(self.give(then, 0));
+        }
+        if self.is(Kind::CURRENT) && self.peek(1) == Kind::OF {
+            let first = self.here();
+            self.at += 2;
+            let name = self.col_id()?;
+            let node = mk!(self, CurrentOfExpr, first, { cursor_name: name.0 });
+            return Ok(self.give(then, node));
+        }
+        Ok(self.expr(then))
+    }
+
+    // ---- SET ----
+
+    /// `set_clause`.
+    pub(crate) fn set_target(&mut self) -> R<Next> {
+        let frame = Frame::new(St::SetClause, self.here(), 0, 0);
+        if self.eat(Kind::LPAREN) {
+            return self.items(Frame { op: step::COLUMNS_SET, ..frame }, item::COLUMN);
+        }
+        self.push(Frame { op: step::TARGET, ..frame });
+        self.column()
+    }
+
+    /// A part of an assignment is complete.
+    pub(crate) fn set_clause(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::TARGET => {
+                self.expect(Kind::EQUALS)?;
+                (frame.op, frame.b) = (step::VALUE, value);
+                Ok(self.expr(frame))
             }
+            step::VALUE => {
+                put!(self, frame.b, ResTarget.val, value);
+                self.tree.set(frame.b, 2, self.at as u32);
+                Ok(Next::Ret(frame.b))
+            }
+            step::COLUMNS_SET => {
+                self.expect_all(&[Kind::RPAREN, Kind::EQUALS])?;
+                (frame.op, frame.b) = (step::SOURCE, value);
+                Ok(self.expr(frame))
+            }
+            _ => Ok(Next::Ret(self.multi_assignment(frame, value))),
         }
     }
 
-    fn set_clause(&mut self) -> R<()> {
-        if !self.is(Kind::LPAREN) {
-            let target = self.insert_column()?;
-            self.expect(Kind::EQUALS)?;
-            let value = self.a_expr()?;
-            put!(self, target, ResTarget.val, value);
-            self.tree.set(target, 2, self.at as u32);
-            self.item(target);
-            return Ok(());
-        }
-        let first = self.here();
-        let targets = self.paren_list(Self::insert_column)?;
-        self.expect(Kind::EQUALS)?;
-        let source = self.a_expr()?;
-        let count = self.tree.items(targets).len() as u32;
+    /// `( a, b ) = source`: all targets but the last become items.
+    fn multi_assignment(&mut self, frame: Frame, source: u32) -> u32 {
+        let count = self.tree.items(frame.b).len() as u32;
+        let mut last = 0;
         for index in 0..count {
-            let target = self.tree.items(targets)[index as usize];
+            if index > 0 {
+                self.item(last);
+            }
+            last = self.tree.items(frame.b)[index as usize];
             let value =
-                mk!(self, MultiAssignRef, first, { source: source, colno: index + 1, ncolumns: count });
-            put!(self, target, ResTarget.val, value);
-            self.item(target);
+                mk!(self, MultiAssignRef, frame.a, { source: source, colno: index + 1, ncolumns: count });
+            put!(self, last, ResTarget.val, value);
         }
-        Ok(())
+        last
     }
 
-    fn update(&mut self, with: u32) -> R {
-        let first = self.here();
+    // ---- UPDATE, DELETE ----
+
+    fn update_start(&mut self, frame: Frame) -> R<Next> {
         self.expect(Kind::UPDATE)?;
         let relation = self.relation_expr_opt_alias()?;
+        self.item(relation);
         self.expect(Kind::SET)?;
-        let targets = self.set_clause_list()?;
-        let from = if self.eat(Kind::FROM) { self.table_list()? } else { 0 };
-        let condition = self.where_or_current()?;
-        let returning = self.returning_clause()?;
-        Ok(mk!(self, UpdateStmt, first, {
-            relation: relation, targetList: targets, whereClause: condition, fromClause: from,
-            returningClause: returning, withClause: with
-        }))
+        self.items(frame, item::SET)
     }
 
-    fn delete(&mut self, with: u32) -> R {
-        let first = self.here();
+    /// A part of UPDATE is complete: the relation, the targets, the tables and the condition lie under its items.
+    pub(crate) fn update(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::TARGETS => {
+                self.item(value);
+                frame.op = step::TABLES;
+                if !self.eat(Kind::FROM) {
+                    return self.update(frame, 0);
+                }
+                self.push(frame);
+                Ok(self.start_tables())
+            }
+            step::TABLES => {
+                self.item(value);
+                self.where_or_current(Frame { op: step::WHERE, ..frame })
+            }
+            step::WHERE => {
+                self.item(value);
+                self.returning_clause(Frame { op: step::RETURNING, ..frame })
+            }
+            _ => {
+                let [relation, targets, from, condition] = self.kept(frame.c);
+                Ok(Next::Ret(mk!(self, UpdateStmt, frame.a, {
+                    relation: relation, targetList: targets, whereClause: condition, fromClause: from,
+                    returningClause: value, withClause: frame.b
+                })))
+            }
+        }
+    }
+
+    fn delete_start(&mut self, frame: Frame) -> R<Next> {
         self.expect_all(&[Kind::DELETE, Kind::FROM])?;
         let relation = self.relation_expr_opt_alias()?;
-        let using = if self.eat(Kind::USING) { self.table_list()? } else { 0 };
-        let condition = self.where_or_current()?;
-        let returning = self.returning_clause()?;
-        Ok(mk!(self, DeleteStmt, first, {
-            relation: relation, usingClause: using, whereClause: condition, returningClause: returning,
-            withClause: with
-        }))
+        self.item(relation);
+        if !self.eat(Kind::USING) {
+            return self.delete(frame, 0);
+        }
+        self.push(frame);
+        Ok(self.start_tables())
     }
 
-    fn merge(&mut self, with: u32) -> R {
-        let first = self.here();
-        self.expect_all(&[Kind::MERGE, Kind::INTO])?;
-        let relation = self.relation_expr_opt_alias()?;
-        self.expect(Kind::USING)?;
-        let source = self.table_ref()?;
-        self.expect(Kind::ON)?;
-        let condition = self.a_expr()?;
-        let mark = self.mark();
-        loop {
-            let clause = self.merge_when()?;
-            self.item(clause);
-            if !self.is(Kind::WHEN) {
-                break;
+    /// A part of DELETE is complete: the relation, the tables and the condition lie under its items.
+    pub(crate) fn delete(&mut self, frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::TABLES => {
+                self.item(value);
+                self.where_or_current(Frame { op: step::WHERE, ..frame })
+            }
+            step::WHERE => {
+                self.item(value);
+                self.returning_clause(Frame { op: step::RETURNING, ..frame })
+            }
+            _ => {
+                let [relation, using, condition] = self.kept(frame.c);
+                Ok(Next::Ret(mk!(self, DeleteStmt, frame.a, {
+                    relation: relation, usingClause: using, whereClause: condition, returningClause: value,
+                    withClause: frame.b
+                })))
             }
         }
-        let clauses = self.list_from(mark);
-        let returning = if self.has(Feature::MergeReturning) { self.returning_clause()? } else { 0 };
-        Ok(mk!(self, MergeStmt, first, {
-            relation: relation, sourceRelation: source, joinCondition: condition, mergeWhenClauses: clauses,
-            returningClause: returning, withClause: with
-        }))
-    }
-
-    fn merge_when(&mut self) -> R {
-        use e::MergeMatchKind as m;
-        let first = self.here();
-        self.expect(Kind::WHEN)?;
-        let mut kind = m::MERGE_WHEN_MATCHED;
-        if self.eat(Kind::NOT) {
-            kind = m::MERGE_WHEN_NOT_MATCHED_BY_TARGET;
-        }
-        self.expect(Kind::MATCHED)?;
-        let by = kind != m::MERGE_WHEN_MATCHED && self.has(Feature::MergeBySource) && self.eat(Kind::BY);
-        if by && !self.eat(Kind::TARGET) {
-            self.expect(Kind::SOURCE)?;
-            kind = m::MERGE_WHEN_NOT_MATCHED_BY_SOURCE;
-        }
-        let condition = if self.eat(Kind::AND) { self.a_expr()? } else { 0 };
-        self.expect(Kind::THEN)?;
-        let inserts = kind == m::MERGE_WHEN_NOT_MATCHED_BY_TARGET;
-        let (mut targets, mut overriding, mut values) = (0, 0, 0);
-        let command = match self.kind() {
-            Kind::DO => {
-                self.bump();
-                self.expect(Kind::NOTHING)?;
-                e::CmdType::CMD_NOTHING
-            }
-            Kind::UPDATE if !inserts => {
-                self.bump();
-                self.expect(Kind::SET)?;
-                targets = self.set_clause_list()?;
-                e::CmdType::CMD_UPDATE
-            }
-            Kind::DELETE if !inserts => {
-                self.bump();
-                e::CmdType::CMD_DELETE
-            }
-            Kind::INSERT if inserts => {
-                (targets, overriding, values) = self.merge_insert()?;
-                e::CmdType::CMD_INSERT
-            }
-            _ => return Err(self.unexpected()),
-        };
-        // The server's own node for DO NOTHING leaves this at its zero, which is "not set" too.
-        Ok(mk!(self, MergeWhenClause, first, {
-            matchKind: kind, commandType: command, r#override: overriding, condition: condition,
-            targetList: targets, values: values
-        }))
-    }
-
-    /// `merge_insert`: columns, overriding, values.
-    fn merge_insert(&mut self) -> R<(u32, u32, u32)> {
-        self.bump();
-        if self.eat(Kind::DEFAULT) {
-            self.expect(Kind::VALUES)?;
-            return Ok((0, 0, 0));
-        }
-        let columns = if self.is(Kind::LPAREN) { self.paren_list(Self::insert_column)? } else { 0 };
-        let overriding = self.overriding()?;
-        self.expect(Kind::VALUES)?;
-        let values = self.paren_list(Self::a_expr)?;
-        Ok((columns, overriding, values))
     }
 }
+
+/// In the frame of a conflict: it selects.
+const SELECTS: u8 = 1;

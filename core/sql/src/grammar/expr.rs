@@ -2,7 +2,9 @@
 //!
 //! Source: `a_expr`, `b_expr` and `c_expr` in gram.y, PostgreSQL 18.
 
+use crate::grammar::lists::refusal;
 use crate::grammar::machine::{F_B, F_C, F_LABEL, F_ROW, F_SELECT, F_SUBSTRING, Frame, Next, St};
+use crate::grammar::types;
 use crate::json::constant_kind;
 use crate::nodes::{Tag, e, f};
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
@@ -168,11 +170,10 @@ impl Parser<'_> {
                 Ok(Next::Oper(mk!(self, SetToDefault, first, { location: loc })))
             }
             Kind::UNIQUE if flags & F_B == 0 => {
-                let loc = self.loc();
                 self.bump();
                 self.unique_null_treatment()?;
-                self.select_with_parens()?;
-                Err(self.refuse_feature(loc, "UNIQUE predicate is not yet implemented"))
+                self.refuse_behind(refusal::UNIQUE, first);
+                Ok(Next::SelectParens)
             }
             _ => self.primary(kind),
         }
@@ -260,8 +261,15 @@ impl Parser<'_> {
             }
             Kind::TYPECAST => {
                 self.bump();
-                let name = self.typename()?;
-                Ok(Shift::Value(mk!(self, TypeCast, first, { arg: lhs, typeName: name, location: loc })))
+                let frame = Frame::new(St::CastType, lhs, token, 0);
+                self.push(frame);
+                match self.start_type(types::FULL)? {
+                    Next::Ret(name) => {
+                        self.scratch.frames.pop();
+                        Ok(Shift::Value(self.cast_node(frame, name)))
+                    }
+                    next => Ok(Shift::Operand(next)),
+                }
             }
             Kind::COLLATE => {
                 self.bump();
@@ -302,6 +310,12 @@ impl Parser<'_> {
                 }
             }
         }
+    }
+
+    /// `x :: type`.
+    pub(crate) fn cast_node(&mut self, frame: Frame, name: u32) -> u32 {
+        let (first, loc) = (self.first_of(frame.a), self.loc_of(frame.b as usize));
+        mk!(self, TypeCast, first, { arg: frame.a, typeName: name, location: loc })
     }
 
     /// `ANY`, `SOME` or `ALL`, where one stands: the link's type.
@@ -708,8 +722,7 @@ impl Parser<'_> {
             let loc = self.loc_of(first as usize);
             let kind = e::SubLinkType::EXPR_SUBLINK;
             let link = mk!(self, SubLink, first, { subLinkType: kind, subselect: select, location: loc });
-            let node = self.with_indirection(link)?;
-            return Ok(Next::Oper(node));
+            return self.indirected(link, NOWHERE);
         }
     }
 
@@ -732,8 +745,7 @@ impl Parser<'_> {
     /// `( a`, then `)` or `,`.
     pub(crate) fn paren_close(&mut self, frame: Frame, value: u32) -> R<Next> {
         if self.eat(Kind::RPAREN) {
-            let node = self.with_indirection(value)?;
-            return Ok(Next::Oper(self.widened(node, frame.b)));
+            return self.indirected(value, frame.b);
         }
         self.expect(Kind::COMMA)?;
         let mark = self.mark();
@@ -743,7 +755,7 @@ impl Parser<'_> {
     }
 
     /// A node in parentheses begins at the parenthesis.
-    fn widened(&mut self, node: u32, first: u32) -> u32 {
+    pub(crate) fn widened(&mut self, node: u32, first: u32) -> u32 {
         if node >> 31 == 0 {
             self.tree.set(node, 1, first);
             self.tree.set(node, 2, self.at as u32);
@@ -780,36 +792,44 @@ impl Parser<'_> {
         Ok(Next::Oper(mk!(self, RowExpr, first, { args: args, row_format: form, location: loc })))
     }
 
+    /// At `OVERLAPS`: its token waits below the items of the right side.
     fn overlaps(&mut self, left: u32, first: u32) -> R<Next> {
-        let loc = self.loc();
+        let token = self.here();
         self.bump();
-        let right_loc = self.loc();
         let explicit = self.eat(Kind::ROW);
         self.expect(Kind::LPAREN)?;
-        let mut right = 0;
-        if !(explicit && self.is(Kind::RPAREN)) {
-            let mark = self.mark();
-            loop {
-                let item = self.a_expr()?;
-                self.item(item);
-                if !explicit && self.mark() == mark + 1 {
-                    self.expect(Kind::COMMA)?;
-                } else if !self.eat(Kind::COMMA) {
-                    break;
-                }
-            }
-            right = self.list_from(mark);
+        self.item(token);
+        let frame = Frame { op: u8::from(explicit), ..Frame::new(St::Overlaps, left, first, self.mark()) };
+        if explicit && self.is(Kind::RPAREN) {
+            return self.overlaps_done(frame);
         }
+        Ok(self.expr(frame))
+    }
+
+    pub(crate) fn overlaps_item(&mut self, frame: Frame, value: u32) -> R<Next> {
+        self.item(value);
+        if frame.op == 0 && self.mark() == frame.c + 1 {
+            self.expect(Kind::COMMA)?;
+        } else if !self.eat(Kind::COMMA) {
+            return self.overlaps_done(frame);
+        }
+        Ok(self.expr(frame))
+    }
+
+    fn overlaps_done(&mut self, frame: Frame) -> R<Next> {
+        let (left, first) = (frame.a, frame.b);
+        let right = self.list_from(frame.c);
+        let token = self.scratch.items.pop().unwrap_or(0) as usize;
         self.expect(Kind::RPAREN)?;
-        for (side, list, at) in [("left", left, self.loc_of(first as usize)), ("right", right, right_loc)] {
+        for (side, list, at) in [("left", left, first as usize), ("right", right, token + 1)] {
             if self.tree.items(list).len() != 2 {
                 let message =
                     alloc::format!("wrong number of parameters on {side} side of OVERLAPS expression");
-                return Err(self.refuse_syntax(at, message));
+                return Err(self.refuse_syntax(self.loc_of(at), message));
             }
         }
         let args = self.list_concat(left, right);
-        Ok(Next::Oper(self.sql_function("overlaps", args, loc, first)))
+        Ok(Next::Oper(self.sql_function("overlaps", args, self.loc_of(token), first)))
     }
 
     /// `x IN ( a`, then `,` or `)`.

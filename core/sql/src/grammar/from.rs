@@ -6,21 +6,46 @@
 //! Source: `table_ref` to `TableFuncElement` in gram.y, PostgreSQL 18.
 
 use crate::grammar::expr::continues_select;
-use crate::grammar::machine::{Frame, Next, St};
+use crate::grammar::lists::refusal;
+use crate::grammar::machine::{F_C, F_WINDOWLESS, Frame, Next, St, item};
+use crate::grammar::types;
 use crate::nodes::e;
 use crate::parser::{Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
 use crate::version::Feature;
 
-/// In the frame of a select as a table.
+/// In the frame of a table: LATERAL stood before it.
 const LATERAL: u8 = 1;
+/// In the frame of a function: `ROWS FROM`, `WITH ORDINALITY`.
+const ROWS_FROM: u8 = 2;
+const ORDINALITY: u8 = 4;
+
+/// What the frames of functions and samples wait for.
+pub(crate) mod step {
+    pub const CALL: u8 = 0;
+    pub const ROWS_FROM: u8 = 1;
+    pub const COLUMNS: u8 = 2;
+    pub const ARGS: u8 = 3;
+    pub const REPEATABLE: u8 = 4;
+}
+
+fn function_frame(op: u8, first: u32, lateral: bool) -> Frame {
+    let flags = if lateral { LATERAL } else { 0 };
+    Frame { op, flags, ..Frame::new(St::FuncTable, first, 0, 0) }
+}
 
 impl Parser<'_> {
     /// A `table_ref` begins.
     pub(crate) fn start_table(&mut self) -> Next {
         self.push(Frame::new(St::Table, 0, 0, 0));
         Next::TableOperand
+    }
+
+    /// `from_list` begins.
+    pub(crate) fn start_tables(&mut self) -> Next {
+        self.push(Frame::new(St::TableList, self.mark(), 0, 0));
+        self.start_table()
     }
 
     pub(crate) fn table_item(&mut self, frame: Frame, value: u32) -> R<Next> {
@@ -48,32 +73,26 @@ impl Parser<'_> {
                 Ok(Next::SelectParens)
             }
             Kind::LPAREN => self.table_paren(first),
-            Kind::XMLTABLE if self.peek(1) == Kind::LPAREN => {
-                let node = self.xml_table()?;
-                let alias = self.opt_alias()?;
-                put!(self, node, RangeTableFunc.alias, alias);
-                put!(self, node, RangeTableFunc.lateral, u32::from(lateral));
-                Ok(Next::TableOper(node))
-            }
-            Kind::JSON_TABLE if self.peek(1) == Kind::LPAREN => {
-                let node = self.json_table()?;
-                let alias = self.opt_alias()?;
-                put!(self, node, JsonTable.alias, alias);
-                put!(self, node, JsonTable.lateral, u32::from(lateral));
-                Ok(Next::TableOper(node))
-            }
+            Kind::XMLTABLE if self.peek(1) == Kind::LPAREN => self.xml_table_start(first, lateral),
+            Kind::JSON_TABLE if self.peek(1) == Kind::LPAREN => self.json_table_start(first, lateral),
             Kind::ROWS if self.peek(1) == Kind::FROM => {
-                self.function_table(first, lateral).map(Next::TableOper)
+                self.at += 2;
+                self.expect(Kind::LPAREN)?;
+                self.items(function_frame(step::ROWS_FROM, first, lateral), item::ROWS_FROM)
             }
-            _ if self.at_function_table() => self.function_table(first, lateral).map(Next::TableOper),
+            _ if self.at_function_table() => {
+                let frame = function_frame(step::CALL, first, lateral);
+                Ok(self.flagged_expr(frame, F_C | F_WINDOWLESS))
+            }
             kind if lateral => {
                 // Only a function may follow, so its name is read and then its parenthesis missed.
                 if kind.is_col_id() || kind.is_type_function_name() {
-                    self.func_expr_windowless()?;
+                    self.refuse_behind(refusal::HERE, first);
+                    return Ok(self.start_expr(F_C | F_WINDOWLESS));
                 }
                 Err(self.unexpected())
             }
-            _ => self.relation_table().map(Next::TableOper),
+            _ => self.relation_table(),
         }
     }
 
@@ -96,27 +115,45 @@ impl Parser<'_> {
         ahead > 1 && self.peek(ahead) == Kind::LPAREN
     }
 
-    fn relation_table(&mut self) -> R {
+    fn relation_table(&mut self) -> R<Next> {
         let first = self.here();
         let relation = self.relation_expr()?;
         let alias = self.opt_alias()?;
         put!(self, relation, RangeVar.alias, alias);
         self.tree.set(relation, 2, self.at as u32);
         if !self.eat(Kind::TABLESAMPLE) {
-            return Ok(relation);
+            return Ok(Next::TableOper(relation));
         }
+        let frame = Frame { op: step::ARGS, ..Frame::new(St::Sample, first, relation, self.mark()) };
         let loc = self.loc();
         let method = self.func_name()?;
-        let args = self.paren_list(Self::a_expr)?;
-        let mut repeatable = 0;
-        if self.eat(Kind::REPEATABLE) {
-            self.expect(Kind::LPAREN)?;
-            repeatable = self.a_expr()?;
-            self.expect(Kind::RPAREN)?;
+        self.keep(&[loc, method]);
+        self.paren_exprs(frame)
+    }
+
+    /// A part of TABLESAMPLE is complete: its place, the method and its arguments lie under its items.
+    pub(crate) fn sample(&mut self, frame: Frame, value: u32) -> R<Next> {
+        self.expect(Kind::RPAREN)?;
+        let mut repeatable = value;
+        if frame.op == step::ARGS {
+            self.item(value);
+            if self.eat(Kind::REPEATABLE) {
+                self.expect(Kind::LPAREN)?;
+                return Ok(self.expr(Frame { op: step::REPEATABLE, ..frame }));
+            }
+            repeatable = 0;
         }
-        Ok(mk!(self, RangeTableSample, first, {
-            relation: relation, method: method, args: args, repeatable: repeatable, location: loc
-        }))
+        let [loc, method, args] = self.kept(frame.c);
+        let node = mk!(self, RangeTableSample, frame.a, {
+            relation: frame.b, method: method, args: args, repeatable: repeatable, location: loc
+        });
+        Ok(self.whole_table(node))
+    }
+
+    /// A table that is no join.
+    pub(crate) fn whole_table(&mut self, node: u32) -> Next {
+        self.joined = false;
+        Next::TableOper(node)
     }
 
     /// `func_name`.
@@ -133,9 +170,7 @@ impl Parser<'_> {
         if !dotted {
             return Ok(self.list(&[name.node()]));
         }
-        let rest = self.indirection()?;
-        self.check_names(rest)?;
-        Ok(self.list_before(name.node(), rest))
+        self.name_and_rest(name)
     }
 
     /// `relation_expr`.
@@ -175,7 +210,7 @@ impl Parser<'_> {
     }
 
     /// `opt_alias_clause`.
-    fn opt_alias(&mut self) -> R {
+    pub(crate) fn opt_alias(&mut self) -> R {
         let first = self.here();
         if !self.eat(Kind::AS) && !self.kind().is_col_id() {
             return Ok(0);
@@ -187,87 +222,119 @@ impl Parser<'_> {
 
     // ---- functions ----
 
-    fn function_table(&mut self, first: u32, lateral: bool) -> R {
-        let rows_from = self.is(Kind::ROWS) && self.peek(1) == Kind::FROM;
-        let functions = if rows_from {
-            self.at += 2;
-            self.paren_list(Self::rowsfrom_item)?
-        } else {
-            let call = self.func_expr_windowless()?;
-            let pair = self.list(&[call, 0]);
-            let pair = self.list_node(pair, first);
-            self.list(&[pair])
-        };
-        let ordinality = self.eat(Kind::WITH_LA);
-        if ordinality {
-            self.expect(Kind::ORDINALITY)?;
+    /// A part of a function as a table is complete.
+    pub(crate) fn function_table(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::ROWS_FROM => {
+                self.expect(Kind::RPAREN)?;
+                frame.flags |= ROWS_FROM;
+                frame.b = value;
+                self.function_alias(frame)
+            }
+            step::CALL => {
+                let pair = self.list(&[value, 0]);
+                let pair = self.list_node(pair, frame.a);
+                frame.b = self.list(&[pair]);
+                self.function_alias(frame)
+            }
+            _ => {
+                self.expect(Kind::RPAREN)?;
+                let alias = frame.c;
+                Ok(self.function_node(frame, alias, value))
+            }
         }
-        let (alias, columns) = self.func_alias()?;
-        Ok(mk!(self, RangeFunction, first, {
-            lateral: u32::from(lateral), ordinality: u32::from(ordinality), is_rowsfrom: u32::from(rows_from),
-            functions: functions, alias: alias, coldeflist: columns
-        }))
     }
 
-    fn rowsfrom_item(&mut self) -> R {
+    fn function_node(&mut self, frame: Frame, alias: u32, columns: u32) -> Next {
+        let has = |bit: u8| u32::from(frame.flags & bit != 0);
+        let node = mk!(self, RangeFunction, frame.a, {
+            lateral: has(LATERAL), ordinality: has(ORDINALITY), is_rowsfrom: has(ROWS_FROM),
+            functions: frame.b, alias: alias, coldeflist: columns
+        });
+        self.whole_table(node)
+    }
+
+    /// `opt_ordinality func_alias_clause`: an alias and the columns' definitions.
+    fn function_alias(&mut self, mut frame: Frame) -> R<Next> {
+        if self.eat(Kind::WITH_LA) {
+            self.expect(Kind::ORDINALITY)?;
+            frame.flags |= ORDINALITY;
+        }
+        frame.op = step::COLUMNS;
+        let first = self.here();
+        let explicit = self.eat(Kind::AS);
+        if explicit && self.eat(Kind::LPAREN) {
+            return self.items(frame, item::COLUMN_DEF);
+        }
+        if !explicit && !self.kind().is_col_id() {
+            return Ok(self.function_node(frame, 0, 0));
+        }
+        let name = self.col_id()?;
+        let plain = !self.peek(1).is_col_id() || matches!(self.peek(2), Kind::COMMA | Kind::RPAREN);
+        if self.is(Kind::LPAREN) && !plain {
+            frame.c = mk!(self, Alias, first, { aliasname: name.0 });
+            self.bump();
+            return self.items(frame, item::COLUMN_DEF);
+        }
+        let names = self.opt_name_list_parens()?;
+        let alias = mk!(self, Alias, first, { aliasname: name.0, colnames: names });
+        Ok(self.function_node(frame, alias, 0))
+    }
+
+    /// `rowsfrom_item`.
+    pub(crate) fn rows_from_start(&mut self) -> R<Next> {
         let first = self.here();
         if !self.at_function_table() {
-            return Err(self.not_a_function());
+            return self.not_a_function();
         }
-        let call = self.func_expr_windowless()?;
-        let mut columns = 0;
-        if self.eat(Kind::AS) {
-            let list = self.paren_list(Self::table_func_element)?;
-            columns = self.list_node(list, first);
+        let frame = Frame { op: step::CALL, ..Frame::new(St::RowsFrom, first, 0, 0) };
+        Ok(self.flagged_expr(frame, F_C | F_WINDOWLESS))
+    }
+
+    pub(crate) fn rows_from(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        let (mut call, mut columns) = (value, 0);
+        if frame.op == step::CALL && self.eat(Kind::AS) {
+            self.expect(Kind::LPAREN)?;
+            (frame.op, frame.b) = (step::COLUMNS, call);
+            return self.items(frame, item::COLUMN_DEF);
+        }
+        if frame.op == step::COLUMNS {
+            self.expect(Kind::RPAREN)?;
+            (call, columns) = (frame.b, self.list_node(value, frame.a));
         }
         let pair = self.list(&[call, columns]);
-        Ok(self.list_node(pair, first))
+        Ok(Next::Ret(self.list_node(pair, frame.a)))
     }
 
     /// Refuses what is no function behind its name.
-    pub(crate) fn not_a_function(&mut self) -> crate::parser::Halt {
+    fn not_a_function<T>(&mut self) -> R<T> {
         if self.kind().is_col_id() {
             self.bump();
-            if matches!(self.kind(), Kind::DOT | Kind::LBRACKET) && self.indirection().is_err() {
-                return crate::parser::Halt;
-            }
+            return self.refuse_indirection();
         }
-        self.unexpected()
-    }
-
-    /// `func_alias_clause`: an alias and the columns' definitions.
-    fn func_alias(&mut self) -> R<(u32, u32)> {
-        let first = self.here();
-        let explicit = self.eat(Kind::AS);
-        if explicit && self.is(Kind::LPAREN) {
-            return Ok((0, self.paren_list(Self::table_func_element)?));
-        }
-        if !explicit && !self.kind().is_col_id() {
-            return Ok((0, 0));
-        }
-        let name = self.col_id()?;
-        let (mut names, mut columns) = (0, 0);
-        if self.is(Kind::LPAREN) {
-            let plain = !self.peek(1).is_col_id() || matches!(self.peek(2), Kind::COMMA | Kind::RPAREN);
-            if plain {
-                names = self.opt_name_list_parens()?;
-            } else {
-                columns = self.paren_list(Self::table_func_element)?;
-            }
-        }
-        let alias = mk!(self, Alias, first, { aliasname: name.0, colnames: names });
-        Ok((alias, columns))
+        Err(self.unexpected())
     }
 
     /// `TableFuncElement`.
     pub(crate) fn table_func_element(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        let name = self.col_id()?;
-        let type_name = self.typename()?;
+        self.run(Self::column_def_start)
+    }
+
+    /// See [`Self::table_func_element`].
+    pub(crate) fn column_def_start(&mut self) -> R<Next> {
+        let first = self.here();
+        self.col_id()?;
+        self.push(Frame::new(St::ColumnDef, first, 0, 0));
+        self.start_type(types::FULL)
+    }
+
+    pub(crate) fn column_def_done(&mut self, frame: Frame, type_name: u32) -> R<Next> {
+        let first = frame.a;
+        let (name, loc) = (TextId::token(first as usize), self.loc_of(first as usize));
         let collation = self.opt_collate_clause()?;
-        Ok(mk!(self, ColumnDef, first, {
+        Ok(Next::Ret(mk!(self, ColumnDef, first, {
             colname: name.0, typeName: type_name, is_local: 1, collClause: collation, location: loc
-        }))
+        })))
     }
 
     // ---- parentheses ----

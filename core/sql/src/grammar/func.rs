@@ -1,13 +1,21 @@
-//! Calls: arguments, aggregates, windows, and the functions that have a syntax of their own.
+//! Calls: arguments, what stands behind them, and which functions have a syntax of their own.
 //!
-//! Source: `func_application`, `func_expr`, `func_expr_common_subexpr`, `over_clause` in gram.y, PostgreSQL 18.
+//! Source: `func_application`, `func_expr`, `func_expr_common_subexpr` in gram.y, PostgreSQL 18.
 
-use crate::grammar::machine::{F_C, F_SUBSTRING, F_WINDOWLESS, Frame, Next, St};
+use crate::grammar::machine::{F_C, F_WINDOWLESS, Frame, Next, St};
 use crate::grammar::operand::list;
+use crate::grammar::special;
 use crate::nodes::{Tag, e, f};
 use crate::parser::{NOWHERE, Parser, R, got, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
+
+/// What a [`St::CallTail`] frame waits for.
+pub(crate) mod tail {
+    pub const WITHIN: u8 = 0;
+    pub const FILTER: u8 = 1;
+    pub const OVER: u8 = 2;
+}
 
 /// Bits of an argument list's frame.
 const VARIADIC: u8 = 1;
@@ -15,33 +23,15 @@ const DISTINCT: u8 = 2;
 /// The list may turn out to be type modifiers.
 pub(crate) const PLAIN: u8 = 4;
 
-/// Bits of `frameOptions`.
-mod frame {
-    pub const NONDEFAULT: u32 = 0x00001;
-    pub const RANGE: u32 = 0x00002;
-    pub const ROWS: u32 = 0x00004;
-    pub const GROUPS: u32 = 0x00008;
-    pub const BETWEEN: u32 = 0x00010;
-    pub const START_UNBOUNDED_PRECEDING: u32 = 0x00020;
-    pub const END_UNBOUNDED_PRECEDING: u32 = 0x00040;
-    pub const START_UNBOUNDED_FOLLOWING: u32 = 0x00080;
-    pub const START_CURRENT_ROW: u32 = 0x00200;
-    pub const END_CURRENT_ROW: u32 = 0x00400;
-    pub const START_OFFSET_PRECEDING: u32 = 0x00800;
-    pub const END_OFFSET_PRECEDING: u32 = 0x01000;
-    pub const START_OFFSET_FOLLOWING: u32 = 0x02000;
-    pub const EXCLUDE_CURRENT_ROW: u32 = 0x08000;
-    pub const EXCLUDE_GROUP: u32 = 0x10000;
-    pub const EXCLUDE_TIES: u32 = 0x20000;
-    pub const DEFAULTS: u32 = RANGE | START_UNBOUNDED_PRECEDING | END_CURRENT_ROW;
-}
-
 impl Parser<'_> {
     /// An operand that begins with a keyword of its own; `None` where the keyword is just a name.
     pub(crate) fn special_operand(&mut self, kind: Kind) -> R<Option<Next>> {
         let called = self.peek(1) == Kind::LPAREN;
         if let Some(node) = self.value_function(kind)? {
             return Ok(Some(Next::Oper(node)));
+        }
+        if kind == Kind::COLLATION && self.peek(1) == Kind::FOR {
+            return self.special_start(special::COLLATION, 2).map(Some);
         }
         let next = match kind {
             Kind::COALESCE if called => self.open_list(list::COALESCE)?,
@@ -67,11 +57,8 @@ impl Parser<'_> {
                 Next::SelectParens
             }
             _ => {
-                let node = if called { self.special_call(kind)? } else { None };
-                match node {
-                    Some(node) => Next::Oper(node),
-                    None => return Ok(self.constant_of_type(kind)?.map(Next::Oper)),
-                }
+                let next = if called { self.special_call(kind)? } else { None };
+                return if next.is_some() { Ok(next) } else { self.constant_of_type(kind) };
             }
         };
         Ok(Some(next))
@@ -99,15 +86,6 @@ impl Parser<'_> {
                 let (first, loc) = (self.here(), self.loc());
                 self.bump();
                 return Ok(Some(self.sql_function("system_user", 0, loc, first)));
-            }
-            Kind::COLLATION if self.peek(1) == Kind::FOR => {
-                let (first, loc) = (self.here(), self.loc());
-                self.at += 2;
-                self.expect(Kind::LPAREN)?;
-                let arg = self.a_expr()?;
-                self.expect(Kind::RPAREN)?;
-                let args = self.list(&[arg]);
-                return Ok(Some(self.sql_function("pg_collation_for", args, loc, first)));
             }
             _ => return Ok(None),
         };
@@ -163,215 +141,37 @@ impl Parser<'_> {
     }
 
     /// Functions whose arguments have keywords between them; the word is the current token, `(` the next.
-    fn special_call(&mut self, kind: Kind) -> R<Option<u32>> {
-        let (first, loc) = (self.here(), self.loc());
+    fn special_call(&mut self, kind: Kind) -> R<Option<Next>> {
         if is_xml_function(kind) {
             return self.xml_function(kind).map(Some);
         }
         if is_json_function(kind) {
             return self.json_function(kind).map(Some);
         }
-        let (name, rule): (&str, fn(&mut Self) -> R) = match kind {
-            Kind::EXTRACT => ("extract", Self::extract_list),
-            Kind::POSITION => ("position", Self::position_list),
-            Kind::NORMALIZE => ("normalize", Self::normalize_list),
-            Kind::TRIM => return self.trim().map(Some),
-            Kind::SUBSTRING | Kind::OVERLAY => return self.substring(kind).map(Some),
-            Kind::TREAT => return self.treat().map(Some),
+        let which = match kind {
+            Kind::EXTRACT => special::EXTRACT,
+            Kind::POSITION => special::POSITION,
+            Kind::NORMALIZE => special::NORMALIZE,
+            Kind::TRIM => special::TRIM,
+            Kind::SUBSTRING => special::SUBSTRING,
+            Kind::OVERLAY => special::OVERLAY,
+            Kind::TREAT => special::TREAT,
             Kind::MERGE_ACTION => {
+                let (first, loc) = (self.here(), self.loc());
                 self.at += 2;
                 self.expect(Kind::RPAREN)?;
                 // `text`'s number in pg_type.
-                return Ok(Some(mk!(self, MergeSupportFunc, first, { msftype: 25, location: loc })));
+                return Ok(Some(Next::Oper(
+                    mk!(self, MergeSupportFunc, first, { msftype: 25, location: loc }),
+                )));
             }
             _ => return Ok(None),
         };
-        self.at += 2;
-        let args = rule(self)?;
-        self.expect(Kind::RPAREN)?;
-        Ok(Some(self.sql_function(name, args, loc, first)))
-    }
-
-    fn extract_list(&mut self) -> R {
-        let loc = self.loc();
-        let field = match self.kind() {
-            Kind::IDENT | Kind::SCONST => self.this_token(),
-            Kind::YEAR | Kind::MONTH | Kind::DAY | Kind::HOUR | Kind::MINUTE | Kind::SECOND => {
-                self.this_token()
-            }
-            _ => return Err(self.unexpected()),
-        };
-        let field = self.string_const(field, loc);
-        self.expect(Kind::FROM)?;
-        let arg = self.a_expr()?;
-        Ok(self.list(&[field, arg]))
-    }
-
-    fn position_list(&mut self) -> R {
-        let needle = self.b_expr()?;
-        self.expect(Kind::IN)?;
-        let text = self.b_expr()?;
-        Ok(self.list(&[text, needle]))
-    }
-
-    fn normalize_list(&mut self) -> R {
-        let arg = self.a_expr()?;
-        if !self.eat(Kind::COMMA) {
-            return Ok(self.list(&[arg]));
-        }
-        match self.normal_form() {
-            Some(form) => Ok(self.list(&[arg, form])),
-            None => Err(self.unexpected()),
-        }
-    }
-
-    fn trim(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        self.at += 2;
-        let name = match self.kind() {
-            Kind::BOTH => "btrim",
-            Kind::LEADING => "ltrim",
-            Kind::TRAILING => "rtrim",
-            _ => "",
-        };
-        if !name.is_empty() {
-            self.bump();
-        }
-        let args = if self.eat(Kind::FROM) {
-            self.expr_list()?
-        } else {
-            let arg = self.a_expr()?;
-            if self.eat(Kind::FROM) {
-                let list = self.expr_list()?;
-                self.list_with(list, arg)
-            } else if self.eat(Kind::COMMA) {
-                let rest = self.expr_list()?;
-                self.list_before(arg, rest)
-            } else {
-                self.list(&[arg])
-            }
-        };
-        self.expect(Kind::RPAREN)?;
-        let name = if name.is_empty() { "btrim" } else { name };
-        Ok(self.sql_function(name, args, loc, first))
-    }
-
-    fn treat(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        self.at += 2;
-        let arg = self.a_expr()?;
-        self.expect(Kind::AS)?;
-        let type_name = self.typename()?;
-        self.expect(Kind::RPAREN)?;
-        let args = self.list(&[arg]);
-        let names = got!(self, type_name, TypeName.names);
-        let last = self.tree.items(names).last().copied().unwrap_or(0);
-        let schema = self.lit_node("pg_catalog");
-        let name = self.list(&[schema, last]);
-        let form = e::CoercionForm::COERCE_EXPLICIT_CALL;
-        Ok(mk!(self, FuncCall, first, { funcname: name, args: args, funcformat: form, location: loc }))
-    }
-
-    /// `SUBSTRING` and `OVERLAY`: their own syntax, or plain arguments.
-    fn substring(&mut self, kind: Kind) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        let name = if kind == Kind::SUBSTRING { "substring" } else { "overlay" };
-        self.at += 2;
-        let mark = self.mark();
-        if self.eat(Kind::RPAREN) {
-            return Ok(self.plain_call(name, 0, loc, first));
-        }
-        let arg = match self.named_arg_start() {
-            Some((name, first)) => {
-                let arg = self.a_expr()?;
-                self.named_arg_node(name, arg, first)
-            }
-            None if kind == Kind::SUBSTRING => self.run(|p| Ok(p.start_expr(F_SUBSTRING)))?,
-            None => self.a_expr()?,
-        };
-        let special = self.tree.tag(arg) != Some(Tag::NamedArgExpr);
-        let next = self.kind();
-        if special && kind == Kind::OVERLAY && next == Kind::PLACING {
-            let args = self.overlay_rest(arg)?;
-            self.expect(Kind::RPAREN)?;
-            return Ok(self.sql_function(name, args, loc, first));
-        }
-        if special && kind == Kind::SUBSTRING && matches!(next, Kind::FROM | Kind::FOR | Kind::SIMILAR) {
-            let args = self.substring_rest(arg)?;
-            self.expect(Kind::RPAREN)?;
-            return Ok(self.sql_function(name, args, loc, first));
-        }
-        self.item(arg);
-        while self.eat(Kind::COMMA) {
-            let arg = self.func_arg()?;
-            self.item(arg);
-        }
-        self.expect(Kind::RPAREN)?;
-        let args = self.list_from(mark);
-        Ok(self.plain_call(name, args, loc, first))
-    }
-
-    fn plain_call(&mut self, name: &str, args: u32, loc: u32, first: u32) -> u32 {
-        let name = self.lit_node(name);
-        let name = self.list(&[name]);
-        let form = e::CoercionForm::COERCE_EXPLICIT_CALL;
-        mk!(self, FuncCall, first, { funcname: name, args: args, funcformat: form, location: loc })
-    }
-
-    fn overlay_rest(&mut self, text: u32) -> R {
-        self.expect(Kind::PLACING)?;
-        let new = self.a_expr()?;
-        self.expect(Kind::FROM)?;
-        let from = self.a_expr()?;
-        if !self.eat(Kind::FOR) {
-            return Ok(self.list(&[text, new, from]));
-        }
-        let len = self.a_expr()?;
-        Ok(self.list(&[text, new, from, len]))
-    }
-
-    fn substring_rest(&mut self, text: u32) -> R {
-        let kind = self.kind();
-        self.bump();
-        let second = self.a_expr()?;
-        match kind {
-            Kind::SIMILAR => {
-                self.expect(Kind::ESCAPE)?;
-                let escape = self.a_expr()?;
-                Ok(self.list(&[text, second, escape]))
-            }
-            Kind::FROM if self.eat(Kind::FOR) => {
-                let len = self.a_expr()?;
-                Ok(self.list(&[text, second, len]))
-            }
-            Kind::FROM => Ok(self.list(&[text, second])),
-            _ if self.eat(Kind::FROM) => {
-                let from = self.a_expr()?;
-                Ok(self.list(&[text, from, second]))
-            }
-            _ => {
-                let one = self.int_const(1, NOWHERE);
-                let first = self.first_of(second);
-                let int4 = self.system_type("int4", NOWHERE, first);
-                let cast = mk!(self, TypeCast, first, { arg: second, typeName: int4, location: NOWHERE });
-                Ok(self.list(&[text, one, cast]))
-            }
-        }
-    }
-
-    /// `func_arg_expr`, natively.
-    pub(crate) fn func_arg(&mut self) -> R {
-        match self.named_arg_start() {
-            Some((name, first)) => {
-                let arg = self.a_expr()?;
-                Ok(self.named_arg_node(name, arg, first))
-            }
-            None => self.a_expr(),
-        }
+        self.special_start(which, 1).map(Some)
     }
 
     /// Takes `name :=` or `name =>`.
-    fn named_arg_start(&mut self) -> Option<(TextId, u32)> {
+    pub(crate) fn named_arg_start(&mut self) -> Option<(TextId, u32)> {
         let named = matches!(self.peek(1), Kind::COLON_EQUALS | Kind::EQUALS_GREATER);
         if !named || !self.kind().is_type_function_name() {
             return None;
@@ -401,7 +201,7 @@ impl Parser<'_> {
                 self.expect(Kind::RPAREN)?;
                 let node = self.call_node(frame, 0, 0);
                 put!(self, node, FuncCall.agg_star, 1);
-                return self.call_tail(node).map(Next::Oper);
+                return self.call_tail(node);
             }
             Kind::VARIADIC => {
                 self.bump();
@@ -423,14 +223,9 @@ impl Parser<'_> {
     fn next_arg(&mut self, frame: Frame) -> R<Next> {
         if let Some((name, first)) = self.named_arg_start() {
             self.push(frame);
-            self.push(Frame::new(St::NamedArg, name.0, first, 0));
-            return Ok(self.start_expr(0));
+            return Ok(self.expr(Frame::new(St::NamedArg, name.0, first, 0)));
         }
-        self.push(frame);
-        if let Some(constant) = self.lone_constant() {
-            return Ok(Next::Ret(constant));
-        }
-        Ok(self.start_expr(0))
+        Ok(self.expr(frame))
     }
 
     pub(crate) fn named_arg(&mut self, frame: Frame, value: u32) -> R<Next> {
@@ -446,13 +241,25 @@ impl Parser<'_> {
             }
             return self.next_arg(frame);
         }
-        let (order, order_loc) = (self.loc(), self.is(Kind::ORDER));
-        let sort = self.opt_sort_clause()?;
+        if self.is(Kind::ORDER) {
+            // Its place lies above the arguments.
+            let order = self.loc();
+            self.item(order);
+            return self.sort_clause(Frame { st: St::ArgOrder, ..frame });
+        }
+        self.args_done(frame, 0, NOWHERE)
+    }
+
+    pub(crate) fn arg_order(&mut self, frame: Frame, sort: u32) -> R<Next> {
+        let order_loc = self.scratch.items.pop().unwrap_or(NOWHERE);
+        self.args_done(frame, sort, order_loc)
+    }
+
+    fn args_done(&mut self, frame: Frame, sort: u32, order_loc: u32) -> R<Next> {
         self.expect(Kind::RPAREN)?;
         let args = self.list_from(frame.c);
         if self.is(Kind::SCONST) && frame.op == PLAIN && !self.windowless() {
-            let at = if order_loc { order } else { NOWHERE };
-            return self.constant_of_modified_type(frame, args, sort, at).map(Next::Oper);
+            return self.constant_of_modified_type(frame, args, sort, order_loc).map(Next::Oper);
         }
         self.call_done(frame, args, sort)
     }
@@ -491,30 +298,49 @@ impl Parser<'_> {
 
     fn call_done(&mut self, frame: Frame, args: u32, sort: u32) -> R<Next> {
         let node = self.call_node(frame, args, sort);
-        self.call_tail(node).map(Next::Oper)
+        self.call_tail(node)
     }
 
     /// `within_group_clause filter_clause over_clause`.
-    fn call_tail(&mut self, node: u32) -> R {
+    fn call_tail(&mut self, node: u32) -> R<Next> {
         let more =
             matches!(self.kind(), Kind::WITHIN | Kind::FILTER | Kind::OVER | Kind::IGNORE | Kind::RESPECT);
         if self.windowless() || !more {
-            return Ok(node);
+            return Ok(Next::Oper(node));
         }
-        let within_loc = self.loc();
-        let mut within = 0;
-        if self.eat(Kind::WITHIN) {
-            self.expect_all(&[Kind::GROUP, Kind::LPAREN])?;
-            if !self.is(Kind::ORDER) {
-                return Err(self.unexpected());
+        let frame = Frame { op: tail::WITHIN, ..Frame::new(St::CallTail, node, self.loc(), 0) };
+        if !self.eat(Kind::WITHIN) {
+            return self.call_clause(frame, 0);
+        }
+        self.expect_all(&[Kind::GROUP, Kind::LPAREN])?;
+        self.sort_clause(frame)
+    }
+
+    /// A clause behind a call is complete, or missing: `a` is the call, `b` where WITHIN stands, `c` its keys.
+    pub(crate) fn call_clause(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            tail::WITHIN => {
+                if value != 0 {
+                    self.expect(Kind::RPAREN)?;
+                }
+                (frame.op, frame.c) = (tail::FILTER, value);
+                if self.is(Kind::FILTER) { self.filter_clause(frame) } else { self.call_clause(frame, 0) }
             }
-            within = self.opt_sort_clause()?;
-            self.expect(Kind::RPAREN)?;
+            tail::FILTER => {
+                if value != 0 {
+                    self.expect(Kind::RPAREN)?;
+                    put!(self, frame.a, FuncCall.agg_filter, value);
+                }
+                let nulls = self.null_treatment()?;
+                put!(self, frame.a, FuncCall.ignore_nulls, nulls);
+                self.over_clause(Frame { op: tail::OVER, ..frame })
+            }
+            _ => self.call_tail_done(frame, value).map(Next::Oper),
         }
-        let filter = self.filter_clause()?;
-        let nulls = self.null_treatment()?;
-        put!(self, node, FuncCall.ignore_nulls, nulls);
-        let over = self.over_clause()?;
+    }
+
+    fn call_tail_done(&mut self, frame: Frame, over: u32) -> R {
+        let (node, within) = (frame.a, frame.c);
         if within != 0 {
             let reason = if got!(self, node, FuncCall.agg_order) != 0 {
                 "cannot use multiple ORDER BY clauses with WITHIN GROUP"
@@ -526,12 +352,11 @@ impl Parser<'_> {
                 ""
             };
             if !reason.is_empty() {
-                return Err(self.refuse_syntax(within_loc, reason));
+                return Err(self.refuse_syntax(frame.b, reason));
             }
             put!(self, node, FuncCall.agg_order, within);
             put!(self, node, FuncCall.agg_within_group, 1);
         }
-        put!(self, node, FuncCall.agg_filter, filter);
         put!(self, node, FuncCall.over, over);
         self.tree.set(node, 2, self.at as u32);
         Ok(node)
@@ -549,151 +374,10 @@ impl Parser<'_> {
         Ok(treatment)
     }
 
-    /// `filter_clause`.
-    pub(crate) fn filter_clause(&mut self) -> R {
-        if !self.eat(Kind::FILTER) {
-            return Ok(0);
-        }
-        self.expect_all(&[Kind::LPAREN, Kind::WHERE])?;
-        let filter = self.a_expr()?;
-        self.expect(Kind::RPAREN)?;
-        Ok(filter)
-    }
-
-    /// `over_clause`.
-    pub(crate) fn over_clause(&mut self) -> R {
-        if !self.eat(Kind::OVER) {
-            return Ok(0);
-        }
-        if self.is(Kind::LPAREN) {
-            return self.window_specification();
-        }
-        let (first, loc) = (self.here(), self.loc());
-        let name = self.col_id()?;
-        Ok(mk!(self, WindowDef, first, { name: name.0, frameOptions: frame::DEFAULTS, location: loc }))
-    }
-
-    /// `window_specification`.
-    pub(crate) fn window_specification(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        self.expect(Kind::LPAREN)?;
-        let mut refname = TextId::NONE;
-        // These may begin the next clause, and then are no name.
-        let clause = matches!(self.kind(), Kind::PARTITION | Kind::RANGE | Kind::ROWS | Kind::GROUPS);
-        if self.kind().is_col_id() && !clause {
-            refname = self.col_id()?;
-        }
-        let mut partition = 0;
-        if self.eat(Kind::PARTITION) {
-            self.expect(Kind::BY)?;
-            partition = self.expr_list()?;
-        }
-        let order = self.opt_sort_clause()?;
-        let (options, start, end) = self.frame_clause()?;
-        self.expect(Kind::RPAREN)?;
-        Ok(mk!(self, WindowDef, first, {
-            refname: refname.0, partitionClause: partition, orderClause: order, frameOptions: options,
-            startOffset: start, endOffset: end, location: loc
-        }))
-    }
-
-    /// `opt_frame_clause`: options and the two offsets.
-    fn frame_clause(&mut self) -> R<(u32, u32, u32)> {
-        let unit = match self.kind() {
-            Kind::RANGE => frame::RANGE,
-            Kind::ROWS => frame::ROWS,
-            Kind::GROUPS => frame::GROUPS,
-            _ => return Ok((frame::DEFAULTS, 0, 0)),
-        };
-        self.bump();
-        let (options, start, end) = self.frame_extent()?;
-        let mut exclusion = 0;
-        if self.eat(Kind::EXCLUDE) {
-            exclusion = match self.kind() {
-                Kind::CURRENT => {
-                    self.bump();
-                    self.expect(Kind::ROW)?;
-                    frame::EXCLUDE_CURRENT_ROW
-                }
-                Kind::GROUP => {
-                    self.bump();
-                    frame::EXCLUDE_GROUP
-                }
-                Kind::TIES => {
-                    self.bump();
-                    frame::EXCLUDE_TIES
-                }
-                _ => {
-                    self.expect_all(&[Kind::NO, Kind::OTHERS])?;
-                    0
-                }
-            };
-        }
-        Ok((options | frame::NONDEFAULT | unit | exclusion, start, end))
-    }
-
-    fn frame_extent(&mut self) -> R<(u32, u32, u32)> {
-        use frame::*;
-        // Before what no operand begins with, the word is a column's name.
-        if self.is(Kind::BETWEEN) && goes_on(self.peek(1)) || !self.eat(Kind::BETWEEN) {
-            let loc = self.loc();
-            let (options, start) = self.frame_bound()?;
-            if options & START_UNBOUNDED_FOLLOWING != 0 {
-                return Err(self.refuse("42P20", loc, "frame start cannot be UNBOUNDED FOLLOWING"));
-            }
-            if options & START_OFFSET_FOLLOWING != 0 {
-                let message = "frame starting from following row cannot end with current row";
-                return Err(self.refuse("42P20", loc, message));
-            }
-            return Ok((options | END_CURRENT_ROW, start, 0));
-        }
-        // Before these of its own strength, which could begin an expression, the server's grammar can decide neither way.
-        if matches!(self.kind(), Kind::BETWEEN | Kind::LIKE | Kind::ILIKE | Kind::SIMILAR | Kind::NOT_LA) {
-            return Err(self.unexpected());
-        }
-        let start_loc = self.loc();
-        let (first, start) = self.frame_bound()?;
-        self.expect(Kind::AND)?;
-        let end_loc = self.loc();
-        let (second, end) = self.frame_bound()?;
-        let options = first | second << 1 | frame::BETWEEN;
-        let reason = if options & START_UNBOUNDED_FOLLOWING != 0 {
-            Some((start_loc, "frame start cannot be UNBOUNDED FOLLOWING"))
-        } else if options & END_UNBOUNDED_PRECEDING != 0 {
-            Some((end_loc, "frame end cannot be UNBOUNDED PRECEDING"))
-        } else if options & START_CURRENT_ROW != 0 && options & END_OFFSET_PRECEDING != 0 {
-            Some((end_loc, "frame starting from current row cannot have preceding rows"))
-        } else if options & START_OFFSET_FOLLOWING != 0
-            && options & (END_OFFSET_PRECEDING | END_CURRENT_ROW) != 0
-        {
-            Some((end_loc, "frame starting from following row cannot have preceding rows"))
-        } else {
-            None
-        };
-        match reason {
-            Some((loc, message)) => Err(self.refuse("42P20", loc, message)),
-            None => Ok((options, start, end)),
-        }
-    }
-
-    /// `frame_bound`: its bit as a start, and its offset.
-    fn frame_bound(&mut self) -> R<(u32, u32)> {
-        use frame::*;
-        if self.is(Kind::UNBOUNDED) && matches!(self.peek(1), Kind::PRECEDING | Kind::FOLLOWING) {
-            let preceding = self.peek(1) == Kind::PRECEDING;
-            self.at += 2;
-            return Ok((if preceding { START_UNBOUNDED_PRECEDING } else { START_UNBOUNDED_FOLLOWING }, 0));
-        }
-        if self.is(Kind::CURRENT) && self.peek(1) == Kind::ROW {
-            self.at += 2;
-            return Ok((START_CURRENT_ROW, 0));
-        }
-        let offset = self.a_expr()?;
-        if self.eat(Kind::PRECEDING) {
-            return Ok((START_OFFSET_PRECEDING, offset));
-        }
-        self.expect(Kind::FOLLOWING)?;
-        Ok((START_OFFSET_FOLLOWING, offset))
+    /// `filter_clause` for `then`, to which the `)` is left; at FILTER.
+    pub(crate) fn filter_clause(&mut self, then: Frame) -> R<Next> {
+        self.expect_all(&[Kind::FILTER, Kind::LPAREN, Kind::WHERE])?;
+        Ok(self.expr(then))
     }
 
     /// A field of a call that a rule outside sets.
@@ -714,33 +398,6 @@ impl Parser<'_> {
         debug_assert!(self.tree.get(node, f::FuncCall::over) == 0);
         Ok(node)
     }
-}
-
-/// Whether a token goes on with an expression and begins none.
-fn goes_on(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::TYPECAST
-            | Kind::DOT
-            | Kind::LBRACKET
-            | Kind::STAR
-            | Kind::SLASH
-            | Kind::PERCENT
-            | Kind::CARET
-            | Kind::LESS
-            | Kind::GREATER
-            | Kind::EQUALS
-            | Kind::LESS_EQUALS
-            | Kind::GREATER_EQUALS
-            | Kind::NOT_EQUALS
-            | Kind::AND
-            | Kind::OR
-            | Kind::COLLATE
-            | Kind::IN
-            | Kind::IS
-            | Kind::ISNULL
-            | Kind::NOTNULL
-    )
 }
 
 /// Functions of SQL/XML.

@@ -2,6 +2,7 @@
 //!
 //! Source: `CreateFunctionStmt` to `AlterFunctionStmt`, `CreateCastStmt`, `CreateTransformStmt` in gram.y, PostgreSQL 18.
 
+use crate::grammar::machine::{Frame, Next, St};
 use crate::nodes::e::FunctionParameterMode as mode;
 use crate::nodes::{Field, Tag, e};
 use crate::parser::{Parser, R, got, mk, put};
@@ -35,7 +36,7 @@ impl Parser<'_> {
             }
         }
         let options = self.function_options(true)?;
-        let body = self.opt_routine_body()?;
+        let body = if self.is(Kind::RETURN) { self.return_stmt()? } else { 0 };
         Ok(mk!(self, CreateFunctionStmt, first, {
             is_procedure: u32::from(is_procedure), replace: u32::from(replace), funcname: name, parameters: parameters,
             returnType: returns, options: options, sql_body: body
@@ -181,9 +182,7 @@ impl Parser<'_> {
             if !kind.is_col_id() {
                 return Err(self.unexpected());
             }
-            let rest = self.indirection()?;
-            self.check_names(rest)?;
-            names = self.list_before(name.node(), rest);
+            names = self.name_and_rest(name)?;
         } else if self.is(Kind::LPAREN) && !kind.is_type_function_name() {
             return Err(self.unexpected());
         }
@@ -481,41 +480,42 @@ impl Parser<'_> {
         Ok(Some(node))
     }
 
-    /// `opt_routine_body`.
-    fn opt_routine_body(&mut self) -> R {
+    /// Behind a function's options: its statements begin, if it has any; `function` is its node.
+    pub(crate) fn routine_body(&mut self, function: u32) -> R<Next> {
         let first = self.here();
-        match self.kind() {
-            Kind::RETURN => self.return_stmt(),
-            Kind::BEGIN => {
-                self.bump();
-                self.expect(Kind::ATOMIC)?;
-                let inner = self.here();
-                let mark = self.mark();
-                while !self.is(Kind::END) {
-                    let stmt = self.nested(Self::routine_body_stmt)?;
-                    if stmt != 0 {
-                        self.item(stmt);
-                    }
-                    self.expect(Kind::SEMICOLON)?;
-                }
-                let list = self.list_from(mark);
-                self.bump();
-                // A body without statements is a list of one null.
-                let list = if list == 0 { 0 } else { self.list_node(list, inner) };
-                let outer = self.list(&[list]);
-                Ok(self.list_node(outer, first))
-            }
-            _ => Ok(0),
-        }
+        self.bump();
+        self.expect(Kind::ATOMIC)?;
+        self.next_body_stmt(Frame::new(St::Body, function, first, self.mark()))
     }
 
-    fn routine_body_stmt(&mut self) -> R {
-        match self.kind() {
-            Kind::RETURN => self.return_stmt(),
-            // An empty statement.
-            Kind::SEMICOLON => Ok(0),
-            _ => self.stmt(),
+    pub(crate) fn body_stmt(&mut self, frame: Frame, stmt: u32) -> R<Next> {
+        self.item(stmt);
+        self.expect(Kind::SEMICOLON)?;
+        self.next_body_stmt(frame)
+    }
+
+    /// `routine_body_stmt_list`, whose statements may be empty.
+    fn next_body_stmt(&mut self, frame: Frame) -> R<Next> {
+        while self.eat(Kind::SEMICOLON) {}
+        if self.is(Kind::END) {
+            return self.body_end(frame);
         }
+        self.push(frame);
+        if self.is(Kind::RETURN) { self.return_stmt().map(Next::Ret) } else { Ok(Next::Stmt) }
+    }
+
+    fn body_end(&mut self, frame: Frame) -> R<Next> {
+        let list = self.list_from(frame.c);
+        self.bump();
+        // A body without statements is a list of one null.
+        let list = if list == 0 { 0 } else { self.list_node(list, frame.b + 2) };
+        let outer = self.list(&[list]);
+        let body = self.list_node(outer, frame.b);
+        // The statement again, behind its body.
+        let function = self.copy_of(frame.a);
+        put!(self, function, CreateFunctionStmt.sql_body, body);
+        self.tree.set(function, 2, self.at as u32);
+        Ok(Next::Ret(function))
     }
 
     /// `ReturnStmt`.

@@ -2,31 +2,55 @@
 //!
 //! Source: `IndexStmt`, `index_elem` in gram.y, PostgreSQL 18.
 
+use crate::grammar::machine::{F_C, F_WINDOWLESS, Frame, Next, St, item};
 use crate::parser::{Parser, R, mk, put};
 use crate::token::Kind;
+
+/// What an [`St::IndexElem`] frame waits for.
+pub(crate) mod step {
+    pub const PAREN: u8 = 0;
+    pub const FUNCTION: u8 = 1;
+    /// Of its operator class; `b` is the element's node.
+    pub const OPTIONS: u8 = 2;
+}
 
 impl Parser<'_> {
     /// `index_elem`.
     pub(crate) fn index_elem(&mut self) -> R {
+        self.run(Self::index_elem_start)
+    }
+
+    /// See [`Self::index_elem`].
+    pub(crate) fn index_elem_start(&mut self) -> R<Next> {
         let first = self.here();
+        let frame = Frame::new(St::IndexElem, first, 0, 0);
         if self.eat(Kind::LPAREN) {
-            let expr = self.a_expr()?;
-            self.expect(Kind::RPAREN)?;
-            let node = mk!(self, IndexElem, first, { expr: expr });
-            return self.index_elem_options(node);
+            return Ok(self.expr(Frame { op: step::PAREN, ..frame }));
         }
         if self.at_index_function() {
-            let expr = self.func_expr_windowless()?;
-            let node = mk!(self, IndexElem, first, { expr: expr });
-            return self.index_elem_options(node);
+            return Ok(self.flagged_expr(Frame { op: step::FUNCTION, ..frame }, F_C | F_WINDOWLESS));
         }
         let name = self.col_id()?;
         if matches!(self.kind(), Kind::DOT | Kind::LBRACKET) {
             // Only a function's name may have parts.
-            self.indirection()?;
-            return Err(self.unexpected());
+            return self.refuse_indirection();
         }
         let node = mk!(self, IndexElem, first, { name: name.0 });
+        self.index_elem_options(node)
+    }
+
+    /// A part of an index's element is complete.
+    pub(crate) fn index_elem_part(&mut self, frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::OPTIONS => {
+                self.expect(Kind::RPAREN)?;
+                put!(self, frame.b, IndexElem.opclassopts, value);
+                return self.index_elem_order(frame.b);
+            }
+            step::PAREN => self.expect(Kind::RPAREN)?,
+            _ => {}
+        }
+        let node = mk!(self, IndexElem, frame.a, { expr: value });
         self.index_elem_options(node)
     }
 
@@ -50,7 +74,7 @@ impl Parser<'_> {
     }
 
     /// `index_elem_options`.
-    pub(crate) fn index_elem_options(&mut self, node: u32) -> R {
+    fn index_elem_options(&mut self, node: u32) -> R<Next> {
         if self.eat(Kind::COLLATE) {
             let collation = self.any_name()?;
             put!(self, node, IndexElem.collation, collation);
@@ -58,17 +82,21 @@ impl Parser<'_> {
         if self.kind().is_col_id() && !self.is(Kind::NULLS_LA) {
             let class = self.any_name()?;
             put!(self, node, IndexElem.opclass, class);
-            if self.is(Kind::LPAREN) {
-                let options = self.reloptions()?;
-                put!(self, node, IndexElem.opclassopts, options);
+            if self.eat(Kind::LPAREN) {
+                let frame = Frame { op: step::OPTIONS, ..Frame::new(St::IndexElem, 0, node, 0) };
+                return self.items(frame, item::OPTION);
             }
         }
+        self.index_elem_order(node)
+    }
+
+    fn index_elem_order(&mut self, node: u32) -> R<Next> {
         let ordering = self.opt_asc_desc();
         put!(self, node, IndexElem.ordering, ordering);
         let nulls = self.opt_nulls_order()?;
         put!(self, node, IndexElem.nulls_ordering, nulls);
         self.tree.set(node, 2, self.at as u32);
-        Ok(node)
+        Ok(Next::Ret(node))
     }
 
     /// `reloptions`: `( name [= value], … )`.
@@ -77,45 +105,65 @@ impl Parser<'_> {
     }
 
     fn reloption(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
+        self.run(Self::reloption_start)
+    }
+
+    /// `reloption_elem`.
+    pub(crate) fn reloption_start(&mut self) -> R<Next> {
+        let first = self.here();
         let mut name = self.col_label()?;
         let mut namespace = crate::tree::TextId::NONE;
         if self.eat(Kind::DOT) {
             namespace = name;
             name = self.col_label()?;
         }
-        let arg = if self.eat(Kind::EQUALS) { self.def_arg()? } else { 0 };
-        Ok(mk!(self, DefElem, first, {
-            defnamespace: namespace.0, defname: name.0, arg: arg, location: loc,
+        let frame = Frame::new(St::RelOption, first, namespace.0, name.0);
+        if self.eat(Kind::EQUALS) {
+            self.push(frame);
+            return self.start_def_arg();
+        }
+        Ok(self.reloption_node(frame, 0))
+    }
+
+    pub(crate) fn reloption_node(&mut self, frame: Frame, arg: u32) -> Next {
+        let loc = self.loc_of(frame.a as usize);
+        Next::Ret(mk!(self, DefElem, frame.a, {
+            defnamespace: frame.b, defname: frame.c, arg: arg, location: loc,
             arg_location: crate::parser::NOWHERE
         }))
     }
 
     /// `def_arg`.
     pub(crate) fn def_arg(&mut self) -> R {
+        self.run(Self::start_def_arg)
+    }
+
+    /// See [`Self::def_arg`].
+    fn start_def_arg(&mut self) -> R<Next> {
         let kind = self.kind();
-        match kind {
-            Kind::SCONST => Ok(self.this_token().node()),
+        let word = match kind {
+            Kind::SCONST => self.this_token().node(),
             Kind::ICONST | Kind::FCONST | Kind::PLUS | Kind::MINUS
                 if !matches!(kind, Kind::PLUS | Kind::MINUS)
                     || matches!(self.peek(1), Kind::ICONST | Kind::FCONST) =>
             {
-                self.numeric_only()
+                self.numeric_only()?
             }
             // `NONE` is a reserved word's stand-in here, never a type.
-            Kind::NONE => Ok(self.this_token().node()),
+            Kind::NONE => self.this_token().node(),
             _ if crate::grammar::expr::is_all_op(kind)
                 || kind == Kind::OPERATOR && self.peek(1) == Kind::LPAREN =>
             {
                 let first = self.here();
                 let name = self.qual_all_op()?;
-                Ok(self.list_node(name, first))
+                self.list_node(name, first)
             }
             _ if kind.keyword().is_some_and(|k| k.class == crate::keyword::Class::Reserved) => {
-                Ok(self.this_token().node())
+                self.this_token().node()
             }
-            _ => self.func_type(),
-        }
+            _ => return self.start_func_type(),
+        };
+        Ok(Next::Ret(word))
     }
 }
 

@@ -87,6 +87,142 @@ pub(crate) enum St {
     SubTable,
     /// A row of `VALUES`.
     Values,
+    /// Items with commas between; `op` says of what ([`item`]).
+    Items,
+    /// `[ …` behind a name or an operand.
+    Subscript,
+    /// A name in an expression waits for its subscripts.
+    Name,
+    /// An operand waits for its subscripts.
+    Indirection,
+    /// What has been read can only be refused; `op` says how.
+    Refuse,
+    /// The right side of `OVERLAPS`.
+    Overlaps,
+    /// The modifiers of a type.
+    TypeMods,
+    /// `x ::` waits for its type.
+    CastType,
+    /// `CAST ( x AS` waits for its type.
+    CastAs,
+    /// `DISTINCT ON ( …`.
+    DistinctOn,
+    /// `GROUP BY …`.
+    Group,
+    /// `ROLLUP ( …`, `CUBE ( …`, `GROUPING SETS ( …`.
+    GroupingSet,
+    /// `HAVING …`.
+    Having,
+    /// `WINDOW …`.
+    Windows,
+    /// `name AS` waits for its window.
+    WindowName,
+    /// The clauses of a window.
+    Window,
+    /// A key of `ORDER BY`.
+    SortKey,
+    /// `ORDER BY`, `LIMIT` and the like behind a select.
+    Tail,
+    /// The queries of `WITH`.
+    With,
+    /// A select waits for its `WITH`.
+    WithSelect,
+    /// A statement waits for its `WITH`.
+    WithStmt,
+    /// A query of `WITH`.
+    Cte,
+    /// `ORDER BY` behind the arguments of a call.
+    ArgOrder,
+    /// What may stand behind a call.
+    CallTail,
+    /// A call with a syntax of its own.
+    Special,
+    /// An SQL/XML function.
+    Xml,
+    /// A named value of SQL/XML.
+    XmlItem,
+    /// `XMLTABLE`.
+    XmlTable,
+    /// A column of `XMLTABLE`.
+    XmlColumn,
+    /// `JSON_OBJECT ( …`.
+    JsonObject,
+    /// `JSON_ARRAY ( …`.
+    JsonArray,
+    /// An aggregate of SQL/JSON.
+    JsonAgg,
+    /// `JSON ( …`, `JSON_SCALAR ( …`, `JSON_SERIALIZE ( …`.
+    JsonValue,
+    /// `JSON_QUERY ( …`, `JSON_EXISTS ( …`, `JSON_VALUE ( …`.
+    JsonQuery,
+    /// A value that `PASSING` gives a name.
+    JsonArgument,
+    /// `RETURNING` waits for its type.
+    JsonReturning,
+    /// `DEFAULT …` for an empty or faulty result.
+    JsonDefault,
+    /// What to do with empty and faulty results.
+    JsonBehaviors,
+    /// `JSON_TABLE`.
+    JsonTable,
+    /// A column of `JSON_TABLE`.
+    JsonColumn,
+    /// A function as a table.
+    FuncTable,
+    /// A function of `ROWS FROM`.
+    RowsFrom,
+    /// A column's definition behind a function.
+    ColumnDef,
+    /// `TABLESAMPLE`.
+    Sample,
+    /// `INSERT`.
+    Insert,
+    /// A column that is set waits for its subscripts.
+    Column,
+    /// `ON CONFLICT …`.
+    Conflict,
+    /// `RETURNING …`.
+    Returning,
+    /// A target of `RETURNING`.
+    ReturnTarget,
+    /// `SET …`.
+    SetClause,
+    /// `UPDATE`.
+    Update,
+    /// `DELETE`.
+    Delete,
+    /// `MERGE`.
+    Merge,
+    /// `WHEN …` of `MERGE`.
+    MergeWhen,
+    /// A column or an expression of an index.
+    IndexElem,
+    /// A storage parameter waits for its value.
+    RelOption,
+    /// `BEGIN ATOMIC …`.
+    Body,
+}
+
+/// What the items of an [`St::Items`] frame are.
+pub(crate) mod item {
+    pub const EXPR: u8 = 0;
+    pub const SORT: u8 = 1;
+    pub const GROUP: u8 = 2;
+    pub const WINDOW: u8 = 3;
+    pub const CTE: u8 = 4;
+    pub const ARG: u8 = 5;
+    pub const COLUMN: u8 = 6;
+    pub const SET: u8 = 7;
+    pub const TARGET: u8 = 8;
+    pub const INDEX: u8 = 9;
+    pub const OPTION: u8 = 10;
+    pub const COLUMN_DEF: u8 = 11;
+    pub const ROWS_FROM: u8 = 12;
+    pub const XML_ATTRIBUTE: u8 = 13;
+    pub const XML_NAMESPACE: u8 = 14;
+    pub const XML_COLUMN: u8 = 15;
+    pub const JSON_ARGUMENT: u8 = 16;
+    pub const JSON_COLUMN: u8 = 17;
 }
 
 /// One entry of the stack. What `a`, `b` and `c` hold is the state's affair.
@@ -132,6 +268,12 @@ pub(crate) enum Next {
     TableOper(u32),
     /// Reads `[ …` inside an array.
     InnerArray,
+    /// Reads an item of a list.
+    Item(u8),
+    /// Reads a `PreparableStmt`.
+    Preparable,
+    /// Reads a `stmt`.
+    Stmt,
 }
 
 /// `b_expr`: no Boolean operators.
@@ -163,54 +305,89 @@ impl Parser<'_> {
         Next::Operand
     }
 
-    /// Runs the machine from `next` until its value is there.
-    pub(crate) fn run(&mut self, next: impl FnOnce(&mut Self) -> R<Next>) -> R {
-        self.nested(|p| {
-            p.push(Frame { a: p.here(), ..Frame::BOTTOM });
-            if p.counts_symbols {
-                p.check_depth(Next::Operand)?;
-            }
-            let first = next(p)?;
-            p.steps(first)
-        })
+    /// Begins an expression for `then`.
+    #[inline]
+    pub(crate) fn expr(&mut self, then: Frame) -> Next {
+        self.push(then);
+        match self.lone_constant() {
+            Some(constant) => Next::Ret(constant),
+            None => self.start_expr(0),
+        }
     }
 
-    /// Runs a rule natively; where symbols are counted, a frame stands for what is before it.
-    pub(crate) fn counted(&mut self, rule: impl FnOnce(&mut Self) -> R) -> R {
-        if !self.counts_symbols {
-            return self.nested(rule);
-        }
+    /// Begins an expression with flags for `then`.
+    pub(crate) fn flagged_expr(&mut self, then: Frame, flags: u8) -> Next {
+        self.push(then);
+        self.start_expr(flags)
+    }
+
+    /// Goes on with an expression, for `then`, whose first operand has been read.
+    pub(crate) fn expr_from(&mut self, then: Frame, operand: u32) -> Next {
+        self.push(then);
+        self.push(Frame::new(St::End, 0, 0, 0));
+        Next::Oper(operand)
+    }
+
+    /// Gives `value` to `then`.
+    pub(crate) fn give(&mut self, then: Frame, value: u32) -> Next {
+        self.push(then);
+        Next::Ret(value)
+    }
+
+    /// A rule that runs natively has read what no sentence goes on with as it does: the machine goes on from `next` until the refusal
+    /// that waits there.
+    #[cold]
+    pub(crate) fn detour<T>(&mut self, next: R<Next>) -> R<T> {
+        self.detour = Some(next?);
+        Err(Halt)
+    }
+
+    /// Runs the machine from `next` until its value is there. Rules that run natively do so, one statement's inside that of the machine
+    /// of statements; no step of the machine does.
+    pub(crate) fn run(&mut self, next: impl FnOnce(&mut Self) -> R<Next>) -> R {
+        self.machines += 1;
+        debug_assert!(self.machines <= 2, "a step of the machine has begun another");
         self.push(Frame { a: self.here(), ..Frame::BOTTOM });
-        self.check_depth(Next::Operand)?;
-        let value = self.nested(rule)?;
-        self.scratch.frames.pop();
+        if self.counts_symbols {
+            self.check_depth(Next::Operand)?;
+        }
+        let first = next(self);
+        let value = self.steps(first)?;
+        self.machines -= 1;
         Ok(value)
     }
 
-    fn steps(&mut self, mut next: Next) -> R {
+    fn steps(&mut self, mut result: R<Next>) -> R {
         loop {
-            next = match next {
-                Next::Operand => self.operand()?,
-                Next::Oper(value) => self.oper(value)?,
-                Next::Ret(value) => {
-                    let Some(frame) = self.scratch.frames.pop() else { return Ok(value) };
-                    if frame.st == St::Halt {
-                        return Ok(value);
-                    }
-                    self.resume(frame, value)?
-                }
-                Next::Select => self.select()?,
-                Next::SelectParens => self.select_parens()?,
-                Next::SelectOperand => self.select_operand()?,
-                Next::SetOper(value) => self.set_oper(value)?,
-                Next::TableOperand => self.table_operand()?,
-                Next::TableOper(value) => self.table_oper(value)?,
-                Next::InnerArray => self.inner_array()?,
+            let next = match result {
+                Ok(next) => next,
+                Err(halt) => self.detour.take().ok_or(halt)?,
             };
             self.steps += 1;
             if self.scratch.frames.len() > self.frames_max {
                 self.deep(next)?;
             }
+            result = match next {
+                Next::Operand => self.operand(),
+                Next::Oper(value) => self.oper(value),
+                Next::Ret(value) => {
+                    let Some(frame) = self.scratch.frames.pop() else { return Ok(value) };
+                    if frame.st == St::Halt {
+                        return Ok(value);
+                    }
+                    self.resume(frame, value)
+                }
+                Next::Select => self.select(),
+                Next::SelectParens => self.select_parens(),
+                Next::SelectOperand => self.select_operand(),
+                Next::SetOper(value) => self.set_oper(value),
+                Next::TableOperand => self.table_operand(),
+                Next::TableOper(value) => self.table_oper(value),
+                Next::InnerArray => self.inner_array(),
+                Next::Item(of) => self.start_item(of),
+                Next::Preparable => self.preparable(),
+                Next::Stmt => self.stmt(),
+            };
         }
     }
 
@@ -231,23 +408,84 @@ impl Parser<'_> {
             St::List => self.list_item(frame, value),
             St::Array => self.array_item(frame, value),
             St::SubLink => self.sublink_close(frame, value),
-            St::Cast => self.cast_close(frame, value),
+            St::Cast => self.cast_as(frame, value),
+            St::CastAs => self.cast_close(frame, value),
+            St::CastType => Ok(Next::Oper(self.cast_node(frame, value))),
             St::CaseArg | St::CaseWhen | St::CaseThen | St::CaseElse => self.case_part(frame, value),
             St::Arg => self.arg_item(frame, value),
+            St::ArgOrder => self.arg_order(frame, value),
             St::NamedArg => self.named_arg(frame, value),
+            St::CallTail => self.call_clause(frame, value),
             St::ParenSelect => self.paren_select_close(value),
             St::InnerSelect => self.inner_select_close(frame, value),
             St::SelectOperand => Ok(Next::SetOper(value)),
             St::Target => self.target_item(frame, value),
-            St::From => self.tables_done(frame, value),
-            St::Where => self.where_done(frame, value),
+            St::From => self.tables_done(value),
             St::TableList => self.table_item(frame, value),
             St::JoinOn => self.join_on(frame, value),
             St::SubTable => self.sub_table(frame, value),
             St::Values => self.values_item(frame, value),
-            // These are taken off the stack by the step that completes them.
-            St::Halt | St::End | St::Bin | St::Select | St::SetOp => Err(self.unexpected()),
-            St::Table | St::Join | St::CrossJoin | St::TableParen => Err(self.unexpected()),
+            St::Items => self.next_item(frame, value),
+            St::Subscript => self.subscript(frame, value),
+            St::Name => self.name_done(frame, value),
+            St::Indirection => self.indirection_done(frame, value),
+            St::Overlaps => self.overlaps_item(frame, value),
+            St::TypeMods => self.type_modifier(frame, value),
+            St::Refuse => Err(self.refusal(frame)),
+            _ => self.resume_clause(frame, value),
+        }
+    }
+
+    /// The frames of clauses, statements, and functions with a syntax of their own.
+    fn resume_clause(&mut self, frame: Frame, value: u32) -> R<Next> {
+        match frame.st {
+            St::DistinctOn | St::Where | St::Group | St::Having | St::Windows => {
+                self.select_clause(frame, value)
+            }
+            St::GroupingSet => self.grouping_set(frame, value),
+            St::WindowName => Ok(self.window_name(frame, value)),
+            St::Window => self.window_clause(frame, value),
+            St::SortKey => self.sort_key(frame, value),
+            St::Tail => self.tail(frame, value),
+            St::With => Ok(self.with_node(frame, value)),
+            St::WithSelect => self.select_with(value, frame.a),
+            St::WithStmt => self.stmt_with(value, frame.a),
+            St::Cte => self.cte(frame, value),
+            St::Special => self.special(frame, value),
+            St::Xml => self.xml(frame, value),
+            St::XmlItem => self.xml_item(frame, value),
+            St::XmlTable => self.xml_table(frame, value),
+            St::XmlColumn => self.xml_column(frame, value),
+            St::JsonObject => self.json_object(frame, value),
+            St::JsonArray => self.json_array(frame, value),
+            St::JsonAgg => self.json_aggregate(frame, value),
+            St::JsonValue => self.json_value(frame, value),
+            St::JsonQuery => self.json_query(frame, value),
+            St::JsonArgument => self.json_argument(frame, value),
+            St::JsonReturning => self.json_output(frame, value),
+            St::JsonDefault => Ok(self.json_default(frame, value)),
+            St::JsonBehaviors => self.json_behaviors(frame, value),
+            St::JsonTable => self.json_table(frame, value),
+            St::JsonColumn => self.json_column(frame, value),
+            St::FuncTable => self.function_table(frame, value),
+            St::RowsFrom => self.rows_from(frame, value),
+            St::ColumnDef => self.column_def_done(frame, value),
+            St::Sample => self.sample(frame, value),
+            St::Insert => self.insert(frame, value),
+            St::Column => self.column_done(frame, value),
+            St::Conflict => self.conflict(frame, value),
+            St::Returning => Ok(self.returning(frame, value)),
+            St::ReturnTarget => self.return_target(frame, value),
+            St::SetClause => self.set_clause(frame, value),
+            St::Update => self.update(frame, value),
+            St::Delete => self.delete(frame, value),
+            St::Merge => self.merge(frame, value),
+            St::MergeWhen => self.merge_when(frame, value),
+            St::IndexElem => self.index_elem_part(frame, value),
+            St::RelOption => Ok(self.reloption_node(frame, value)),
+            St::Body => self.body_stmt(frame, value),
+            // The others are taken off the stack by the step that completes them.
+            _ => Err(self.unexpected()),
         }
     }
 
@@ -266,38 +504,14 @@ impl Parser<'_> {
         self.run(|p| Ok(p.start_expr(F_B)))
     }
 
-    /// `c_expr`.
-    pub(crate) fn c_expr(&mut self) -> R {
-        self.run(|p| Ok(p.start_expr(F_C)))
-    }
-
-    /// `expr_list`.
-    pub(crate) fn expr_list(&mut self) -> R {
-        self.comma_list(Self::a_expr)
-    }
-
     /// `SelectStmt`: a select with or without parentheses around it.
     pub(crate) fn select_stmt(&mut self) -> R {
         self.run(|_| Ok(Next::Select))
     }
 
-    /// `select_with_parens`.
-    pub(crate) fn select_with_parens(&mut self) -> R {
-        self.run(|_| Ok(Next::SelectParens))
-    }
-
-    /// `table_ref`.
-    pub(crate) fn table_ref(&mut self) -> R {
-        self.run(|p| Ok(p.start_table()))
-    }
-
     /// `from_list`.
     pub(crate) fn table_list(&mut self) -> R {
-        self.run(|p| {
-            let mark = p.mark();
-            p.push(Frame::new(St::TableList, mark, 0, 0));
-            Ok(p.start_table())
-        })
+        self.run(|p| Ok(p.start_tables()))
     }
 }
 
@@ -307,8 +521,10 @@ pub(crate) fn unwind<T>(result: Result<T, Halt>, parser: &mut Parser<'_>) -> Res
         parser.scratch.frames.clear();
         parser.scratch.items.clear();
         parser.scratch.parts.clear();
+        parser.scratch.tails.clear();
         parser.scratch.depth.clear();
-        parser.native_depth = 0;
+        parser.machines = 0;
+        parser.detour = None;
     }
     result
 }

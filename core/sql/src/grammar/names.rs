@@ -46,10 +46,21 @@ impl Parser<'_> {
         if !matches!(self.kind(), Kind::DOT | Kind::LBRACKET) {
             return Ok(self.range_var(name, loc, first));
         }
-        let rest = self.indirection()?;
-        self.check_names(rest)?;
-        let names = self.list_before(name.node(), rest);
+        let names = self.name_and_rest(name)?;
         self.range_var_of_names(names, loc, first)
+    }
+
+    /// A name and the `indirection` behind it, which may hold names only.
+    pub(crate) fn name_and_rest(&mut self, name: TextId) -> R {
+        let mark = self.mark();
+        self.item(name.node());
+        self.dotted()?;
+        if self.is(Kind::LBRACKET) {
+            return self.refuse_subscripts();
+        }
+        let list = self.list_from(mark);
+        self.check_names(list)?;
+        Ok(list)
     }
 
     /// `makeRangeVarFromAnyName`: of a type, which has no children.

@@ -4,6 +4,7 @@
 
 use crate::grammar::expr::continues_select;
 use crate::grammar::machine::{F_C, Frame, Next, St};
+use crate::grammar::types;
 use crate::nodes::{Tag, e};
 use crate::parser::{NOWHERE, Parser, R, mk};
 use crate::token::Kind;
@@ -33,15 +34,14 @@ impl Parser<'_> {
                 let first = self.here();
                 self.open_paren(Frame::new(St::Paren, 0, first, 0))
             }
-            Kind::PARAM => self.param().map(Next::Oper),
+            Kind::PARAM => self.param(),
             Kind::CASE => self.case(),
             Kind::ARRAY => self.array(),
             Kind::CAST => {
                 let first = self.here();
                 self.bump();
                 self.expect(Kind::LPAREN)?;
-                self.push(Frame::new(St::Cast, 0, first, 0));
-                Ok(self.start_expr(0))
+                Ok(self.expr(Frame::new(St::Cast, 0, first, 0)))
             }
             Kind::FAULT | Kind::EOF => Err(self.unexpected()),
             _ => match self.special_operand(kind)? {
@@ -69,56 +69,88 @@ impl Parser<'_> {
         Ok(Next::Oper(node))
     }
 
-    fn param(&mut self) -> R {
+    fn param(&mut self) -> R<Next> {
         let first = self.here();
         let loc = self.loc();
         let range = self.tokens.range(self.at);
         let number = crate::text::integer(&self.source.as_bytes()[range.start + 1..range.end]).unwrap_or(0);
         self.bump();
         let node = mk!(self, ParamRef, first, { number: number as u32, location: loc });
-        self.with_indirection(node)
+        self.indirected(node, NOWHERE)
     }
 
-    /// `opt_indirection` behind a node.
-    pub(crate) fn with_indirection(&mut self, node: u32) -> R {
+    /// `opt_indirection` behind a node; token `paren` is the parenthesis around it, if there is one.
+    pub(crate) fn indirected(&mut self, node: u32, paren: u32) -> R<Next> {
         if !matches!(self.kind(), Kind::DOT | Kind::LBRACKET) {
-            return Ok(node);
+            return Ok(Next::Oper(if paren == NOWHERE { node } else { self.widened(node, paren) }));
         }
-        let list = self.indirection()?;
-        self.check_indirection(list)?;
-        let first = self.first_of(node);
-        Ok(mk!(self, A_Indirection, first, { arg: node, indirection: list }))
+        let frame = Frame::new(St::Indirection, node, paren, 0);
+        self.indirection(frame, Self::indirection_done)
     }
 
-    /// `indirection`: one or more `.name`, `.*`, `[…]`.
-    pub(crate) fn indirection(&mut self) -> R {
+    pub(crate) fn indirection_done(&mut self, frame: Frame, list: u32) -> R<Next> {
+        self.check_indirection(list)?;
+        let first = self.first_of(frame.a);
+        let node = mk!(self, A_Indirection, first, { arg: frame.a, indirection: list });
+        Ok(Next::Oper(if frame.b == NOWHERE { node } else { self.widened(node, frame.b) }))
+    }
+
+    /// `opt_indirection`: the list of `.name`, `.*`, `[…]` goes to `done`, at once where it has no subscripts, else to the frame `then`.
+    pub(crate) fn indirection(
+        &mut self,
+        then: Frame,
+        done: impl FnOnce(&mut Self, Frame, u32) -> R<Next>,
+    ) -> R<Next> {
         let mark = self.mark();
-        loop {
-            let first = self.here();
-            let item = match self.kind() {
-                Kind::DOT => {
-                    self.bump();
-                    if self.eat(Kind::STAR) { mk!(self, A_Star, first + 1) } else { self.col_label()?.node() }
-                }
-                Kind::LBRACKET => {
-                    self.bump();
-                    self.subscript(first)?
-                }
-                _ => return Ok(self.list_from(mark)),
-            };
+        self.dotted()?;
+        if self.is(Kind::LBRACKET) {
+            self.push(then);
+            return self.open_subscript(mark);
+        }
+        let list = self.list_from(mark);
+        done(self, then, list)
+    }
+
+    /// Items for `.name` and `.*`, as many as stand here.
+    pub(crate) fn dotted(&mut self) -> R<()> {
+        while self.eat(Kind::DOT) {
+            let star = self.here();
+            let item = if self.eat(Kind::STAR) { mk!(self, A_Star, star) } else { self.col_label()?.node() };
             self.item(item);
         }
+        Ok(())
     }
 
-    fn subscript(&mut self, first: u32) -> R {
-        let lower = if self.is(Kind::COLON) { 0 } else { self.a_expr()? };
-        if lower != 0 && self.eat(Kind::RBRACKET) {
-            return Ok(mk!(self, A_Indices, first, { uidx: lower }));
+    /// `[ …`; the items of the indirection begin at `mark`.
+    pub(crate) fn open_subscript(&mut self, mark: u32) -> R<Next> {
+        let frame = Frame::new(St::Subscript, 0, self.here(), mark);
+        self.bump();
+        Ok(if self.is(Kind::COLON) { self.give(frame, 0) } else { self.expr(frame) })
+    }
+
+    /// A bound of a subscript is complete, or missing; `op` is 1 for the upper one, then `a` is the lower one.
+    pub(crate) fn subscript(&mut self, mut frame: Frame, mut value: u32) -> R<Next> {
+        let first = frame.b;
+        let node = if frame.op == 0 && value != 0 && self.eat(Kind::RBRACKET) {
+            mk!(self, A_Indices, first, { uidx: value })
+        } else {
+            if frame.op == 0 {
+                self.expect(Kind::COLON)?;
+                (frame.a, frame.op) = (value, 1);
+                if !self.is(Kind::RBRACKET) {
+                    return Ok(self.expr(frame));
+                }
+                value = 0;
+            }
+            self.expect(Kind::RBRACKET)?;
+            mk!(self, A_Indices, first, { is_slice: 1, lidx: frame.a, uidx: value })
+        };
+        self.item(node);
+        self.dotted()?;
+        if self.is(Kind::LBRACKET) {
+            return self.open_subscript(frame.c);
         }
-        self.expect(Kind::COLON)?;
-        let upper = if self.is(Kind::RBRACKET) { 0 } else { self.a_expr()? };
-        self.expect(Kind::RBRACKET)?;
-        Ok(mk!(self, A_Indices, first, { is_slice: 1, lidx: lower, uidx: upper }))
+        Ok(Next::Ret(self.list_from(frame.c)))
     }
 
     /// `check_indirection`: a star may only be last.
@@ -157,13 +189,18 @@ impl Parser<'_> {
             }
             _ => return Err(self.unexpected()),
         }
-        let indirection = self.indirection()?;
+        self.indirection(Frame::new(St::Name, 0, first, 0), Self::name_done)
+    }
+
+    /// A name's indirection is complete: a column, or a call or constant where it is one of names only.
+    pub(crate) fn name_done(&mut self, frame: Frame, indirection: u32) -> R<Next> {
+        let name = TextId::token(frame.b as usize);
         if matches!(self.kind(), Kind::LPAREN | Kind::SCONST) {
             self.check_names(indirection)?;
             let names = self.list_before(name.node(), indirection);
-            return self.call_or_constant(names, first);
+            return self.call_or_constant(names, frame.b);
         }
-        self.column_ref(name, indirection, first).map(Next::Oper)
+        self.column_ref(name, indirection, frame.b).map(Next::Oper)
     }
 
     /// `lcons`.
@@ -354,12 +391,16 @@ impl Parser<'_> {
         Ok(Next::Oper(link))
     }
 
-    pub(crate) fn cast_close(&mut self, frame: Frame, value: u32) -> R<Next> {
+    pub(crate) fn cast_as(&mut self, frame: Frame, value: u32) -> R<Next> {
         self.expect(Kind::AS)?;
-        let name = self.typename()?;
+        self.push(Frame { st: St::CastAs, a: value, ..frame });
+        self.start_type(types::FULL)
+    }
+
+    pub(crate) fn cast_close(&mut self, frame: Frame, name: u32) -> R<Next> {
         self.expect(Kind::RPAREN)?;
         let loc = self.loc_of(frame.b as usize);
-        Ok(Next::Oper(mk!(self, TypeCast, frame.b, { arg: value, typeName: name, location: loc })))
+        Ok(Next::Oper(mk!(self, TypeCast, frame.b, { arg: frame.a, typeName: name, location: loc })))
     }
 
     // ---- lists with an own rule ----

@@ -1,13 +1,12 @@
-//! SELECT, VALUES, TABLE, set operations, WITH, and the clauses behind them.
+//! SELECT, VALUES, TABLE, set operations.
 //!
 //! Source: `SelectStmt` to `values_clause` in gram.y, PostgreSQL 18.
 
-use crate::grammar::machine::{F_C, F_LABEL, F_ROW, Frame, Next, St};
-use crate::nodes::{HEAD, Tag, e};
-use crate::parser::{NOWHERE, Parser, R, got, mk, put};
+use crate::grammar::machine::{F_LABEL, Frame, Next, St, item};
+use crate::nodes::e;
+use crate::parser::{NOWHERE, Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
-use crate::version::Version;
 
 /// The clauses of a simple select that is being read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,17 +16,11 @@ pub(crate) struct Parts {
     targets: u32,
     into: u32,
     from: u32,
-}
-
-/// `select_limit`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Limit {
-    offset: u32,
-    count: u32,
-    option: u32,
-    offset_loc: u32,
-    count_loc: u32,
-    option_loc: u32,
+    condition: u32,
+    group: u32,
+    group_distinct: bool,
+    having: u32,
+    window: u32,
 }
 
 const P_UNION: u8 = 1;
@@ -37,9 +30,10 @@ impl Parser<'_> {
     /// A select with its `WITH` and its tail.
     pub(crate) fn select(&mut self) -> R<Next> {
         let first = self.here();
-        let with = self.opt_with_clause()?;
-        self.push(Frame::new(St::Select, with, first, 0));
-        self.select_operand()
+        if matches!(self.kind(), Kind::WITH | Kind::WITH_LA) {
+            return self.with_clause(Frame::new(St::WithSelect, first, 0, 0));
+        }
+        self.select_with(0, first)
     }
 
     /// A select whose `WITH` has been read.
@@ -133,22 +127,18 @@ impl Parser<'_> {
     // ---- SELECT ----
 
     fn simple_select(&mut self) -> R<Next> {
-        let mut parts = Parts { first: self.here(), ..Parts::default() };
+        self.scratch.parts.push(Parts { first: self.here(), ..Parts::default() });
         self.bump();
-        let mut obligatory = false;
         if self.eat(Kind::DISTINCT) {
-            obligatory = true;
-            parts.distinct =
-                if self.eat(Kind::ON) { self.paren_list(Self::a_expr)? } else { self.list(&[0]) };
-        } else {
-            self.eat(Kind::ALL);
+            if self.eat(Kind::ON) {
+                return self.paren_exprs(Frame::new(St::DistinctOn, 0, 0, 0));
+            }
+            self.parts().distinct = self.list(&[0]);
+            return self.target(self.mark());
         }
-        self.scratch.parts.push(parts);
+        self.eat(Kind::ALL);
         let mark = self.mark();
-        if !obligatory && self.ends_select_list() {
-            return self.targets_done(mark);
-        }
-        self.target(mark)
+        if self.ends_select_list() { self.targets_done(mark) } else { self.target(mark) }
     }
 
     /// Whether an empty target list ends here.
@@ -173,7 +163,7 @@ impl Parser<'_> {
     }
 
     /// `*` as a target.
-    fn star_target(&mut self) -> u32 {
+    pub(crate) fn star_target(&mut self) -> u32 {
         let (first, loc) = (self.here(), self.loc());
         self.bump();
         let star = mk!(self, A_Star, first);
@@ -192,7 +182,7 @@ impl Parser<'_> {
     }
 
     /// The label behind a target's expression.
-    fn labelled(&mut self, value: u32, first: u32) -> R {
+    pub(crate) fn labelled(&mut self, value: u32, first: u32) -> R {
         let name = if self.eat(Kind::AS) {
             self.col_label()?
         } else if self.kind().is_bare_label() {
@@ -202,18 +192,6 @@ impl Parser<'_> {
         };
         let loc = self.loc_of(first as usize);
         Ok(mk!(self, ResTarget, first, { name: name.0, val: value, location: loc }))
-    }
-
-    /// `target_list`, natively.
-    pub(crate) fn target_list(&mut self) -> R {
-        self.comma_list(|p| {
-            if p.is(Kind::STAR) {
-                return Ok(p.star_target());
-            }
-            let first = p.here();
-            let value = p.run(|p| Ok(p.start_expr(F_LABEL)))?;
-            p.labelled(value, first)
-        })
     }
 
     fn parts(&mut self) -> &mut Parts {
@@ -232,90 +210,118 @@ impl Parser<'_> {
             self.parts().into = into;
         }
         if self.eat(Kind::FROM) {
-            let mark = self.mark();
             self.push(Frame::new(St::From, 0, 0, 0));
-            self.push(Frame::new(St::TableList, mark, 0, 0));
-            return Ok(self.start_table());
+            return Ok(self.start_tables());
         }
-        self.tables_end()
+        self.select_where()
     }
 
-    pub(crate) fn tables_done(&mut self, _: Frame, from: u32) -> R<Next> {
+    pub(crate) fn tables_done(&mut self, from: u32) -> R<Next> {
         self.parts().from = from;
-        self.tables_end()
+        self.select_where()
     }
 
-    fn tables_end(&mut self) -> R<Next> {
+    fn select_where(&mut self) -> R<Next> {
         if self.eat(Kind::WHERE) {
-            self.push(Frame::new(St::Where, 0, 0, 0));
-            return Ok(self.start_expr(0));
+            return Ok(self.expr(Frame::new(St::Where, 0, 0, 0)));
         }
-        self.simple_select_done(0)
+        self.select_group()
     }
 
-    pub(crate) fn where_done(&mut self, _: Frame, condition: u32) -> R<Next> {
-        self.simple_select_done(condition)
-    }
-
-    fn simple_select_done(&mut self, condition: u32) -> R<Next> {
-        let (mut group, mut group_distinct, mut having, mut window) = (0, false, 0, 0);
-        if self.eat(Kind::GROUP) {
-            self.expect(Kind::BY)?;
-            group_distinct = self.eat(Kind::DISTINCT);
-            if !group_distinct {
-                self.eat(Kind::ALL);
+    /// A clause of a select is complete.
+    pub(crate) fn select_clause(&mut self, frame: Frame, value: u32) -> R<Next> {
+        match frame.st {
+            St::DistinctOn => {
+                self.expect(Kind::RPAREN)?;
+                self.parts().distinct = value;
+                self.target(self.mark())
             }
-            group = self.comma_list(Self::group_by_item)?;
+            St::Where => {
+                self.parts().condition = value;
+                self.select_group()
+            }
+            St::Group => {
+                self.parts().group = value;
+                self.select_having()
+            }
+            St::Having => {
+                self.parts().having = value;
+                self.select_window()
+            }
+            _ => {
+                self.parts().window = value;
+                Ok(self.simple_select_done())
+            }
         }
+    }
+
+    fn select_group(&mut self) -> R<Next> {
+        if !self.eat(Kind::GROUP) {
+            return self.select_having();
+        }
+        self.expect(Kind::BY)?;
+        let distinct = self.eat(Kind::DISTINCT);
+        self.parts().group_distinct = distinct;
+        if !distinct {
+            self.eat(Kind::ALL);
+        }
+        self.items(Frame::new(St::Group, 0, 0, 0), item::GROUP)
+    }
+
+    fn select_having(&mut self) -> R<Next> {
         if self.eat(Kind::HAVING) {
-            having = self.a_expr()?;
+            return Ok(self.expr(Frame::new(St::Having, 0, 0, 0)));
         }
+        self.select_window()
+    }
+
+    fn select_window(&mut self) -> R<Next> {
         if self.eat(Kind::WINDOW) {
-            window = self.comma_list(Self::window_definition)?;
+            return self.items(Frame::new(St::Windows, 0, 0, 0), item::WINDOW);
         }
+        Ok(self.simple_select_done())
+    }
+
+    fn simple_select_done(&mut self) -> Next {
         let parts = self.scratch.parts.pop().unwrap_or_default();
-        Ok(Next::SetOper(mk!(self, SelectStmt, parts.first, {
+        Next::SetOper(mk!(self, SelectStmt, parts.first, {
             distinctClause: parts.distinct, intoClause: parts.into, targetList: parts.targets,
-            fromClause: parts.from, whereClause: condition, groupClause: group,
-            groupDistinct: u32::from(group_distinct), havingClause: having, windowClause: window
-        })))
+            fromClause: parts.from, whereClause: parts.condition, groupClause: parts.group,
+            groupDistinct: u32::from(parts.group_distinct), havingClause: parts.having,
+            windowClause: parts.window
+        }))
     }
 
-    fn window_definition(&mut self) -> R {
-        let first = self.here();
-        let name = self.col_id()?;
-        self.expect(Kind::AS)?;
-        let node = self.window_specification()?;
-        put!(self, node, WindowDef.name, name.0);
-        self.tree.set(node, 1, first);
-        Ok(node)
-    }
-
-    fn group_by_item(&mut self) -> R {
+    pub(crate) fn group_by_item(&mut self) -> R<Next> {
         use e::GroupingSetKind as g;
         let (first, loc) = (self.here(), self.loc());
         let kind = match (self.kind(), self.peek(1)) {
             (Kind::LPAREN, Kind::RPAREN) => {
                 self.at += 2;
                 let kind = g::GROUPING_SET_EMPTY;
-                return Ok(mk!(self, GroupingSet, first, { kind: kind, location: loc }));
+                return Ok(Next::Ret(mk!(self, GroupingSet, first, { kind: kind, location: loc })));
             }
             (Kind::ROLLUP, Kind::LPAREN) => g::GROUPING_SET_ROLLUP,
             (Kind::CUBE, Kind::LPAREN) => g::GROUPING_SET_CUBE,
             (Kind::GROUPING, Kind::SETS) => {
                 self.at += 2;
-                let content = self.nested(|p| p.paren_list(Self::group_by_item))?;
-                let kind = g::GROUPING_SET_SETS;
-                return Ok(mk!(self, GroupingSet, first, { kind: kind, content: content, location: loc }));
+                self.expect(Kind::LPAREN)?;
+                let frame = Frame::new(St::GroupingSet, first, g::GROUPING_SET_SETS, 0);
+                return self.items(frame, item::GROUP);
             }
-            _ => return self.a_expr(),
+            _ => return Ok(self.start_expr(0)),
         };
         self.bump();
-        let content = self.paren_list(Self::a_expr)?;
-        Ok(mk!(self, GroupingSet, first, { kind: kind, content: content, location: loc }))
+        self.paren_exprs(Frame::new(St::GroupingSet, first, kind, 0))
     }
 
-    // ---- set operations and the tail ----
+    pub(crate) fn grouping_set(&mut self, frame: Frame, content: u32) -> R<Next> {
+        self.expect(Kind::RPAREN)?;
+        let loc = self.loc_of(frame.a as usize);
+        Ok(Next::Ret(mk!(self, GroupingSet, frame.a, { kind: frame.b, content: content, location: loc })))
+    }
+
+    // ---- set operations ----
 
     /// Looks for a set operation behind `lhs`; reduces what binds tighter; at the bottom reads the tail.
     pub(crate) fn set_oper(&mut self, mut lhs: u32) -> R<Next> {
@@ -342,380 +348,13 @@ impl Parser<'_> {
             }
             self.scratch.frames.pop();
             if top.st == St::Select {
-                self.select_tail(lhs, top)?;
-                return Ok(Next::Ret(lhs));
+                return self.select_tail(lhs, top);
             }
             let first = self.first_of(top.a);
             lhs = mk!(self, SelectStmt, first, {
                 op: u32::from(top.op), all: top.b, larg: top.a, rarg: lhs
             });
         }
-    }
-
-    /// `ORDER BY`, locking, `LIMIT` behind a select, and its `WITH`: `insertSelectOptions`.
-    fn select_tail(&mut self, select: u32, frame: Frame) -> R<()> {
-        let with = frame.a;
-        if with == 0
-            && !matches!(self.kind(), Kind::ORDER | Kind::LIMIT | Kind::OFFSET | Kind::FETCH | Kind::FOR)
-        {
-            return Ok(());
-        }
-        let sort = self.opt_sort_clause()?;
-        let mut limit = None;
-        let mut locking = 0;
-        if self.is(Kind::FOR) {
-            locking = self.locking_clause()?;
-            limit = self.opt_select_limit()?;
-        } else if let Some(found) = self.opt_select_limit()? {
-            limit = Some(found);
-            locking = self.locking_clause()?;
-        }
-        self.insert_options(select, sort, locking, limit)?;
-        if with != 0 {
-            if got!(self, select, SelectStmt.withClause) != 0 {
-                let loc = got!(self, with, WithClause.location);
-                return Err(self.refuse_syntax(loc, "multiple WITH clauses not allowed"));
-            }
-            put!(self, select, SelectStmt.withClause, with);
-        }
-        self.tree.set(select, 1, frame.b);
-        self.tree.set(select, 2, self.at as u32);
-        Ok(())
-    }
-
-    fn insert_options(&mut self, select: u32, sort: u32, locking: u32, limit: Option<Limit>) -> R<()> {
-        if sort != 0 {
-            if got!(self, select, SelectStmt.sortClause) != 0 {
-                let loc = self.expr_location(got!(self, self.tree.get(sort, 1), SortBy.node));
-                return Err(self.refuse_syntax(loc, "multiple ORDER BY clauses not allowed"));
-            }
-            put!(self, select, SelectStmt.sortClause, sort);
-        }
-        let old = got!(self, select, SelectStmt.lockingClause);
-        let locking = self.list_concat(old, locking);
-        put!(self, select, SelectStmt.lockingClause, locking);
-        let Some(limit) = limit else { return Ok(()) };
-        if limit.offset != 0 {
-            if got!(self, select, SelectStmt.limitOffset) != 0 {
-                let loc = self.limit_place(limit.offset, limit.offset_loc);
-                return Err(self.refuse_syntax(loc, "multiple OFFSET clauses not allowed"));
-            }
-            put!(self, select, SelectStmt.limitOffset, limit.offset);
-        }
-        if limit.count != 0 {
-            if got!(self, select, SelectStmt.limitCount) != 0 {
-                let loc = self.limit_place(limit.count, limit.count_loc);
-                return Err(self.refuse_syntax(loc, "multiple LIMIT clauses not allowed"));
-            }
-            put!(self, select, SelectStmt.limitCount, limit.count);
-        }
-        let ties = e::LimitOption::LIMIT_OPTION_WITH_TIES;
-        if self.version < Version::V18 && got!(self, select, SelectStmt.limitOption) == ties {
-            return Err(self.refuse_syntax(NOWHERE, "multiple limit options not allowed"));
-        }
-        if limit.option == ties {
-            if got!(self, select, SelectStmt.sortClause) == 0 {
-                let message = "WITH TIES cannot be specified without ORDER BY clause";
-                let loc = self.newer_place(limit.option_loc);
-                return Err(self.refuse_syntax(loc, message));
-            }
-            let skips = self.tree.items(locking).iter().any(|&lock| {
-                self.tree.tag(lock) == Some(Tag::LockingClause)
-                    && got!(self, lock, LockingClause.waitPolicy) == e::LockWaitPolicy::LockWaitSkip
-            });
-            if skips {
-                let message = "SKIP LOCKED and WITH TIES options cannot be used together";
-                let loc = self.newer_place(limit.option_loc);
-                return Err(self.refuse_syntax(loc, message));
-            }
-        }
-        put!(self, select, SelectStmt.limitOption, limit.option);
-        Ok(())
-    }
-
-    /// Where a second LIMIT or OFFSET is told: its word, before version 18 its expression.
-    fn limit_place(&self, node: u32, loc: u32) -> u32 {
-        if self.version >= Version::V18 { loc } else { self.expr_location(node) }
-    }
-
-    /// The place that a node holds.
-    fn location_of(&self, node: u32, tag: Tag) -> u32 {
-        let place = tag.shape().fields.iter().position(|field| field.name == "location");
-        place.map_or(NOWHERE, |index| self.tree.get(node, HEAD + index as u32))
-    }
-
-    /// `exprLocation`: the leftmost place that an expression names.
-    fn expr_location(&self, mut node: u32) -> u32 {
-        let mut leftmost = NOWHERE;
-        loop {
-            let first = |list| self.tree.items(list).first().copied().unwrap_or(0);
-            let (loc, next) = match self.tree.tag(node) {
-                Some(Tag::A_Expr) => (got!(self, node, A_Expr.location), got!(self, node, A_Expr.lexpr)),
-                Some(Tag::BoolExpr) => {
-                    (got!(self, node, BoolExpr.location), first(got!(self, node, BoolExpr.args)))
-                }
-                Some(Tag::FuncCall) => {
-                    (got!(self, node, FuncCall.location), first(got!(self, node, FuncCall.args)))
-                }
-                Some(Tag::XmlExpr) => {
-                    (got!(self, node, XmlExpr.location), first(got!(self, node, XmlExpr.args)))
-                }
-                Some(Tag::NullTest) => (got!(self, node, NullTest.location), got!(self, node, NullTest.arg)),
-                Some(Tag::BooleanTest) => {
-                    (got!(self, node, BooleanTest.location), got!(self, node, BooleanTest.arg))
-                }
-                Some(Tag::SubLink) => {
-                    (got!(self, node, SubLink.location), got!(self, node, SubLink.testexpr))
-                }
-                Some(Tag::TypeCast) => {
-                    let name = got!(self, node, TypeCast.typeName);
-                    let loc = got!(self, node, TypeCast.location).min(got!(self, name, TypeName.location));
-                    (loc, got!(self, node, TypeCast.arg))
-                }
-                Some(Tag::CollateClause) => (NOWHERE, got!(self, node, CollateClause.arg)),
-                Some(Tag::A_Indirection) if self.version >= Version::V18 => {
-                    (NOWHERE, got!(self, node, A_Indirection.arg))
-                }
-                Some(Tag::JsonIsPredicate) => (got!(self, node, JsonIsPredicate.location), 0),
-                Some(tag) => (self.location_of(node, tag), 0),
-                None => return leftmost,
-            };
-            leftmost = leftmost.min(loc);
-            node = next;
-        }
-    }
-
-    /// `opt_sort_clause`.
-    pub(crate) fn opt_sort_clause(&mut self) -> R {
-        if !self.eat(Kind::ORDER) {
-            return Ok(0);
-        }
-        self.expect(Kind::BY)?;
-        self.comma_list(Self::sortby)
-    }
-
-    fn sortby(&mut self) -> R {
-        let first = self.here();
-        let node = self.a_expr()?;
-        let (mut direction, mut operator, mut loc) = (e::SortByDir::SORTBY_DEFAULT, 0, NOWHERE);
-        if self.eat(Kind::USING) {
-            direction = e::SortByDir::SORTBY_USING;
-            loc = self.loc();
-            operator = self.qual_all_op()?;
-        } else {
-            direction = self.opt_asc_desc().max(direction);
-        }
-        let nulls = self.opt_nulls_order()?;
-        Ok(mk!(self, SortBy, first, {
-            node: node, sortby_dir: direction, sortby_nulls: nulls, useOp: operator, location: loc
-        }))
-    }
-
-    /// `opt_asc_desc`.
-    pub(crate) fn opt_asc_desc(&mut self) -> u32 {
-        if self.eat(Kind::ASC) {
-            e::SortByDir::SORTBY_ASC
-        } else if self.eat(Kind::DESC) {
-            e::SortByDir::SORTBY_DESC
-        } else {
-            e::SortByDir::SORTBY_DEFAULT
-        }
-    }
-
-    /// `opt_nulls_order`.
-    pub(crate) fn opt_nulls_order(&mut self) -> R {
-        if !self.eat(Kind::NULLS_LA) {
-            return Ok(e::SortByNulls::SORTBY_NULLS_DEFAULT);
-        }
-        if self.eat(Kind::FIRST) {
-            return Ok(e::SortByNulls::SORTBY_NULLS_FIRST);
-        }
-        self.expect(Kind::LAST)?;
-        Ok(e::SortByNulls::SORTBY_NULLS_LAST)
-    }
-
-    /// `qual_all_Op`.
-    pub(crate) fn qual_all_op(&mut self) -> R {
-        if self.is(Kind::OPERATOR) {
-            return self.operator_name();
-        }
-        if !crate::grammar::expr::is_all_op(self.kind()) {
-            return Err(self.unexpected());
-        }
-        let name = self.this_token();
-        Ok(self.list(&[name.node()]))
-    }
-
-    /// `opt_select_limit`.
-    fn opt_select_limit(&mut self) -> R<Option<Limit>> {
-        let mut limit = Limit {
-            option: e::LimitOption::LIMIT_OPTION_COUNT,
-            offset_loc: NOWHERE,
-            count_loc: NOWHERE,
-            option_loc: NOWHERE,
-            ..Limit::default()
-        };
-        match self.kind() {
-            Kind::LIMIT | Kind::FETCH => {
-                self.limit_clause(&mut limit)?;
-                if self.is(Kind::OFFSET) {
-                    self.offset_clause(&mut limit)?;
-                }
-            }
-            Kind::OFFSET => {
-                self.offset_clause(&mut limit)?;
-                if matches!(self.kind(), Kind::LIMIT | Kind::FETCH) {
-                    self.limit_clause(&mut limit)?;
-                }
-            }
-            _ => return Ok(None),
-        }
-        Ok(Some(limit))
-    }
-
-    fn limit_clause(&mut self, limit: &mut Limit) -> R<()> {
-        limit.count_loc = self.loc();
-        if self.eat(Kind::FETCH) {
-            return self.fetch_first(limit);
-        }
-        self.bump();
-        let loc = self.loc();
-        limit.count = if self.eat(Kind::ALL) { self.null_const(loc) } else { self.a_expr()? };
-        if self.eat(Kind::COMMA) {
-            self.a_expr()?;
-            let halt = self.refuse_syntax(limit.count_loc, "LIMIT #,# syntax is not supported");
-            return Err(self.hint(halt, "Use separate LIMIT and OFFSET clauses."));
-        }
-        Ok(())
-    }
-
-    fn fetch_first(&mut self, limit: &mut Limit) -> R<()> {
-        if !self.eat(Kind::FIRST) {
-            self.expect(Kind::NEXT)?;
-        }
-        limit.count = match self.kind() {
-            // The words are columns where no end of the clause follows.
-            Kind::ROW | Kind::ROWS if matches!(self.peek(1), Kind::ONLY | Kind::WITH) => {
-                self.int_const(1, NOWHERE)
-            }
-            _ => self.fetch_value()?,
-        };
-        self.row_or_rows()?;
-        if self.eat(Kind::ONLY) {
-            return Ok(());
-        }
-        limit.option_loc = self.loc();
-        self.expect_all(&[Kind::WITH, Kind::TIES])?;
-        limit.option = e::LimitOption::LIMIT_OPTION_WITH_TIES;
-        Ok(())
-    }
-
-    /// `select_fetch_first_value`.
-    fn fetch_value(&mut self) -> R {
-        let first = self.here();
-        let minus = self.is(Kind::MINUS);
-        if !minus && !self.is(Kind::PLUS) {
-            return self.c_expr();
-        }
-        self.bump();
-        let loc = self.loc();
-        let value = if self.is(Kind::FCONST) {
-            let text = self.this_token();
-            self.float_const(text, loc)
-        } else {
-            let value = self.iconst()?;
-            self.int_const(value, loc)
-        };
-        if minus {
-            return Ok(self.negate(value, first));
-        }
-        let name = self.list(&[TextId::token(first as usize).node()]);
-        Ok(self.a_expr_node(e::A_Expr_Kind::AEXPR_OP, name, 0, value, first))
-    }
-
-    fn row_or_rows(&mut self) -> R<()> {
-        if self.eat(Kind::ROWS) { Ok(()) } else { self.expect(Kind::ROW) }
-    }
-
-    fn offset_clause(&mut self, limit: &mut Limit) -> R<()> {
-        limit.offset_loc = self.loc();
-        self.bump();
-        let signed = matches!(self.kind(), Kind::PLUS | Kind::MINUS)
-            && matches!(self.peek(1), Kind::ICONST | Kind::FCONST)
-            && matches!(self.peek(2), Kind::ROW | Kind::ROWS);
-        if signed {
-            limit.offset = self.fetch_value()?;
-            return self.row_or_rows();
-        }
-        if self.prefixed() {
-            limit.offset = self.a_expr()?;
-            return Ok(());
-        }
-        // `OFFSET n ROWS`: only a bare operand may stand before it.
-        limit.offset = self.run(|p| Ok(p.start_expr(F_C | F_ROW)))?;
-        if matches!(self.kind(), Kind::ROW | Kind::ROWS) {
-            return self.row_or_rows();
-        }
-        limit.offset = self.a_expr_from(limit.offset)?;
-        Ok(())
-    }
-
-    /// `opt_for_locking_clause`.
-    fn locking_clause(&mut self) -> R {
-        if self.is(Kind::FOR) && self.peek(1) == Kind::READ {
-            self.at += 2;
-            self.expect(Kind::ONLY)?;
-            return Ok(0);
-        }
-        let mark = self.mark();
-        while self.is(Kind::FOR) {
-            let item = self.locking_item()?;
-            self.item(item);
-        }
-        Ok(self.list_from(mark))
-    }
-
-    fn locking_item(&mut self) -> R {
-        let first = self.here();
-        let strength = self.locking_strength()?;
-        let relations = if self.eat(Kind::OF) { self.qualified_name_list()? } else { 0 };
-        let wait = if self.eat(Kind::NOWAIT) {
-            e::LockWaitPolicy::LockWaitError
-        } else if self.eat(Kind::SKIP) {
-            self.expect(Kind::LOCKED)?;
-            e::LockWaitPolicy::LockWaitSkip
-        } else {
-            e::LockWaitPolicy::LockWaitBlock
-        };
-        Ok(mk!(self, LockingClause, first, { lockedRels: relations, strength: strength, waitPolicy: wait }))
-    }
-
-    /// `for_locking_strength`, at FOR.
-    pub(crate) fn locking_strength(&mut self) -> R {
-        use e::LockClauseStrength as s;
-        self.bump();
-        let strength = match self.kind() {
-            Kind::UPDATE => s::LCS_FORUPDATE,
-            Kind::SHARE => s::LCS_FORSHARE,
-            Kind::NO => {
-                self.bump();
-                self.expect(Kind::KEY)?;
-                if !self.is(Kind::UPDATE) {
-                    return Err(self.unexpected());
-                }
-                s::LCS_FORNOKEYUPDATE
-            }
-            // `FOR READ ONLY` may only stand alone.
-            _ => {
-                self.expect(Kind::KEY)?;
-                if !self.is(Kind::SHARE) {
-                    return Err(self.unexpected());
-                }
-                s::LCS_FORKEYSHARE
-            }
-        };
-        self.bump();
-        Ok(strength)
     }
 
     // ---- INTO ----
@@ -758,118 +397,5 @@ impl Parser<'_> {
     /// Whether the word here is a prefix of a table's name, not the name.
     fn names_table(&self) -> bool {
         self.peek(1) == Kind::TABLE || self.peek(1).is_col_id()
-    }
-
-    // ---- WITH ----
-
-    /// `opt_with_clause`.
-    pub(crate) fn opt_with_clause(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        if !matches!(self.kind(), Kind::WITH | Kind::WITH_LA) {
-            return Ok(0);
-        }
-        let may_recurse = self.is(Kind::WITH);
-        self.bump();
-        let mut recursive = false;
-        if may_recurse && self.is(Kind::RECURSIVE) && !matches!(self.peek(1), Kind::AS | Kind::LPAREN) {
-            recursive = true;
-            self.bump();
-        }
-        let ctes = self.comma_list(Self::common_table_expr)?;
-        Ok(mk!(self, WithClause, first, { ctes: ctes, recursive: u32::from(recursive), location: loc }))
-    }
-
-    fn common_table_expr(&mut self) -> R {
-        use e::CTEMaterialize as m;
-        let (first, loc) = (self.here(), self.loc());
-        let name = self.col_id()?;
-        let columns = self.opt_name_list_parens()?;
-        self.expect(Kind::AS)?;
-        let materialized = if self.eat(Kind::MATERIALIZED) {
-            m::CTEMaterializeAlways
-        } else if self.eat(Kind::NOT) {
-            self.expect(Kind::MATERIALIZED)?;
-            m::CTEMaterializeNever
-        } else {
-            m::CTEMaterializeDefault
-        };
-        self.expect(Kind::LPAREN)?;
-        let query = self.counted(Self::preparable_stmt)?;
-        self.expect(Kind::RPAREN)?;
-        let search = self.search_clause()?;
-        let cycle = self.cycle_clause()?;
-        Ok(mk!(self, CommonTableExpr, first, {
-            ctename: name.0, aliascolnames: columns, ctematerialized: materialized, ctequery: query,
-            search_clause: search, cycle_clause: cycle, location: loc
-        }))
-    }
-
-    fn search_clause(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        if !self.eat(Kind::SEARCH) {
-            return Ok(0);
-        }
-        let breadth = self.eat(Kind::BREADTH);
-        if !breadth {
-            self.expect(Kind::DEPTH)?;
-        }
-        self.expect_all(&[Kind::FIRST, Kind::BY])?;
-        let columns = self.name_list()?;
-        self.expect(Kind::SET)?;
-        let sequence = self.col_id()?;
-        Ok(mk!(self, CTESearchClause, first, {
-            search_col_list: columns, search_breadth_first: u32::from(breadth), search_seq_column: sequence.0,
-            location: loc
-        }))
-    }
-
-    fn cycle_clause(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        if !self.eat(Kind::CYCLE) {
-            return Ok(0);
-        }
-        let columns = self.name_list()?;
-        self.expect(Kind::SET)?;
-        let mark = self.col_id()?;
-        let (value, default);
-        if self.eat(Kind::TO) {
-            value = self.aexpr_const()?;
-            self.expect(Kind::DEFAULT)?;
-            default = self.aexpr_const()?;
-        } else {
-            value = self.bool_const(true, NOWHERE);
-            default = self.bool_const(false, NOWHERE);
-        }
-        self.expect(Kind::USING)?;
-        let path = self.col_id()?;
-        Ok(mk!(self, CTECycleClause, first, {
-            cycle_col_list: columns, cycle_mark_column: mark.0, cycle_mark_value: value,
-            cycle_mark_default: default, cycle_path_column: path.0, location: loc
-        }))
-    }
-
-    /// `AexprConst`: an operand that turns out to be a constant.
-    pub(crate) fn aexpr_const(&mut self) -> R {
-        let start = self.kind();
-        let named = start.is_type_function_name() || start.is_col_id();
-        let literal = matches!(
-            start,
-            Kind::ICONST
-                | Kind::FCONST
-                | Kind::SCONST
-                | Kind::BCONST
-                | Kind::XCONST
-                | Kind::TRUE
-                | Kind::FALSE
-                | Kind::NULL
-        );
-        if !named && !literal {
-            return Err(self.unexpected());
-        }
-        let node = self.c_expr()?;
-        match self.tree.tag(node) {
-            Some(Tag::A_Const | Tag::TypeCast) => Ok(node),
-            _ => Err(self.unexpected()),
-        }
     }
 }

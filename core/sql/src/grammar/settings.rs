@@ -196,7 +196,7 @@ impl Parser<'_> {
         }
         let plain = self.peek(1) == Kind::SCONST;
         let fields_loc = self.tokens.starts.get(self.at + 2).copied().unwrap_or(NOWHERE);
-        let Some(node) = self.constant_of_type(Kind::INTERVAL)? else { return Err(self.unexpected()) };
+        let node = self.interval_constant()?;
         let name = got!(self, node, TypeCast.typeName);
         let typmods = got!(self, name, TypeName.typmods);
         if plain && typmods != 0 {
@@ -542,7 +542,7 @@ impl Parser<'_> {
     }
 
     fn copy_query(&mut self, first: u32) -> R {
-        let query = self.nested(Self::preparable_stmt)?;
+        let query = self.preparable_stmt()?;
         self.expect(Kind::RPAREN)?;
         let to_loc = self.loc();
         self.expect(Kind::TO)?;

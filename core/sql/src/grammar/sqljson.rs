@@ -1,14 +1,49 @@
-//! SQL/JSON: constructors, queries, predicates, JSON_TABLE.
+//! SQL/JSON: constructors, aggregates, queries, predicates.
 //!
 //! Source: the `json_…` rules in gram.y, PostgreSQL 18.
 
 use crate::grammar::expr::continues_select;
-use crate::grammar::machine::{F_C, F_ROW, Frame, Next, St};
-use crate::json::constant_kind;
+use crate::grammar::machine::{F_C, F_ROW, Frame, Next, St, item};
+use crate::grammar::types;
 use crate::nodes::{Tag, e};
 use crate::parser::{NOWHERE, Parser, R, got, mk};
 use crate::token::Kind;
-use crate::tree::TextId;
+
+/// What the frames of functions wait for; `a` is their first token, what has been read are the items from `c` on.
+pub(crate) mod step {
+    /// The name of a pair, as an operand and as a whole expression, and its value.
+    pub const NAME: u8 = 0;
+    pub const NAME_REST: u8 = 1;
+    pub const PAIR: u8 = 2;
+    /// Plain arguments.
+    pub const ARGS: u8 = 3;
+    /// The first value, which may be a select in parentheses, and the others.
+    pub const FIRST: u8 = 4;
+    pub const VALUE: u8 = 5;
+    pub const QUERY: u8 = 6;
+    pub const ORDER: u8 = 7;
+    pub const OUTPUT: u8 = 8;
+    /// The output of an array's query.
+    pub const QUERY_OUTPUT: u8 = 9;
+    pub const FILTER: u8 = 10;
+    pub const OVER: u8 = 11;
+    pub const PATH: u8 = 12;
+    pub const PASSING: u8 = 13;
+    pub const BEHAVIORS: u8 = 14;
+    /// Of behaviours: on empty or on error, on error behind on empty.
+    pub const EMPTY: u8 = 15;
+    pub const ERROR: u8 = 16;
+    /// Of a column of JSON_TABLE.
+    pub const TYPE: u8 = 17;
+    pub const COLUMNS: u8 = 18;
+    pub const SCALAR: u8 = 19;
+}
+
+/// In the frame of a constructor: ABSENT ON NULL, WITH UNIQUE KEYS.
+const ABSENT: u8 = 1;
+const UNIQUE: u8 = 2;
+/// In the frame of behaviours: only ON ERROR may stand there.
+const ERROR_ONLY: u8 = 1;
 
 impl Parser<'_> {
     /// `makeJsonFormat(JS_FORMAT_DEFAULT, JS_ENC_DEFAULT, -1)`.
@@ -18,7 +53,7 @@ impl Parser<'_> {
     }
 
     /// `json_format_clause`, where `FORMAT JSON` stands.
-    fn json_format_clause(&mut self) -> R {
+    pub(crate) fn json_format_clause(&mut self) -> R {
         let (first, loc) = (self.here(), self.loc());
         self.expect_all(&[Kind::FORMAT_LA, Kind::JSON])?;
         let mut encoding = e::JsonEncoding::JS_ENC_DEFAULT;
@@ -48,28 +83,28 @@ impl Parser<'_> {
         if self.is(Kind::FORMAT_LA) { self.json_format_clause() } else { Ok(self.json_format_default()) }
     }
 
-    /// `json_value_expr`.
-    fn json_value_expr(&mut self) -> R {
-        let expr = self.a_expr()?;
-        self.json_value_of(expr)
-    }
-
-    fn json_value_of(&mut self, expr: u32) -> R {
+    pub(crate) fn json_value_of(&mut self, expr: u32) -> R {
         let first = self.first_of(expr);
         let format = self.json_format_clause_opt()?;
         Ok(mk!(self, JsonValueExpr, first, { raw_expr: expr, format: format }))
     }
 
-    /// `json_returning_clause_opt`.
-    fn json_returning(&mut self) -> R {
+    /// `json_returning_clause_opt` for `then`.
+    fn json_returning(&mut self, then: Frame) -> R<Next> {
+        self.push(then);
         let first = self.here();
         if !self.eat(Kind::RETURNING) {
-            return Ok(0);
+            return Ok(Next::Ret(0));
         }
-        let name = self.typename()?;
+        self.push(Frame::new(St::JsonReturning, first, 0, 0));
+        self.start_type(types::FULL)
+    }
+
+    pub(crate) fn json_output(&mut self, frame: Frame, type_name: u32) -> R<Next> {
+        let first = frame.a;
         let format = self.json_format_clause_opt()?;
         let returning = mk!(self, JsonReturning, first, { format: format });
-        Ok(mk!(self, JsonOutput, first, { typeName: name, returning: returning }))
+        Ok(Next::Ret(mk!(self, JsonOutput, first, { typeName: type_name, returning: returning })))
     }
 
     /// `json_key_uniqueness_constraint_opt`.
@@ -96,37 +131,48 @@ impl Parser<'_> {
     }
 
     /// An SQL/JSON function; its word is the current token, `(` the next.
-    pub(crate) fn json_function(&mut self, kind: Kind) -> R {
-        let (first, loc) = (self.here(), self.loc());
+    pub(crate) fn json_function(&mut self, kind: Kind) -> R<Next> {
+        let (first, mark) = (self.here(), self.mark());
+        let frame = |st, op| Frame { op, ..Frame::new(st, first, 0, mark) };
         self.at += 2;
-        let node = match kind {
-            Kind::JSON_OBJECT => return self.json_object(first, loc),
-            Kind::JSON_ARRAY => self.json_array(first, loc)?,
-            Kind::JSON_OBJECTAGG | Kind::JSON_ARRAYAGG => return self.json_aggregate(kind, first, loc),
-            Kind::JSON => {
-                let value = self.json_value_expr()?;
+        match kind {
+            Kind::JSON_OBJECT => self.json_object_start(frame(St::JsonObject, step::NAME)),
+            Kind::JSON_ARRAY => self.json_array_start(frame(St::JsonArray, step::FIRST)),
+            Kind::JSON_OBJECTAGG => self.json_name(frame(St::JsonAgg, step::NAME)),
+            Kind::JSON_ARRAYAGG => Ok(self.expr(frame(St::JsonAgg, step::VALUE))),
+            Kind::JSON_SCALAR => Ok(self.expr(frame(St::JsonValue, step::SCALAR))),
+            Kind::JSON | Kind::JSON_SERIALIZE => Ok(self.expr(frame(St::JsonValue, step::VALUE))),
+            _ => Ok(self.expr(frame(St::JsonQuery, step::VALUE))),
+        }
+    }
+
+    /// A part of `JSON`, `JSON_SCALAR` or `JSON_SERIALIZE` is complete.
+    pub(crate) fn json_value(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        let first = frame.a;
+        let loc = self.loc_of(first as usize);
+        let node = match frame.op {
+            step::SCALAR => {
+                self.expect(Kind::RPAREN)?;
+                mk!(self, JsonScalarExpr, first, { expr: value, location: loc })
+            }
+            step::VALUE if self.tokens.kinds[first as usize] == Kind::JSON => {
+                let value = self.json_value_of(value)?;
                 let unique = self.json_key_uniqueness()?;
                 self.expect(Kind::RPAREN)?;
-                return Ok(mk!(self, JsonParseExpr, first, {
+                mk!(self, JsonParseExpr, first, {
                     expr: value, unique_keys: u32::from(unique), location: loc
-                }));
+                })
             }
-            Kind::JSON_SCALAR => {
-                let value = self.a_expr()?;
+            step::VALUE => {
+                frame.b = self.json_value_of(value)?;
+                return self.json_returning(Frame { op: step::OUTPUT, ..frame });
+            }
+            _ => {
                 self.expect(Kind::RPAREN)?;
-                return Ok(mk!(self, JsonScalarExpr, first, { expr: value, location: loc }));
+                mk!(self, JsonSerializeExpr, first, { expr: frame.b, output: value, location: loc })
             }
-            Kind::JSON_SERIALIZE => {
-                let value = self.json_value_expr()?;
-                let output = self.json_returning()?;
-                self.expect(Kind::RPAREN)?;
-                return Ok(
-                    mk!(self, JsonSerializeExpr, first, { expr: value, output: output, location: loc }),
-                );
-            }
-            _ => self.json_query(kind, first, loc)?,
         };
-        Ok(node)
+        Ok(Next::Oper(node))
     }
 
     /// Whether an expression begins here with an operator, so not with a `c_expr`.
@@ -140,205 +186,292 @@ impl Parser<'_> {
         }
     }
 
-    /// An `a_expr` that goes on from an operand that has been read.
-    pub(crate) fn a_expr_from(&mut self, operand: u32) -> R {
-        self.run(|p| {
-            p.push(Frame::new(St::End, 0, 0, 0));
-            Ok(Next::Oper(operand))
-        })
-    }
+    // ---- pairs ----
 
-    /// The name of a pair, and whether `VALUE` or `:` stands behind it; else a plain argument.
-    fn json_name(&mut self) -> R<(u32, bool)> {
+    /// The name of a pair, before `VALUE` or `:`; else it is a plain argument.
+    fn json_name(&mut self, frame: Frame) -> R<Next> {
         if self.prefixed() {
-            let expr = self.a_expr()?;
-            return Ok((expr, self.eat(Kind::COLON)));
+            return Ok(self.flagged_expr(Frame { op: step::NAME_REST, ..frame }, 0));
         }
-        let operand = self.run(|p| Ok(p.start_expr(F_C | F_ROW)))?;
-        if self.eat(Kind::VALUE) {
-            return Ok((operand, true));
-        }
-        let expr = self.a_expr_from(operand)?;
-        Ok((expr, self.eat(Kind::COLON)))
+        Ok(self.flagged_expr(Frame { op: step::NAME, ..frame }, F_C | F_ROW))
     }
 
-    fn json_pair(&mut self, name: u32) -> R {
-        let value = self.json_value_expr()?;
+    /// The operand that a name begins with is complete: it is all of it before `VALUE`.
+    fn json_name_operand(&mut self, frame: Frame, operand: u32) -> Next {
+        if self.eat(Kind::VALUE) {
+            return self.json_pair_value(frame, operand);
+        }
+        self.expr_from(Frame { op: step::NAME_REST, ..frame }, operand)
+    }
+
+    /// The value of a pair whose name becomes an item.
+    fn json_pair_value(&mut self, frame: Frame, name: u32) -> Next {
+        self.item(name);
+        self.flagged_expr(Frame { op: step::PAIR, ..frame }, 0)
+    }
+
+    /// A pair is complete; its name is the last item.
+    fn json_pair(&mut self, value: u32) -> R {
+        let value = self.json_value_of(value)?;
+        let name = self.scratch.items.pop().unwrap_or(0);
         let first = self.first_of(name);
         Ok(mk!(self, JsonKeyValue, first, { key: name, value: value }))
     }
 
-    fn json_object(&mut self, first: u32, loc: u32) -> R {
-        let mut exprs = 0;
-        if !matches!(self.kind(), Kind::RPAREN | Kind::RETURNING) {
-            let named = matches!(self.peek(1), Kind::COLON_EQUALS | Kind::EQUALS_GREATER);
-            let (arg, pair) = if named { (self.func_arg()?, false) } else { self.json_name()? };
-            if !pair {
-                return self.json_object_call(arg, first, loc);
-            }
-            let mark = self.mark();
-            let item = self.json_pair(arg)?;
-            self.item(item);
-            while self.eat(Kind::COMMA) {
-                let (name, pair) = self.json_name()?;
-                if !pair {
-                    return Err(self.unexpected());
-                }
-                let item = self.json_pair(name)?;
-                self.item(item);
-            }
-            exprs = self.list_from(mark);
+    // ---- JSON_OBJECT ----
+
+    fn json_object_start(&mut self, frame: Frame) -> R<Next> {
+        if matches!(self.kind(), Kind::RPAREN | Kind::RETURNING) {
+            return self.json_object_output(frame);
         }
-        let absent = exprs != 0 && self.json_null_clause(false)?;
-        let unique = exprs != 0 && self.json_key_uniqueness()?;
-        let output = self.json_returning()?;
-        self.expect(Kind::RPAREN)?;
-        Ok(mk!(self, JsonObjectConstructor, first, {
-            exprs: exprs, output: output, absent_on_null: u32::from(absent), unique: u32::from(unique),
-            location: loc
-        }))
+        if matches!(self.peek(1), Kind::COLON_EQUALS | Kind::EQUALS_GREATER) {
+            return self.items(Frame { op: step::ARGS, ..frame }, item::ARG);
+        }
+        self.json_name(frame)
     }
 
-    /// `JSON_OBJECT` as a plain function.
-    fn json_object_call(&mut self, arg: u32, first: u32, loc: u32) -> R {
-        let mark = self.mark();
-        self.item(arg);
-        while self.eat(Kind::COMMA) {
-            let arg = self.func_arg()?;
-            self.item(arg);
+    /// A part of `JSON_OBJECT` is complete.
+    pub(crate) fn json_object(&mut self, frame: Frame, value: u32) -> R<Next> {
+        let first = frame.a;
+        match frame.op {
+            step::NAME => Ok(self.json_name_operand(frame, value)),
+            step::NAME_REST if self.eat(Kind::COLON) => Ok(self.json_pair_value(frame, value)),
+            step::NAME_REST if self.mark() > frame.c => Err(self.unexpected()),
+            // `JSON_OBJECT` as a plain function.
+            step::NAME_REST => {
+                self.push(Frame { op: step::ARGS, ..frame });
+                let list = Frame { op: item::ARG, ..Frame::new(St::Items, 0, 0, self.mark()) };
+                self.next_item(list, value)
+            }
+            step::ARGS => {
+                self.expect(Kind::RPAREN)?;
+                let loc = self.loc_of(first as usize);
+                Ok(Next::Oper(self.system_call("json_object", value, loc, first)))
+            }
+            step::PAIR => {
+                let pair = self.json_pair(value)?;
+                self.item(pair);
+                if self.eat(Kind::COMMA) { self.json_name(frame) } else { self.json_object_output(frame) }
+            }
+            _ => {
+                self.expect(Kind::RPAREN)?;
+                let has = |bit: u8| u32::from(frame.flags & bit != 0);
+                let loc = self.loc_of(first as usize);
+                Ok(Next::Oper(mk!(self, JsonObjectConstructor, first, {
+                    exprs: frame.b, output: value, absent_on_null: has(ABSENT), unique: has(UNIQUE), location: loc
+                })))
+            }
         }
-        self.expect(Kind::RPAREN)?;
-        let args = self.list_from(mark);
-        Ok(self.system_call("json_object", args, loc, first))
     }
 
-    fn json_array(&mut self, first: u32, loc: u32) -> R {
+    fn json_object_output(&mut self, mut frame: Frame) -> R<Next> {
+        frame.b = self.list_from(frame.c);
+        if frame.b != 0 {
+            frame.flags |= if self.json_null_clause(false)? { ABSENT } else { 0 };
+            frame.flags |= if self.json_key_uniqueness()? { UNIQUE } else { 0 };
+        }
+        self.json_returning(Frame { op: step::OUTPUT, ..frame })
+    }
+
+    // ---- JSON_ARRAY ----
+
+    fn json_array_start(&mut self, frame: Frame) -> R<Next> {
         if self.at_select() {
-            let query = self.select_stmt()?;
-            return self.json_array_query(query, first, loc);
+            self.push(Frame { op: step::QUERY, ..frame });
+            return Ok(Next::Select);
         }
-        let mut exprs = 0;
-        let mut absent = true;
-        if !matches!(self.kind(), Kind::RPAREN | Kind::RETURNING) {
-            let paren = self.here();
-            let value = self.a_expr()?;
-            let link = self.tree.tag(value) == Some(Tag::SubLink)
-                && got!(self, value, SubLink.subLinkType) == e::SubLinkType::EXPR_SUBLINK;
-            if link && continues_select(self.kind()) {
+        if matches!(self.kind(), Kind::RPAREN | Kind::RETURNING) {
+            return self.json_returning(Frame { op: step::OUTPUT, flags: ABSENT, ..frame });
+        }
+        Ok(self.expr(frame))
+    }
+
+    /// A part of `JSON_ARRAY` is complete.
+    pub(crate) fn json_array(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::FIRST if self.json_array_goes_on(value) => {
                 let select = got!(self, value, SubLink.subselect);
-                let query = self.run(|p| Ok(p.select_from(select, paren)))?;
-                return self.json_array_query(query, first, loc);
+                self.push(Frame { op: step::QUERY, ..frame });
+                Ok(self.select_from(select, frame.a + 2))
             }
-            let mark = self.mark();
-            let item = self.json_value_of(value)?;
-            self.item(item);
-            while self.eat(Kind::COMMA) {
-                let item = self.json_value_expr()?;
-                self.item(item);
+            step::FIRST | step::VALUE => {
+                let value = self.json_value_of(value)?;
+                self.item(value);
+                if self.eat(Kind::COMMA) {
+                    return Ok(self.expr(Frame { op: step::VALUE, ..frame }));
+                }
+                frame.b = self.list_from(frame.c);
+                frame.flags = if self.json_null_clause(true)? { ABSENT } else { 0 };
+                self.json_returning(Frame { op: step::OUTPUT, ..frame })
             }
-            exprs = self.list_from(mark);
-            absent = self.json_null_clause(true)?;
+            step::QUERY => {
+                let format = self.json_format_clause_opt()?;
+                self.item(format);
+                frame.b = value;
+                self.json_returning(Frame { op: step::QUERY_OUTPUT, ..frame })
+            }
+            _ => self.json_array_done(frame, value).map(Next::Oper),
         }
-        let output = self.json_returning()?;
+    }
+
+    /// Whether the first value was a select in parentheses that goes on.
+    fn json_array_goes_on(&self, value: u32) -> bool {
+        self.tree.tag(value) == Some(Tag::SubLink)
+            && got!(self, value, SubLink.subLinkType) == e::SubLinkType::EXPR_SUBLINK
+            && continues_select(self.kind())
+    }
+
+    fn json_array_done(&mut self, frame: Frame, output: u32) -> R {
         self.expect(Kind::RPAREN)?;
+        let first = frame.a;
+        let loc = self.loc_of(first as usize);
+        if frame.op == step::QUERY_OUTPUT {
+            let [format] = self.kept(frame.c);
+            return Ok(mk!(self, JsonArrayQueryConstructor, first, {
+                query: frame.b, output: output, format: format, absent_on_null: 1, location: loc
+            }));
+        }
+        let absent = u32::from(frame.flags & ABSENT != 0);
         Ok(mk!(self, JsonArrayConstructor, first, {
-            exprs: exprs, output: output, absent_on_null: u32::from(absent), location: loc
+            exprs: frame.b, output: output, absent_on_null: absent, location: loc
         }))
     }
 
-    fn json_array_query(&mut self, query: u32, first: u32, loc: u32) -> R {
-        let format = self.json_format_clause_opt()?;
-        let output = self.json_returning()?;
-        self.expect(Kind::RPAREN)?;
-        Ok(mk!(self, JsonArrayQueryConstructor, first, {
-            query: query, output: output, format: format, absent_on_null: 1, location: loc
-        }))
-    }
+    // ---- aggregates ----
 
-    fn json_aggregate(&mut self, kind: Kind, first: u32, loc: u32) -> R {
-        let object = kind == Kind::JSON_OBJECTAGG;
-        let (mut order, mut unique) = (0, false);
-        let (arg, absent);
-        if object {
-            let (name, pair) = self.json_name()?;
-            if !pair {
-                return Err(self.unexpected());
+    /// A part of an aggregate is complete: the argument, the keys, the output and the filter lie under its items.
+    pub(crate) fn json_aggregate(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        match frame.op {
+            step::NAME => return Ok(self.json_name_operand(frame, value)),
+            step::NAME_REST => {
+                self.expect(Kind::COLON)?;
+                return Ok(self.json_pair_value(frame, value));
             }
-            arg = self.json_pair(name)?;
-            absent = self.json_null_clause(false)?;
-            unique = self.json_key_uniqueness()?;
-        } else {
-            arg = self.json_value_expr()?;
-            order = self.opt_sort_clause()?;
-            absent = self.json_null_clause(true)?;
+            step::PAIR => {
+                let pair = self.json_pair(value)?;
+                self.keep(&[pair, 0]);
+                frame.flags |= if self.json_null_clause(false)? { ABSENT } else { 0 };
+                frame.flags |= if self.json_key_uniqueness()? { UNIQUE } else { 0 };
+                return self.json_returning(Frame { op: step::OUTPUT, ..frame });
+            }
+            step::VALUE => {
+                let value = self.json_value_of(value)?;
+                self.item(value);
+                frame.op = step::ORDER;
+                return if self.is(Kind::ORDER) {
+                    self.sort_clause(frame)
+                } else {
+                    self.json_aggregate(frame, 0)
+                };
+            }
+            step::ORDER => {
+                self.item(value);
+                frame.flags |= if self.json_null_clause(true)? { ABSENT } else { 0 };
+                return self.json_returning(Frame { op: step::OUTPUT, ..frame });
+            }
+            step::OUTPUT => {
+                self.item(value);
+                self.expect(Kind::RPAREN)?;
+                frame.op = step::FILTER;
+                if self.is(Kind::FILTER) && !self.windowless() {
+                    return self.filter_clause(frame);
+                }
+                return self.json_aggregate(frame, 0);
+            }
+            step::FILTER => {
+                if value != 0 {
+                    self.expect(Kind::RPAREN)?;
+                }
+                self.item(value);
+                frame.op = step::OVER;
+                if !self.windowless() {
+                    return self.over_clause(frame);
+                }
+            }
+            _ => return Ok(self.json_aggregate_done(frame, value)),
         }
-        let output = self.json_returning()?;
-        self.expect(Kind::RPAREN)?;
-        let (mut filter, mut over) = (0, 0);
-        if !self.windowless() {
-            filter = self.filter_clause()?;
-            over = self.over_clause()?;
-        }
+        Ok(self.json_aggregate_done(frame, 0))
+    }
+
+    fn json_aggregate_done(&mut self, frame: Frame, over: u32) -> Next {
+        let first = frame.a;
+        let loc = self.loc_of(first as usize);
+        let [arg, order, output, filter] = self.kept(frame.c);
         let constructor = mk!(self, JsonAggConstructor, first, {
             output: output, agg_filter: filter, agg_order: order, over: over, location: loc
         });
-        let absent = u32::from(absent);
-        if object {
-            return Ok(mk!(self, JsonObjectAgg, first, {
-                constructor: constructor, arg: arg, absent_on_null: absent, unique: u32::from(unique)
-            }));
-        }
-        Ok(mk!(self, JsonArrayAgg, first, { constructor: constructor, arg: arg, absent_on_null: absent }))
-    }
-
-    /// `JSON_QUERY`, `JSON_EXISTS`, `JSON_VALUE` behind their `(`.
-    fn json_query(&mut self, kind: Kind, first: u32, loc: u32) -> R {
-        let context = self.json_value_expr()?;
-        self.expect(Kind::COMMA)?;
-        let path = self.a_expr()?;
-        let passing = self.json_passing()?;
-        let (mut output, mut wrapper, mut quotes, mut on_empty) = (0, 0, 0, 0);
-        let on_error;
-        let op = match kind {
-            Kind::JSON_EXISTS => {
-                on_error = self.json_on_error()?;
-                e::JsonExprOp::JSON_EXISTS_OP
-            }
-            Kind::JSON_VALUE => {
-                output = self.json_returning()?;
-                (on_empty, on_error) = self.json_behaviors()?;
-                e::JsonExprOp::JSON_VALUE_OP
-            }
-            _ => {
-                output = self.json_returning()?;
-                wrapper = self.json_wrapper()?;
-                quotes = self.json_quotes()?;
-                (on_empty, on_error) = self.json_behaviors()?;
-                e::JsonExprOp::JSON_QUERY_OP
-            }
-        };
-        self.expect(Kind::RPAREN)?;
-        Ok(mk!(self, JsonFuncExpr, first, {
-            op: op, context_item: context, pathspec: path, passing: passing, output: output,
-            on_empty: on_empty, on_error: on_error, wrapper: wrapper, quotes: quotes, location: loc
-        }))
-    }
-
-    /// `json_passing_clause_opt`.
-    fn json_passing(&mut self) -> R {
-        if !self.eat(Kind::PASSING) {
-            return Ok(0);
-        }
-        self.comma_list(|p| {
-            let first = p.here();
-            let value = p.json_value_expr()?;
-            p.expect(Kind::AS)?;
-            let name = p.col_label()?;
-            Ok(mk!(p, JsonArgument, first, { val: value, name: name.0 }))
+        let has = |bit: u8| u32::from(frame.flags & bit != 0);
+        Next::Oper(if self.tokens.kinds[first as usize] == Kind::JSON_OBJECTAGG {
+            mk!(self, JsonObjectAgg, first, {
+                constructor: constructor, arg: arg, absent_on_null: has(ABSENT), unique: has(UNIQUE)
+            })
+        } else {
+            mk!(self, JsonArrayAgg, first, { constructor: constructor, arg: arg, absent_on_null: has(ABSENT) })
         })
     }
 
-    fn json_wrapper(&mut self) -> R {
+    // ---- queries ----
+
+    /// A part of `JSON_QUERY`, `JSON_EXISTS` or `JSON_VALUE` is complete: the context, the path, what is passed, the output, the wrapper,
+    /// the quotes and what is done on empty lie under its items.
+    pub(crate) fn json_query(&mut self, mut frame: Frame, value: u32) -> R<Next> {
+        let word = self.tokens.kinds[frame.a as usize];
+        match frame.op {
+            step::VALUE => {
+                let context = self.json_value_of(value)?;
+                self.item(context);
+                self.expect(Kind::COMMA)?;
+                Ok(self.flagged_expr(Frame { op: step::PATH, ..frame }, 0))
+            }
+            step::PATH => {
+                self.item(value);
+                self.json_passing(Frame { op: step::PASSING, ..frame })
+            }
+            step::PASSING => {
+                self.item(value);
+                frame.op = step::OUTPUT;
+                if word == Kind::JSON_EXISTS { self.json_query(frame, 0) } else { self.json_returning(frame) }
+            }
+            step::OUTPUT => {
+                self.item(value);
+                let (mut wrapper, mut quotes) = (0, 0);
+                if word == Kind::JSON_QUERY {
+                    wrapper = self.json_wrapper()?;
+                    quotes = self.json_quotes()?;
+                }
+                self.keep(&[wrapper, quotes]);
+                self.json_behaviors_start(Frame { op: step::BEHAVIORS, ..frame }, word == Kind::JSON_EXISTS)
+            }
+            _ => {
+                self.expect(Kind::RPAREN)?;
+                let [context, path, passing, output, wrapper, quotes, on_empty] = self.kept(frame.c);
+                let op = match word {
+                    Kind::JSON_EXISTS => e::JsonExprOp::JSON_EXISTS_OP,
+                    Kind::JSON_VALUE => e::JsonExprOp::JSON_VALUE_OP,
+                    _ => e::JsonExprOp::JSON_QUERY_OP,
+                };
+                let loc = self.loc_of(frame.a as usize);
+                Ok(Next::Oper(mk!(self, JsonFuncExpr, frame.a, {
+                    op: op, context_item: context, pathspec: path, passing: passing, output: output,
+                    on_empty: on_empty, on_error: value, wrapper: wrapper, quotes: quotes, location: loc
+                })))
+            }
+        }
+    }
+
+    /// `json_passing_clause_opt` for `then`.
+    pub(crate) fn json_passing(&mut self, then: Frame) -> R<Next> {
+        if self.eat(Kind::PASSING) { self.items(then, item::JSON_ARGUMENT) } else { Ok(self.give(then, 0)) }
+    }
+
+    pub(crate) fn json_argument(&mut self, frame: Frame, value: u32) -> R<Next> {
+        let value = self.json_value_of(value)?;
+        self.expect(Kind::AS)?;
+        let name = self.col_label()?;
+        Ok(Next::Ret(mk!(self, JsonArgument, frame.a, { val: value, name: name.0 })))
+    }
+
+    pub(crate) fn json_wrapper(&mut self) -> R {
         use e::JsonWrapper as w;
         let mut wrapper = w::JSW_NONE;
         if self.eat(Kind::WITH) {
@@ -356,7 +489,7 @@ impl Parser<'_> {
         Ok(wrapper)
     }
 
-    fn json_quotes(&mut self) -> R {
+    pub(crate) fn json_quotes(&mut self) -> R {
         use e::JsonQuotes as q;
         let quotes = match self.kind() {
             Kind::KEEP => q::JS_QUOTES_KEEP,
@@ -371,16 +504,17 @@ impl Parser<'_> {
         Ok(quotes)
     }
 
+    // ---- what to do with empty and faulty results ----
+
     /// `json_behavior`; 0 where none begins.
-    fn json_behavior(&mut self) -> R {
+    fn json_behavior(&mut self, then: Frame) -> R<Next> {
         use e::JsonBehaviorType as b;
+        self.push(then);
         let (first, loc) = (self.here(), self.loc());
-        let kind = match self.kind() {
+        let mut kind = match self.kind() {
             Kind::DEFAULT => {
                 self.bump();
-                let expr = self.a_expr()?;
-                let kind = b::JSON_BEHAVIOR_DEFAULT;
-                return Ok(mk!(self, JsonBehavior, first, { btype: kind, expr: expr, location: loc }));
+                return Ok(self.flagged_expr(Frame::new(St::JsonDefault, first, 0, 0), 0));
             }
             Kind::ERROR => b::JSON_BEHAVIOR_ERROR,
             Kind::NULL => b::JSON_BEHAVIOR_NULL,
@@ -388,157 +522,41 @@ impl Parser<'_> {
             Kind::FALSE => b::JSON_BEHAVIOR_FALSE,
             Kind::UNKNOWN => b::JSON_BEHAVIOR_UNKNOWN,
             Kind::EMPTY => b::JSON_BEHAVIOR_EMPTY_ARRAY,
-            _ => return Ok(0),
+            _ => return Ok(Next::Ret(0)),
         };
         self.bump();
-        let mut kind = kind;
         if kind == b::JSON_BEHAVIOR_EMPTY_ARRAY && !self.eat(Kind::ARRAY) && self.eat(Kind::OBJECT) {
             kind = b::JSON_BEHAVIOR_EMPTY_OBJECT;
         }
-        Ok(mk!(self, JsonBehavior, first, { btype: kind, location: loc }))
+        Ok(Next::Ret(mk!(self, JsonBehavior, first, { btype: kind, location: loc })))
     }
 
-    /// `json_behavior_clause_opt`: on empty, on error.
-    fn json_behaviors(&mut self) -> R<(u32, u32)> {
-        let first = self.json_behavior()?;
-        if first == 0 {
-            return Ok((0, 0));
-        }
-        self.expect(Kind::ON)?;
-        if self.eat(Kind::ERROR) {
-            return Ok((0, first));
-        }
-        self.expect(Kind::EMPTY)?;
-        let second = self.json_behavior()?;
-        if second != 0 {
-            self.expect_all(&[Kind::ON, Kind::ERROR])?;
-        }
-        Ok((first, second))
+    pub(crate) fn json_default(&mut self, frame: Frame, expr: u32) -> Next {
+        let (kind, loc) = (e::JsonBehaviorType::JSON_BEHAVIOR_DEFAULT, self.loc_of(frame.a as usize));
+        Next::Ret(mk!(self, JsonBehavior, frame.a, { btype: kind, expr: expr, location: loc }))
     }
 
-    /// `json_on_error_clause_opt`.
-    fn json_on_error(&mut self) -> R {
-        let behavior = self.json_behavior()?;
+    /// `json_behavior_clause_opt`, `json_on_error_clause_opt`: on error for `then`; what to do on empty becomes an item.
+    pub(crate) fn json_behaviors_start(&mut self, then: Frame, error_only: bool) -> R<Next> {
+        self.push(then);
+        let flags = if error_only { ERROR_ONLY } else { 0 };
+        self.json_behavior(Frame { op: step::EMPTY, flags, ..Frame::new(St::JsonBehaviors, 0, 0, 0) })
+    }
+
+    pub(crate) fn json_behaviors(&mut self, frame: Frame, behavior: u32) -> R<Next> {
         if behavior != 0 {
-            self.expect_all(&[Kind::ON, Kind::ERROR])?;
+            self.expect(Kind::ON)?;
         }
-        Ok(behavior)
-    }
-
-    // ---- JSON_TABLE ----
-
-    /// `json_table`; its word is the current token.
-    pub(crate) fn json_table(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        self.bump();
-        self.expect(Kind::LPAREN)?;
-        let context = self.json_value_expr()?;
-        self.expect(Kind::COMMA)?;
-        let (path_first, path_loc) = (self.here(), self.loc());
-        let path = self.a_expr()?;
-        let (mut name, mut name_loc) = (TextId::NONE, NOWHERE);
-        if self.is(Kind::AS) {
-            name_loc = self.loc();
-            self.bump();
-            name = self.col_id()?;
+        if frame.op == step::EMPTY {
+            if behavior != 0 && frame.flags & ERROR_ONLY == 0 && self.eat(Kind::EMPTY) {
+                self.item(behavior);
+                return self.json_behavior(Frame { op: step::ERROR, ..frame });
+            }
+            self.item(0);
         }
-        let passing = self.json_passing()?;
-        self.expect(Kind::COLUMNS)?;
-        let columns = self.json_table_columns()?;
-        let on_error = self.json_on_error()?;
-        self.expect(Kind::RPAREN)?;
-        if !self.is_const(path, constant_kind::STRING) {
-            let message = "only string constants are supported in JSON_TABLE path specification";
-            return Err(self.refuse_feature(path_loc, message));
+        if behavior != 0 {
+            self.expect(Kind::ERROR)?;
         }
-        let string = TextId(got!(self, path, A_Const.val));
-        let path = self.json_path(string, name, path_loc, name_loc, path_first);
-        Ok(mk!(self, JsonTable, first, {
-            context_item: context, pathspec: path, passing: passing, columns: columns, on_error: on_error,
-            location: loc
-        }))
-    }
-
-    /// `makeJsonTablePathSpec`.
-    fn json_path(&mut self, string: TextId, name: TextId, loc: u32, name_loc: u32, first: u32) -> u32 {
-        let string = self.string_const(string, loc);
-        mk!(self, JsonTablePathSpec, first, {
-            string: string, name: name.0, name_location: name_loc, location: loc
-        })
-    }
-
-    /// `( json_table_column_definition_list )`.
-    fn json_table_columns(&mut self) -> R {
-        self.nested(|p| p.paren_list(Self::json_table_column))
-    }
-
-    fn json_table_column(&mut self) -> R {
-        use e::JsonTableColumnType as t;
-        let (first, loc) = (self.here(), self.loc());
-        if self.is(Kind::NESTED) && matches!(self.peek(1), Kind::PATH | Kind::SCONST) {
-            // `nested path` could begin a column of type `path`: the server takes it for a nested path.
-            return self.json_nested_column();
-        }
-        let name = self.col_id()?;
-        if self.eat(Kind::FOR) {
-            self.expect(Kind::ORDINALITY)?;
-            let kind = t::JTC_FOR_ORDINALITY;
-            return Ok(mk!(self, JsonTableColumn, first, { coltype: kind, name: name.0, location: loc }));
-        }
-        let type_name = self.typename()?;
-        let (mut kind, mut format) = (t::JTC_REGULAR, 0);
-        if self.is(Kind::FORMAT_LA) {
-            kind = t::JTC_FORMATTED;
-            format = self.json_format_clause()?;
-        } else if self.eat(Kind::EXISTS) {
-            kind = t::JTC_EXISTS;
-        }
-        let path = self.json_column_path()?;
-        let (mut wrapper, mut quotes, mut on_empty) = (0, 0, 0);
-        let on_error;
-        if kind == t::JTC_EXISTS {
-            wrapper = e::JsonWrapper::JSW_NONE;
-            on_error = self.json_on_error()?;
-        } else {
-            wrapper = self.json_wrapper()?.max(wrapper);
-            quotes = self.json_quotes()?.max(quotes);
-            (on_empty, on_error) = self.json_behaviors()?;
-        }
-        if format == 0 {
-            format = self.json_format_default();
-        }
-        Ok(mk!(self, JsonTableColumn, first, {
-            coltype: kind, name: name.0, typeName: type_name, pathspec: path, format: format,
-            wrapper: wrapper, quotes: quotes, on_empty: on_empty, on_error: on_error, location: loc
-        }))
-    }
-
-    fn json_column_path(&mut self) -> R {
-        if !self.eat(Kind::PATH) {
-            return Ok(0);
-        }
-        let (first, loc) = (self.here(), self.loc());
-        let string = self.sconst()?;
-        Ok(self.json_path(string, TextId::NONE, loc, NOWHERE, first))
-    }
-
-    fn json_nested_column(&mut self) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        self.bump();
-        self.eat(Kind::PATH);
-        let (path_first, path_loc) = (self.here(), self.loc());
-        let string = self.sconst()?;
-        let (mut name, mut name_loc) = (TextId::NONE, NOWHERE);
-        if self.eat(Kind::AS) {
-            name_loc = self.loc();
-            name = self.col_id()?;
-        }
-        self.expect(Kind::COLUMNS)?;
-        let columns = self.json_table_columns()?;
-        let path = self.json_path(string, name, path_loc, name_loc, path_first);
-        let kind = e::JsonTableColumnType::JTC_NESTED;
-        Ok(mk!(self, JsonTableColumn, first, {
-            coltype: kind, pathspec: path, columns: columns, location: loc
-        }))
+        Ok(Next::Ret(behavior))
     }
 }

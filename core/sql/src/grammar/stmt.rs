@@ -2,8 +2,10 @@
 //!
 //! Source: `parse_toplevel`, `stmt` in gram.y, PostgreSQL 18.
 
+use crate::grammar::machine::Next;
+use crate::nodes::Tag;
 use crate::nodes::e::ObjectType as o;
-use crate::parser::{Parser, R, mk, put};
+use crate::parser::{Parser, R, got, mk, put};
 use crate::token::Kind;
 
 impl Parser<'_> {
@@ -28,7 +30,7 @@ impl Parser<'_> {
         let stmt = match self.kind() {
             // `TransactionStmtLegacy`: not inside other statements.
             Kind::BEGIN | Kind::END => self.transaction_stmt()?,
-            _ => self.stmt()?,
+            _ => self.run(Self::stmt)?,
         };
         let raw = mk!(self, RawStmt, first, { stmt: stmt, stmt_location: loc });
         match self.kind() {
@@ -43,12 +45,26 @@ impl Parser<'_> {
     }
 
     /// `stmt`.
-    pub(crate) fn stmt(&mut self) -> R {
+    pub(crate) fn stmt(&mut self) -> R<Next> {
         match self.kind() {
-            Kind::SELECT | Kind::VALUES | Kind::TABLE | Kind::LPAREN => self.select_stmt(),
-            Kind::WITH | Kind::WITH_LA => self.with_stmt(),
-            Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => self.preparable_stmt(),
-            Kind::CREATE => self.create_stmt(),
+            Kind::SELECT | Kind::VALUES | Kind::TABLE | Kind::LPAREN => Ok(Next::Select),
+            Kind::WITH | Kind::WITH_LA | Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => {
+                self.preparable()
+            }
+            Kind::CREATE => {
+                let node = self.create_stmt()?;
+                let function = self.is(Kind::BEGIN) && self.tree.tag(node) == Some(Tag::CreateFunctionStmt);
+                if function && got!(self, node, CreateFunctionStmt.sql_body) == 0 {
+                    return self.routine_body(node);
+                }
+                Ok(Next::Ret(node))
+            }
+            _ => self.utility_stmt().map(Next::Ret),
+        }
+    }
+
+    fn utility_stmt(&mut self) -> R {
+        match self.kind() {
             Kind::ALTER => self.alter_stmt(),
             Kind::SET => self.set_stmt(),
             Kind::RESET => self.reset_stmt(),

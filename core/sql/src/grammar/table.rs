@@ -201,8 +201,7 @@ impl Parser<'_> {
         } else {
             name = self.col_id()?;
             if matches!(self.kind(), Kind::DOT | Kind::LBRACKET) {
-                self.indirection()?;
-                return Err(self.unexpected());
+                return self.refuse_indirection();
             }
         }
         let collation = if self.eat(Kind::COLLATE) { self.any_name()? } else { 0 };
@@ -493,7 +492,7 @@ impl Parser<'_> {
         }
         self.bump();
         let (name, arg) = match kind {
-            Kind::AS => ("as", self.simple_typename(false)?),
+            Kind::AS => ("as", self.simple_typename()?),
             Kind::CACHE => ("cache", self.numeric_only()?),
             Kind::CYCLE => ("cycle", self.boolean(true, here)),
             Kind::INCREMENT => {

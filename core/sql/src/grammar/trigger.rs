@@ -345,7 +345,7 @@ impl Parser<'_> {
         let loc = self.loc();
         let mark = self.mark();
         while matches!(self.kind(), Kind::CREATE | Kind::GRANT) {
-            let element = self.nested(Self::schema_element)?;
+            let element = self.schema_element()?;
             self.item(element);
         }
         let elements = self.list_from(mark);
@@ -361,7 +361,7 @@ impl Parser<'_> {
     /// `schema_stmt`.
     fn schema_element(&mut self) -> R {
         if self.is(Kind::GRANT) {
-            return self.stmt();
+            return self.grant_stmt();
         }
         let first = self.here();
         self.bump();

@@ -2,11 +2,27 @@
 //!
 //! Source: `Typename`, `SimpleTypename`, `ConstTypename` and `func_type` in gram.y, PostgreSQL 18.
 
+use crate::grammar::machine::{Frame, Next, St};
 use crate::nodes::e;
 use crate::parser::{NOWHERE, Parser, R, mk, put};
 use crate::token::Kind;
 use crate::tree::TextId;
 use crate::version::Feature;
+
+/// Bits of a type that is being read: a `Typename`, with `SETOF` and array bounds.
+pub(crate) const FULL: u8 = 1;
+/// A `ConstTypename`, with its string: types without a length take none of their own.
+const CONSTANT: u8 = 2;
+/// `SETOF` stood before it.
+const SETOF: u8 = 4;
+
+/// Types that take modifiers.
+mod modified {
+    pub const NUMERIC: u8 = 0;
+    pub const BIT: u8 = 1;
+    pub const VARBIT: u8 = 2;
+    pub const GENERIC: u8 = 3;
+}
 
 /// Bits of an interval's fields, as `utils/timestamp.h` numbers them.
 mod interval {
@@ -34,16 +50,36 @@ impl Parser<'_> {
 
     /// `Typename`.
     pub(crate) fn typename(&mut self) -> R {
+        self.run(|p| p.start_type(FULL))
+    }
+
+    /// `SimpleTypename`.
+    pub(crate) fn simple_typename(&mut self) -> R {
+        self.run(|p| p.start_type(0))
+    }
+
+    /// A type begins: a `Typename`, a `SimpleTypename`, or a `ConstTypename` and the string behind it, as `bits` say.
+    pub(crate) fn start_type(&mut self, bits: u8) -> R<Next> {
         let first = self.here();
-        let setof = self.eat(Kind::SETOF);
-        let node = self.simple_typename(false)?;
-        self.array_bounds(node)?;
-        if setof {
+        let setof = bits & FULL != 0 && self.eat(Kind::SETOF);
+        let bits = if setof { bits | SETOF } else { bits };
+        self.simple_type(Frame { flags: bits, ..Frame::new(St::TypeMods, 0, first, 0) })
+    }
+
+    /// A type is complete but for what its frame's bits say.
+    fn type_done(&mut self, frame: Frame, node: u32) -> R<Next> {
+        if frame.flags & CONSTANT != 0 {
+            return self.typed_constant(node).map(Next::Oper);
+        }
+        if frame.flags & FULL != 0 {
+            self.array_bounds(node)?;
+        }
+        if frame.flags & SETOF != 0 {
             put!(self, node, TypeName.setof, 1);
-            self.tree.set(node, 1, first);
+            self.tree.set(node, 1, frame.b);
         }
         self.tree.set(node, 2, self.at as u32);
-        Ok(node)
+        Ok(Next::Ret(node))
     }
 
     fn array_bounds(&mut self, node: u32) -> R<()> {
@@ -70,8 +106,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `SimpleTypename`; in a constant, types without a length take none of their own.
-    pub(crate) fn simple_typename(&mut self, constant: bool) -> R {
+    fn simple_type(&mut self, mut frame: Frame) -> R<Next> {
         let (first, loc) = (self.here(), self.loc());
         let kind = self.kind();
         let plain = match kind {
@@ -83,39 +118,54 @@ impl Parser<'_> {
             Kind::JSON => "json",
             Kind::DECIMAL | Kind::DEC | Kind::NUMERIC => {
                 self.bump();
-                let typmods = self.type_modifiers()?;
-                let node = self.system_type("numeric", loc, first);
-                put!(self, node, TypeName.typmods, typmods);
-                return Ok(node);
+                frame.op = modified::NUMERIC;
+                return self.type_modifiers(frame);
             }
-            Kind::FLOAT => return self.float_type(),
-            Kind::DOUBLE if self.peek(1) == Kind::PRECISION => {
-                self.at += 2;
-                return Ok(self.system_type("float8", loc, first));
-            }
-            Kind::BIT => return self.bit_type(constant),
-            Kind::CHARACTER | Kind::CHAR | Kind::VARCHAR | Kind::NATIONAL | Kind::NCHAR => {
-                return self.character_type(constant);
-            }
-            Kind::TIMESTAMP | Kind::TIME => return self.time_type(),
-            Kind::INTERVAL => {
+            Kind::BIT => {
                 self.bump();
-                let node = self.system_type("interval", loc, first);
-                let typmods =
-                    if self.is(Kind::LPAREN) { self.interval_precision()? } else { self.interval_fields()? };
-                put!(self, node, TypeName.typmods, typmods);
-                self.tree.set(node, 2, self.at as u32);
-                return Ok(node);
+                frame.op = if self.eat(Kind::VARYING) { modified::VARBIT } else { modified::BIT };
+                return self.type_modifiers(frame);
             }
-            _ => return self.generic_type(),
+            Kind::DOUBLE if self.peek(1) == Kind::PRECISION => {
+                self.bump();
+                "float8"
+            }
+            Kind::FLOAT => {
+                let node = self.float_type()?;
+                return self.type_done(frame, node);
+            }
+            Kind::CHARACTER | Kind::CHAR | Kind::VARCHAR | Kind::NATIONAL | Kind::NCHAR => {
+                let node = self.character_type(frame.flags & CONSTANT != 0)?;
+                return self.type_done(frame, node);
+            }
+            Kind::TIMESTAMP | Kind::TIME => {
+                let node = self.time_type()?;
+                return self.type_done(frame, node);
+            }
+            Kind::INTERVAL => {
+                let node = self.interval_type()?;
+                return self.type_done(frame, node);
+            }
+            _ => return self.generic_type(frame),
         };
         self.bump();
-        Ok(self.system_type(plain, loc, first))
+        let node = self.system_type(plain, loc, first);
+        self.type_done(frame, node)
+    }
+
+    fn interval_type(&mut self) -> R {
+        let (first, loc) = (self.here(), self.loc());
+        self.bump();
+        let node = self.system_type("interval", loc, first);
+        let typmods =
+            if self.is(Kind::LPAREN) { self.interval_precision()? } else { self.interval_fields()? };
+        put!(self, node, TypeName.typmods, typmods);
+        self.tree.set(node, 2, self.at as u32);
+        Ok(node)
     }
 
     /// `GenericType`.
-    fn generic_type(&mut self) -> R {
-        let first = self.here();
+    fn generic_type(&mut self, mut frame: Frame) -> R<Next> {
         let mark = self.mark();
         let name = self.type_function_name()?;
         self.item(name.node());
@@ -123,21 +173,59 @@ impl Parser<'_> {
             let name = self.col_label()?;
             self.item(name.node());
         }
-        let names = self.list_from(mark);
-        let typmods = self.type_modifiers()?;
-        let node = self.type_of_names(names, first);
-        put!(self, node, TypeName.typmods, typmods);
-        Ok(node)
+        frame.a = self.list_from(mark);
+        frame.op = modified::GENERIC;
+        self.type_modifiers(frame)
     }
 
     /// `opt_type_modifiers`.
-    fn type_modifiers(&mut self) -> R {
+    fn type_modifiers(&mut self, mut frame: Frame) -> R<Next> {
         if !self.eat(Kind::LPAREN) {
-            return Ok(0);
+            return self.modified_type(frame, 0);
         }
-        let list = self.expr_list()?;
+        frame.c = self.mark();
+        self.type_modifiers_from(frame)
+    }
+
+    /// Modifiers, until one is no constant.
+    fn type_modifiers_from(&mut self, frame: Frame) -> R<Next> {
+        while let Some(constant) = self.lone_constant() {
+            self.item(constant);
+            if !self.eat(Kind::COMMA) {
+                return self.type_modifiers_end(frame);
+            }
+        }
+        self.push(frame);
+        Ok(self.start_expr(0))
+    }
+
+    pub(crate) fn type_modifier(&mut self, frame: Frame, value: u32) -> R<Next> {
+        self.item(value);
+        if self.eat(Kind::COMMA) { self.type_modifiers_from(frame) } else { self.type_modifiers_end(frame) }
+    }
+
+    fn type_modifiers_end(&mut self, frame: Frame) -> R<Next> {
+        let list = self.list_from(frame.c);
         self.expect(Kind::RPAREN)?;
-        Ok(list)
+        self.modified_type(frame, list)
+    }
+
+    /// A type that takes modifiers, with those that it has.
+    fn modified_type(&mut self, frame: Frame, mut typmods: u32) -> R<Next> {
+        let first = frame.b + u32::from(frame.flags & SETOF != 0);
+        let loc = self.loc_of(first as usize);
+        if typmods == 0 && frame.op == modified::BIT && frame.flags & CONSTANT == 0 {
+            let one = self.int_const(1, NOWHERE);
+            typmods = self.list(&[one]);
+        }
+        let node = match frame.op {
+            modified::NUMERIC => self.system_type("numeric", loc, first),
+            modified::BIT => self.system_type("bit", loc, first),
+            modified::VARBIT => self.system_type("varbit", loc, first),
+            _ => self.type_of_names(frame.a, first),
+        };
+        put!(self, node, TypeName.typmods, typmods);
+        self.type_done(frame, node)
     }
 
     fn float_type(&mut self) -> R {
@@ -159,20 +247,6 @@ impl Parser<'_> {
             }
         }
         Ok(self.system_type(name, loc, first))
-    }
-
-    fn bit_type(&mut self, constant: bool) -> R {
-        let (first, loc) = (self.here(), self.loc());
-        self.bump();
-        let varying = self.eat(Kind::VARYING);
-        let mut typmods = self.type_modifiers()?;
-        if typmods == 0 && !varying && !constant {
-            let one = self.int_const(1, NOWHERE);
-            typmods = self.list(&[one]);
-        }
-        let node = self.system_type(if varying { "varbit" } else { "bit" }, loc, first);
-        put!(self, node, TypeName.typmods, typmods);
-        Ok(node)
     }
 
     fn character_type(&mut self, constant: bool) -> R {
@@ -285,7 +359,7 @@ impl Parser<'_> {
     }
 
     /// `ConstTypename Sconst` and the interval forms; `None` where the keyword is just a name.
-    pub(crate) fn constant_of_type(&mut self, kind: Kind) -> R<Option<u32>> {
+    pub(crate) fn constant_of_type(&mut self, kind: Kind) -> R<Option<Next>> {
         let next = self.peek(1);
         let string = next == Kind::SCONST;
         let paren = next == Kind::LPAREN;
@@ -302,33 +376,35 @@ impl Parser<'_> {
                 let early = next == Kind::WITHOUT && !self.has(Feature::TimeZoneLookahead);
                 string || paren || early || matches!(next, Kind::WITH_LA | Kind::WITHOUT_LA)
             }
-            Kind::INTERVAL => return self.interval_constant(string, paren),
+            Kind::INTERVAL if string || paren => {
+                return self.interval_constant().map(|node| Some(Next::Oper(node)));
+            }
             _ => false,
         };
-        if !is_type {
-            return Ok(None);
-        }
-        let name = self.simple_typename(true)?;
-        self.typed_constant(name).map(Some)
+        if is_type { self.start_type(CONSTANT).map(Some) } else { Ok(None) }
     }
 
-    fn interval_constant(&mut self, string: bool, paren: bool) -> R<Option<u32>> {
-        if !string && !paren {
-            return Ok(None);
-        }
+    /// `INTERVAL Sconst opt_interval`, `INTERVAL ( Iconst ) Sconst`.
+    pub(crate) fn interval_constant(&mut self) -> R {
         let (first, loc) = (self.here(), self.loc());
         self.bump();
+        let paren = self.is(Kind::LPAREN);
         let typmods = if paren { self.interval_precision()? } else { 0 };
         let name = self.system_type("interval", loc, first);
         let node = self.typed_constant(name)?;
         let typmods = if paren { typmods } else { self.interval_fields()? };
         put!(self, name, TypeName.typmods, typmods);
         self.tree.set(node, 2, self.at as u32);
-        Ok(Some(node))
+        Ok(node)
     }
 
     /// `func_type`: a type, or `name.column%TYPE`.
     pub(crate) fn func_type(&mut self) -> R {
+        self.run(Self::start_func_type)
+    }
+
+    /// See [`Self::func_type`].
+    pub(crate) fn start_func_type(&mut self) -> R<Next> {
         let first = self.here();
         let setof = self.is(Kind::SETOF);
         let mut ahead = usize::from(setof);
@@ -340,7 +416,7 @@ impl Parser<'_> {
             }
         }
         if ahead < 3 || self.peek(ahead) != Kind::PERCENT {
-            return self.typename();
+            return self.start_type(FULL);
         }
         self.eat(Kind::SETOF);
         let mark = self.mark();
@@ -358,7 +434,7 @@ impl Parser<'_> {
         if setof {
             self.tree.set(node, 1, first);
         }
-        Ok(node)
+        Ok(Next::Ret(node))
     }
 
     /// `opt_collate_clause`: `COLLATE any_name` without an operand.
