@@ -181,8 +181,8 @@ impl<'d> Vocabulary<'d> {
     fn find(&self, text: &str) -> Option<u32> {
         let table = Table::again(&self.keys, &self.values, self.seed);
         let key = table::key(text.as_bytes(), 0, text.len());
-        // The key of a short text is the text.
-        table.find(key, |id| text.len() <= EXACT_LEN_MAX || self.is(id, text))
+        // The key of a short text is the text; that of none is what empty slots have.
+        table.find(key, |id| (1..=EXACT_LEN_MAX).contains(&text.len()) || self.is(id, text))
     }
 
     fn is(&self, id: u32, text: &str) -> bool {
