@@ -95,7 +95,7 @@ impl Pool {
             order[*rank as usize] = at;
         }
         if taken.count_ones() as usize != count {
-            self.newcomers[..count].sort_unstable_by(|a, b| near(*a).cmp(&near(*b)));
+            self.newcomers[..count].sort_unstable_by_key(|newcomer| near(*newcomer));
             sorted::places(level, &self.entries[..used], &self.newcomers, count, &mut found);
             order.iter_mut().enumerate().for_each(|(at, order)| *order = at);
         }

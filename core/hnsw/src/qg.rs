@@ -317,12 +317,12 @@ impl Tables {
         &self,
         level: Level,
         (codes, add, rescale): Batch<'_>,
-        (distance, bound): (f32, f32),
+        distance_and_bound: (f32, f32),
         out: &mut [f32; LANES],
     ) -> u32 {
         let query = fastscan::Query { step: self.step, offset: self.offset };
         let factors = Factors { add, rescale };
-        fastscan::estimates_below(level, codes, &self.bytes, query, factors, distance, bound, out)
+        fastscan::estimates_below(level, codes, &self.bytes, query, factors, distance_and_bound, out)
     }
 }
 

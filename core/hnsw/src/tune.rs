@@ -54,7 +54,7 @@ impl View<'_> {
         wanted: f32,
     ) -> Result<Tuning, Error> {
         let queries: Vec<(Vector<'_>, Option<u32>)> = queries.iter().map(|query| (*query, None)).collect();
-        self.tune_hiding(workers, &queries, k, wanted)
+        self.tune_hiding(workers, &queries, k, (wanted, MARGIN))
     }
 
     /// As [`View::tune`], on a sample of the index's own rows, where nobody has queries. Each is hidden while it stands for a query: found by way of
@@ -89,7 +89,8 @@ impl View<'_> {
             Form::Binary => (Vector::Bits(row), Some(*slot)),
             _ => (Vector::I8(bytemuck::cast_slice(row)), Some(*slot)),
         }));
-        self.tune_hiding(workers, &queries, k, wanted)
+        // Around a hidden row links are missing, so that it is harder to serve than a query: that is margin enough.
+        self.tune_hiding(workers, &queries, k, (wanted, 0.0))
     }
 
     /// Tunes on queries, each with a slot that is hidden from it.
@@ -98,7 +99,7 @@ impl View<'_> {
         workers: &impl Workers,
         queries: &[(Vector<'_>, Option<u32>)],
         k: usize,
-        wanted: f32,
+        (wanted, margin): (f32, f32),
     ) -> Result<Tuning, Error> {
         check_recall(wanted)?;
         if queries.is_empty() {
@@ -111,7 +112,7 @@ impl View<'_> {
             self.exact(query, k, &filter, scratch, &mut found).map(|()| found)
         });
         let exact = exact.into_iter().collect::<Result<Vec<_>, Error>>()?;
-        let aim = (wanted + MARGIN.min((1.0 - wanted) / 2.0)).min(1.0);
+        let aim = (wanted + margin.min((1.0 - wanted) / 2.0)).min(1.0);
         let measure = |ef: usize, rescore: usize| -> Result<(f32, f32), Error> {
             let each = workers.map(queries.len(), Scratch::new, |scratch, i| {
                 let ((query, hidden), mut found) = (queries[i], Vec::new());

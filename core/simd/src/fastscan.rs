@@ -281,15 +281,13 @@ pub fn estimates(
 /// # Panics
 ///
 /// As [`sums`].
-#[allow(clippy::too_many_arguments)]
 pub fn estimates_below(
     level: Level,
     packed: &[u8],
     table: &[u8],
     query: Query,
     factors: Factors<'_>,
-    distance: f32,
-    bound: f32,
+    (distance, bound): (f32, f32),
     out: &mut [f32; BATCH],
 ) -> u32 {
     check(packed, table);
