@@ -1,12 +1,19 @@
 //! What writers do not pay for: syncs that nobody asked for, memory of what was written long ago.
 
 use std::any::Any;
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use dolmen_base::io::{Directory, Entry, File, IoError, OpenMode};
 use dolmen_sim::Disk;
 use dolmen_store::{Db, Options, ReadOptions, SyncPolicy, WriteBatch, WriteOptions};
+
+/// What a test here measures is the whole process's.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Whether logs may be synced now, and how many syncs wait for that.
 #[derive(Default)]
@@ -137,6 +144,7 @@ fn all(db: &Db) -> u32 {
 /// Writes without a sync go on while the disk syncs what nobody waits for: the log before a rotation, and the log when its interval is over.
 #[test]
 fn writers_do_not_wait_for_syncs_that_nobody_asked_for() {
+    let _alone = alone();
     for sync in [SyncPolicy::Never, SyncPolicy::Interval(Duration::from_millis(5))] {
         let (disk, gate) = (Disk::new(), Arc::new(Gate::default()));
         let options = || Options { sync, write_buffer_bytes: 256 << 10, ..Options::default() };
@@ -174,6 +182,7 @@ fn resident() -> Option<usize> {
 /// What a large batch needed is given back, however it came. Its bytes are for the log alone, so that no memtable blurs the picture.
 #[test]
 fn a_large_batch_is_not_kept() {
+    let _alone = alone();
     const LARGE: usize = 128 << 20;
     for submits in [false, true] {
         let dir = tempfile::tempdir().unwrap();
@@ -209,6 +218,7 @@ fn cpu_ns() -> Option<u64> {
 /// put looked at all of them, a thousand made it four to sixteen times as dear.
 #[test]
 fn a_put_does_not_look_at_every_family() {
+    let _alone = alone();
     if cpu_ns().is_none() {
         println!("skipped: no data");
         return;
