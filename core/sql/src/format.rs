@@ -340,13 +340,16 @@ impl<'t, 's> Printer<'t, 's> {
         let source = self.tree.source();
         let mut found = Vec::new();
         gap_comments(source, from, to, |comment, fresh| found.push((comment.trim_end(), fresh)));
-        for (comment, own_line) in found {
+        // Behind semicolons that are left out it begins the text too.
+        let begins = self.out.is_empty();
+        for (index, (comment, own_line)) in found.into_iter().enumerate() {
+            let own_line = own_line || begins && index == 0;
             if own_line {
                 self.blank();
             }
             if own_line && !self.fresh {
                 self.line();
-            } else if !own_line && self.fresh && self.out.ends_with('\n') && from > 0 {
+            } else if !own_line && self.fresh && self.out.ends_with('\n') && !begins {
                 // It stood behind the last token, before the line break that came with it.
                 self.out.pop();
                 self.fresh = false;
