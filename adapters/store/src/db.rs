@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use dolmen_base::Time;
-use dolmen_base::block::ReadMode;
 use dolmen_base::io::{Directory, FileNumber, IoError, OpenMode};
 use dolmen_fs::{Dir, Driver};
 use dolmen_lsm::batch::WriteBatch;
@@ -754,7 +753,7 @@ pub(crate) fn fill_new(
 }
 
 fn count_entries(table: &crate::tables::OpenTable, source: &Arc<Source>) -> Result<u64, ReadError> {
-    let mut iter = table.table.iter(source.clone(), ReadMode::Bypass);
+    let mut iter = table.scan(source);
     let (mut count, mut last) = (0, Vec::new());
     iter.seek_to_first()?;
     while iter.valid() {

@@ -1,11 +1,11 @@
 //! Flushes and compactions: entries from memtables or tables into new tables, step by step.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dolmen_base::block::ReadMode;
-use dolmen_base::io::{File, FileNumber, IoError, OpenMode};
+use dolmen_base::io::{Directory, File, FileNumber, IoError, OpenMode};
 use dolmen_lsm::codecs::CompressionType;
 use dolmen_lsm::compaction;
 use dolmen_lsm::compaction::{JobOptions, Progress};
@@ -14,15 +14,17 @@ use dolmen_lsm::engine::{self, Compaction, Failure, Job, JobId};
 use dolmen_lsm::error::ReadError;
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::iter::InternalIterator;
-use dolmen_lsm::key::FamilyId;
-use dolmen_lsm::memtable::MemtableIter;
+use dolmen_lsm::key::{FamilyId, SequenceNumber};
+use dolmen_lsm::level::LevelIter;
+use dolmen_lsm::memtable::{Memtable, MemtableIter};
 use dolmen_lsm::merging::Merging;
 use dolmen_lsm::range_del::RangeTombstone;
-use dolmen_lsm::table::{TableIter, TableOptions, TableSummary};
+use dolmen_lsm::table::{TableOptions, TableSummary};
 
-use crate::api::{Event, StoreError};
+use crate::api::{Event, Options, StoreError};
 use crate::background::{JobKind, tell};
 use crate::db::Inner;
+use crate::tables::{OpenTable, Source};
 use crate::view::FamilyView;
 
 /// Entries that a job takes per step, and bytes it gathers before it writes.
@@ -31,29 +33,56 @@ const WRITE_LEN: usize = 1 << 20;
 /// A file ends when it overlaps so many times its length one level below its own (RocksDB's `max_compaction_bytes`).
 const GRANDPARENT_FACTOR: u64 = 25;
 
-type Tables = Vec<(FamilyId, NewFile)>;
+pub(crate) type Tables = Vec<(FamilyId, NewFile)>;
 
-/// Files that a job made. Unless they are kept, they are deleted.
-struct Made<'a> {
-    inner: &'a Inner,
+/// Makes tables: for the jobs of an open database, and for a replay before there is one.
+pub(crate) struct Maker<'a> {
+    pub(crate) dir: &'a dyn Directory,
+    pub(crate) options: &'a Options,
+    pub(crate) source: &'a Arc<Source>,
+    /// Sequence numbers of the readers that look at the past.
+    pub(crate) snapshots: Vec<SequenceNumber>,
+    pub(crate) take_file: &'a mut dyn FnMut() -> FileNumber,
+    pub(crate) is_stopping: &'a dyn Fn() -> bool,
+}
+
+/// Tables that were made. Unless they are kept, their files are deleted.
+pub(crate) struct Made<'a> {
+    dir: &'a dyn Directory,
     numbers: Vec<FileNumber>,
     tables: Tables,
+    opened: Vec<Arc<OpenTable>>,
 }
 
 impl Drop for Made<'_> {
     fn drop(&mut self) {
+        self.opened.clear();
         for number in &self.numbers {
-            self.inner.fresh.lock().remove(number);
             // None of these files is named anywhere; what cannot be deleted now is deleted at the next open.
-            let _ = self.inner.dir.delete(&FileName::Table(*number).to_string());
+            let _ = self.dir.delete(&FileName::Table(*number).to_string());
         }
     }
 }
 
-impl Made<'_> {
-    fn keep(mut self) -> Tables {
+impl<'a> Made<'a> {
+    pub(crate) const fn new(dir: &'a dyn Directory) -> Self {
+        Made { dir, numbers: Vec::new(), tables: Vec::new(), opened: Vec::new() }
+    }
+
+    /// All of it, to be kept.
+    pub(crate) fn keep(mut self) -> (Tables, Vec<Arc<OpenTable>>) {
         self.numbers.clear();
-        std::mem::take(&mut self.tables)
+        (mem::take(&mut self.tables), mem::take(&mut self.opened))
+    }
+
+    /// Every table, open.
+    pub(crate) fn opened(&self) -> &[Arc<OpenTable>] {
+        &self.opened
+    }
+
+    /// The tables that were added since this was last asked.
+    pub(crate) fn take_tables(&mut self) -> Tables {
+        mem::take(&mut self.tables)
     }
 }
 
@@ -61,7 +90,7 @@ impl Inner {
     /// Does one job; its answer comes back.
     pub(crate) fn run(&self, job: Job) -> (JobId, Result<Tables, Failure>) {
         let (kind, begun) = (JobKind::of(&job), self.now());
-        let mut made = Made { inner: self, numbers: Vec::new(), tables: Vec::new() };
+        let mut made = Made::new(&*self.dir);
         let id = match &job {
             Job::Flush { id, .. } | Job::Compact { id, .. } => *id,
         };
@@ -80,7 +109,8 @@ impl Inner {
         match synced {
             Ok(()) => {
                 self.background.lock().note(&kind, Ok(()), None);
-                let tables = made.keep();
+                let (tables, opened) = made.keep();
+                self.fresh.lock().extend(opened.into_iter().map(|table| (table.meta.number, table)));
                 self.tell_done(&job, &tables, self.now().since(begun));
                 (id, Ok(tables))
             }
@@ -111,23 +141,24 @@ impl Inner {
         }
     }
 
+    /// Calls `with` with what makes tables for this database.
+    fn making<R>(&self, with: impl FnOnce(&mut Maker<'_>) -> R) -> R {
+        with(&mut Maker {
+            dir: &*self.dir,
+            options: &self.options,
+            source: &self.source,
+            snapshots: self.snapshots.sequences(),
+            take_file: &mut || self.with_engine(engine::Engine::take_file),
+            is_stopping: &|| self.is_stopping(),
+        })
+    }
+
     fn flush_generations(&self, log: FileNumber, made: &mut Made<'_>) -> Result<(), StoreError> {
         let view = self.view.load_full();
         for family in view.families.values() {
-            let memtables: Vec<_> =
-                family.immutables.iter().filter(|(of, _)| *of <= log).map(|(_, m)| m.clone()).collect();
-            if memtables.is_empty() {
-                continue;
-            }
-            let tombstones: Vec<RangeTombstone> =
-                memtables.iter().flat_map(|memtable| memtable.range_tombstones()).collect();
-            let options = self.job_options(family)?;
-            let inputs = Merging::new(memtables.iter().map(|m| MemtableIter::new(m)));
-            self.write_tables(
-                compaction::Job::new(inputs, &tombstones, options, &self.codecs),
-                family,
-                made,
-            )?;
+            let of_job = family.immutables.iter().filter(|(of, _)| *of <= log);
+            let memtables: Vec<_> = of_job.map(|(_, memtable)| memtable.clone()).collect();
+            self.making(|maker| maker.flush(family, &memtables, made))?;
         }
         Ok(())
     }
@@ -143,17 +174,46 @@ impl Inner {
         };
         let tables = compaction.inputs().map(input).collect::<Result<Vec<_>, _>>()?;
         let tombstones: Vec<&RangeTombstone> = tables.iter().flat_map(|table| &table.tombstones).collect();
-        let options = JobOptions {
-            older: compaction.older.clone(),
-            output_len_max: self.options.target_file_bytes,
-            grandparents: compaction.grandparents.clone(),
-            grandparent_len_max: self.options.target_file_bytes.saturating_mul(GRANDPARENT_FACTOR),
-            ..self.job_options(family)?
+        let open = |meta: &NewFile| {
+            let missing = ReadError::Io { file: meta.number, at: 0, error: IoError::NotFound };
+            Ok(family.tables.get(&meta.number).ok_or(missing)?.scan(&self.source))
         };
-        let inputs = Merging::new(
-            tables.iter().map(|t| TableIter::new(t.table.clone(), self.source.clone(), ReadMode::Bypass)),
-        );
-        self.write_tables(compaction::Job::new(inputs, tombstones, options, &self.codecs), family, made)
+        // Of a sorted run one table is read at a time.
+        let inputs = Merging::new(compaction.runs().into_iter().map(|run| LevelIter::new(run, open)));
+        self.making(|maker| {
+            let options = JobOptions {
+                older: compaction.older.clone(),
+                output_len_max: self.options.target_file_bytes,
+                grandparents: compaction.grandparents.clone(),
+                grandparent_len_max: self.options.target_file_bytes.saturating_mul(GRANDPARENT_FACTOR),
+                ..maker.job_options(family)?
+            };
+            let job = compaction::Job::new(inputs, tombstones, options, &self.codecs);
+            maker.write_tables(job, family, made)
+        })
+    }
+}
+
+impl Maker<'_> {
+    /// Makes a table of memtables of one family, newest first; none if there is nothing in them.
+    pub(crate) fn flush(
+        &mut self,
+        family: &FamilyView,
+        memtables: &[Arc<Memtable>],
+        made: &mut Made<'_>,
+    ) -> Result<(), StoreError> {
+        if memtables.iter().all(|memtable| memtable.is_empty()) {
+            return Ok(());
+        }
+        let tombstones: Vec<RangeTombstone> =
+            memtables.iter().flat_map(|memtable| memtable.range_tombstones()).collect();
+        let options = self.job_options(family)?;
+        let inputs = Merging::new(memtables.iter().map(|memtable| MemtableIter::new(memtable)));
+        self.write_tables(
+            compaction::Job::new(inputs, &tombstones, options, &self.options.codecs),
+            family,
+            made,
+        )
     }
 
     fn job_options(&self, family: &FamilyView) -> Result<JobOptions, StoreError> {
@@ -169,23 +229,22 @@ impl Inner {
             merge_operator: operator.as_ref().map_or_else(String::new, |o| o.name().to_owned()),
             ..TableOptions::default()
         };
-        Ok(JobOptions { table, snapshots: self.snapshots.sequences(), operator, ..JobOptions::default() })
+        Ok(JobOptions { table, snapshots: self.snapshots.clone(), operator, ..JobOptions::default() })
     }
 
     fn write_tables<I: InternalIterator>(
-        &self,
+        &mut self,
         mut job: compaction::Job<I>,
         family: &FamilyView,
         made: &mut Made<'_>,
     ) -> Result<(), StoreError> {
         loop {
-            let number = self.with_engine(engine::Engine::take_file);
+            let number = (self.take_file)();
             let (summary, is_last) = self.write_table(&mut job, number, family, made)?;
             if let Some(summary) = summary {
                 let meta = summary.into_file(number);
-                let opened = self.source.open_table(Arc::new(meta.clone()), &self.codecs);
-                let opened = opened.map_err(|error| crate::view::read_error(&family.family, error))?;
-                self.fresh.lock().insert(number, opened);
+                let opened = self.source.open_table(Arc::new(meta.clone()), &self.options.codecs);
+                made.opened.push(opened.map_err(|error| crate::view::read_error(&family.family, error))?);
                 made.tables.push((family.family.id, meta));
             }
             if is_last {
@@ -207,7 +266,7 @@ impl Inner {
         let mut file: Option<Arc<dyn File>> = None;
         let (mut out, mut len) = (Vec::new(), 0);
         loop {
-            if self.is_stopping() {
+            if (self.is_stopping)() {
                 return Err(StoreError::Write(crate::WriteError::Closed));
             }
             let progress = job.step(number, STEP, &mut out);

@@ -3,12 +3,15 @@
 //!
 //! 1. CURRENT names the MANIFEST. Without it, tables or logs in the directory are an error; a directory with none of them is empty, even
 //!    if a crash left the beginnings of a new database.
-//! 2. The MANIFEST gives the families, their tables and the logs that count, which are replayed in order.
+//! 2. The MANIFEST gives the families, their tables and the logs that count, which are replayed in order: into memtables, and unless opened for
+//!    reading into tables whenever those are full. A disk without room for tables leaves all of it in memory.
 //! 3. Unless opened for reading: what does not count of the logs is kept aside; a new MANIFEST with everything known so far, CURRENT switched to
 //!    it by a rename, a new log; what was replayed is flushed, and files that nothing names are deleted. An open that fails before CURRENT
 //!    is switched leaves nothing behind.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,17 +20,20 @@ use dolmen_base::io::{Directory, Entry, File, FileNumber, IoError, OpenMode, rea
 use dolmen_base::time::Duration;
 use dolmen_blocks::BlockCache;
 use dolmen_fs::Driver;
+use dolmen_lsm::batch::BatchView;
 use dolmen_lsm::engine::{self, Engine, Recovered};
 use dolmen_lsm::filename::{FileName, current_text, parse_current};
-use dolmen_lsm::recovery::{self, Keep, Loss, RecoveryError, Replay, State};
+use dolmen_lsm::key::FamilyId;
+use dolmen_lsm::recovery::{self, Keep, Loss, RecoveryError, Replay, State, Take};
 
 use crate::api::{Event, Family, Options, StoreError, SyncPolicy};
 use crate::background::tell;
 use crate::commit::{Commit, Entering};
 use crate::db::Inner;
+use crate::jobs::{Made, Maker, Tables};
 use crate::maintenance::ManifestFile;
 use crate::sync::Instant;
-use crate::tables::Source;
+use crate::tables::{OpenTable, Source};
 use crate::view::{FamilyView, LEVELS, View};
 
 /// Largest MANIFEST or CURRENT that is read into memory.
@@ -69,12 +75,7 @@ pub(crate) fn open_state(
     let own = || BlockCache::new(options.block_cache_bytes as u64);
     let cache = options.shared.as_ref().map_or_else(own, |shared| shared.cache.clone());
     let source = Arc::new(Source::new(dir.clone(), &cache, options.max_open_files));
-    let view = open_view(&state, &options, &source)?;
-    let (logs, report) = replay(&*dir, &files, &mut state, &view, &options)?;
-    let begun = match read_only {
-        true => Begun::reading(),
-        false => begin(&dir, &mut state, &view, &report.losses)?,
-    };
+    let (view, begun) = recover(&dir, &options, &source, &files, &mut state, read_only)?;
     let recovered = Recovered {
         families: view.families.values().map(|f| (f.family.id, f.version.clone())).collect(),
         next_file: state.next_file,
@@ -82,8 +83,9 @@ pub(crate) fn open_state(
         epoch: state.epoch,
         sequence: state.sequence,
         log: begun.log,
-        old_logs: if begun.replayed { logs } else { Vec::new() },
+        old_logs: if begun.replayed { begun.logs } else { Vec::new() },
     };
+    let report = begun.report;
     report.losses.iter().for_each(|loss| tell(&options, &Event::Lost(loss)));
     let inner = Inner {
         driver: Driver::new(dir.clone()),
@@ -126,6 +128,47 @@ pub(crate) fn open_state(
     Ok(inner)
 }
 
+/// The view of what tables and logs hold, and unless `read_only` the first writes.
+fn recover(
+    dir: &Arc<dyn Directory>,
+    options: &Options,
+    source: &Arc<Source>,
+    files: &[Entry],
+    state: &mut State,
+    read_only: bool,
+) -> Result<(View, Begun), StoreError> {
+    let view = open_view(state, options, source)?;
+    if read_only {
+        // Who only reads makes no tables.
+        let mut into = Replaying::new(&**dir, options, source, &view);
+        let (_, report) = replay(files, state, &mut into, u64::MAX)?;
+        return Ok((into.view, Begun::reading(report)));
+    }
+    let (mut known, makes_tables) = (None, Cell::new(false));
+    let mut begin_within = |len_max| {
+        let mut next = state.clone();
+        let mut into = Replaying::new(&**dir, options, source, &view);
+        let replayed = replay(files, &mut next, &mut into, len_max);
+        makes_tables.set(into.next_file.get() != 0);
+        // What cannot be deleted again keeps its number.
+        state.next_file = into.next_file.max(next.next_file);
+        let (logs, report) = replayed?;
+        let report = known.get_or_insert(report).clone();
+        let (view, made) = into.finish(&next);
+        next.next_file = state.next_file;
+        let begun = begin(dir, &mut next, &view, made, (logs, report));
+        state.next_file = next.next_file;
+        let begun = begun?;
+        *state = next;
+        Ok((view, begun))
+    };
+    match begin_within(options.write_buffer_bytes as u64) {
+        // Nothing has changed. Without room for tables all of it goes into memory.
+        Err(StoreError::Io { error: IoError::NoSpace, .. }) if makes_tables.get() => begin_within(u64::MAX),
+        other => other,
+    }
+}
+
 /// What is kept of earlier losses, and of those of this open.
 fn lost_files(files: &[Entry], report: &recovery::Report) -> Vec<String> {
     let there = files.iter().map(|e| e.name.clone()).filter(|name| name.ends_with(".log.lost"));
@@ -158,17 +201,22 @@ struct Begun {
     log_file: Arc<dyn File>,
     /// Whether there is something in the memtables.
     replayed: bool,
+    /// The logs that were replayed.
+    logs: Vec<FileNumber>,
+    report: recovery::Report,
 }
 
 impl Begun {
     /// Nothing is written.
-    fn reading() -> Self {
+    fn reading(report: recovery::Report) -> Self {
         let none = FileNumber::new(0);
         Begun {
             manifest: ManifestFile { file: Arc::new(NoFile), number: none, len: 0, first_len: 0 },
             log: none,
             log_file: Arc::new(NoFile),
             replayed: false,
+            logs: Vec::new(),
+            report,
         }
     }
 }
@@ -241,23 +289,94 @@ fn open_view(state: &State, options: &Options, source: &Arc<Source>) -> Result<V
 
 /// Replays the logs that any family needs, in order; their numbers come back, and what of them does not count.
 fn replay(
-    dir: &dyn Directory,
     files: &[Entry],
     state: &mut State,
-    view: &View,
-    options: &Options,
+    into: &mut Replaying<'_>,
+    len_max: u64,
 ) -> Result<(Vec<FileNumber>, recovery::Report), StoreError> {
     let logs = Replay::logs(state, &names(files));
-    let mut replay = Replay::new(options.recovery.unwrap_or_default(), state);
+    let mut replay = Replay::within(len_max, into.options.recovery.unwrap_or_default(), state);
     for &number in &logs {
         let name = FileName::Log(number).to_string();
-        let file = dir.open(&name, OpenMode::Read).map_err(|error| StoreError::Io { file: name, error })?;
-        replay.log(number, &*file, state, &mut |batch, wanted| {
-            let mut entering = Entering::new(view, batch.sequence());
-            batch.records().for_each(|record| entering.add(&record, wanted));
-        })?;
+        let file =
+            into.dir.open(&name, OpenMode::Read).map_err(|error| StoreError::Io { file: name, error })?;
+        replay.log(number, &*file, state, into)?;
     }
-    Ok((logs, replay.finish(state)))
+    let report = replay.finish(state, into)?;
+    Ok((logs, report))
+}
+
+/// Where logs are replayed to: the memtables of a view, and tables.
+struct Replaying<'a> {
+    dir: &'a dyn Directory,
+    options: &'a Options,
+    source: &'a Arc<Source>,
+    view: View,
+    made: Made<'a>,
+    /// Behind all numbers that were taken.
+    next_file: FileNumber,
+}
+
+impl<'a> Replaying<'a> {
+    /// With memtables of its own.
+    fn new(dir: &'a dyn Directory, options: &'a Options, source: &'a Arc<Source>, view: &View) -> Self {
+        let mut view = view.clone();
+        for family in view.families.values_mut() {
+            Arc::make_mut(family).memtable = Arc::default();
+        }
+        Replaying { dir, options, source, view, made: Made::new(dir), next_file: FileNumber::new(0) }
+    }
+
+    /// The view with the tables that were made, which the families of `state` have; and the tables, as long as nothing names them.
+    fn finish(self, state: &State) -> (View, Made<'a>) {
+        let Replaying { mut view, made, .. } = self;
+        for family in view.families.values_mut() {
+            let Some(found) = state.families.get(&family.family.id) else { continue };
+            let is_new =
+                |t: &&Arc<OpenTable>| found.version.level(0).iter().any(|f| f.number == t.meta.number);
+            let new: Vec<_> =
+                made.opened().iter().filter(is_new).map(|t| (t.meta.number, t.clone())).collect();
+            if !new.is_empty() {
+                let family = Arc::make_mut(family);
+                Arc::make_mut(&mut family.tables).extend(new);
+                family.version = found.version.clone();
+            }
+        }
+        (view, made)
+    }
+}
+
+impl Take for Replaying<'_> {
+    type Error = StoreError;
+
+    fn enter(&mut self, batch: &BatchView<'_>, wanted: &dyn Fn(FamilyId) -> bool) -> Result<u64, StoreError> {
+        let mut entering = Entering::new(&self.view, batch.sequence());
+        batch.records().for_each(|record| entering.add(&record, wanted));
+        Ok(entering.finish().1)
+    }
+
+    fn write(&mut self, next_file: &mut FileNumber) -> Result<Tables, StoreError> {
+        let begun = Instant::now();
+        let mut maker = Maker {
+            dir: self.dir,
+            options: self.options,
+            source: self.source,
+            snapshots: Vec::new(),
+            take_file: &mut || {
+                self.next_file = next_file.next();
+                mem::replace(next_file, self.next_file)
+            },
+            is_stopping: &|| false,
+        };
+        for family in self.view.families.values_mut() {
+            maker.flush(family, std::slice::from_ref(&family.memtable), &mut self.made)?;
+            Arc::make_mut(family).memtable = Arc::default();
+        }
+        let tables = self.made.take_tables();
+        let bytes = tables.iter().map(|(_, f)| f.len).sum();
+        tell(self.options, &Event::Flushed { tables: tables.len(), bytes, took: begun.elapsed() });
+        Ok(tables)
+    }
 }
 
 /// Names that are new since something began; they go again if it fails.
@@ -280,7 +399,8 @@ fn begin(
     dir: &Arc<dyn Directory>,
     state: &mut State,
     view: &View,
-    losses: &[Loss],
+    made: Made<'_>,
+    (logs, report): (Vec<FileNumber>, recovery::Report),
 ) -> Result<Begun, StoreError> {
     let io = |file: String| move |error| StoreError::Io { file, error };
     let mut fresh = Fresh { dir: &**dir, names: Vec::new() };
@@ -298,12 +418,13 @@ fn begin(
     let temp = write_current(&**dir, number)?;
     fresh.names.push(temp.clone());
     // Before the first new write, or a later open could take up again what this one has left out.
-    keep_losses(&**dir, losses)?;
+    keep_losses(&**dir, &report.losses)?;
     dir.sync().map_err(io(dir.display()))?;
     dir.rename(&temp, "CURRENT").map_err(io("CURRENT".into()))?;
     fresh.names.clear();
+    made.keep();
     dir.sync().map_err(io(dir.display()))?;
-    Ok(Begun { manifest, log, log_file, replayed })
+    Ok(Begun { manifest, log, log_file, replayed, logs, report })
 }
 
 /// Writes a CURRENT that names this MANIFEST, under the name of a temporary file, which comes back.

@@ -17,7 +17,7 @@ use dolmen_wal::RecoveryMode;
 use crate::api::{Options, StoreError};
 use crate::db::Db;
 use crate::open::{Lock, META_LEN_MAX, list, names, open_state, take_lock};
-use crate::tables::Source;
+use crate::tables::{Source, Spans};
 
 /// What a repair found.
 #[derive(Clone, Debug, Default)]
@@ -144,7 +144,7 @@ impl<'a> Repairing<'a> {
                 return put_aside(&**self.dir, &entry.name);
             }
         };
-        let held = survey(&table, self.source.clone(), &mut |_, _| {});
+        let held = survey(&table, Spans::new(&self.source, entry.len), &mut |_, _| {});
         if self.rebuild.is_given_up(number) || (held.entry_count == 0 && held.damage.is_none()) {
             self.found.left_over_count += 1;
             return Ok(());
@@ -181,7 +181,7 @@ impl<'a> Repairing<'a> {
             builder.add_range_tombstone(tombstone.clone());
         }
         let (mut out, mut result) = (Vec::new(), Ok(()));
-        survey(table, self.source.clone(), &mut |key, value| {
+        survey(table, Spans::new(&self.source, table.file_len()), &mut |key, value| {
             if result.is_ok() {
                 let added = builder.add(key, value, &mut out);
                 result = added.map_err(|error| StoreError::Read { file: name.clone(), error });

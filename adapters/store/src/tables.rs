@@ -1,11 +1,12 @@
 //! Open tables and the block cache.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use dolmen_base::block::{Block, BlockBuf, BlockId, BlockSource, Decode, ReadMode, Stored};
-use dolmen_base::io::{Directory, File, FileNumber, OpenMode};
+use dolmen_base::io::{Directory, File, FileNumber, IoError, OpenMode};
 use dolmen_blocks::{BlockCache, Share};
 use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::edit::NewFile;
@@ -13,7 +14,7 @@ use dolmen_lsm::error::ReadError;
 use dolmen_lsm::filename::FileName;
 use dolmen_lsm::range_del::{Fragments, RangeTombstone};
 use dolmen_lsm::read;
-use dolmen_lsm::table::Table;
+use dolmen_lsm::table::{Table, TableIter};
 
 use crate::sync::RwLock;
 
@@ -135,6 +136,91 @@ impl BlockSource<ReadError> for Source {
             ReadMode::MayBlock => self.cache.get_or_read(id, || self.read_block(id, decode)).map(Some),
             ReadMode::Bypass => self.read_block(id, decode).map(Some),
         }
+    }
+}
+
+/// Bytes that a walk over a whole table reads at a time.
+pub(crate) const SPAN: usize = 256 << 10;
+
+/// Reads the blocks of one table one after the other, in spans: many of them with one call of the disk. What is asked for out of order is read by
+/// itself, as is a block that is longer than a span. Only for [`ReadMode::Bypass`]: otherwise it is the source's.
+pub(crate) struct Spans {
+    source: Arc<Source>,
+    file_len: u64,
+    window: RefCell<Window>,
+}
+
+/// Bytes of a file.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    fn get(&self, id: BlockId) -> Option<&[u8]> {
+        let at = usize::try_from(id.offset.checked_sub(self.start)?).ok()?;
+        self.bytes.get(at..at.checked_add(id.len as usize)?)
+    }
+
+    /// Goes on to the span that begins with a block.
+    fn move_to(&mut self, id: BlockId, file: &dyn File, file_len: u64) -> Result<(), IoError> {
+        let len = file_len.saturating_sub(id.offset).min(SPAN as u64) as usize;
+        self.start = id.offset;
+        self.bytes.resize(len, 0);
+        let read = file.read_exact_at(id.offset, &mut self.bytes);
+        if read.is_err() {
+            self.bytes.clear();
+        }
+        read
+    }
+}
+
+impl Spans {
+    pub(crate) fn new(source: &Arc<Source>, file_len: u64) -> Self {
+        Spans { source: source.clone(), file_len, window: RefCell::default() }
+    }
+}
+
+impl BlockSource<ReadError> for Spans {
+    fn block(
+        &self,
+        id: BlockId,
+        mode: ReadMode,
+        decode: Decode<'_, ReadError>,
+    ) -> Result<Option<Block>, ReadError> {
+        if mode != ReadMode::Bypass {
+            return self.source.block(id, mode, decode);
+        }
+        let mut window = self.window.borrow_mut();
+        let (start, end) = (window.start, window.end());
+        if window.get(id).is_none() && (start..end + SPAN as u64).contains(&id.offset) {
+            if id.len as usize > SPAN {
+                *window = Window { start: id.offset + u64::from(id.len), bytes: Vec::new() };
+            } else {
+                // What cannot be read in one piece may be readable block by block.
+                let _ = window.move_to(id, &*self.source.file(id.file)?, self.file_len);
+            }
+        }
+        match window.get(id) {
+            Some(stored) => decode(Stored::Borrowed(stored)).map(Some),
+            None => self.source.read_block(id, decode).map(Some),
+        }
+    }
+}
+
+/// A walk over a whole table.
+pub(crate) type Scan = TableIter<Arc<Table>, Spans>;
+
+impl OpenTable {
+    /// A walk over all of it, in spans of [`SPAN`] bytes; nothing of it goes to the cache.
+    pub(crate) fn scan(&self, source: &Arc<Source>) -> Scan {
+        let spans = Spans::new(source, self.table.file_len());
+        TableIter::new(self.table.clone(), spans, ReadMode::Bypass)
     }
 }
 

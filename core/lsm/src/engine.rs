@@ -264,6 +264,16 @@ impl Compaction {
         self.upper.iter().chain(&self.lower)
     }
 
+    /// The same as sorted runs, from new to old: each table of level 0 by itself, a deeper level whole.
+    pub fn runs(&self) -> Vec<Vec<Arc<NewFile>>> {
+        let upper: Vec<_> = match self.from {
+            0 => self.upper.iter().map(|file| [file.clone()].into()).collect(),
+            _ => [self.upper.clone()].into(),
+        };
+        let runs = upper.into_iter().chain([self.lower.clone()]);
+        runs.filter(|run| !run.is_empty()).collect()
+    }
+
     fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
         let begin = self.inputs().map(|f| user_key(&f.smallest)).min().unwrap_or_default();
         let end = self.inputs().map(|f| user_key(&f.largest)).max().unwrap_or_default();

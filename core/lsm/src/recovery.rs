@@ -14,6 +14,9 @@
 //! 3. Sequence numbers follow on each other from log to log. Where they do not, something between is lost.
 //! 4. A MANIFEST whose end is cut off is gone on from only if no later edit can have been in force: the log that the edits left need is there,
 //!    or nothing was made under this MANIFEST that it does not name.
+//! 5. What is replayed takes a bounded amount of memory ([`Replay::within`]): when it is used up, what was entered becomes tables of level 0, and
+//!    once one is made, so does the rest at the end. Until a MANIFEST names all of them at once, the old one and its logs are in force and the
+//!    tables are left over: a crash on the way, or a failure, costs nothing but the work.
 //!
 //! Nothing is decided by today's options. [`Report`] says what was left out; the caller keeps it ([`Loss::keeps`]).
 
@@ -302,6 +305,23 @@ impl State {
         edits
     }
 
+    /// Adds new tables to level 0, those of one family from old to new.
+    fn add_level0(&mut self, tables: Vec<(FamilyId, NewFile)>) -> Result<(), RecoveryError> {
+        let mut edits = BTreeMap::<FamilyId, VersionEdit>::new();
+        for (family, table) in tables {
+            self.epoch += 1;
+            let table = NewFile { epoch_number: self.epoch, level: 0, ..table };
+            edits.entry(family).or_default().new_files.push(table);
+        }
+        for (id, edit) in edits {
+            // Tables are made of what a family wants, so it is there.
+            let Some(family) = self.families.get_mut(&id) else { continue };
+            let failed = |error| RecoveryError::Version { manifest: FileNumber::new(0), error };
+            family.version = Arc::new(family.version.apply(&edit).map_err(failed)?);
+        }
+        Ok(())
+    }
+
     /// Whether a file is left over: no table of a version, no log that is `needed`, an older MANIFEST, a temporary file. Files of other
     /// programs stay.
     pub fn is_left_over(&self, file: FileName, manifest: FileNumber, log_needed: FileNumber) -> bool {
@@ -481,6 +501,42 @@ pub struct Report {
     pub losses: Vec<Loss>,
 }
 
+/// Takes what the logs hold. A closure keeps all of it in memory.
+pub trait Take {
+    /// Why something cannot be taken.
+    type Error: From<RecoveryError>;
+
+    /// Enters a batch into memtables, for those families that are wanted: the others have it in tables. How many bytes the memtables have grown
+    /// by comes back.
+    ///
+    /// # Errors
+    /// The caller's.
+    fn enter(&mut self, batch: &BatchView<'_>, wanted: &dyn Fn(FamilyId) -> bool)
+    -> Result<u64, Self::Error>;
+
+    /// Makes durable tables of all that was entered, under numbers from `next_file` on, and empties the memtables.
+    ///
+    /// # Errors
+    /// The caller's; the replay is over then, and all its tables can go.
+    fn write(&mut self, next_file: &mut FileNumber) -> Result<Vec<(FamilyId, NewFile)>, Self::Error>;
+}
+
+impl<F, E> Take for F
+where
+    F: FnMut(&BatchView<'_>, &dyn Fn(FamilyId) -> bool) -> Result<(), E>,
+    E: From<RecoveryError>,
+{
+    type Error = E;
+
+    fn enter(&mut self, batch: &BatchView<'_>, wanted: &dyn Fn(FamilyId) -> bool) -> Result<u64, E> {
+        self(batch, wanted).map(|()| 0)
+    }
+
+    fn write(&mut self, _: &mut FileNumber) -> Result<Vec<(FamilyId, NewFile)>, E> {
+        Ok(Vec::new())
+    }
+}
+
 /// The replay of all logs, in order.
 pub struct Replay {
     mode: RecoveryMode,
@@ -490,16 +546,41 @@ pub struct Replay {
     /// Whether something is lost, so that nothing behind it counts.
     stopped: bool,
     report: Report,
+    memory: Memory,
 }
 
-/// Takes the batches of a log in order, with a judge of the families that want them: the others have them in tables.
-pub type Enter<'a> = &'a mut dyn FnMut(&BatchView<'_>, &dyn Fn(FamilyId) -> bool);
+/// What was entered, and what of it is in tables.
+struct Memory {
+    len: u64,
+    len_max: u64,
+    next_file: FileNumber,
+    tables: Vec<(FamilyId, NewFile)>,
+}
+
+impl Memory {
+    fn enter<T: Take>(
+        &mut self,
+        batch: &BatchView<'_>,
+        wanted: &dyn Fn(FamilyId) -> bool,
+        take: &mut T,
+    ) -> Result<(), T::Error> {
+        self.len += take.enter(batch, wanted)?;
+        if self.len >= self.len_max { self.write(take) } else { Ok(()) }
+    }
+
+    fn write<T: Take>(&mut self, take: &mut T) -> Result<(), T::Error> {
+        self.tables.extend(take.write(&mut self.next_file)?);
+        self.len = 0;
+        Ok(())
+    }
+}
 
 /// One log under way.
-struct OneLog<'a> {
+struct OneLog<'a, T: Take> {
     number: FileNumber,
     state: &'a State,
-    enter: Enter<'a>,
+    take: &'a mut T,
+    memory: &'a mut Memory,
     last: SequenceNumber,
     batches: u64,
     is_first: bool,
@@ -508,13 +589,20 @@ struct OneLog<'a> {
     /// What ends it before its end.
     stop: Option<(u64, Cause)>,
     skipped: bool,
-    failed: Option<RecoveryError>,
+    failed: Option<T::Error>,
 }
 
 impl Replay {
-    /// Of the logs that `state` needs.
+    /// Of the logs that `state` needs, all of it in memory.
     pub fn new(mode: RecoveryMode, state: &State) -> Self {
-        Replay { mode, last: state.sequence, before: None, stopped: false, report: Report::default() }
+        Replay::within(u64::MAX, mode, state)
+    }
+
+    /// The same with tables made of what was entered whenever it takes so many bytes or more.
+    pub fn within(len_max: u64, mode: RecoveryMode, state: &State) -> Self {
+        let memory = Memory { len: 0, len_max, next_file: state.next_file, tables: Vec::new() };
+        let report = Report::default();
+        Replay { mode, last: state.sequence, before: None, stopped: false, report, memory }
     }
 
     /// The logs to read, in order.
@@ -529,34 +617,34 @@ impl Replay {
     /// Reads the next log piece by piece and enters what counts of it.
     ///
     /// # Errors
-    /// Damage and holes that the mode does not go on behind, and reads that fail.
-    pub fn log(
+    /// Damage and holes that the mode does not go on behind, reads that fail, and what `take` says.
+    pub fn log<T: Take>(
         &mut self,
         number: FileNumber,
         file: &dyn File,
         state: &State,
-        enter: Enter<'_>,
-    ) -> Result<(), RecoveryError> {
+        take: &mut T,
+    ) -> Result<(), T::Error> {
         let len = file.len().map_err(|error| io(number, error))?;
         self.report.log_count += 1;
         if self.stopped {
-            return self.leave_out(number, file, len);
+            return Ok(self.leave_out(number, file, len)?);
         }
-        self.read(number, file, len, state, enter)
+        self.read(number, file, len, state, take)
     }
 
     /// The same of a log that is in memory.
     ///
     /// # Errors
     /// As [`Replay::log`].
-    pub fn log_bytes(
+    pub fn log_bytes<T: Take>(
         &mut self,
         number: FileNumber,
         bytes: &[u8],
         state: &State,
-        enter: Enter<'_>,
-    ) -> Result<(), RecoveryError> {
-        self.log(number, &InMemory(bytes.into()), state, enter)
+        take: &mut T,
+    ) -> Result<(), T::Error> {
+        self.log(number, &InMemory(bytes.into()), state, take)
     }
 
     /// A log behind a loss. That it can have been written at all must not prove that what is lost had been synced.
@@ -574,21 +662,21 @@ impl Replay {
         RecoveryError::Hole { before: self.before, log, expected: self.last.next(), found }
     }
 
-    fn read(
+    fn read<T: Take>(
         &mut self,
         number: FileNumber,
         file: &dyn File,
         len: u64,
         state: &State,
-        enter: Enter<'_>,
-    ) -> Result<(), RecoveryError> {
+        take: &mut T,
+    ) -> Result<(), T::Error> {
         let mode = self.mode;
-        let (last, enter) = (self.last, enter);
         let mut one = OneLog {
             number,
             state,
-            enter,
-            last,
+            take,
+            memory: &mut self.memory,
+            last: self.last,
             batches: 0,
             is_first: true,
             hole: None,
@@ -605,7 +693,7 @@ impl Replay {
         if let Some((expected, found)) = hole {
             let skips = mode == RecoveryMode::SkipAnyCorrupted;
             if !skips && mode != RecoveryMode::PointInTime && survey(number, file)?.1 {
-                return Err(self.hole(number, found));
+                return Err(self.hole(number, found).into());
             }
             let (len, cause) = (if skips { 0 } else { len }, Cause::Hole { expected, found });
             self.report.losses.push(Loss { log: number, at: 0, len, cause });
@@ -639,14 +727,25 @@ impl Replay {
         Ok(())
     }
 
-    /// What was found; `state` gets the last sequence number.
-    pub fn finish(self, state: &mut State) -> Report {
-        state.sequence = state.sequence.max(self.last);
-        self.report
+    /// What was found. If tables were made, of the rest one is made, too: then `state` has all of them, and no log counts any more. Else all of
+    /// it is in memory, and the logs count until it is written. `state` gets the last sequence number.
+    ///
+    /// # Errors
+    /// As [`Replay::log`]; `state` is as it was.
+    pub fn finish<T: Take>(mut self, state: &mut State, take: &mut T) -> Result<Report, T::Error> {
+        if !self.memory.tables.is_empty() {
+            self.memory.write(take)?;
+        }
+        let mut next = state.clone();
+        next.add_level0(self.memory.tables)?;
+        next.next_file = next.next_file.max(self.memory.next_file);
+        next.sequence = next.sequence.max(self.last);
+        *state = next;
+        Ok(self.report)
     }
 }
 
-impl OneLog<'_> {
+impl<T: Take> OneLog<'_, T> {
     fn take(&mut self, at: u64, record: &[u8], mode: RecoveryMode) {
         let skips = mode == RecoveryMode::SkipAnyCorrupted;
         if self.stop.is_some() || self.failed.is_some() || (self.hole.is_some() && !skips) {
@@ -660,7 +759,8 @@ impl OneLog<'_> {
                     RecoveryMode::PointInTime => self.stop = Some((at, Cause::Batch(error))),
                     RecoveryMode::SkipAnyCorrupted => self.skipped = true,
                     _ => {
-                        self.failed = Some(RecoveryError::Read { file: FileName::Log(self.number), error });
+                        let file = FileName::Log(self.number);
+                        self.failed = Some(RecoveryError::Read { file, error }.into());
                     }
                 }
                 return;
@@ -679,14 +779,17 @@ impl OneLog<'_> {
         if let Some(family) = families.find(|&f| f > state.family_max)
             && !skips
         {
-            self.failed = Some(RecoveryError::UnknownFamily { log: number, family });
+            self.failed = Some(RecoveryError::UnknownFamily { log: number, family }.into());
             return;
         }
         let wanted = |family: FamilyId| {
             let found = state.families.get(&family);
             found.is_some_and(|f| number >= f.log_number && batch.sequence() > f.in_tables)
         };
-        (self.enter)(&batch, &wanted);
+        if let Err(error) = self.memory.enter(&batch, &wanted, self.take) {
+            self.failed = Some(error);
+            return;
+        }
         self.batches += 1;
         let end = batch.sequence().get() + u64::from(batch.count());
         self.last = self.last.max(SequenceNumber::new(end.saturating_sub(1)));

@@ -403,3 +403,46 @@ fn one_unreadable_table_holds_up_its_family_s_compactions_only() {
         matches!(world.engine.poll_job(), Some(Job::Compact { compaction, .. }) if compaction.family == failed)
     );
 }
+
+/// A flush takes every generation that waits, as one job with one change of the MANIFEST: the one that ran before holds up none of them any longer
+/// than itself.
+#[test]
+fn all_generations_that_wait_are_one_flush() {
+    let recovered = Recovered {
+        families: [(FamilyId::new(0), Arc::new(Version::default()))].into(),
+        next_file: FileNumber::new(10),
+        log: FileNumber::new(9),
+        ..Recovered::default()
+    };
+    let mut world = World::new(3);
+    world.engine = Engine::new(Options { generation_count_max: 8, ..options() }, recovered);
+    let mut switch = |world: &mut World| {
+        world.handle(Input::Grown { len: 100 });
+        world.rotation = world.engine.take_rotation();
+        world.rotate(false);
+    };
+    switch(&mut world);
+    let Some(Job::Flush { id: first, log }) = world.engine.poll_job() else { panic!("a flush is due") };
+    assert_eq!(log, FileNumber::new(9));
+    // While that one runs six more come, and no second flush beside it.
+    let logs: Vec<_> = (0..6)
+        .map(|_| {
+            let log = world.engine.log();
+            switch(&mut world);
+            assert!(world.engine.poll_job().is_none());
+            log
+        })
+        .collect();
+    let table = world.table(b"a", b"z", 100);
+    world.handle(Input::Done { job: first, result: Ok([(FamilyId::new(0), table)].into()) });
+    world.pump(false);
+    let logged = world.logged;
+    let Some(Job::Flush { id, log }) = world.engine.poll_job() else { panic!("a flush is due") };
+    assert_eq!(Some(&log), logs.last(), "up to the newest");
+    let table = world.table(b"a", b"z", 600);
+    world.handle(Input::Done { job: id, result: Ok([(FamilyId::new(0), table)].into()) });
+    world.pump(false);
+    assert_eq!((world.logged - logged, world.engine.counts().flushes), (1, 2));
+    assert!(logs.iter().all(|log| !world.logs.contains(log)), "their logs have gone");
+    assert!(world.engine.poll_flush().is_none());
+}

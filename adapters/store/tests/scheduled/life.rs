@@ -25,6 +25,7 @@ pub struct Met {
     pub closed: u64,
     pub closed_under_way: u64,
     pub reopened: u64,
+    pub crashed_opening: u64,
     pub refused: u64,
     pub flushes: u64,
     pub compactions: u64,
@@ -41,6 +42,7 @@ impl core::ops::AddAssign for Met {
         self.closed += other.closed;
         self.closed_under_way += other.closed_under_way;
         self.reopened += other.reopened;
+        self.crashed_opening += other.crashed_opening;
         self.refused += other.refused;
         self.flushes += other.flushes;
         self.compactions += other.compactions;
@@ -129,8 +131,11 @@ impl World {
         self.end(life, end);
     }
 
-    /// Opens; a fault on the way is an error and no more: the next try opens.
+    /// Opens; a fault on the way is an error and no more, and a power loss costs nothing: the next try opens.
     fn open(&mut self, at: &str) -> (Db, bool) {
+        if self.rng.one_in(6) {
+            self.crash_opening(at);
+        }
         let set = options(&mut self.rng);
         let always = set.sync == SyncPolicy::Always;
         if self.rng.one_in(6) {
@@ -145,6 +150,19 @@ impl World {
         }
         let db = Db::open_in(Arc::new(Steps(self.disk.clone())), set);
         (db.unwrap_or_else(|e| panic!("{at}: {e}")), always)
+    }
+
+    /// The power goes while it is being opened.
+    fn crash_opening(&mut self, at: &str) {
+        let (disk, set) = (self.disk.clone(), options(&mut self.rng));
+        let opening = thread::spawn(move || drop(Db::open_in(Arc::new(Steps(disk)), set)));
+        for _ in 0..self.rng.below(60) {
+            yield_now();
+        }
+        let crashed = self.disk.crash(self.rng.next_u64());
+        opening.join().unwrap_or_else(|_| panic!("{at}: it panicked while it was opened"));
+        self.disk = crashed;
+        self.met.crashed_opening += 1;
     }
 
     /// Faults for calls to come: one, or some in a row.

@@ -112,7 +112,10 @@ fn ten_thousand_lives_with_threads() {
     }
     println!("{all:?}");
     assert!(
-        all.crashed > 3_000 && all.closed.min(all.closed_under_way) > 1_000 && all.reopened > 100,
+        all.crashed > 3_000
+            && all.closed.min(all.closed_under_way) > 1_000
+            && all.reopened > 100
+            && all.crashed_opening > 1_000,
         "{all:?}"
     );
     assert!(all.refused > 100 && all.flushes > 3_000 && all.compactions > 1_000, "{all:?}");

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use dolmen_base::Time;
 use dolmen_base::block::ReadMode;
 use dolmen_base::io::{FileNumber, IoError};
-use dolmen_lsm::batch::{self, SyncMark, WriteBatch};
+use dolmen_lsm::batch::{self, BatchView, SyncMark, WriteBatch};
 use dolmen_lsm::codecs::Codecs;
 use dolmen_lsm::compaction::{self, JobOptions, Progress};
 use dolmen_lsm::edit::NewFile;
@@ -61,16 +61,15 @@ impl<'m> Store<'m> {
             None => State::default(),
         };
         let memtable = Memtable::new()?;
-        let (mut replay, mut entered) = (Replay::new(RecoveryMode::TornTail, &state), Ok(()));
+        let mut replay = Replay::new(RecoveryMode::TornTail, &state);
+        let mut take = |batch: &BatchView<'_>, _: &dyn Fn(FamilyId) -> bool| {
+            enter(&memtable, batch.records(), batch.sequence())
+        };
         let logs = Replay::logs(&state, &names);
         for &log in &logs {
-            replay.log_bytes(log, disk.read(log), &state, &mut |batch, _| {
-                let result = enter(&memtable, batch.records(), batch.sequence());
-                entered = core::mem::replace(&mut entered, Ok(())).and(result);
-            })?;
+            replay.log_bytes(log, disk.read(log), &state, &mut take)?;
         }
-        entered?;
-        replay.finish(&mut state);
+        replay.finish(&mut state, &mut take)?;
         let (manifest, log) = (state.take_number(), state.take_number());
         let replayed = !memtable.is_empty();
         disk.create(FileName::Manifest(manifest))?;
