@@ -8,12 +8,11 @@ use dolmen_store::{Db, Event, Listener};
 use dolmen_units::{counted, show_duration, show_size};
 
 /// Tells the process's log.
-pub(crate) struct Events;
+struct Events;
 
-impl Events {
-    pub(crate) fn listener() -> Option<Arc<dyn Listener>> {
-        Some(Arc::new(Events))
-    }
+/// What a store tells, as lines of the process's log: for [`dolmen_store::Options::listener`].
+pub fn listener() -> Arc<dyn Listener> {
+    Arc::new(Events)
 }
 
 impl Listener for Events {

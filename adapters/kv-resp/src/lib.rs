@@ -22,6 +22,7 @@ use std::time::Duration;
 use dolmen_store::SyncPolicy;
 
 pub use engine::Engine;
+pub use events::listener;
 pub use server::serve;
 pub use service::Kv;
 

@@ -11,7 +11,7 @@ use dolmen_store::{Db, Options, Shared, SyncPolicy};
 
 use crate::config::{Config, SETTINGS};
 use crate::engine::Engine;
-use crate::events::{Events, tell_recovery};
+use crate::events::{listener, tell_recovery};
 use crate::stats::FAMILIES;
 use crate::{Settings, Shutdown};
 
@@ -40,7 +40,7 @@ impl Service for Kv {
         let options = Options {
             sync,
             recovery: config.recovery,
-            listener: Events::listener(),
+            listener: Some(listener()),
             shared: Some(context.shared(Shared::default)),
             ..Options::default()
         };

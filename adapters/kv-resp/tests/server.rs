@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dolmen_base::io::Directory;
@@ -404,10 +404,48 @@ fn used_memory(client: &mut Client) -> u64 {
     line.trim().parse().unwrap()
 }
 
-/// A table that is damaged: whoever writes hears of it with file and place, so does who asks whether the server is ready; reads of other keys go on,
-/// and so does the end.
+/// The lines of the process's log, with their levels: what all tests here say.
+struct Log;
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+impl tracing::field::Visit for Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            LINES.lock().unwrap().last_mut().unwrap().push_str(&format!("{value:?}"));
+        }
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::ERROR
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let (level, target) = (event.metadata().level(), event.metadata().target());
+        LINES.lock().unwrap().push(format!("{level} {target}: "));
+        event.record(&mut Log);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// A table that is damaged: whoever writes hears of it with file and place, so does who asks whether the server is ready, and so does the log; reads
+/// of other keys go on, and so does the end.
 #[test]
 fn a_damaged_table_refuses_writes_by_name() {
+    tracing::subscriber::set_global_default(Log).unwrap();
     let disk = dolmen_sim::Disk::new();
     let options = |auto_compaction| Options {
         sync: SyncPolicy::Never,
@@ -416,6 +454,7 @@ fn a_damaged_table_refuses_writes_by_name() {
         level0_slowdown: 8,
         level0_stop: 12,
         auto_compaction,
+        listener: Some(dolmen_kv_resp::listener()),
         ..Options::default()
     };
     let start = |auto_compaction| {
@@ -446,6 +485,9 @@ fn a_damaged_table_refuses_writes_by_name() {
     assert!(refused.starts_with("-MISCONF ") && refused.contains(&table.name), "{refused}");
     let reason = server.engine.ready().unwrap_err();
     assert!(reason.contains(&table.name), "{reason}");
+    let begins = format!("ERROR kv: a flush or compaction failed: {} is damaged at offset ", table.name);
+    let lines = LINES.lock().unwrap().clone();
+    assert!(lines.iter().any(|line| line.starts_with(&begins)), "{begins}.., {lines:?}");
     a.ask("PING|EXISTS k000-0", "+PONG|:1|");
     server.close();
 }

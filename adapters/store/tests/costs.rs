@@ -208,37 +208,3 @@ fn a_large_batch_is_not_kept() {
         assert!(kept < LARGE / 2, "submitted {submits}: {kept} bytes are kept");
     }
 }
-
-/// Nanoseconds that this thread has run so far; nothing where the kernel does not say.
-fn cpu_ns() -> Option<u64> {
-    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
-}
-
-/// A put costs what it costs, however many families there are: the least of several rounds, beside a database with one in the same run. When each
-/// put looked at all of them, a thousand made it four to sixteen times as dear.
-#[test]
-fn a_put_does_not_look_at_every_family() {
-    let _alone = alone();
-    if cpu_ns().is_none() {
-        println!("skipped: no data");
-        return;
-    }
-    let set = || Options { sync: SyncPolicy::Never, ..Options::default() };
-    let databases = [0, 1000].map(|families| {
-        let db = Db::open_in(Arc::new(Disk::new()), set()).unwrap();
-        (0..families).for_each(|n| drop(db.create_family(&format!("f{n}")).unwrap()));
-        db
-    });
-    let mut least = [u64::MAX; 2];
-    for round in 0..5 {
-        for (db, least) in databases.iter().zip(&mut least) {
-            let family = db.default_family();
-            let begun = cpu_ns().unwrap();
-            for n in round * 40_000..(round + 1) * 40_000u32 {
-                db.put(&family, &n.to_be_bytes(), b"value").unwrap();
-            }
-            *least = (*least).min(cpu_ns().unwrap() - begun);
-        }
-    }
-    assert!(least[1] < 3 * least[0], "{least:?} ns for 40,000 puts with 1 and with 1,001 families");
-}

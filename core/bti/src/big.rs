@@ -13,10 +13,12 @@
 use alloc::vec::Vec;
 
 use dolmen_base::block::{BlockSource, ReadMode};
+use dolmen_codec::compress::Codecs;
 use dolmen_codec::{Cursor, DecodeError};
 use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+use crate::absent::{Absent, Neighbour, head_of};
 use crate::comparable::{TERMINATOR, murmur3_key_bytes, put_partition_key};
 use crate::component::Component;
 use crate::error::{Damage, ReadError};
@@ -149,6 +151,7 @@ impl BigIndex {
     pub(crate) fn find(
         &self,
         source: &impl BlockSource<ReadError>,
+        codecs: &impl Codecs,
         mode: ReadMode,
         table: &Table,
         key: &[u8],
@@ -176,7 +179,13 @@ impl BigIndex {
             let entry = Entry::read(&mut pages, at, &mut stitch)?;
             if entry.key == key {
                 let data_position = entry.data_position;
-                return Ok(Some(Found { data_position, rows: None, blocks_read: pages.asked() }));
+                let mut walk = table.walk(source, codecs, mode, data_position);
+                if head_of(&mut walk)?.is_none_or(|head| head.key != key) {
+                    let what = Damage::Range { found: data_position, max: table.data.len() };
+                    return Err(ReadError::corrupt(Component::Index, at, what));
+                }
+                let blocks_read = pages.asked() + walk.chunks_read();
+                return Ok(Some(Found { data_position, rows: None, blocks_read }));
             }
             if !is_sampled && is_after(partitioner, key_type, entry.key, key) {
                 break;
@@ -184,6 +193,42 @@ impl BigIndex {
             at = entry.end;
         }
         Ok(None)
+    }
+
+    /// The entries before and behind a key that [`BigIndex::find`] has not found. What lies between the sampled keys beside it is in order, and the
+    /// sample fits it.
+    pub(crate) fn beside<S: BlockSource<ReadError>, C: Codecs>(
+        &self,
+        of: &Absent<'_, S, C>,
+    ) -> Result<(Option<Neighbour>, Option<Neighbour>), ReadError> {
+        let mut sampled =
+            self.sample.partition_point(|(sampled, _)| sampled[..] <= *of.sought).saturating_sub(1);
+        let mut at = self.sample.get(sampled).map_or(0, |first| first.1);
+        let mut pages = of.table.pages(of.source, Component::Index, of.mode);
+        let (mut entry, mut before) = (BigEntry::default(), None::<Neighbour>);
+        while at < self.file_len {
+            entry.read(&mut pages, at)?;
+            let found =
+                Neighbour { form: of.form(&entry.key, at)?, position: entry.data_position, entry: at };
+            if let Some((form, position)) = self.sample.get(sampled)
+                && *position <= at
+            {
+                sampled += 1;
+                if *position != at || *form != found.form {
+                    let what = Damage::Mismatch { expected: at, found: *position };
+                    return Err(ReadError::corrupt(Component::Summary, 0, what));
+                }
+            }
+            let follows = |b: &Neighbour| b.form < found.form && b.position < found.position;
+            if found.form == *of.sought || before.as_ref().is_some_and(|before| !follows(before)) {
+                return Err(ReadError::corrupt(Component::Index, at, Damage::Order));
+            }
+            if found.form[..] > *of.sought {
+                return Ok((before, Some(found)));
+            }
+            (before, at) = (Some(found), entry.end);
+        }
+        Ok((before, None))
     }
 }
 

@@ -22,6 +22,7 @@
 
 extern crate alloc;
 
+mod absent;
 pub mod big;
 pub mod bloom;
 #[doc(hidden)]

@@ -32,3 +32,5 @@ pub const FILTER_LEN_MAX: u64 = 1 << 31;
 pub const FINDINGS_MAX: usize = 1000;
 /// Most partitions, rows or blocks that an annotated dump shows: it is for people.
 pub const INSPECT_ENTRIES_MAX: usize = 100_000;
+/// Longest partition that is read to its end to see that no other one is missing behind it: a look-up that finds nothing costs no more.
+pub const NEIGHBOUR_LEN_MAX: u64 = 1 << 20;

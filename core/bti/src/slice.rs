@@ -14,12 +14,13 @@ use dolmen_base::trace::NoTrace;
 use dolmen_codec::Cursor;
 use dolmen_codec::compress::Codecs;
 
+use crate::absent::is_misread;
 use crate::comparable::{ClusteringKind, put_clustering};
 use crate::component::Component;
 use crate::data::{BoundKind, Event, Events, Marker, Prefix, Walk, put_prefix};
 use crate::deletion::DeletionTime;
 use crate::error::{Damage, ReadError, ValueError};
-use crate::rows::Blocks;
+use crate::rows::{Block, Blocks};
 use crate::statistics::Header;
 use crate::table::{Found, Table};
 use crate::trie::{Edge, Pages};
@@ -127,6 +128,8 @@ pub struct PartitionReader<'t, S, C> {
     open: Option<DeletionTime>,
     form: Vec<u8>,
     backwards: Backwards,
+    /// Where its first row begins.
+    first_row: u64,
 }
 
 /// What stands at a position.
@@ -162,6 +165,7 @@ impl Table {
             open: None,
             form: Vec::new(),
             backwards: Backwards::default(),
+            first_row: 0,
         }
     }
 }
@@ -224,7 +228,7 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
                 }
                 Stage::Seek if self.slice.is_empty() => self.stage = Stage::End,
                 Stage::Seek => {
-                    self.stage = Stage::Rows;
+                    (self.stage, self.first_row) = (Stage::Rows, self.walk.position());
                     let is_upper = self.slice.is_reversed;
                     let open = if is_upper { self.seek_backwards()? } else { self.seek()? };
                     if let Some(deletion) = open.filter(|_| self.bound(is_upper).is_some()) {
@@ -278,10 +282,17 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
     /// Goes to the lower bound; the range that is open there.
     fn seek(&mut self) -> Result<Option<DeletionTime>, ReadError> {
         let Some(from) = &self.slice.from else { return Ok(None) };
-        if let Some(rows) = &self.found.rows {
+        if let Some(rows) = self.found.rows {
             let block = rows.floor(&mut self.pages, &from.form)?;
-            self.open = block.open;
-            self.walk.seek_row(self.found.data_position.saturating_add(block.offset));
+            if !self.land(block)? {
+                // The end of the rows has none before it to say that none is passed over: from the last block on it has.
+                let mut blocks = rows.iter(&mut self.pages, Edge::Last)?;
+                blocks.next(&mut self.pages)?;
+                let last = blocks.next(&mut self.pages)?.ok_or(misplaced(block.node))?;
+                if !self.land(last)? {
+                    return Err(misplaced(last.node));
+                }
+            }
         }
         loop {
             let look = self.look()?;
@@ -292,6 +303,45 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
             }
             self.open = look.open.unwrap_or(self.open);
         }
+    }
+
+    /// Goes to the start of a block that the row index gives for the lower bound. The row before it must be before the bound. False if it is no row
+    /// but the end of them.
+    fn land(&mut self, block: Block) -> Result<bool, ReadError> {
+        let at = self.found.data_position.saturating_add(block.offset);
+        if at != self.first_row {
+            match self.row_before(at, block.node)? {
+                None => return Ok(false),
+                Some(look) if !look.is_before => return Err(misplaced(block.node)),
+                Some(_) => {}
+            }
+        }
+        self.walk.seek_row(at);
+        self.open = block.open;
+        Ok(true)
+    }
+
+    /// The row before a place that the row index gives, behind the first row. The index has no checksum: a row must end there. `None` if what
+    /// stands there is the end of the rows, which does not know how long the one before is.
+    fn row_before(&mut self, at: u64, node: u64) -> Result<Option<Look>, ReadError> {
+        let misread = |error| if is_misread(&error) { misplaced(node) } else { error };
+        if at < self.first_row {
+            return Err(misplaced(node));
+        }
+        self.walk.seek_row(at);
+        self.look().map_err(misread)?;
+        let previous_len = match self.walk.current() {
+            Some(Event::Row(row)) => row.previous_len,
+            Some(Event::Marker(marker)) => marker.previous_len,
+            _ => return Ok(None),
+        };
+        let before = at.checked_sub(previous_len).filter(|before| *before >= self.first_row);
+        self.walk.seek_row(before.ok_or(misplaced(node))?);
+        let look = self.look().map_err(misread)?;
+        if look.is_end || self.walk.position() != at {
+            return Err(misplaced(node));
+        }
+        Ok(Some(look))
     }
 
     /// Goes to the next row of the slice; else it has ended, and this range is open there.
@@ -372,32 +422,56 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
         }
     }
 
+    /// Where the block before the current one begins, what is open there, and its node if the row index says so.
+    fn take_block(&mut self) -> Result<Option<(u64, Option<DeletionTime>, Option<u64>)>, ReadError> {
+        let base = self.found.data_position;
+        let taken = match &mut self.backwards.blocks {
+            Some(blocks) => blocks
+                .next(&mut self.pages)?
+                .map(|block| (base.saturating_add(block.offset), block.open, Some(block.node))),
+            None => self.backwards.notes.pop().map(|(start, open)| (start, open, None)),
+        };
+        if taken.is_none() {
+            self.backwards.is_last = true;
+            // Rows that no block has.
+            if let Some(rows) = self.found.rows.filter(|_| self.backwards.start != Some(self.first_row)) {
+                return Err(misplaced(rows.root));
+            }
+        }
+        Ok(taken)
+    }
+
     /// Takes the block before the current one: notes its rows within the slice. Gives the range open behind the last of them; `None`: there is
     /// no such block.
     fn block_before(&mut self) -> Result<Option<Option<DeletionTime>>, ReadError> {
-        let taken = match &mut self.backwards.blocks {
-            Some(blocks) => {
-                let base = self.found.data_position;
-                blocks.next(&mut self.pages)?.map(|block| (base.saturating_add(block.offset), block.open))
-            }
-            None => self.backwards.notes.pop(),
-        };
-        let Some((start, opened)) = taken else {
-            self.backwards.is_last = true;
-            return Ok(None);
+        let Some((start, opened, node)) = self.take_block()? else { return Ok(None) };
+        let misread = |error| match node {
+            Some(node) if is_misread(&error) => misplaced(node),
+            _ => error,
         };
         let end = self.backwards.start.replace(start).unwrap_or(u64::MAX);
+        if let Some(node) = node {
+            if start < self.first_row || start > end {
+                return Err(misplaced(node));
+            }
+            // The walk over any other block ends where the one above begins, before a row of it is shown.
+            if end == u64::MAX && start != self.first_row {
+                self.row_before(start, node)?;
+            }
+        }
         self.backwards.rows.clear();
         self.walk.seek_row(start);
         self.walk.pin(start);
         let (mut open, mut open_at_first) = (opened, None);
+        let mut meets_end = end == u64::MAX;
         while self.walk.position() < end {
-            let look = self.look()?;
+            let look = self.look().map_err(misread)?;
             if look.is_end {
                 open = None;
                 break;
             }
             if look.is_after {
+                meets_end = true;
                 break;
             }
             if look.is_before {
@@ -409,6 +483,9 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
                 self.backwards.rows.push(look.position);
             }
             open = look.open.unwrap_or(open);
+        }
+        if let Some(node) = node.filter(|_| !meets_end && self.walk.position() != end) {
+            return Err(misplaced(node));
         }
         self.backwards.open = open_at_first.unwrap_or(open);
         // Only at the upper bound is an open range cut off; between blocks it goes on.
@@ -429,6 +506,11 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
             }
         }
     }
+}
+
+/// A row index that names a place where no block begins.
+const fn misplaced(node: u64) -> ReadError {
+    ReadError::corrupt(Component::Rows, node, Damage::Order)
 }
 
 impl<S: BlockSource<ReadError>, C: Codecs> Events for PartitionReader<'_, S, C> {

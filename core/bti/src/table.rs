@@ -13,14 +13,16 @@ use dolmen_base::block::{BlockSource, ReadMode};
 use dolmen_base::trace::NoTrace;
 use dolmen_codec::compress::Codecs;
 
+use crate::absent::{Absent, head_of};
 use crate::big::BigIndex;
 use crate::bloom::Bloom;
+use crate::comparable::{TERMINATOR, put_partition_key};
 use crate::component::{Component, Version};
 use crate::compression::CompressionInfo;
 use crate::crc::ChunkCrcs;
-use crate::data::{Data, Event, Walk};
+use crate::data::{Data, Walk};
 use crate::dump::Context;
-use crate::error::{Feature, ReadError};
+use crate::error::{Damage, Feature, ReadError};
 use crate::partitioner::{KeyHash, Partitioner};
 use crate::partitions::{PartitionIndex, Place};
 use crate::rows::RowIndex;
@@ -224,7 +226,8 @@ impl Table {
         Walk::new(&self.data, &self.statistics.header, source, codecs, mode, position)
     }
 
-    /// Finds a partition by its serialized key; `None`: it is not here.
+    /// Finds a partition by its serialized key; `None`: it is not here. That is looked at twice, for the indexes have no checksums: the partitions
+    /// beside it must have the keys that the index gives them, and nothing between them.
     ///
     /// # Errors
     /// Damage of an index or of the partition's head; what the source could not read.
@@ -241,30 +244,60 @@ impl Table {
         {
             return Ok(None);
         }
-        let (partitions, rows_len) = match &self.index {
-            Index::Bti { partitions, rows_len } => (partitions, *rows_len),
-            Index::Big(index) => return index.find(source, mode, self, key, hash),
+        let found = match &self.index {
+            Index::Bti { partitions, rows_len } => {
+                self.find_in_trie((partitions, *rows_len), source, codecs, mode, (key, hash))?
+            }
+            Index::Big(index) => index.find(source, codecs, mode, self, key, hash)?,
         };
+        let mut form = Vec::new();
+        let key_type = &self.statistics.header.key_type;
+        // A key that its type cannot order is in no table.
+        if found.is_none()
+            && put_partition_key(self.partitioner, key_type, key, TERMINATOR, &mut form).is_ok()
+        {
+            Absent { table: self, source, codecs, mode, sought: &form }.check()?;
+        }
+        Ok(found)
+    }
+
+    fn find_in_trie(
+        &self,
+        (partitions, rows_len): (&PartitionIndex, u64),
+        source: &impl BlockSource<ReadError>,
+        codecs: &impl Codecs,
+        mode: ReadMode,
+        (key, hash): (&[u8], KeyHash),
+    ) -> Result<Option<Found>, ReadError> {
         let mut pages = Pages::new(source, Component::Partitions, partitions.file_len, mode, NoTrace);
         let key_type = &self.statistics.header.key_type;
         let found = partitions.find(&mut pages, self.partitioner, key_type, key, hash)?;
         let Some(candidate) = found else { return Ok(None) };
         let mut blocks_read = pages.asked();
-        match candidate.place {
-            Place::Data(data_position) => {
-                let mut walk = self.walk(source, codecs, mode, data_position);
-                let is_it = matches!(walk.next_event()?, Some(Event::Partition(head)) if head.key == key);
-                blocks_read += walk.chunks_read();
-                Ok(is_it.then_some(Found { data_position, rows: None, blocks_read }))
-            }
+        let (data_position, rows) = match candidate.place {
+            Place::Data(data_position) => (data_position, None),
             Place::Rows(position) => {
                 let mut pages = Pages::new(source, Component::Rows, rows_len, mode, NoTrace);
                 let mut stored = Vec::new();
                 let rows = RowIndex::open(&mut pages, position, &mut stored)?;
                 blocks_read += pages.asked();
-                let data_position = rows.data_position;
-                Ok((stored == key).then_some(Found { data_position, rows: Some(rows), blocks_read }))
+                if stored != key {
+                    return Ok(None);
+                }
+                (rows.data_position, Some(rows))
             }
+        };
+        let mut walk = self.walk(source, codecs, mode, data_position);
+        let is_it = head_of(&mut walk)?.is_some_and(|head| head.key == key);
+        blocks_read += walk.chunks_read();
+        match rows {
+            // That entry has the key: it can only be its place in the data that is wrong.
+            Some(rows) if !is_it => {
+                let found = rows.data_position;
+                let what = Damage::Range { found, max: self.data.len() };
+                Err(ReadError::corrupt(Component::Rows, rows.end, what))
+            }
+            rows => Ok(is_it.then_some(Found { data_position, rows, blocks_read })),
         }
     }
 

@@ -593,3 +593,35 @@ impl Env for Server {
     }
     fn show(&mut self, _db: u8, _words: &Words<'_>) {}
 }
+
+/// What MULTI queues is bounded by the memory that it takes, records and all, however short the commands are; at the bound the transaction is given
+/// up, with what it held.
+#[test]
+fn f4c_a_transaction_is_bounded_by_the_memory_that_it_takes() {
+    let mut world = World::new(2);
+    let held = |world: &World, id: usize| world.connections[id].session.queued_bytes() as u64;
+    world.send(0, "MULTI|");
+    let short = "PING|".repeat(10_000);
+    let real = allocation_counter::measure(|| (0..20).for_each(|_| drop(world.send(0, &short))));
+    let counted = held(&world, 0);
+    println!("200,000 commands take {} bytes, {counted} are counted", real.bytes_current);
+    // A list that doubles has room for as many again.
+    assert!(counted * 10 > real.bytes_current as u64 * 6, "{} of {} bytes", counted, real.bytes_current);
+    assert_eq!(world.ask(0, "DISCARD|"), "+OK|");
+
+    world.send(1, "MULTI|");
+    let value = "v".repeat(100 << 20);
+    let set = format!("*3|$3|SET|$1|k|${}|{value}|", value.len()).replace('|', "\r\n");
+    let mut answers = String::new();
+    let real = allocation_counter::measure(|| {
+        for _ in 0..6 {
+            answers += &world.send_bytes(1, set.as_bytes());
+        }
+    });
+    let refused = "-ERR the transaction is larger than the server allows|";
+    assert_eq!(answers, format!("{}{refused}", "+QUEUED|".repeat(5)));
+    assert!(real.bytes_max < 800 << 20, "{} bytes", real.bytes_max);
+    assert!(real.bytes_current < 300 << 20, "{} bytes are kept of what was given up", real.bytes_current);
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.|";
+    assert_eq!(world.ask(1, "PING|EXEC|EXISTS k|"), format!("{refused}{aborted}:0|"));
+}

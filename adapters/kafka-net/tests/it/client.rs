@@ -130,8 +130,8 @@ impl Client {
         (one.error_code, one.base_offset)
     }
 
-    /// Fetches partition 0 from an offset on: the last stable offset, the aborted list, and the batches' bytes.
-    pub fn fetch(&mut self, topic: &str, offset: i64, is_committed: bool) -> Fetched {
+    /// The bytes of a request for partition 0 from an offset on.
+    pub fn fetch_frame(&mut self, topic: &str, offset: i64, is_committed: bool) -> Vec<u8> {
         let partitions = [FetchPartition {
             fetch_offset: offset,
             partition_max_bytes: 1 << 20,
@@ -151,7 +151,14 @@ impl Client {
             topics: (&topics[..]).into(),
             ..Default::default()
         };
-        let body = self.ask(&request, 12).unwrap();
+        self.frame(&request, 12)
+    }
+
+    /// Fetches partition 0 from an offset on: the last stable offset, the aborted list, and the batches' bytes.
+    pub fn fetch(&mut self, topic: &str, offset: i64, is_committed: bool) -> Fetched {
+        let frame = self.fetch_frame(topic, offset, is_committed);
+        self.stream.write_all(&frame).unwrap();
+        let body = self.read(true).unwrap();
         let response = FetchResponse::decode(&body, 12).unwrap();
         let topic: FetchableTopicResponse<'_> = response.responses.first().unwrap();
         let one = topic.partitions.first().unwrap();

@@ -1,6 +1,7 @@
 //! Frames that no client sends.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use dolmen_kafka::messages::ApiVersionsRequest;
 use dolmen_kafka_net::Settings;
@@ -88,6 +89,44 @@ fn a_damaged_batch_is_refused_and_the_connection_stays() {
         assert_eq!((code == 0, offset >= 0), (is_stamped, is_stamped), "byte {at}");
     }
     assert_eq!(client.fetch("t", 0, false).values().len(), 4);
+    broker.stop();
+}
+
+/// A client that asks for more than sockets hold and reads none of it does not keep the broker from stopping, and what was acknowledged stays.
+#[test]
+fn a_client_that_does_not_read_does_not_hold_the_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Running::start(dir.path(), Settings::default());
+    let mut client = broker.client();
+    client.make_topic("t");
+    let value = "v".repeat(500 << 10);
+    for offset in 0..4 {
+        assert_eq!(client.produce("t", None, &batch(&[&value], None, false)), (0, offset));
+    }
+    // Answers of half a gigabyte, of which the first has begun to come.
+    let mut deaf = broker.client();
+    let ask = deaf.fetch_frame("t", 0, false);
+    let asks = ask.repeat(512);
+    deaf.stream.write_all(&asks).unwrap();
+    assert_eq!(deaf.stream.peek(&mut [0]).unwrap(), 1);
+
+    let (stopped, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        broker.stop();
+        stopped.send(()).unwrap();
+    });
+    // Far less than the minute after which a reader that takes nothing is given up.
+    heard.recv_timeout(Duration::from_secs(40)).expect("the broker stops");
+    let mut rest = Vec::new();
+    // The connection has ended, with or without the rest of what the sockets held.
+    let _ = deaf.stream.read_to_end(&mut rest);
+    assert!(rest.len() < 256 << 20, "{} bytes were sent", rest.len());
+
+    let broker = Running::start(dir.path(), Settings::default());
+    let mut client = broker.client();
+    for offset in 0..4 {
+        assert_eq!(client.fetch("t", offset, false).values().first(), Some(&(offset, value.clone())));
+    }
     broker.stop();
 }
 

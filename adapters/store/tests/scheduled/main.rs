@@ -121,3 +121,35 @@ fn ten_thousand_lives_with_threads() {
     assert!(all.refused > 100 && all.flushes > 3_000 && all.compactions > 1_000, "{all:?}");
     assert!(all.grouped > 1_000 && all.snapshots > 300 && all.checkpoints > 20 && all.spaces > 50, "{all:?}");
 }
+
+/// Locks that a thousand puts take, all and the engine's, in a database with so many families.
+fn locks_of_puts(families: u32) -> (u64, u64) {
+    let mut config = Config::new();
+    config.failure_persistence = FailurePersistence::None;
+    let taken = Arc::new(Mutex::new((0, 0)));
+    let of = taken.clone();
+    Runner::new(RandomScheduler::new_from_seed(1, 1), config).run(move || {
+        let set = Options { sync: SyncPolicy::Never, ..Options::default() };
+        let db = Db::open_in(Arc::new(dolmen_sim::Disk::new()), set).expect("it opens");
+        (0..families).for_each(|n| drop(db.create_family(&format!("f{n}")).expect("it is created")));
+        let family = db.default_family();
+        let put = |n: u32| db.put(&family, &n.to_be_bytes(), b"value").expect("it is written");
+        put(0);
+        let before = sync::locks();
+        (1..=1000).for_each(|n| drop(put(n)));
+        let after = sync::locks();
+        *of.lock().unwrap_or_else(PoisonError::into_inner) = (after.0 - before.0, after.1 - before.1);
+    });
+    let taken = *taken.lock().unwrap_or_else(PoisonError::into_inner);
+    taken
+}
+
+/// What a put does is the same however many families there are, and it asks nothing of the engine's machine, which knows all of them: the locks are
+/// counted. When each put asked it how long all memtables are and whether writers must wait, it looked at every family three times.
+#[test]
+fn a_put_does_not_look_at_every_family() {
+    let (one, many) = (locks_of_puts(0), locks_of_puts(200));
+    println!("locks of a thousand puts, and those of the engine: {one:?} with one family, {many:?} with 201");
+    assert_eq!(one, many);
+    assert_eq!(many.1, 0);
+}

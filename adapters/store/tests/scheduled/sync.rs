@@ -2,6 +2,7 @@
 //! and call of the disk. The clock goes on when it is looked at; a short wait may end at once, a long one never ends by itself, so that a
 //! missing wake-up is a deadlock, which shuttle reports.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,8 +50,21 @@ pub(crate) mod thread {
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(inner::Mutex<T>);
 
+std::thread_local! {
+    /// How often locks were taken in this test, and how often those of the engine's machine. All threads of a life are one of the system's.
+    static LOCKS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// Locks that were taken so far: all, and those of the engine's machine.
+pub(crate) fn locks() -> (u64, u64) {
+    LOCKS.get()
+}
+
 impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        let (all, engines) = LOCKS.get();
+        let is_engine = std::any::type_name::<T>().ends_with("::Engine");
+        LOCKS.set((all + 1, engines + u64::from(is_engine)));
         let held = Some(self.0.lock().unwrap_or_else(PoisonError::into_inner));
         MutexGuard { of: &self.0, held }
     }
