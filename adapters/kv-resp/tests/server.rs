@@ -485,7 +485,7 @@ fn a_damaged_table_refuses_writes_by_name() {
     assert!(refused.starts_with("-MISCONF ") && refused.contains(&table.name), "{refused}");
     let reason = server.engine.ready().unwrap_err();
     assert!(reason.contains(&table.name), "{reason}");
-    let begins = format!("ERROR kv: a flush or compaction failed: {} is damaged at offset ", table.name);
+    let begins = format!("ERROR kv: a flush or compaction failed: {}: the data block at offset ", table.name);
     let lines = LINES.lock().unwrap().clone();
     assert!(lines.iter().any(|line| line.starts_with(&begins)), "{begins}.., {lines:?}");
     a.ask("PING|EXISTS k000-0", "+PONG|:1|");

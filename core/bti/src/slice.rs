@@ -454,8 +454,7 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
             if start < self.first_row || start > end {
                 return Err(misplaced(node));
             }
-            // The walk over any other block ends where the one above begins, before a row of it is shown.
-            if end == u64::MAX && start != self.first_row {
+            if start != self.first_row {
                 self.row_before(start, node)?;
             }
         }

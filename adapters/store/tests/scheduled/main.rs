@@ -129,7 +129,8 @@ fn locks_of_puts(families: u32) -> (u64, u64) {
     let taken = Arc::new(Mutex::new((0, 0)));
     let of = taken.clone();
     Runner::new(RandomScheduler::new_from_seed(1, 1), config).run(move || {
-        let set = Options { sync: SyncPolicy::Never, ..Options::default() };
+        // Without threads that would still be at the families when the puts begin.
+        let set = Options { sync: SyncPolicy::Never, background_threads: 0, ..Options::default() };
         let db = Db::open_in(Arc::new(dolmen_sim::Disk::new()), set).expect("it opens");
         (0..families).for_each(|n| drop(db.create_family(&format!("f{n}")).expect("it is created")));
         let family = db.default_family();
