@@ -99,6 +99,9 @@ struct Backwards {
     open: Option<DeletionTime>,
 }
 
+/// Where a block begins, the range open there, and the node of the row index that says so, if one does.
+type Taken = (u64, Option<DeletionTime>, Option<u64>);
+
 /// What a reader shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
@@ -422,8 +425,8 @@ impl<S: BlockSource<ReadError>, C: Codecs> PartitionReader<'_, S, C> {
         }
     }
 
-    /// Where the block before the current one begins, what is open there, and its node if the row index says so.
-    fn take_block(&mut self) -> Result<Option<(u64, Option<DeletionTime>, Option<u64>)>, ReadError> {
+    /// The block before the current one.
+    fn take_block(&mut self) -> Result<Option<Taken>, ReadError> {
         let base = self.found.data_position;
         let taken = match &mut self.backwards.blocks {
             Some(blocks) => blocks

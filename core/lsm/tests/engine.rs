@@ -416,7 +416,7 @@ fn all_generations_that_wait_are_one_flush() {
     };
     let mut world = World::new(3);
     world.engine = Engine::new(Options { generation_count_max: 8, ..options() }, recovered);
-    let mut switch = |world: &mut World| {
+    let switch = |world: &mut World| {
         world.handle(Input::Grown { len: 100 });
         world.rotation = world.engine.take_rotation();
         world.rotate(false);

@@ -134,15 +134,16 @@ fn locks_of_puts(families: u32) -> (u64, u64) {
         let db = Db::open_in(Arc::new(dolmen_sim::Disk::new()), set).expect("it opens");
         (0..families).for_each(|n| drop(db.create_family(&format!("f{n}")).expect("it is created")));
         let family = db.default_family();
-        let put = |n: u32| db.put(&family, &n.to_be_bytes(), b"value").expect("it is written");
+        let put = |n: u32| {
+            let _ = db.put(&family, &n.to_be_bytes(), b"value").expect("it is written");
+        };
         put(0);
         let before = sync::locks();
-        (1..=1000).for_each(|n| drop(put(n)));
+        (1..=1000).for_each(put);
         let after = sync::locks();
         *of.lock().unwrap_or_else(PoisonError::into_inner) = (after.0 - before.0, after.1 - before.1);
     });
-    let taken = *taken.lock().unwrap_or_else(PoisonError::into_inner);
-    taken
+    *taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a put does is the same however many families there are, and it asks nothing of the engine's machine, which knows all of them: the locks are
