@@ -134,7 +134,8 @@ fn all_of_it_is_in_memory_or_all_of_it_in_tables() {
         spilled += u32::from(is_spilled);
         let mut keys: Vec<_> = into.tables.iter().chain(into.memory.values()).flatten().cloned().collect();
         let mut expected: Vec<_> = all.memory.values().flatten().cloned().collect();
-        (keys.sort(), expected.sort());
+        keys.sort();
+        expected.sort();
         assert_eq!(keys, expected, "seed {seed}");
         // The state has each table once, the newest first.
         assert_eq!(found.sequence, whole.sequence);
