@@ -38,7 +38,7 @@ import botocore
 import botocore.loaders
 from botocore import httpchecksum, parsers
 from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest, prepare_request_dict
+from botocore.awsrequest import AWSRequest, HeadersDict, prepare_request_dict
 from botocore.credentials import Credentials
 from botocore.model import ServiceModel
 from botocore.serialize import RestXMLSerializer
@@ -58,6 +58,9 @@ class Raw(str):
 
 class Writer(RestXMLSerializer):
     """Botocore's writer, for values that botocore would not write."""
+
+    def _expand_host_prefix(self, parameters, operation_model):
+        return None
 
     def _convert_header_value(self, shape, value):
         if isinstance(value, bool):
@@ -122,6 +125,8 @@ VALUES = {
     'ClientToken': 'token-1', 'AllowedMethods': ['GET'], 'AllowedOrigins': ['http://example.com'], 'AllowedHeaders': ['*'],
     'ExposeHeaders': ['x-amz-request-id'], 'ObjectAttributes': ['ETag'], 'OptionalObjectAttributes': ['RestoreStatus'],
     'Role': 'arn:aws:iam::123456789012:role/r', 'TopicArn': 'arn:aws:sns:us-east-1:123456789012:t',
+    'QueueConfigurationDeprecated.Id': 'queue', 'CloudFunctionConfiguration.Id': 'function', 'TopicConfiguration.Id': 'topic',
+    'QueueConfiguration.Id': 'queue', 'LambdaFunctionConfiguration.Id': 'function',
     'Topic': 'arn:aws:sns:us-east-1:123456789012:t', 'QueueArn': 'arn:aws:sqs:us-east-1:123456789012:q',
     'Queue': 'arn:aws:sqs:us-east-1:123456789012:q', 'LambdaFunctionArn': 'arn:aws:lambda:us-east-1:123456789012:function:f',
     'CloudFunction': 'arn:aws:lambda:us-east-1:123456789012:function:f', 'InvocationRole': 'arn:aws:iam::123456789012:role/r',
@@ -138,8 +143,8 @@ VALUES = {
     'ObjectSizeGreaterThan': 1, 'ObjectSizeLessThan': 100, 'DaysAfterInitiation': 7, 'Tiering.Days': 180, 'RestoreRequest.Days': 1,
     'ObjectIdentifier.Key': '${key}', 'ErrorDocument.Key': 'error.html', 'ConfirmRemoveSelfBucketAccess': False,
     'ContentType': 'text/plain', 'ContentEncoding': 'gzip', 'Expires': NEW, 'ResponseExpires': NEW, 'Priority': 1,
-    'StatusCode': 200, 'BucketKeyEnabled': True, 'BlockedEncryptionTypes.EncryptionType': ['SSE-C'], 'Expression': 'SELECT * FROM S3Object',
-    **{f'Completed{name}': f'${{{algorithm}}}' for name, algorithm in SUMS.items()},
+    'StatusCode': 200, 'BucketKeyEnabled': True, 'BlockedEncryptionTypes.EncryptionType': ['SSE-C'], 'BucketNamespace': 'global', 'Expression': 'SELECT * FROM S3Object',
+    **{f'CompletedPart.{name}': f'${{{algorithm}}}' for name, algorithm in SUMS.items()},
     **{name: f'${{{algorithm}}}' for name, algorithm in SUMS.items()},
     **{f'CompleteMultipartUpload.{name}': f'${{{algorithm}-1}}' for name, algorithm in SUMS.items() if algorithm != 'CRC64NVME'},
 }
@@ -229,7 +234,7 @@ UNCOUNTED = re.compile(r'CreateSession|SelectObjectContent|ListDirectoryBuckets|
 
 
 def named(table, op, shape, name):
-    for key in (f'{op}.{name}', f'{shape}.{name}', name):
+    for key in (f'{shape}.{name}', f'{op}.{name}', name):
         if key in table:
             return table[key]
     return None
@@ -348,9 +353,10 @@ ELSEWHERE = re.compile(
     r'(Abort.*|ListParts|Complete.*|UploadPart.*)\.(UploadId|PartNumber)|.*\.CopySource|(Get|Delete).*\.(Id|AnnotationName)'
     r'|SelectObjectContent\..*|CreateBucketMeta.*|WriteGetObjectResponse.*|.*\.AnnotationPayload|UpdateBucketMeta.*')
 # Values of enumerations that Amazon refuses itself where they are asked for (or that it takes only for other kinds of buckets).
-REFUSED = re.compile(
-    r'.*StorageClass/(OUTPOSTS|SNOW|EXPRESS_ONEZONE|FSX_.*|AWS_BACKUP_.*)|.*/aws:(fsx|backup)|.*BucketNamespace/.*'
-    r'|PutObjectAcl/.*ACL/aws-exec-read|.*CopySource.*')
+REFUSED = re.compile(r'.*/aws:(fsx|backup)|PutObjectAcl/.*ACL/aws-exec-read|.*CopySource.*'
+                     r'|.*Configuration.*StorageClass/(OUTPOSTS|SNOW|EXPRESS_ONEZONE|FSX_.*|AWS_BACKUP_.*)')
+# Classes that no put may ask for.
+NO_CLASS = re.compile(r'(PutObject|CopyObject|CreateMultipartUpload)/StorageClass/(OUTPOSTS|SNOW|EXPRESS_ONEZONE|FSX_.*|AWS_BACKUP_.*)')
 
 
 def case(op, kind, member, inp, expect, **more):
@@ -400,10 +406,11 @@ def of_operation(op, shape):
         wrap = (lambda v: [v]) if member.type_name == 'list' else (lambda v: v)
         for one in enum:
             expect = 'any' if REFUSED.fullmatch(f'{op}/{name}/{one}') or wrong == 'any' else 'ok'
+            expect = [400, 'InvalidStorageClass'] if NO_CLASS.fullmatch(f'{op}/{name}/{one}') else expect
             yield case(op, 'enum', f'{name}/{one}', at(path, wrap(one)), expect)
         if enum:
             yield case(op, 'outside', name, at(path, wrap('NOT_A_VALUE_OF_IT')), wrong)
-        yield from bounds(op, name, member, at, path, place_of)
+        yield from bounds(op, name, member, at, path, wrong, place_of)
         yield from kinds(op, name, member, at, path, wrong, place_of)
     for index in range(20):
         yield case(op, 'random', str(index), wild(op, shape, base, index), 'any')
@@ -418,18 +425,18 @@ def without(inp, path):
     return inp
 
 
-def bounds(op, name, member, at, path, place_of):
+def bounds(op, name, member, at, path, wrong, place_of):
     low, high, pattern = (member.metadata.get(k) for k in ('min', 'max', 'pattern'))
     is_number = member.type_name in ('integer', 'long')
     if low is not None and place_of != 'uri':
         if is_number or not pattern:
             yield case(op, 'at-min', name, at(path, low if is_number else 'x' * low), 'ok')
         if low > 0:
-            yield case(op, 'below-min', name, at(path, low - 1 if is_number else 'x' * (low - 1)), 'error')
+            yield case(op, 'below-min', name, at(path, low - 1 if is_number else 'x' * (low - 1)), wrong)
     if high is not None:
         if is_number or not pattern:
             yield case(op, 'at-max', name, at(path, high if is_number else value_of_length(path, high)), 'ok')
-        yield case(op, 'above-max', name, at(path, high + 1 if is_number else 'x' * (high + 1)), 'error')
+        yield case(op, 'above-max', name, at(path, high + 1 if is_number else 'x' * (high + 1)), wrong)
     if pattern:
         yield case(op, 'pattern', name, at(path, 'broken'), 'error')
 
@@ -455,7 +462,8 @@ def kinds(op, name, member, at, path, wrong, place_of):
             for kind, text in (('rfc822', 'Mon, 01 Jan 2001 00:00:00 GMT'), ('iso8601', '2001-01-01T00:00:00Z'), ('epoch', '978307200'),
                                ('garbage', 'not a time')):
                 yield case(op, 'timestamp', f'{name}/{kind}', at(path, Raw(text)), garbage if kind == 'garbage' else 'any')
-        case 'integer' | 'long':
+        # A length that is no number is no HTTP: it ends before S3 begins.
+        case 'integer' | 'long' if path[-1] != 'ContentLength':
             yield case(op, 'number', f'{name}/text', at(path, Raw('seven')), wrong)
             yield case(op, 'number', f'{name}/beyond', at(path, Raw('99999999999999999999')), wrong)
         case 'boolean':
@@ -470,7 +478,7 @@ def wild(op, shape, base, index):
     """An input by chance, the same one every time."""
     dice = random.Random(zlib.crc32(f'{op}/{index}'.encode()))
     inp = copy.deepcopy(base)
-    choices = [entry for entry in members(shape)]
+    choices = [entry for entry in members(shape) if entry[0] != ('ContentLength',)]
     for path, member, _, _ in dice.sample(choices, min(len(choices), dice.randint(1, 6))):
         if path == ('Bucket',) and dice.random() < .8:
             continue
@@ -500,8 +508,9 @@ def of_example(op, inp):
         entry['Key'] = '${key}'
         if 'VersionId' in entry:
             entry['VersionId'] = version
-    if inp.get('ContentMD5') == '' or 'ContentMD5' in inp:
-        inp.pop('ContentMD5')
+    inp.pop('ContentMD5', None)
+    if 'Prefix' in inp:
+        inp['Prefix'] = '${key}'
     if inp.get('AccessControlPolicy') == {}:
         inp.pop('AccessControlPolicy')
     for name in GRANTS:
@@ -564,13 +573,13 @@ RECIPES = {
     'PutObject/InvalidWriteOffset': {'with': {'WriteOffsetBytes': 3}},
     'PutObject/InvalidRequest': {'with': {'ChecksumCRC32': '${CRC32}', 'ChecksumSHA1': '${SHA1}'}},
     'PutObject/TooManyParts': {'before': [('PutObject', {
-        'Bucket': '${bucket}', 'Key': '${key}', 'Body': b'', 'WriteOffsetBytes': 5})] * 10_000, 'with': {'WriteOffsetBytes': 5}},
+        'Bucket': '${bucket}', 'Key': '${key}', 'Body': b'', 'WriteOffsetBytes': 5})] * 9_999, 'with': {'WriteOffsetBytes': 5}},
     'PutObject/EncryptionTypeMismatch': {'with': {'WriteOffsetBytes': 5, **CUSTOMER}},
     'PutObjectAnnotation/InvalidRequest': {'with': {'ChecksumCRC32': '${CRC32}', 'ChecksumSHA1': '${SHA1}'}},
     'AnnotationNameTooLong': {'with': {'AnnotationName': 'n' * 513}}, 'InvalidAnnotationName': {'with': {'AnnotationName': 'aws:\x01'}},
-    'AnnotationLimitExceeded': {'before': [('PutObjectAnnotation', {
-        'Bucket': '${bucket}', 'Key': '${key}', 'AnnotationName': f'n{number}', 'AnnotationPayload': b'x'}) for number in range(1_000)]},
-    'UnsupportedMediaType': {'headers': {'Content-Type': 'application/x-not-a-media-type; charset='}},
+    'AnnotationLimitExceeded': {'with': {'AnnotationName': 'another'}, 'before': [('PutObjectAnnotation', {
+        'Bucket': '${bucket}', 'Key': '${key}', 'AnnotationName': f'n{number}', 'AnnotationPayload': b'x'}) for number in range(998)]},
+    'UnsupportedMediaType': {'with': {'AnnotationPayload': b'\xff\xfe'}},
     'InvalidPrefix': {'with': {'AnnotationPrefix': 'p' * 513}},
     'IdempotencyParameterMismatch': {'before': [
         ('RenameObject', {'Bucket': '${bucket}', 'Key': 'first', 'RenameSource': '${bucket}/${key}', 'ClientToken': 'token-1'})],
@@ -715,10 +724,20 @@ def build(client, one, shared):
     policy = POLICY.replace('${bucket}', name)
     world['policy20480'] = policy + ' ' * (20480 - len(policy))
     if 'Bucket' not in inp or op == 'CreateBucket':
+        if op in ('ListBuckets', 'ListDirectoryBuckets'):
+            client.must('CreateBucket', {'Bucket': name})
+            client.must('CreateBucket', {'Bucket': name + '-2'})
+            first = client.must('ListBuckets', {'MaxBuckets': 1})
+            world['token'] = re.search(b'<ContinuationToken>([^<]+)', first.body)[1].decode()
+        for before, more in one.get('before', ()):
+            client.must(before, fill(more, world))
         return world
     is_example = one['kind'] == 'example'
     is_locked = bool(LOCKED.match(op)) or any(name.startswith(('ObjectLock', 'BypassG')) for name in given)
-    client.must('CreateBucket', {'Bucket': name, 'ObjectLockEnabledForBucket': True} if is_locked else {'Bucket': name})
+    bucket = {'Bucket': name, 'ObjectLockEnabledForBucket': True} if is_locked else {'Bucket': name}
+    if is_example:
+        bucket['CreateBucketConfiguration'] = {'LocationConstraint': 'us-west-2'}
+    client.must('CreateBucket', bucket)
     if not is_locked and (given & {'VersionId', 'VersionIdMarker'} or 'Replication' in op or is_example):
         client.must('PutBucketVersioning', {'Bucket': name, 'VersioningConfiguration': {'Status': 'Enabled'}})
     if op == 'DeleteBucket':
@@ -731,8 +750,10 @@ def build(client, one, shared):
     if one.get('put'):
         client.must(one['put'][0], fill(one['put'][1], world))
     elif put and (op.startswith(('Get', 'Delete')) or is_example) and MODEL.operation_model(put).input_shape:
-        how = everything if is_example else minimal
-        client.call(put, fill(how(MODEL.operation_model(put).input_shape, put), world))
+        whole = minimal(MODEL.operation_model(put).input_shape, put)
+        if is_example and op.startswith('Get') and one['output']:
+            whole.update(as_put(put, one['output']))
+        client.call(put, fill(whole, world))
     if 'ContinuationToken' in given and op != 'ListBuckets':
         more = {k: 1 for k in ('MaxKeys', 'MaxAnnotationResults') if k in MODEL.operation_model(op).input_shape.members}
         first = client.call(op, fill({**minimal(MODEL.operation_model(op).input_shape, op), **more}, world))
@@ -741,6 +762,21 @@ def build(client, one, shared):
     for before, more in one.get('before', ()):
         client.must(before, fill(more, world))
     return world
+
+
+def as_put(put, output):
+    """What a documented answer shows, as it was put."""
+    shape = MODEL.operation_model(put).input_shape
+    payload = shape.serialization['payload']
+    output = copy.deepcopy(output.get(payload, output))
+    if put == 'PutBucketPolicy':
+        return {'Policy': re.sub('arn:aws:s3:::[^/"]*', 'arn:aws:s3:::${bucket}', output)}
+    for inner in output.values():
+        if isinstance(inner, dict) and 'Event' in inner:
+            inner.pop('Events')
+    if shape.members[payload].type_name != 'structure' or 'AccessControlPolicy' in shape.members:
+        return {}
+    return {payload: {name: inner for name, inner in output.items() if name in shape.members[payload].members}}
 
 
 def objects(client, world, op, inp, given):
@@ -754,6 +790,9 @@ def objects(client, world, op, inp, given):
         world['olderId'] = client.must('PutObject', put).headers.get('x-amz-version-id', 'null')
         stored = client.must('PutObject', {**put, 'Tagging': 'a=b'})
         world['versionId'] = stored.headers.get('x-amz-version-id', 'null')
+    if op.startswith('List'):
+        client.must('PutObject', {**put, 'Key': 'k2'})
+        client.must('PutObject', {**put, 'Key': 'k3'})
     copied = {'Bucket': world['bucket'], 'Key': 'src', 'Body': HELLO}
     source = client.must('PutObject', {**copied, **(CUSTOMER if given & COPY_CUSTOMER.keys() else {})})
     world['etag'] = source.headers['etag'] if op != 'UploadPart' else '"x"'
@@ -783,6 +822,8 @@ def upload(client, world, op, inp, given):
         made[which] = re.search(b'<UploadId>([^<]+)', answer.body)[1].decode()
     world.update(made)
     client.must('AbortMultipartUpload', {'Bucket': world['bucket'], 'Key': 'k', 'UploadId': made['otherUploadId']})
+    for number in range(3):
+        client.must('CreateMultipartUpload', {'Bucket': world['bucket'], 'Key': f'm{number}'})
     for number in (1, 2):
         part = {'Bucket': world['bucket'], 'Key': 'k', 'UploadId': made['uploadId'], 'PartNumber': number, 'Body': HELLO, **customer}
         if 'ChecksumAlgorithm' in make:
@@ -820,7 +861,7 @@ MaxMessageLengthExceeded MetadataTooLarge MethodNotAllowed MissingContentLength 
 NoSuchAnnotation NoSuchBucket NoSuchBucketPolicy NoSuchCORSConfiguration NoSuchConfiguration NoSuchKey NoSuchLifecycleConfiguration
 NoSuchObjectLockConfiguration NoSuchPublicAccessBlockConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion NoSuchWebsiteConfiguration
 NotImplemented ObjectAlreadyInActiveTierError ObjectLockConfigurationNotFoundError ObjectNotInActiveTierError OperationAborted
-OwnershipControlsNotFoundError PreconditionFailed ReplicationConfigurationNotFoundError RequestHeaderSectionTooLarge
+OwnershipControlsNotFoundError PreconditionFailed ReplicationConfigurationNotFoundError RequestHeaderSectionTooLarge RequestIsNotMultiPartContent
 RestoreAlreadyInProgress ServerSideEncryptionConfigurationNotFoundError SignatureDoesNotMatch TooManyBuckets TooManyParts TooManyTags
 UnexpectedContent UnresolvableGrantByEmailAddress UnsupportedMediaType XAmzContentSHA256Mismatch'''.split())
 # What Amazon answers where the model says 200.
@@ -848,7 +889,10 @@ def read(op, answer):
     shape = MODEL.operation_model(op).output_shape
     if shape is None:
         return {}
-    found = PARSER.parse({'status_code': answer.status, 'headers': answer.headers, 'body': answer.body}, shape)
+    found = PARSER.parse({'status_code': answer.status, 'headers': HeadersDict(answer.headers), 'body': answer.body}, shape)
+    if op == 'GetBucketLocation':
+        # The model does not say that the answer's root is the member; botocore's client knows it by itself.
+        found['LocationConstraint'] = ElementTree.fromstring(answer.body).text or ''
     payload = shape.serialization.get('payload')
     if answer.body and not (payload and shape.members[payload].type_name in ('blob', 'string')):
         ElementTree.fromstring(answer.body)
@@ -894,14 +938,20 @@ def came_back(one, found, world):
     wanted = fill(inp, world)[payload]
     if one['op'] == 'GetBucketPolicy':
         wanted, found = json.loads(wanted), {'Policy': json.loads(found['Policy'])}
-    if one['op'] == 'GetObjectAnnotation':
-        payload = 'AnnotationPayload'
+    if isinstance(wanted, bytes):
+        wanted = wanted.decode()
     contains({k: v for k, v in wanted.items()} if isinstance(wanted, dict) else wanted, found.get(payload, found))
+
+
+# Documented, and not so by the documents themselves: NextMarker comes only with a delimiter.
+UNTRUE = {'NextMarker'}
 
 
 def documented(wanted, found, path=''):
     """Whether every member of a documented answer is there, with its type."""
     for name, inner in wanted.items():
+        if f'{path}{name}' in UNTRUE:
+            continue
         if name not in found:
             raise ValueError(f'{path}{name} is documented and missing')
         if isinstance(inner, dict):
@@ -923,8 +973,9 @@ def judge(one, answer, world):
             code = code_of(answer, model.http['method'])
     except (ValueError, ElementTree.ParseError) as error:
         return 'failed', code, f'{answer.status}: {error}'
-    if answer.status == 501:
-        return ('missing' if code in ('NotImplemented', '') else 'failed'), code, 'not implemented'
+    if answer.status == 501 and code in ('NotImplemented', ''):
+        # By chance, or without a name in the path, another operation may be asked for.
+        return ('passed' if one['kind'] in ('random', 'empty-uri') else 'missing'), code, 'not implemented'
     if answer.status >= 500:
         return 'failed', code, f'{answer.status} {answer.body[:200]!r}'
     told = f'{answer.status} {code} {message(answer)}'
@@ -1061,8 +1112,8 @@ def main():
     print(f'positives that count: {sum(positives.values())}, {positives["passed"]} passed, {positives["missing"]} not implemented, '
           f'{positives["failed"]} failed')
     for result in results:
-        if result['verdict'] == 'failed':
-            print('FAILED', result['id'], '-', result['why'])
+        if result['verdict'] != 'passed':
+            print(result['verdict'].upper(), result['id'], '-', result['why'])
 
 
 if __name__ == '__main__':
