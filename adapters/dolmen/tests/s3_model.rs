@@ -46,7 +46,9 @@ fn fits(pattern: &str, name: &str) -> bool {
     let Some(mut rest) = name.strip_prefix(first) else { return false };
     let mut ends = rest.is_empty();
     for part in parts {
-        let Some(at) = (if part.is_empty() { Some(rest.len()) } else { rest.find(part) }) else { return false };
+        let Some(at) = (if part.is_empty() { Some(rest.len()) } else { rest.find(part) }) else {
+            return false;
+        };
         rest = &rest[at + part.len()..];
         ends = rest.is_empty();
     }
@@ -68,9 +70,14 @@ fn no_case_of_the_model_fails_that_did_not_fail_before() {
     let data = tempfile::tempdir().unwrap();
     let (_server, port) = start(data.path());
     let mut command = Command::new(python);
-    command
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../s3-http/tests/s3_model.py"))
-        .args(["--endpoint", &format!("http://127.0.0.1:{port}"), "--keys", KEYS[0], KEYS[1], "--twice"]);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../s3-http/tests/s3_model.py")).args([
+        "--endpoint",
+        &format!("http://127.0.0.1:{port}"),
+        "--keys",
+        KEYS[0],
+        KEYS[1],
+        "--twice",
+    ]);
     for (variable, option) in [("TABLE", "--table"), ("RESULTS", "--results")] {
         if let Some(file) = std::env::var_os(format!("DOLMEN_S3_MODEL_{variable}")) {
             command.arg(option).arg(file);
@@ -88,10 +95,8 @@ fn no_case_of_the_model_fails_that_did_not_fail_before() {
     let new: Vec<_> =
         not_right.iter().filter(|line| !listed.iter().any(|pattern| fits(pattern, &name(line)))).collect();
     assert!(new.is_empty(), "these are not on the list: {new:#?}");
-    let over: Vec<_> = listed
-        .iter()
-        .filter(|pattern| !not_right.iter().any(|line| fits(pattern, &name(line))))
-        .collect();
+    let over: Vec<_> =
+        listed.iter().filter(|pattern| !not_right.iter().any(|line| fits(pattern, &name(line)))).collect();
     assert!(over.is_empty(), "nothing fits these any more; take them off the list: {over:#?}");
     let positives = output.lines().nth(1).unwrap();
     let (all, passed, failed) =
@@ -104,5 +109,8 @@ fn no_case_of_the_model_fails_that_did_not_fail_before() {
 fn patterns() {
     assert!(fits("s3/PutObject/*", "s3/PutObject/enum/x") && fits("*EventHold*", "s3/A/x.EventHold/ON"));
     assert!(fits("s3/A/b", "s3/A/b") && !fits("s3/A/b", "s3/A/bc") && !fits("s3/A/*/c", "s3/A/b/d"));
-    assert_eq!(number("positives that count: 2185, 1993 passed, 186 not implemented, 6 failed", " passed"), 1993);
+    assert_eq!(
+        number("positives that count: 2185, 1993 passed, 186 not implemented, 6 failed", " passed"),
+        1993
+    );
 }
