@@ -185,7 +185,8 @@ async fn annotations_go_with_copies() {
         let got = world.root(Get, &format!("/box/copy?annotation&annotationName={name}"), &[], b"").await;
         assert!(got.status == 200 && got.body == body, "{name}: {} {}", got.status, got.code());
     }
-    check(&world, &[(Delete, "/box/copy", &[], b"", 204, ""), (Delete, "/box/bare", &[], b"", 204, "")]).await;
+    check(&world, &[(Delete, "/box/copy", &[], b"", 204, ""), (Delete, "/box/bare", &[], b"", 204, "")])
+        .await;
     let files = (0..=u8::MAX).map(|at| world.server.engine.blobs.list(at).unwrap().len());
     assert_eq!(files.sum::<usize>(), 0, "nothing names the files any more");
 }

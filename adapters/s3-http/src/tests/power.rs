@@ -46,7 +46,7 @@ impl Power {
     /// What is left, now if the cut has not come before.
     fn remains(&self) -> (Disk, Disk) {
         self.left.lock().steps = 0;
-        let _ = self.step();
+        drop(self.step());
         self.left.lock().remains.clone().expect("the power is cut")
     }
 
