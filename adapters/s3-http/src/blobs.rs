@@ -45,6 +45,9 @@ impl std::error::Error for BlobFault {}
 enum Root {
     Path(PathBuf),
     Memory,
+    /// One for all that a test has.
+    #[cfg(test)]
+    One(Arc<dyn Directory>),
 }
 
 /// All files.
@@ -67,6 +70,12 @@ impl Blobs {
     /// Those in memory.
     pub fn memory() -> Blobs {
         Blobs::new(Root::Memory)
+    }
+
+    /// Those in a directory that a test has.
+    #[cfg(test)]
+    pub fn over(dir: Arc<dyn Directory>) -> Blobs {
+        Blobs::new(Root::One(dir))
     }
 
     fn new(root: Root) -> Blobs {
@@ -104,6 +113,8 @@ impl Blobs {
         let dir: Arc<dyn Directory> = match &self.root {
             Root::Path(path) => Arc::new(Dir::create(&path.join(format!("{at:02x}")))?),
             Root::Memory => Arc::new(MemoryDir::default()),
+            #[cfg(test)]
+            Root::One(dir) => dir.clone(),
         };
         *slot = Some(dir.clone());
         Ok(dir)
@@ -115,6 +126,8 @@ impl Blobs {
             return Ok(Some(dir.clone()));
         }
         match &self.root {
+            #[cfg(test)]
+            Root::One(dir) => Ok(Some(dir.clone())),
             Root::Path(path) if path.join(format!("{at:02x}")).is_dir() => self.dir(at).map(Some),
             _ => Ok(None),
         }

@@ -296,13 +296,29 @@ pub(crate) async fn whole(
         }
         refusal
     })?;
+    taken(incoming, verified, &told).await
+}
+
+/// Takes a body whole that is no longer than [`Told::read`] was told.
+pub(crate) async fn taken(
+    incoming: &mut Incoming,
+    verified: &Verified,
+    told: &Told,
+) -> Result<Vec<u8>, Refusal> {
     let mut out = Vec::new();
-    let mut data = Unframed::new(incoming, verified, &told)?;
+    let mut data = Unframed::new(incoming, verified, told)?;
     while let Some(piece) = data.next().await? {
         out.extend_from_slice(&piece);
     }
-    told.check(&digests(&out, &told), data.trailer())?;
+    told.check(&digests(&out, told), data.trailer())?;
     Ok(out)
+}
+
+/// Puts a body that was taken where bytes are kept.
+pub(crate) async fn keep(call: &Call<'_>, told: &Told, bytes: Vec<u8>) -> Result<Stored, Refusal> {
+    let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted(None)));
+    feed.push(bytes.into()).await?;
+    Ok(feed.finish().await?)
 }
 
 /// The digests of a body that is not kept.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dolmen_host::test_api::Clock;
-use dolmen_s3::state::{Batch, BlobId, Env, StateError, Tx};
+use dolmen_s3::state::{Batch, BlobId, Env, Source, StateError, Tx};
 use dolmen_store::{ReadMode, WriteError};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::blobs::{BlobFault, Blobs, Writer};
 use crate::hashes::Hashes;
 use crate::locks::{Held, Locks};
-use crate::meta::Meta;
+use crate::meta::{Meta, watched};
 
 /// Attempts at an operation whose counts of references change under it.
 const ATTEMPTS_MAX: usize = 100;
@@ -220,7 +220,10 @@ impl Engine {
     }
 
     fn are_unchanged(&self, counts: &[Count]) -> bool {
-        self.meta.read(|source| counts.iter().all(|(key, value)| source.get(key).as_ref() == Ok(value)))
+        let is_same = |source: &dyn Source, (key, seen): &Count| {
+            source.get(key).is_ok_and(|value| watched(key, value.as_ref()).as_ref() == Some(seen))
+        };
+        self.meta.read(|source| counts.iter().all(|count| is_same(source, count)))
     }
 
     /// Deletes files on a thread that may wait.

@@ -13,7 +13,7 @@ use dolmen_s3::state::{BucketRecord, ObjectRecord, Source, StateError, Tx, bucke
 use dolmen_s3::target::{CopySource, Target};
 
 use crate::answer::Refusal;
-use crate::call::version;
+use crate::call::{Call, version};
 use crate::server::{Server, Signed};
 
 /// A request whose signature is right.
@@ -157,6 +157,36 @@ fn decide(
         context,
     };
     gate::authorize(&ask).check()
+}
+
+/// Asks for what a copy of annotations needs beside a copy: to read them at the source and to put them at the target.
+pub(crate) fn admit_annotations(
+    call: &Call<'_>,
+    admitted: &Admitted,
+    origin: &Origin,
+) -> Result<(), Refusal> {
+    let target = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
+    let source = (origin.source.bucket.as_str(), &origin.bucket, origin.source.key.as_str());
+    let ends = [
+        (Operation::GetObjectAnnotation, source, origin.version.is_some()),
+        (Operation::PutObjectAnnotation, (call.bucket(), target, call.key_text()), false),
+    ];
+    for (operation, (name, bucket, key), versioned) in ends {
+        let policy = gate::policy_of(name, bucket)?;
+        let place = Place { name, bucket: Some(bucket), policy: policy.as_ref(), key, object: Object::Any };
+        let ask = Ask {
+            caller: call.caller.as_core(),
+            operation,
+            headers: call.headers,
+            versioned,
+            source_versioned: false,
+            target: Some(place),
+            source: None,
+            context: &admitted.context,
+        };
+        gate::authorize(&ask).check()?;
+    }
+    Ok(())
 }
 
 fn seen(object: Option<&Result<(Order, ObjectRecord), StateError>>) -> Object<'_> {

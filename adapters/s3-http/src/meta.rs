@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 
-use dolmen_s3::state::keys::REFERENCES;
+use dolmen_s3::state::keys::{INLINE, REFERENCES};
 use dolmen_s3::state::{Batch, Cursor, Source, Unavailable};
 use dolmen_store::{
     Db, DbIter, Family, Options, ReadMode, ReadOptions, Shared, StoreError, SyncPolicy, WriteBatch,
@@ -43,6 +43,12 @@ impl Meta {
     /// A new store in memory.
     pub fn memory() -> Result<Meta, StoreError> {
         Ok(Meta::of(Db::open_in(Arc::new(MemoryDir::default()), options())?))
+    }
+
+    /// The store in a directory that a test has.
+    #[cfg(test)]
+    pub fn over(dir: Arc<dyn dolmen_base::io::Directory>) -> Result<Meta, StoreError> {
+        Ok(Meta::of(Db::open_in(dir, options())?))
     }
 
     fn of(db: Db) -> Meta {
@@ -149,12 +155,21 @@ pub(crate) struct View<'a> {
     meta: &'a Meta,
     options: ReadOptions,
     would_block: Cell<bool>,
-    /// Counts of references that were read: keys of other operations may share them.
+    /// Counts of references that were read, and small bytes: keys of other operations may share them.
     counts: RefCell<Vec<Read>>,
 }
 
 /// A key, and the value that was found.
 type Read = (Vec<u8>, Option<Vec<u8>>);
+
+/// What must not have changed behind an operation that read this: a count, or that bytes are there at all.
+pub(crate) fn watched(key: &[u8], value: Option<&Vec<u8>>) -> Option<Option<Vec<u8>>> {
+    match key.first() {
+        Some(&REFERENCES) => Some(value.cloned()),
+        Some(&INLINE) => Some(value.map(|_| Vec::new())),
+        _ => None,
+    }
+}
 
 impl View<'_> {
     /// Whether something that was asked for is not in memory: then the answer is worth nothing.
@@ -181,8 +196,8 @@ impl Source for View<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
         let value =
             self.meta.db.get(&self.meta.family, key, &self.options).map_err(|error| self.fail(&error))?;
-        if key.first() == Some(&REFERENCES) {
-            self.counts.borrow_mut().push((key.to_vec(), value.clone()));
+        if let Some(seen) = watched(key, value.as_ref()) {
+            self.counts.borrow_mut().push((key.to_vec(), seen));
         }
         Ok(value)
     }

@@ -2,7 +2,9 @@
 
 mod gate;
 mod hostile;
+mod model;
 mod objects;
+mod power;
 mod website;
 
 use std::collections::HashMap;

@@ -96,7 +96,7 @@ async fn of_bucket(
             let scope = Scope::Keys(name.clone(), vec![key.clone()]);
             let done = server.engine.change("", scope, Vec::new(), move |tx, _| {
                 let record = bucket::find(tx, &name)?;
-                multipart::abort(tx, &record, &key, &id)
+                multipart::abort(tx, &record, &key, &id, None)
             });
             refused(done.await)?;
         }

@@ -111,7 +111,7 @@ pub fn bytes_of(text: &str) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// `InvalidArgument` for half of a retention and for values that are none.
+/// `InvalidArgument` for half of a retention and for values that are none; `NotImplemented` for event holds.
 pub fn lock(headers: Headers<'_>) -> Result<(Option<Retention>, bool), ErrorCode> {
     let mode = match headers.get("x-amz-object-lock-mode") {
         None => None,
@@ -133,7 +133,25 @@ pub fn lock(headers: Headers<'_>) -> Result<(Option<Retention>, bool), ErrorCode
         Some("ON") => true,
         Some(_) => return Err(ErrorCode::InvalidArgument),
     };
+    event_hold(headers)?;
     Ok((retention, hold))
+}
+
+/// Event holds are not kept: a client that asks for one is not to think that its object is held.
+fn event_hold(headers: Headers<'_>) -> Result<(), ErrorCode> {
+    let mut is_asked = false;
+    for name in ["", "-duration-days", "-duration-years"] {
+        let Some(text) = headers.get(&["x-amz-object-lock-event-hold", name].concat()) else { continue };
+        let fits = match name {
+            "" => matches!(text, "ON" | "OFF"),
+            _ => text.parse::<u32>().is_ok(),
+        };
+        if !fits {
+            return Err(ErrorCode::InvalidArgument);
+        }
+        is_asked = true;
+    }
+    if is_asked { Err(ErrorCode::NotImplemented) } else { Ok(()) }
 }
 
 fn time(stamp: Option<Timestamp>) -> Option<u64> {
@@ -172,6 +190,17 @@ pub fn delete_condition(headers: Headers<'_>) -> Result<DeleteCondition, ErrorCo
     })
 }
 
+/// The second in which an upload that is to be given up must have begun.
+///
+/// # Errors
+///
+/// `InvalidArgument` for a time that is none.
+pub fn initiated_s(headers: Headers<'_>) -> Result<Option<u64>, ErrorCode> {
+    let Some(text) = headers.get("x-amz-if-match-initiated-time") else { return Ok(None) };
+    let stamp = Timestamp::parse_http_date(text).or_else(|| Timestamp::parse_iso8601(text));
+    Ok(Some(time(stamp).ok_or(ErrorCode::InvalidArgument)? / 1000))
+}
+
 /// What a read asks of its object; or a copy of its source, with `prefix` in front of the names: `x-amz-copy-source-` or
 /// `x-amz-rename-source-`. Times that
 /// cannot be read are ignored, as everywhere in HTTP.
@@ -190,13 +219,17 @@ pub fn read_condition(headers: Headers<'_>, prefix: &str) -> ReadCondition {
 ///
 /// # Errors
 ///
-/// `InvalidStorageClass`.
+/// `InvalidStorageClass`, also for the classes of other kinds of buckets, of appliances and of backups, which no put may ask for.
 pub fn storage_class(headers: Headers<'_>) -> Result<String, ErrorCode> {
-    match headers.get("x-amz-storage-class") {
-        None => Ok(String::new()),
-        Some(text) => crate::body::StorageClass::parse(text)
-            .map(|class| class.as_str().to_string())
-            .ok_or(ErrorCode::InvalidStorageClass),
+    use crate::body::StorageClass::{
+        AwsBackupLowCostWarm, AwsBackupWarm, ExpressOnezone, FsxOntap, FsxOpenzfs, Outposts, Snow,
+    };
+    let Some(text) = headers.get("x-amz-storage-class") else { return Ok(String::new()) };
+    match crate::body::StorageClass::parse(text).ok_or(ErrorCode::InvalidStorageClass)? {
+        Outposts | Snow | ExpressOnezone | FsxOpenzfs | FsxOntap | AwsBackupWarm | AwsBackupLowCostWarm => {
+            Err(ErrorCode::InvalidStorageClass)
+        }
+        class => Ok(class.as_str().to_string()),
     }
 }
 
@@ -242,5 +275,28 @@ mod tests {
         assert_eq!(lock(Headers(&[until])), Err(ErrorCode::InvalidArgument));
         assert_eq!(lock(Headers(&[("x-amz-object-lock-legal-hold", b"ON")])), Ok((None, true)));
         assert!(lock(Headers(&[("x-amz-object-lock-legal-hold", b"on")])).is_err());
+    }
+
+    /// What is not kept is not said to be kept; what is no value is an error whether it is kept or not.
+    #[test]
+    fn event_holds_are_refused() {
+        let asked = |name: &str, value: &[u8]| lock(Headers(&[(name, value)]));
+        let name = "x-amz-object-lock-event-hold";
+        assert_eq!(asked(name, b"ON"), Err(ErrorCode::NotImplemented));
+        assert_eq!(asked(name, b"perhaps"), Err(ErrorCode::InvalidArgument));
+        let name = "x-amz-object-lock-event-hold-duration-days";
+        assert_eq!(asked(name, b"7"), Err(ErrorCode::NotImplemented));
+        assert_eq!(asked(name, b"99999999999999999999"), Err(ErrorCode::InvalidArgument));
+    }
+
+    #[test]
+    fn classes_of_other_buckets_are_none() {
+        let class = |class: &'static [u8]| storage_class(Headers(&[("x-amz-storage-class", class)]));
+        assert_eq!(class(b"GLACIER_IR"), Ok("GLACIER_IR".into()));
+        for none in
+            [&b"EXPRESS_ONEZONE"[..], b"OUTPOSTS", b"SNOW", b"FSX_ONTAP", b"AWS_BACKUP_WARM", b"standard"]
+        {
+            assert_eq!(class(none), Err(ErrorCode::InvalidStorageClass));
+        }
     }
 }

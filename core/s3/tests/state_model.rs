@@ -511,7 +511,7 @@ fn upload(world: &mut World, rng: &mut Rng, key: &[u8]) {
         0 | 1 => put_part(world, rng, &bucket, &key, &id),
         2 => complete(world, rng, &bucket, &key, &id),
         _ => {
-            multipart::abort(&mut tx, &bucket, &key, &id).unwrap();
+            multipart::abort(&mut tx, &bucket, &key, &id, None).unwrap();
             if world.commit(tx.into_batch(), &[], rng) {
                 world.uploads.remove(&id);
                 let tx = Tx::new(&world.map);
@@ -596,7 +596,7 @@ fn annotate(world: &mut World, rng: &mut Rng, key: &[u8]) {
     let at = (&bucket, key, None);
     let remove = rng.one_in(3);
     let answer = if remove {
-        annotation::delete(&mut tx, at, &name).map(|_| ())
+        annotation::delete(&mut tx, at, &name, None).map(|_| ())
     } else {
         let note = annotation::Annotation {
             modified_ms: 0,
@@ -606,7 +606,7 @@ fn annotate(world: &mut World, rng: &mut Rng, key: &[u8]) {
             content_type: String::new(),
             body: vec![extent],
         };
-        annotation::put(&mut tx, &env, at, &name, note).map(|_| ())
+        annotation::put(&mut tx, &env, at, &name, None, note).map(|_| ())
     };
     assert_eq!(answer.is_ok(), live);
     if live

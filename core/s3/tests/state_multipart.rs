@@ -255,15 +255,15 @@ fn parts_are_listed_in_pages_and_given_up_together() {
         assert_eq!(multipart::part_number(number).unwrap_err().code(), Code::InvalidArgument);
     }
     for wrong in ["56788", "", &"z".repeat(32), &"0".repeat(32)] {
-        let answer = store.run(|tx, _, bucket| multipart::abort(tx, bucket, b"k", wrong));
+        let answer = store.run(|tx, _, bucket| multipart::abort(tx, bucket, b"k", wrong, None));
         assert_eq!(answer, Err(Code::NoSuchUpload));
     }
     let text = id.to_string();
     assert_eq!(
-        store.run(|tx, _, bucket| multipart::abort(tx, bucket, b"other", &text)),
+        store.run(|tx, _, bucket| multipart::abort(tx, bucket, b"other", &text, None)),
         Err(Code::NoSuchUpload)
     );
-    store.run(|tx, _, bucket| multipart::abort(tx, bucket, b"k", &text)).unwrap();
+    store.run(|tx, _, bucket| multipart::abort(tx, bucket, b"k", &text, None)).unwrap();
     assert!(store.map.is_empty(), "nothing is left");
     assert_eq!(store.dropped.len(), 5);
 }

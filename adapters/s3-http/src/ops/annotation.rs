@@ -5,6 +5,7 @@ use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head::TYPE_DEFAULT;
 use dolmen_s3::state::annotation::{self, Annotation};
+use dolmen_s3::state::condition::EtagCondition;
 use dolmen_s3::state::{Tx, bucket, keys};
 use hyper::body::Incoming;
 
@@ -26,7 +27,15 @@ fn name<'a>(call: &Call<'a>) -> Result<&'a str, Refusal> {
 pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Verified) -> Answer {
     let (version, name) = (call.version()?, name(call)?.to_owned());
     let told = Told::read(call, verified, LEN_MAX)?;
-    let mut stored = body::receive(call, incoming, verified, &told, None).await?;
+    let bytes = body::taken(incoming, verified, &told).await?;
+    if bytes.is_empty() {
+        return Err(Refusal::new(ErrorCode::InvalidRequest));
+    }
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(Refusal::new(ErrorCode::UnsupportedMediaType));
+    }
+    let if_match = call.headers.get("x-amz-object-if-match").map(EtagCondition::parse);
+    let mut stored = body::keep(call, &told, bytes).await?;
     let (inline, writer) = (stored.inline.take(), stored.writer.take());
     let new = Annotation {
         modified_ms: 0,
@@ -46,7 +55,7 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
             if let Some((blob, bytes)) = &inline {
                 tx.put(keys::inline(*blob), bytes.as_ref().clone());
             }
-            annotation::put(tx, env, (bucket, key, version), &name, new.clone())
+            annotation::put(tx, env, (bucket, key, version), &name, if_match.as_ref(), new.clone())
         })
         .await?;
     Ok(Head::new(200).with("etag", etag).version(shown).xml(&document))
@@ -73,9 +82,10 @@ pub(crate) async fn get(call: &Call<'_>) -> Answer {
 
 pub(crate) async fn delete(call: &Call<'_>) -> Answer {
     let (version, name) = (call.version()?, name(call)?.to_owned());
+    let if_match = call.headers.get("x-amz-object-if-match").map(EtagCondition::parse);
     let shown = call
         .change_key(Vec::new(), move |tx, _, bucket, key| {
-            annotation::delete(tx, (bucket, key, version), &name)
+            annotation::delete(tx, (bucket, key, version), &name, if_match.as_ref())
         })
         .await?;
     Ok(Head::new(204).version(shown).empty())
@@ -86,6 +96,9 @@ pub(crate) fn list(call: &Call<'_>) -> Answer {
     let prefix = call.query("annotation-prefix").unwrap_or("");
     let after = call.query("continuation-token").unwrap_or("");
     let max = call.number("max-annotation-results", PAGE_MAX)?.unwrap_or(PAGE_MAX);
+    if max == 0 {
+        return Err(Refusal::new(ErrorCode::InvalidArgument));
+    }
     let (name, key) = (call.bucket(), call.key());
     let limit = usize::try_from(max).unwrap_or(1000);
     let (found, more) = call.read(|source| {

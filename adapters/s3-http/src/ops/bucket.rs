@@ -18,6 +18,15 @@ const PAGE_MAX: u64 = 10_000;
 
 pub(crate) async fn create(call: &Call<'_>, body: &[u8]) -> Answer {
     let wanted = if body.is_empty() { CreateBucketConfiguration::default() } else { parse(body)? };
+    // Buckets of one zone, and names that are an account's own.
+    if wanted.location.is_some() || wanted.bucket.is_some() {
+        return Err(Refusal::new(ErrorCode::NotImplemented));
+    }
+    match call.headers.get("x-amz-bucket-namespace") {
+        None | Some("global") => {}
+        Some("account-regional") => return Err(Refusal::new(ErrorCode::NotImplemented)),
+        Some(_) => return Err(Refusal::new(ErrorCode::InvalidArgument)),
+    }
     let region = wanted.location_constraint.unwrap_or_default();
     let own = &call.server.region;
     if !region.is_empty() && region != *own && !call.server.takes_region(&region) {
@@ -96,7 +105,7 @@ pub(crate) fn list(call: &Call<'_>) -> Answer {
         return Err(Refusal::new(ErrorCode::InvalidArgument));
     }
     let after = match call.query("continuation-token") {
-        None => String::new(),
+        None | Some("") => String::new(),
         Some(token) => token_name(token).ok_or(ErrorCode::InvalidArgument)?,
     };
     let prefix = call.query("prefix").unwrap_or("");

@@ -220,7 +220,9 @@ fn get_versioning(call: &Call<'_>) -> Answer {
         Versioning::Enabled => Some(body::EnabledOrSuspended::Enabled),
         Versioning::Suspended => Some(body::EnabledOrSuspended::Suspended),
     };
-    Ok(Head::new(200).xml(&body::VersioningConfiguration { status, mfa_delete: None }))
+    let kept: Option<body::VersioningConfiguration> = find(call)?;
+    let mfa_delete = kept.and_then(|kept| kept.mfa_delete);
+    Ok(Head::new(200).xml(&body::VersioningConfiguration { status, mfa_delete }))
 }
 
 async fn put_versioning(call: &Call<'_>, body: &[u8]) -> Answer {
@@ -233,7 +235,15 @@ async fn put_versioning(call: &Call<'_>, body: &[u8]) -> Answer {
         Some(body::EnabledOrSuspended::Suspended) => Versioning::Suspended,
         None => return Err(Refusal::new(ErrorCode::IllegalVersioningConfigurationException)),
     };
-    changed(call, 200, move |record| bucket::set_versioning(record, versioning)).await
+    call.change_bucket(move |tx, env, record| {
+        bucket::set_versioning(record, versioning)?;
+        match document.mfa_delete {
+            Some(_) => config::put(tx, env, record.id, document.clone()),
+            None => Ok(()),
+        }
+    })
+    .await?;
+    Ok(Head::new(200).empty())
 }
 
 async fn put_ownership(call: &Call<'_>, body: &[u8]) -> Answer {

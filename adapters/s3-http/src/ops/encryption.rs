@@ -89,8 +89,13 @@ enum Wrapping {
     Kms(String),
 }
 
-/// What the header asks for.
+/// What the header asks for. A key of the bucket saves calls to Amazon's key service: there is none here, and nothing to save.
 fn named(call: &Call<'_>) -> Result<Option<Wrapping>, Refusal> {
+    if let Some(text) = call.headers.get("x-amz-server-side-encryption-bucket-key-enabled")
+        && !["true", "false"].iter().any(|known| text.eq_ignore_ascii_case(known))
+    {
+        return Err(Refusal::new(ErrorCode::InvalidArgument));
+    }
     let key_id = call.headers.get(KMS_KEY);
     match (call.headers.get(ALGORITHM), key_id) {
         (None, None) => Ok(None),

@@ -11,6 +11,7 @@ use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head;
 use dolmen_s3::limits::{PARTS_MAX, PUT_LEN_MAX};
+use dolmen_s3::state::annotation;
 use dolmen_s3::state::condition::WriteCondition;
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
@@ -213,6 +214,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
     let making_key = making.key;
     let condition = head::write_condition(call.headers);
     let plan = plan(call, origin, &request)?;
+    let annotated = is_annotated(call, admitted, origin)?;
     if plan.source.listed.size > PUT_LEN_MAX {
         return Err(Refusal::new(ErrorCode::InvalidRequest));
     }
@@ -223,7 +225,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
     }
     let source_version = object::shown(&origin.bucket, plan.source.listed.version);
     let encryption = request.attributes.encryption.clone();
-    let (put, checksum) = copied(call, origin, condition, plan, request, written).await?;
+    let (put, checksum) = copied(call, origin, condition, plan, request, written, annotated).await?;
     let result = CopyObjectResult {
         etag: Some(put.etag.clone()),
         last_modified: Some(stamp(put.modified_ms)),
@@ -235,6 +237,26 @@ pub(crate) async fn copy_object(call: &Call<'_>, admitted: &Admitted) -> Answer 
         .maybe("x-amz-copy-source-version-id", source_version.map(|version| version.to_string()));
     let head = super::encryption::shown(head, &encryption);
     Ok(super::read::expiration(call, admitted, head).xml(&result))
+}
+
+/// Whether annotations are to be copied: they are if there are any, unless the request says otherwise or the caller may not.
+fn is_annotated(call: &Call<'_>, admitted: &Admitted, origin: &Origin) -> Result<bool, Refusal> {
+    let named = call.query("x-amz-object-annotation-directive");
+    match call.headers.get("x-amz-object-annotation-directive").or(named) {
+        None | Some("COPY") => {}
+        Some("EXCLUDE") => return Ok(false),
+        Some(_) => return Err(Refusal::new(ErrorCode::InvalidArgument)),
+    }
+    let there = call.read(|source| {
+        let tx = Tx::new(source);
+        let bucket = bucket::find(&tx, origin.source.bucket.as_str())?;
+        let at = (&bucket, origin.source.key.as_str().as_bytes(), origin.version);
+        Ok(!annotation::list(&tx, at, "", "", 1)?.0.is_empty())
+    })?;
+    if there {
+        crate::gate::admit_annotations(call, admitted, origin)?;
+    }
+    Ok(there)
 }
 
 fn plan(call: &Call<'_>, origin: &Origin, request: &CopyRequest) -> Result<Plan, Refusal> {
@@ -289,6 +311,7 @@ async fn copied(
     plan: Plan,
     request: CopyRequest,
     mut written: Option<Stored>,
+    annotated: bool,
 ) -> Result<(Put, Option<ObjectChecksum>), Refusal> {
     let writer = written.as_mut().and_then(|stored| stored.writer.take());
     let inline = written.as_mut().and_then(|stored| stored.inline.take());
@@ -318,11 +341,12 @@ async fn copied(
             writer.into_iter().collect(),
             move |tx, env| {
                 let target = bucket::find(tx, &to)?;
+                let source = bucket::find(tx, &from_name)?;
+                let from = copy::Source { bucket: &source, key: &from_key, version };
+                let notes = if annotated { annotation::take(tx, from)? } else { Vec::new() };
                 let plan = if bytes.is_some() {
                     plan.clone()
                 } else {
-                    let source = bucket::find(tx, &from_name)?;
-                    let from = copy::Source { bucket: &source, key: &from_key, version };
                     let again = copy::plan(tx, from, (&target, &key), &request)?;
                     if !again.share {
                         return Err(StateError::Refused(ErrorCode::OperationAborted));
@@ -331,21 +355,27 @@ async fn copied(
                 };
                 keep_inline(tx, &inline);
                 let body = bytes.clone().unwrap_or(CopyBody::Shared);
-                copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)
+                let put = copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)?;
+                annotation::give(tx, env, (&target, &key), notes)?;
+                Ok(put)
             },
         )
         .await?;
     Ok((put, checksum))
 }
 
+fn checksum_type(call: &Call<'_>) -> Result<Option<ChecksumType>, Refusal> {
+    match call.headers.get("x-amz-checksum-type") {
+        None => Ok(None),
+        Some(text) => Ok(Some(ChecksumType::from_name(text).ok_or(ErrorCode::InvalidRequest)?)),
+    }
+}
+
 pub(crate) async fn create_upload(call: &Call<'_>, admitted: &Admitted) -> Answer {
     let bucket = found(admitted)?;
     let making = making(call, bucket)?;
     let algorithm = algorithm(call, "x-amz-checksum-algorithm")?;
-    let kind = match call.headers.get("x-amz-checksum-type") {
-        None => None,
-        Some(text) => Some(ChecksumType::from_name(text).ok_or(ErrorCode::InvalidRequest)?),
-    };
+    let kind = checksum_type(call)?;
     if algorithm.is_none() && kind.is_some() {
         return Err(Refusal::new(ErrorCode::InvalidRequest));
     }
@@ -488,7 +518,7 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
         let algorithm = Algorithm::from_header(name)?;
         Some((algorithm, String::from_utf8_lossy(value).trim().to_owned()))
     });
-    let checksum_type = call.headers.get("x-amz-checksum-type").and_then(ChecksumType::from_name);
+    let checksum_type = checksum_type(call)?;
     let condition = head::write_condition(call.headers);
     let request = Complete { parts, condition, size, checksum: named, checksum_type };
     let id = call.query("uploadId").unwrap_or("").to_owned();
@@ -521,7 +551,11 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
 
 pub(crate) async fn abort(call: &Call<'_>) -> Answer {
     let id = call.query("uploadId").unwrap_or("").to_owned();
-    call.change_key(Vec::new(), move |tx, _, bucket, key| multipart::abort(tx, bucket, key, &id)).await?;
+    let initiated_s = head::initiated_s(call.headers)?;
+    call.change_key(Vec::new(), move |tx, _, bucket, key| {
+        multipart::abort(tx, bucket, key, &id, initiated_s)
+    })
+    .await?;
     Ok(Head::new(204).empty())
 }
 

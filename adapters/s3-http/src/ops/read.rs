@@ -261,10 +261,11 @@ pub(crate) fn attributes(call: &Call<'_>, admitted: &Admitted) -> Answer {
         checksums: Checksums::of_object(&checksum),
         checksum_type: Some(checksum.kind),
     });
+    let page = parts_asked(call)?;
     let document = GetObjectAttributesOutput {
         etag: has("ETag").then(|| listed.etag.to_string()),
         checksum,
-        object_parts: if has("ObjectParts") { parts(call, &record)? } else { None },
+        object_parts: if has("ObjectParts") { parts(&record, page) } else { None },
         storage_class: StorageClass::parse(&listed.storage_class).filter(|_| has("StorageClass")),
         object_size: has("ObjectSize").then_some(listed.size),
     };
@@ -274,30 +275,34 @@ pub(crate) fn attributes(call: &Call<'_>, admitted: &Admitted) -> Answer {
         .xml(&document))
 }
 
-fn parts(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<GetObjectAttributesParts>, Refusal> {
-    if record.parts.is_empty() {
-        return Ok(None);
-    }
+/// Which parts are to be shown: behind which one, and how many.
+fn parts_asked(call: &Call<'_>) -> Result<(u16, u16), Refusal> {
     let number = |name: &str, default: u64| match call.headers.get(name) {
         None => Ok(default),
         Some(text) => text.parse::<u64>().map_err(|_| Refusal::new(ErrorCode::InvalidArgument)),
     };
-    let max = number("x-amz-max-parts", 1000)?.min(1000);
-    let marker = u16::try_from(number("x-amz-part-number-marker", 0)?).unwrap_or(u16::MAX);
-    let (page, more) = object::parts_page(record, marker, usize::try_from(max).unwrap_or(1000));
+    let max = u16::try_from(number("x-amz-max-parts", 1000)?.min(1000)).unwrap_or(1000);
+    Ok((u16::try_from(number("x-amz-part-number-marker", 0)?).unwrap_or(u16::MAX), max))
+}
+
+fn parts(record: &ObjectRecord, (marker, max): (u16, u16)) -> Option<GetObjectAttributesParts> {
+    if record.parts.is_empty() {
+        return None;
+    }
+    let (page, more) = object::parts_page(record, marker, usize::from(max));
     let show = |part: &dolmen_s3::state::record::PartInfo| ObjectPart {
         part_number: Some(u32::from(part.number)),
         size: Some(part.size),
         checksums: part.checksum.map(Checksums::from).unwrap_or_default(),
     };
-    Ok(Some(GetObjectAttributesParts {
+    Some(GetObjectAttributesParts {
         total_parts_count: Some(u32::try_from(record.parts.len()).unwrap_or(u32::MAX)),
         part_number_marker: Some(u32::from(marker)),
         next_part_number_marker: Some(page.last().map_or(0, |part| u32::from(part.number))),
-        max_parts: Some(u32::try_from(max).unwrap_or(1000)),
+        max_parts: Some(u32::from(max)),
         is_truncated: Some(more),
         parts: page.iter().map(show).collect(),
-    }))
+    })
 }
 
 pub(crate) fn get_tags(admitted: &Admitted) -> Answer {
@@ -372,7 +377,7 @@ pub(crate) async fn put_legal_hold(call: &Call<'_>, body: &[u8]) -> Answer {
 /// An archived object becomes readable at once: there is no slower place here.
 pub(crate) async fn restore(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: dolmen_s3::body::RestoreRequest = parse(body)?;
-    if document.kind.is_some() {
+    if document.kind.is_some() || document.select_parameters.is_some() || document.output_location.is_some() {
         return Err(Refusal::new(ErrorCode::NotImplemented));
     }
     let version = call.version()?;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
 use crate::etag::ETag;
+use crate::limits::TAG_KEY_CHARS_MAX;
 use crate::xml::{Field, Reader, Value, Writer, XmlError, enums, shapes};
 
 shapes! {
@@ -29,6 +30,42 @@ enums! {
     Status { Enabled = "Enabled", Disabled = "Disabled" }
     /// The enumeration `StorageClass`.
     StorageClass { Standard = "STANDARD", ReducedRedundancy = "REDUCED_REDUNDANCY", StandardIa = "STANDARD_IA", OnezoneIa = "ONEZONE_IA", IntelligentTiering = "INTELLIGENT_TIERING", Glacier = "GLACIER", DeepArchive = "DEEP_ARCHIVE", Outposts = "OUTPOSTS", GlacierIr = "GLACIER_IR", Snow = "SNOW", ExpressOnezone = "EXPRESS_ONEZONE", FsxOpenzfs = "FSX_OPENZFS", FsxOntap = "FSX_ONTAP", AwsBackupWarm = "AWS_BACKUP_WARM", AwsBackupLowCostWarm = "AWS_BACKUP_LOW_COST_WARM" }
+}
+
+/// A tag that a filter asks for: its key has 1 to 128 characters. Where tags are put, [`crate::state::tagging`] says what is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilterTag {
+    /// `Key`
+    pub key: String,
+    /// `Value`
+    pub value: String,
+}
+
+impl Value for FilterTag {
+    fn read(xml: &mut Reader<'_>) -> Result<Self, XmlError> {
+        let Tag { key, value } = Tag::read(xml)?;
+        if key.is_empty() || key.chars().count() > TAG_KEY_CHARS_MAX {
+            return Err(XmlError::Value { at: xml.offset() });
+        }
+        Ok(FilterTag { key, value })
+    }
+
+    fn write(&self, name: &str, xml: &mut Writer<'_>) {
+        Tag { key: self.key.clone(), value: self.value.clone() }.write(name, xml);
+    }
+}
+
+/// A part of a document that nothing here is made of. What it says is not looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unread;
+
+impl Value for Unread {
+    fn read(xml: &mut Reader<'_>) -> Result<Self, XmlError> {
+        xml.skip()?;
+        Ok(Unread)
+    }
+
+    fn write(&self, _name: &str, _xml: &mut Writer<'_>) {}
 }
 
 /// Who gets a permission.

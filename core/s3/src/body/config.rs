@@ -187,6 +187,7 @@ shapes! {
     LambdaFunctionConfiguration {
         id: Option<String> = "Id",
         lambda_function_arn: String = "CloudFunction",
+        invocation_role: Option<String> = "InvocationRole",
         events: Vec<Event> = "Event",
         filter: Option<NotificationConfigurationFilter> = "Filter",
     }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::common::{Status, Tag};
+use super::common::{FilterTag, Status};
 use crate::time::Timestamp;
 use crate::xml::{documents, enums, shapes};
 
@@ -54,7 +54,7 @@ shapes! {
     /// The shape `LifecycleRuleFilter`.
     LifecycleRuleFilter {
         prefix: Option<String> = "Prefix",
-        tag: Option<Tag> = "Tag",
+        tag: Option<FilterTag> = "Tag",
         object_size_greater_than: Option<i64> = "ObjectSizeGreaterThan",
         object_size_less_than: Option<i64> = "ObjectSizeLessThan",
         and: Option<LifecycleRuleAndOperator> = "And",
@@ -62,7 +62,7 @@ shapes! {
     /// The shape `LifecycleRuleAndOperator`.
     LifecycleRuleAndOperator {
         prefix: Option<String> = "Prefix",
-        tags: Vec<Tag> = "Tag",
+        tags: Vec<FilterTag> = "Tag",
         object_size_greater_than: Option<i64> = "ObjectSizeGreaterThan",
         object_size_less_than: Option<i64> = "ObjectSizeLessThan",
     }

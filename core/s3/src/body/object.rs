@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::common::{Checksums, StorageClass};
+use super::common::{Checksums, StorageClass, Unread};
 use crate::checksum::ChecksumType;
 use crate::etag::ETag;
 use crate::limits::DELETE_KEYS_MAX;
@@ -116,6 +116,8 @@ shapes! {
         kind: Option<RestoreRequestType> = "Type",
         tier: Option<Tier> = "Tier",
         description: Option<String> = "Description",
+        select_parameters: Option<Unread> = "SelectParameters",
+        output_location: Option<Unread> = "OutputLocation",
     }
     /// The shape `GlacierJobParameters`.
     GlacierJobParameters {
@@ -154,6 +156,7 @@ impl Document for Delete {
         match self.objects.len() {
             0 => Err(XmlError::Missing { element: "Object" }),
             count if count > DELETE_KEYS_MAX => Err(XmlError::Count { at: 0 }),
+            _ if self.objects.iter().any(|object| object.key.is_empty()) => Err(XmlError::Value { at: 0 }),
             _ => Ok(()),
         }
     }

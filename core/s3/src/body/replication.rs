@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::common::{Status, StorageClass, Tag};
+use super::common::{FilterTag, Status, StorageClass};
 use crate::xml::{documents, enums, shapes};
 
 shapes! {
@@ -27,26 +27,26 @@ shapes! {
     /// The shape `ReplicationRuleFilter`.
     ReplicationRuleFilter {
         prefix: Option<String> = "Prefix",
-        tag: Option<Tag> = "Tag",
+        tag: Option<FilterTag> = "Tag",
         and: Option<ReplicationRuleAndOperator> = "And",
         not: Option<ReplicationRuleNotOperator> = "Not",
     }
     /// The shape `ReplicationRuleAndOperator`.
     ReplicationRuleAndOperator {
         prefix: Option<String> = "Prefix",
-        tags: Vec<Tag> = "Tag",
+        tags: Vec<FilterTag> = "Tag",
         not: Option<ReplicationRuleNotOperator> = "Not",
     }
     /// The shape `ReplicationRuleNotOperator`.
     ReplicationRuleNotOperator {
         prefix: Option<String> = "Prefix",
-        tag: Option<Tag> = "Tag",
+        tag: Option<FilterTag> = "Tag",
         or: Option<ReplicationRuleOrOperator> = "Or",
     }
     /// The shape `ReplicationRuleOrOperator`.
     ReplicationRuleOrOperator {
         prefixes: Vec<String> = "Prefix",
-        tags: Vec<Tag> = "Tag",
+        tags: Vec<FilterTag> = "Tag",
     }
     /// The shape `SourceSelectionCriteria`.
     SourceSelectionCriteria {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::common::{Status, Tag};
+use super::common::{FilterTag, Status};
 use crate::xml::{documents, enums, shapes};
 
 shapes! {
@@ -16,13 +16,13 @@ shapes! {
     /// The shape `AnalyticsFilter`.
     AnalyticsFilter {
         prefix: Option<String> = "Prefix",
-        tag: Option<Tag> = "Tag",
+        tag: Option<FilterTag> = "Tag",
         and: Option<AnalyticsAndOperator> = "And",
     }
     /// The shape `AnalyticsAndOperator`.
     AnalyticsAndOperator {
         prefix: Option<String> = "Prefix",
-        tags: Vec<Tag> = "Tag",
+        tags: Vec<FilterTag> = "Tag",
     }
     /// The shape `StorageClassAnalysis`.
     StorageClassAnalysis {
@@ -54,13 +54,13 @@ shapes! {
     /// The shape `IntelligentTieringFilter`.
     IntelligentTieringFilter {
         prefix: Option<String> = "Prefix",
-        tag: Option<Tag> = "Tag",
+        tag: Option<FilterTag> = "Tag",
         and: Option<IntelligentTieringAndOperator> = "And",
     }
     /// The shape `IntelligentTieringAndOperator`.
     IntelligentTieringAndOperator {
         prefix: Option<String> = "Prefix",
-        tags: Vec<Tag> = "Tag",
+        tags: Vec<FilterTag> = "Tag",
     }
     /// The shape `Tiering`.
     Tiering {
@@ -117,14 +117,14 @@ shapes! {
     /// The shape `MetricsFilter`.
     MetricsFilter {
         prefix: Option<String> = "Prefix",
-        tag: Option<Tag> = "Tag",
+        tag: Option<FilterTag> = "Tag",
         access_point_arn: Option<String> = "AccessPointArn",
         and: Option<MetricsAndOperator> = "And",
     }
     /// The shape `MetricsAndOperator`.
     MetricsAndOperator {
         prefix: Option<String> = "Prefix",
-        tags: Vec<Tag> = "Tag",
+        tags: Vec<FilterTag> = "Tag",
         access_point_arn: Option<String> = "AccessPointArn",
     }
     /// The shape `ListBucketAnalyticsConfigurationsOutput`.

@@ -4,10 +4,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::codec::Enc;
+use super::condition::EtagCondition;
+use super::copy::Source;
 use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::object;
-use super::record::{BucketRecord, Extent, Version, get_checksum, get_etag, put_checksum, put_etag};
+use super::record::{
+    BucketRecord, Extent, ObjectRecord, Version, get_checksum, get_etag, put_checksum, put_etag,
+};
 use super::tx::{Env, Tx, decode};
 use crate::checksum::Checksum;
 use crate::etag::ETag;
@@ -77,6 +81,13 @@ fn check_name(name: &str) -> Result<(), StateError> {
     Ok(())
 }
 
+fn check_match(if_match: Option<&EtagCondition>, record: &ObjectRecord) -> Result<(), StateError> {
+    match if_match {
+        Some(wanted) if !wanted.matches(&record.listed) => Err(Code::PreconditionFailed.into()),
+        _ => Ok(()),
+    }
+}
+
 fn prefix_of(bucket: &BucketRecord, key: &[u8], order: Order) -> Vec<u8> {
     keys::annotation(bucket.id, key, order, "")
 }
@@ -100,16 +111,19 @@ fn all(
 /// Puts an annotation onto the latest version, or the one that is named.
 ///
 /// # Errors
-/// Those of [`object::find`]; `InvalidAnnotationName`, `AnnotationNameTooLong`, `AnnotationLimitExceeded`.
+/// Those of [`object::find`]; `InvalidAnnotationName`, `AnnotationNameTooLong`, `AnnotationLimitExceeded`; `PreconditionFailed` where
+/// the object has another entity tag than `if_match` says.
 pub fn put(
     tx: &mut Tx<'_>,
     env: &Env<'_>,
     (bucket, key, version): (&BucketRecord, &[u8], Option<Version>),
     name: &str,
+    if_match: Option<&EtagCondition>,
     mut annotation: Annotation,
 ) -> Result<Option<Version>, StateError> {
     check_name(name)?;
     let (order, record) = object::find(tx, bucket, key, version)?;
+    check_match(if_match, &record)?;
     let at = keys::annotation(bucket.id, key, order, name);
     match tx.get(&at)? {
         Some(old) => tx.release(&Annotation::decode(&old)?.body)?,
@@ -142,7 +156,7 @@ pub fn get(
 /// Annotations whose names start with `prefix` and stand behind `after`, at most `max`; the second says whether there are more.
 ///
 /// # Errors
-/// Those of [`object::find`].
+/// Those of [`object::find`]; `InvalidPrefix` for one that no name begins with.
 pub fn list(
     tx: &Tx<'_>,
     (bucket, key, version): (&BucketRecord, &[u8], Option<Version>),
@@ -151,6 +165,9 @@ pub fn list(
     max: usize,
 ) -> Result<(Vec<(String, Annotation)>, bool), StateError> {
     let (order, _) = object::find(tx, bucket, key, version)?;
+    if !prefix.is_empty() && check_name(prefix).is_err() {
+        return Err(Code::InvalidPrefix.into());
+    }
     let mut found = all(tx, bucket, key, order, prefix)?;
     found.retain(|(name, _)| &name[..] > after);
     let more = found.len() > max;
@@ -161,20 +178,54 @@ pub fn list(
 /// Removes an annotation, whether it is there or not.
 ///
 /// # Errors
-/// Those of [`object::find`].
+/// Those of [`object::find`]; `PreconditionFailed` as for [`put`].
 pub fn delete(
     tx: &mut Tx<'_>,
     (bucket, key, version): (&BucketRecord, &[u8], Option<Version>),
     name: &str,
+    if_match: Option<&EtagCondition>,
 ) -> Result<Option<Version>, StateError> {
     check_name(name)?;
     let (order, record) = object::find(tx, bucket, key, version)?;
+    check_match(if_match, &record)?;
     let at = keys::annotation(bucket.id, key, order, name);
     if let Some(old) = tx.get(&at)? {
         tx.release(&Annotation::decode(&old)?.body)?;
         tx.delete(at);
     }
     Ok(object::shown(bucket, record.listed.version))
+}
+
+/// The annotations of the version that a copy reads, each counted once more; [`give`] hangs them on the copy. They are taken before the
+/// copy is made, which may stand where they hang.
+///
+/// # Errors
+/// Those of [`object::find`].
+pub fn take(tx: &mut Tx<'_>, from: Source<'_>) -> Result<Vec<(String, Annotation)>, StateError> {
+    let (order, _) = object::find(tx, from.bucket, from.key, from.version)?;
+    let notes = all(tx, from.bucket, from.key, order, "")?;
+    for (_, note) in &notes {
+        tx.share(&note.body)?;
+    }
+    Ok(notes)
+}
+
+/// Hangs annotations that were taken on the latest version of a key.
+///
+/// # Errors
+/// `NoSuchKey`.
+pub fn give(
+    tx: &mut Tx<'_>,
+    env: &Env<'_>,
+    (bucket, key): (&BucketRecord, &[u8]),
+    notes: Vec<(String, Annotation)>,
+) -> Result<(), StateError> {
+    let (order, _) = object::latest(tx, bucket, key)?.ok_or(Code::NoSuchKey)?;
+    for (name, mut note) in notes {
+        note.modified_ms = env.now_ms;
+        tx.put(keys::annotation(bucket.id, key, order, &name), note.encode());
+    }
+    Ok(())
 }
 
 /// Removes all annotations of a version that is removed.

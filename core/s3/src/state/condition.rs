@@ -36,7 +36,7 @@ impl EtagCondition {
         EtagCondition::OneOf(tags().map(|tag| ETag::parse(tag.strip_prefix("W/").unwrap_or(tag))).collect())
     }
 
-    fn matches(&self, listed: &Listed) -> bool {
+    pub(super) fn matches(&self, listed: &Listed) -> bool {
         match self {
             EtagCondition::Any => true,
             EtagCondition::OneOf(tags) => tags.contains(&listed.etag),

@@ -15,7 +15,7 @@ use crate::body::{
     AbacStatus, AccelerateConfiguration, AnalyticsConfiguration, BucketLoggingStatus, CorsConfiguration,
     IntelligentTieringConfiguration, InventoryConfiguration, LifecycleConfiguration, MetricsConfiguration,
     NotificationConfiguration, ReplicationConfiguration, RequestPaymentConfiguration, ServerSideEncryption,
-    ServerSideEncryptionConfiguration, Tagging, WebsiteConfiguration,
+    ServerSideEncryptionConfiguration, Tagging, VersioningConfiguration, WebsiteConfiguration,
 };
 use crate::limits::CONFIGURATIONS_MAX;
 use crate::xml::Document;
@@ -250,6 +250,12 @@ impl Config for AccelerateConfiguration {
     }
 }
 
+/// Only what it says of deletes with a second factor, which can be switched off alone: whether there are versions is in the record.
+impl Config for VersioningConfiguration {
+    const KIND: ConfigKind = ConfigKind::Versioning;
+    const ABSENT: Code = Code::NoSuchConfiguration;
+}
+
 impl Config for RequestPaymentConfiguration {
     const KIND: ConfigKind = ConfigKind::RequestPayment;
     const ABSENT: Code = Code::NoSuchConfiguration;
@@ -261,7 +267,7 @@ impl Config for AbacStatus {
 }
 
 macro_rules! reports {
-    ($($type:ident = $kind:ident,)*) => {$(
+    ($($type:ident = $kind:ident $(with $list:ident)?,)*) => {$(
         impl Config for $type {
             const KIND: ConfigKind = ConfigKind::$kind;
             const ABSENT: Code = Code::NoSuchConfiguration;
@@ -271,6 +277,9 @@ macro_rules! reports {
             }
 
             fn settle(&mut self, _env: &Env<'_>) -> Result<(), StateError> {
+                $(if self.$list.is_empty() {
+                    return Err(Code::MalformedXML.into());
+                })?
                 check_id(&self.id)
             }
         }
@@ -279,7 +288,7 @@ macro_rules! reports {
 
 reports! {
     AnalyticsConfiguration = Analytics,
-    IntelligentTieringConfiguration = IntelligentTiering,
+    IntelligentTieringConfiguration = IntelligentTiering with tierings,
     InventoryConfiguration = Inventory,
     MetricsConfiguration = Metrics,
 }

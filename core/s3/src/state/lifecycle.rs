@@ -25,7 +25,7 @@ use super::object;
 use super::record::{BucketRecord, ObjectRecord, UploadRecord, Versioning};
 use super::source::Source;
 use super::tx::{Env, Tx};
-use crate::body::{LifecycleConfiguration, LifecycleRule, Status, Tag};
+use crate::body::{FilterTag, LifecycleConfiguration, LifecycleRule, Status};
 use crate::limits::LIFECYCLE_RULES_MAX;
 
 /// A day of 24 hours.
@@ -144,7 +144,7 @@ fn is_midnight(date: crate::time::Timestamp) -> bool {
 /// What a rule applies to.
 struct Filter<'a> {
     prefix: &'a str,
-    tags: Vec<&'a Tag>,
+    tags: Vec<&'a FilterTag>,
     above: Option<u64>,
     below: Option<u64>,
 }
@@ -172,7 +172,7 @@ impl<'a> Filter<'a> {
 
     fn fits(&self, key: &[u8], record: &ObjectRecord) -> bool {
         let tagged =
-            |tag: &&Tag| record.tags.iter().any(|(key, value)| *key == tag.key && *value == tag.value);
+            |tag: &&FilterTag| record.tags.iter().any(|(key, value)| *key == tag.key && *value == tag.value);
         let marker = record.is_marker();
         key.starts_with(self.prefix.as_bytes())
             && (marker || self.tags.iter().all(tagged))

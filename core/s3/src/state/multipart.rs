@@ -170,8 +170,17 @@ pub fn list_parts(
 ///
 /// # Errors
 /// `NoSuchUpload`.
-pub fn abort(tx: &mut Tx<'_>, bucket: &BucketRecord, key: &[u8], id: &str) -> Result<(), StateError> {
-    let (id, _) = find(tx, bucket, key, id)?;
+pub fn abort(
+    tx: &mut Tx<'_>,
+    bucket: &BucketRecord,
+    key: &[u8],
+    id: &str,
+    initiated_s: Option<u64>,
+) -> Result<(), StateError> {
+    let (id, upload) = find(tx, bucket, key, id)?;
+    if initiated_s.is_some_and(|initiated_s| initiated_s != upload.initiated_ms / 1000) {
+        return Err(Code::PreconditionFailed.into());
+    }
     drop_parts(tx, id)?;
     tx.delete(keys::upload(bucket.id, key, id));
     Ok(())

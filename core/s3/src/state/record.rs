@@ -201,6 +201,7 @@ pub enum ConfigKind {
     Website,
     Metadata,
     Abac,
+    Versioning,
 }
 
 macro_rules! coded {
@@ -226,7 +227,7 @@ coded!(LockMode { Governance = 0, Compliance = 1, });
 coded!(ConfigKind {
     Accelerate = 0, Analytics = 1, Cors = 2, Encryption = 3, IntelligentTiering = 4, Inventory = 5, Lifecycle = 6,
     Logging = 7, Metrics = 8, Notification = 9, Policy = 10, Replication = 11, RequestPayment = 12, Tagging = 13,
-    Website = 14, Metadata = 15, Abac = 16,
+    Website = 14, Metadata = 15, Abac = 16, Versioning = 17,
 });
 
 /// How an object is kept from being deleted.

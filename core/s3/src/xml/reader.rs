@@ -157,6 +157,15 @@ impl<'a> Reader<'a> {
         if !self.tolerant {
             return Err(XmlError::Unknown { at: self.at });
         }
+        self.skip()
+    }
+
+    /// Passes over the element entered last.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong inside of it.
+    pub fn skip(&mut self) -> Result<(), XmlError> {
         let depth = self.depth;
         while self.depth >= depth {
             if self.token()?.is_none() {
