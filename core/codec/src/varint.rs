@@ -48,7 +48,17 @@ pub const fn unzigzag(value: u64) -> i64 {
 }
 
 /// Decodes a 64-bit varint at the start of `bytes`: the value and its length. `None` if it is cut off or does not fit.
+#[inline]
 pub fn get_u64(bytes: &[u8]) -> Option<(u64, usize)> {
+    match *bytes {
+        [first, ..] if first < 0x80 => Some((u64::from(first), 1)),
+        [first, second, ..] if second < 0x80 => Some((u64::from(first & 0x7f) | u64::from(second) << 7, 2)),
+        _ => get_long(bytes),
+    }
+}
+
+/// Most lengths and deltas take one byte or two; these are the others.
+fn get_long(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().take(MAX_LEN_64).enumerate() {
         let group = u64::from(byte & 0x7f);
@@ -63,15 +73,14 @@ pub fn get_u64(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// Decodes a 32-bit varint at the start of `bytes`: the value and its length. `None` if it is cut off or does not fit.
+/// Decodes a 32-bit varint at the start of `bytes`: the value and its length. `None` if it is cut off, takes more than five bytes or does
+/// not fit.
 #[inline]
 pub fn get_u32(bytes: &[u8]) -> Option<(u32, usize)> {
-    if let Some(&first) = bytes.first()
-        && first < 0x80
-    {
-        return Some((u32::from(first), 1));
+    let (value, len) = get_u64(bytes)?;
+    if len > MAX_LEN_32 {
+        return None;
     }
-    let (value, len) = get_u64(bytes.get(..MAX_LEN_32.min(bytes.len()))?)?;
     Some((u32::try_from(value).ok()?, len))
 }
 

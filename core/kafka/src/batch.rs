@@ -26,7 +26,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::error::{BatchError, BatchPart};
 use crate::limits::BATCH_LEN_MAX;
-use crate::record::{Record, Records, encoded_len, put_record};
+use crate::record::{Reading, Record, Records, encoded_len, put_record};
 
 /// Bytes of a batch before its records.
 pub const HEADER_LEN: usize = 61;
@@ -270,8 +270,22 @@ impl<'a> Batch<'a> {
     where
         'a: 'r,
     {
-        let body = if self.codec() == Codec::None { self.body() } else { expanded };
-        Records::check(body, self.record_count())
+        Records::check(self.expanded(expanded), self.record_count())
+    }
+
+    /// The records one after the other, each an error if it is damaged: one pass, where [`Batch::records`] makes two.
+    pub fn read<'r>(&self, expanded: &'r [u8]) -> Reading<'r>
+    where
+        'a: 'r,
+    {
+        Reading::new(self.expanded(expanded), self.record_count())
+    }
+
+    fn expanded<'r>(&self, expanded: &'r [u8]) -> &'r [u8]
+    where
+        'a: 'r,
+    {
+        if self.codec() == Codec::None { self.body() } else { expanded }
     }
 
     /// The offset of a record.

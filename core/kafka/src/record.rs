@@ -5,14 +5,14 @@
 //! varint key length (−1 null)  key    varint value length (−1 null)  value
 //! varint header count, each:  varint key length  key (UTF-8)   varint value length (−1 null)  value
 //! ```
-//! Varints are LEB128 over zig-zag, of 32 or 64 bits. [`Records::check`] reads all once; what it gives cannot fail.
+//! Varints are LEB128 over zig-zag, of 32 or 64 bits. [`Reading`] reads them once, up to the first that is damaged;
+//! [`Records::check`] reads all beforehand, and what it gives cannot fail.
 //!
 //! Source: the message format of Apache Kafka's documentation, KIP-82 (headers).
 
 use alloc::vec::Vec;
 
-use dolmen_codec::Cursor;
-use dolmen_codec::varint::{len_u64, put_u64, unzigzag, zigzag};
+use dolmen_codec::varint::{get_u32, get_u64, len_u64, put_u64, unzigzag, zigzag};
 
 use crate::error::{BatchError, RecordFault};
 
@@ -75,19 +75,77 @@ impl<'a> Headers<'a> {
 
     /// Each key and value.
     pub fn iter(&self) -> impl Iterator<Item = Header<'a>> + use<'a> {
-        let (mut cursor, pairs) = match self.inner {
-            Inner::Wire { bytes, .. } => (Cursor::new(bytes), &[][..]),
-            Inner::Pairs(pairs) => (Cursor::new(&[]), pairs),
+        let (mut bytes, pairs) = match self.inner {
+            Inner::Wire { bytes, .. } => (bytes, &[][..]),
+            Inner::Pairs(pairs) => (&[][..], pairs),
         };
-        let wire = core::iter::from_fn(move || header(&mut cursor).ok().flatten());
+        let wire = core::iter::from_fn(move || header(&mut bytes).ok().flatten());
         wire.chain(pairs.iter().copied())
+    }
+}
+
+/// Records, read one after the other; the first that is damaged, or another number of them than was said, is an error and the end.
+#[derive(Clone, Debug)]
+pub struct Reading<'a> {
+    bytes: &'a [u8],
+    /// What was not read yet.
+    rest: &'a [u8],
+    index: i32,
+    count: i32,
+    is_over: bool,
+}
+
+impl<'a> Reading<'a> {
+    /// `count` records in `bytes`.
+    pub const fn new(bytes: &'a [u8], count: i32) -> Self {
+        Reading { bytes, rest: bytes, index: 0, count, is_over: false }
+    }
+
+    const fn at(&self) -> usize {
+        self.bytes.len() - self.rest.len()
+    }
+
+    /// What is wrong behind the last record.
+    #[cold]
+    fn end(&mut self) -> Option<Result<Record<'a>, BatchError>> {
+        let is_over = core::mem::replace(&mut self.is_over, true);
+        let is_whole = self.index >= self.count && self.rest.is_empty();
+        if is_over || is_whole {
+            return None;
+        }
+        Some(Err(match self.index < self.count {
+            true => BatchError::Count { expected: self.count, found: self.index },
+            false => BatchError::Behind { at: self.at(), left: self.rest.len() },
+        }))
+    }
+}
+
+impl<'a> Iterator for Reading<'a> {
+    type Item = Result<Record<'a>, BatchError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over || self.index >= self.count || self.rest.is_empty() {
+            return self.end();
+        }
+        let at = self.at();
+        match record(&mut self.rest) {
+            Ok(record) => {
+                self.index += 1;
+                Some(Ok(record))
+            }
+            Err(what) => {
+                self.is_over = true;
+                Some(Err(BatchError::Record { index: self.index, at, what }))
+            }
+        }
     }
 }
 
 /// The checked records of a batch.
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
-    cursor: Cursor<'a>,
+    rest: &'a [u8],
     left: usize,
 }
 
@@ -97,29 +155,21 @@ impl<'a> Records<'a> {
     /// # Errors
     /// [`BatchError::Record`] for one that is damaged, [`BatchError::Count`] if there are more or fewer than `count`.
     pub fn check(bytes: &'a [u8], count: i32) -> Result<Records<'a>, BatchError> {
-        let mut cursor = Cursor::new(bytes);
-        for index in 0..count {
-            if cursor.is_empty() {
-                return Err(BatchError::Count { expected: count, found: index });
-            }
-            let at = cursor.position();
-            let fault = |what| BatchError::Record { index, at, what };
-            record(&mut cursor).map_err(fault)?;
-        }
-        if !cursor.is_empty() {
-            return Err(BatchError::Behind { at: cursor.position(), left: cursor.rest().len() });
+        for record in Reading::new(bytes, count) {
+            record?;
         }
         // Not negative: it was counted up to.
-        Ok(Records { cursor: Cursor::new(bytes), left: count.max(0) as usize })
+        Ok(Records { rest: bytes, left: count.max(0) as usize })
     }
 }
 
 impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
         self.left = self.left.checked_sub(1)?;
-        record(&mut self.cursor).ok()
+        record(&mut self.rest).ok()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -129,59 +179,74 @@ impl<'a> Iterator for Records<'a> {
 
 impl ExactSizeIterator for Records<'_> {}
 
-fn record<'a>(outer: &mut Cursor<'a>) -> Result<Record<'a>, RecordFault> {
+#[inline]
+fn record<'a>(outer: &mut &'a [u8]) -> Result<Record<'a>, RecordFault> {
     let len = int(outer)?;
     let len = usize::try_from(len).map_err(|_| RecordFault::Length { found: len })?;
-    let mut cursor = Cursor::new(outer.get_bytes(len).map_err(|_| RecordFault::Cut { wanted: len })?);
-    let attributes = cursor.get_u8().map_err(|_| RecordFault::Cut { wanted: 1 })?;
-    let _unused = attributes;
-    let timestamp_delta = long(&mut cursor)?;
-    let offset_delta = int(&mut cursor)?;
-    let key = bytes(&mut cursor)?;
-    let value = bytes(&mut cursor)?;
-    let count = int(&mut cursor)?;
-    // Each header takes two bytes at least.
-    let count = usize::try_from(count)
-        .ok()
-        .filter(|&count| count <= cursor.rest().len() / 2)
-        .ok_or(RecordFault::HeaderCount { found: count })?;
-    let headers = cursor.rest();
-    for _ in 0..count {
-        header(&mut cursor)?.ok_or(RecordFault::HeaderCount { found: count as i32 })?;
-    }
-    if !cursor.is_empty() {
-        return Err(RecordFault::Behind { left: cursor.rest().len() });
-    }
-    let headers = Headers { inner: Inner::Wire { bytes: headers, count } };
+    let (mut rest, behind) = outer.split_at_checked(len).ok_or(RecordFault::Cut { wanted: len })?;
+    *outer = behind;
+    // The attributes say nothing yet.
+    rest = rest.get(1..).ok_or(RecordFault::Cut { wanted: 1 })?;
+    let timestamp_delta = long(&mut rest)?;
+    let offset_delta = int(&mut rest)?;
+    let key = bytes(&mut rest)?;
+    let value = bytes(&mut rest)?;
+    let headers = headers(rest)?;
     Ok(Record { timestamp_delta, offset_delta, key, value, headers })
 }
 
+#[inline]
+fn headers(mut rest: &[u8]) -> Result<Headers<'_>, RecordFault> {
+    let count = int(&mut rest)?;
+    // Each header takes two bytes at least.
+    let count = usize::try_from(count)
+        .ok()
+        .filter(|&count| count <= rest.len() / 2)
+        .ok_or(RecordFault::HeaderCount { found: count })?;
+    let bytes = rest;
+    for _ in 0..count {
+        header(&mut rest)?.ok_or(RecordFault::HeaderCount { found: count as i32 })?;
+    }
+    if !rest.is_empty() {
+        return Err(RecordFault::Behind { left: rest.len() });
+    }
+    Ok(Headers { inner: Inner::Wire { bytes, count } })
+}
+
 /// `None` at the end.
-fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Header<'a>>, RecordFault> {
-    if cursor.is_empty() {
+fn header<'a>(rest: &mut &'a [u8]) -> Result<Option<Header<'a>>, RecordFault> {
+    if rest.is_empty() {
         return Ok(None);
     }
-    let key = bytes(cursor)?.ok_or(RecordFault::HeaderKey)?;
+    let key = bytes(rest)?.ok_or(RecordFault::HeaderKey)?;
     let key = core::str::from_utf8(key).map_err(|_| RecordFault::HeaderKey)?;
-    Ok(Some((key, bytes(cursor)?)))
+    Ok(Some((key, bytes(rest)?)))
 }
 
-fn int(cursor: &mut Cursor<'_>) -> Result<i32, RecordFault> {
-    let value = unzigzag(u64::from(cursor.get_varint_u32().map_err(|_| RecordFault::Varint)?));
+#[inline]
+fn int(rest: &mut &[u8]) -> Result<i32, RecordFault> {
+    let (value, len) = get_u32(rest).ok_or(RecordFault::Varint)?;
+    *rest = &rest[len..];
     // Zig-zag of 32 bits stays within 32 bits.
-    Ok(value as i32)
+    Ok(unzigzag(u64::from(value)) as i32)
 }
 
-fn long(cursor: &mut Cursor<'_>) -> Result<i64, RecordFault> {
-    cursor.get_varint_u64().map(unzigzag).map_err(|_| RecordFault::Varint)
+#[inline]
+fn long(rest: &mut &[u8]) -> Result<i64, RecordFault> {
+    let (value, len) = get_u64(rest).ok_or(RecordFault::Varint)?;
+    *rest = &rest[len..];
+    Ok(unzigzag(value))
 }
 
-fn bytes<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, RecordFault> {
-    match int(cursor)? {
+#[inline]
+fn bytes<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordFault> {
+    match int(rest)? {
         -1 => Ok(None),
         len => {
             let len = usize::try_from(len).map_err(|_| RecordFault::Length { found: len })?;
-            cursor.get_bytes(len).map(Some).map_err(|_| RecordFault::Cut { wanted: len })
+            let (bytes, behind) = rest.split_at_checked(len).ok_or(RecordFault::Cut { wanted: len })?;
+            *rest = behind;
+            Ok(Some(bytes))
         }
     }
 }

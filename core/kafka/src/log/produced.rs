@@ -91,12 +91,12 @@ fn check_records(
     now_ms: i64,
     expanded: &[u8],
 ) -> Result<(), Refusal> {
-    let records = batch.records(expanded).map_err(|_| ErrorCode::INVALID_RECORD)?;
     let earliest = now_ms.saturating_sub(settings.before_ms_max);
     let latest = now_ms.saturating_add(settings.after_ms_max);
     let is_timed = settings.timestamp_type == TimestampType::Create;
     let (mut keyless, mut untimely) = (Vec::new(), Vec::new());
-    for (index, record) in (0..).zip(records) {
+    for (index, record) in (0..).zip(batch.read(expanded)) {
+        let record = record.map_err(|_| ErrorCode::INVALID_RECORD)?;
         if record.offset_delta != index {
             return Err(ErrorCode::INVALID_RECORD.into());
         }

@@ -294,6 +294,30 @@ fn damaged_records_are_refused_by_name() {
 }
 
 #[test]
+fn records_are_read_up_to_the_first_damaged_one() {
+    let good = [0x0c, 0, 0, 0, 1, 1, 0];
+    let cut = [0x0e, 0, 0, 0, 1, 1, 0];
+    let twice = [good, good].concat();
+    let bytes = around(&twice, 2);
+    assert_eq!(Batch::split(&bytes, 0).unwrap().0.read(&[]).filter(Result::is_ok).count(), 2);
+    // Behind the error there is nothing, though nine more bytes follow.
+    let bytes = around(&[&good[..], &cut, &good].concat(), 3);
+    let all: Vec<_> = Batch::split(&bytes, 0).unwrap().0.read(&[]).collect();
+    assert_eq!(all.len(), 2);
+    assert!(all[0].is_ok());
+    let what = RecordFault::Behind { left: 1 };
+    assert_eq!(all[1].clone().err(), Some(BatchError::Record { index: 1, at: 7, what }));
+    let ends = |body: &[u8], count| {
+        let bytes = around(body, count);
+        let last = Batch::split(&bytes, 0).unwrap().0.read(&[]).last();
+        last.and_then(Result::err)
+    };
+    assert_eq!(ends(&twice, 3), Some(BatchError::Count { expected: 3, found: 2 }));
+    assert_eq!(ends(&twice, 1), Some(BatchError::Behind { at: 7, left: 7 }));
+    assert_eq!(ends(&[], 0), None);
+}
+
+#[test]
 fn sequences_wrap_to_zero() {
     assert_eq!(sequence_after(i32::MAX, 1), 0);
     assert_eq!(sequence_after(i32::MAX - 1, 3), 1);
