@@ -31,7 +31,7 @@ fn search(index: &Index) {
     assert!(found.windows(2).all(|pair| pair[0].distance <= pair[1].distance));
 }
 
-/// hnswlib's loader; what is accepted is written back as it was.
+/// hnswlib's loader.
 pub fn check_hnswlib(bytes: &[u8]) {
     if let Ok(index) = hnswlib::read(Level::best(), bytes, Metric::L2) {
         search(&index);
@@ -98,7 +98,7 @@ pub fn check_vectors(bytes: &[u8]) {
 /// Logged changes: whatever they are, applying them leaves an index that can be searched.
 pub fn check_changes(bytes: &[u8]) {
     let Ok(changes) = Change::decode_all(bytes) else { return };
-    for form in [Form::F32, Form::Qg] {
+    for form in [Form::F32, Form::Sq8, Form::Qg] {
         let Ok(mut index) = Index::new(Level::best(), Options::new(4, Metric::L2, form)) else { return };
         for change in &changes {
             let _ = index.apply(change);

@@ -315,6 +315,9 @@ impl Index {
                 below(Field::Level, u64::from(*top), level + 1)
             }
             Change::Scale(scale) => {
+                if !options.form.is_sq() {
+                    return Err(Invalid::Form(options.form).into());
+                }
                 let fits = scale.low.is_finite() && scale.step.is_finite() && scale.step > 0.0;
                 if fits {
                     Ok(())

@@ -38,7 +38,7 @@ fn seeds_pass() {
 #[test]
 fn seeds_of_our_formats_are_current() {
     let rows: Vec<Vec<f32>> = (0..3).map(|i| vec![i as f32, 1.0, 0.5, -1.0]).collect();
-    for form in [Form::F32, Form::Qg] {
+    for form in [Form::F32, Form::Sq8, Form::Qg] {
         let options =
             Options { m: 2, m0: if form.is_qg() { 32 } else { 4 }, ..Options::new(4, Metric::L2, form) };
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");

@@ -68,6 +68,17 @@ fn vector_04_fewer_than_k() {
             1,
             "{form}"
         );
+        // A batch over one worker's buffers: each query has as many as there are for it.
+        type Passes = fn(u64) -> bool;
+        let batch: [(usize, Passes); 4] =
+            [(5, |_| true), (2, |label| label == 1), (1, |_| true), (2, |_| false)];
+        let counts = Serial.map(batch.len(), Scratch::new, |scratch, at| {
+            let ((k, passes), mut found) = (batch[at], Vec::new());
+            let request = Request { filter: Filter::Labels(&passes), ..Request::new(k, 10) };
+            index.view().search(Vector::F32(&[0.0, 0.0]), &request, scratch, &mut found).unwrap();
+            found.len()
+        });
+        assert_eq!(counts, [3, 1, 1, 0], "{form}");
         index.delete(0).unwrap();
         index.delete(1).unwrap();
         assert_eq!(search(&index, &[0.0, 0.0], 2, 10, Filter::All).len(), 1, "{form}");
@@ -166,6 +177,24 @@ fn vector_12_a_thousand_copies() {
         assert!(found.iter().all(|one| one.label >= 1000), "{form}: {found:?}");
         let found = search(&index, &[1.0, 1.0], 1000, 1010, Filter::All);
         assert!(found.len() == 1000 && found.iter().all(|one| one.label < 1000), "{form}: {}", found.len());
+    }
+}
+
+/// A log that is another index's: codes have no scale where rows are walked as they are.
+#[test]
+fn changes_of_another_form_are_refused() {
+    let mut coded = index(2, Form::Sq8);
+    coded.keep_journal();
+    coded.insert(1, Vector::F32(&[0.0, 1.0])).unwrap();
+    let changes = dolmen_hnsw::change::Change::decode_all(&coded.take_journal()).unwrap();
+    let scale =
+        changes.iter().find(|change| matches!(change, dolmen_hnsw::change::Change::Scale(_))).unwrap();
+    for form in [Form::F32, Form::F16, Form::Qg] {
+        let mut index = index(2, form);
+        index.insert(1, Vector::F32(&[0.0, 1.0])).unwrap();
+        let before = search(&index, &[0.0, 0.0], 1, 10, Filter::All);
+        assert_eq!(index.apply(scale), Err(Error::Invalid(Invalid::Form(form))));
+        assert_eq!(search(&index, &[0.0, 0.0], 1, 10, Filter::All), before, "{form}");
     }
 }
 

@@ -14,7 +14,7 @@ use dolmen_hnsw::search::{Filter, Found, Request};
 use dolmen_hnsw::view::View;
 
 const DIM: usize = 20;
-const COUNT: usize = if cfg!(miri) { 24 } else { 200 };
+const COUNT: usize = if cfg!(miri) { 12 } else { 200 };
 
 fn metrics(form: Form) -> &'static [Metric] {
     match form {

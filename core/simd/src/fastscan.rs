@@ -156,7 +156,9 @@ impl Prepare<'_> {
             return (0.0, Query::default());
         }
         let range = high - low;
+        // The quotient of a range below a normal number is infinite, and its products are what each level makes of them.
         let steps = if range > 0.0 { 255.0 / range } else { 0.0 };
+        let steps = if steps > f32::MAX { f32::MAX } else { steps };
         (steps, Query { step: range / 255.0, offset: groups as f32 * low - 0.5 * sum })
     }
 }

@@ -109,16 +109,19 @@ fn least_and_greatest() {
 #[test]
 fn rows_become_columns() {
     let mut rng = Rng::new(64);
-    for (rows, columns) in [(0, 5), (1, 1), (1, 40), (16, 16), (17, 33), (48, 20), (5, 100)] {
-        let from = ordinary(&mut rng, rows * columns);
+    let shapes = [(0, 5), (1, 1), (1, 40), (16, 16), (17, 33), (48, 20), (5, 100)];
+    let of_every_length = lengths().take_while(|len| *len <= 300).flat_map(|len| [(len, 19), (35, len)]);
+    for (rows, columns) in shapes.into_iter().chain(of_every_length) {
+        // What is moved may be anything.
+        let from: Vec<f32> = (0..rows * columns).map(|_| f32::from_bits(rng.next_u64() as u32)).collect();
         for level in Level::each() {
             let mut to = vec![0.0; rows * columns];
             transpose(level, &from, rows, columns, &mut to);
             for row in 0..rows {
                 for column in 0..columns {
                     assert_eq!(
-                        to[column * rows + row],
-                        from[row * columns + column],
+                        to[column * rows + row].to_bits(),
+                        from[row * columns + column].to_bits(),
                         "{level}, {rows} x {columns}"
                     );
                 }

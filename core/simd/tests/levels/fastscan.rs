@@ -5,6 +5,11 @@ use dolmen_simd::{rotate, vector};
 
 use crate::support::*;
 
+/// All that codes can have up to 300, whole bytes.
+fn dimensions() -> impl Iterator<Item = usize> {
+    (0..=304).step_by(if cfg!(miri) { 104 } else { 8 })
+}
+
 #[test]
 fn packing_and_lanes() {
     let mut rng = Rng::new(51);
@@ -38,12 +43,7 @@ fn places_of_the_layout() {
 #[test]
 fn packed_sums_are_the_double_loop() {
     let mut rng = Rng::new(52);
-    let all = if cfg!(miri) {
-        vec![8, 64]
-    } else {
-        vec![0usize, 8, 16, 64, 100 / 8 * 8, 128, 384, 800, 1024, 1032, 1536, 4096]
-    };
-    for dims in all {
+    for dims in dimensions().chain(if cfg!(miri) { vec![] } else { vec![384, 800, 1024, 1032, 1536, 4096] }) {
         let random = (bytes(&mut rng, dims / 8 * BATCH), bytes(&mut rng, packed_len(dims)));
         // 255 everywhere: at 1,536 dimensions beyond 16 bits.
         let extreme = (bytes(&mut rng, dims / 8 * BATCH), vec![255; packed_len(dims)]);
@@ -74,8 +74,12 @@ fn packed_sums_are_the_double_loop() {
 #[test]
 fn codes_and_their_sums() {
     let mut rng = Rng::new(53);
-    for dims in [8usize, 24, 64, 104, 128, 784] {
-        let (node, neighbour) = (ordinary(&mut rng, dims), ordinary(&mut rng, dims));
+    let makes: [fn(&mut Rng, usize) -> Vec<f32>; 2] = [ordinary, wild];
+    for (dims, make) in dimensions().skip(1).chain([784]).flat_map(|dims| makes.map(|make| (dims, make))) {
+        let (node, neighbour) = (make(&mut rng, dims), make(&mut rng, dims));
+        let (node, neighbour) = (Shifted::new(&node, dims / 8 % 16), Shifted::new(&neighbour, 3));
+        let (node, neighbour) = (node.get(), neighbour.get());
+        let size: f64 = node.iter().map(|x| f64::from(x.abs())).sum();
         let mut want = vec![0u8; dims / 8];
         let (mut norm2, mut along, mut at_node) = (0.0, 0.0, 0.0);
         for at in 0..dims {
@@ -87,14 +91,14 @@ fn codes_and_their_sums() {
         }
         for level in Level::each() {
             let mut code = vec![0xaa; dims / 8];
-            let encoded = encode(level, &node, &neighbour, &mut code);
+            let encoded = encode(level, node, neighbour, &mut code);
             assert_eq!(code, want, "{level}, {dims}");
-            near("norm2", encoded.norm2, norm2, 1e-6 * norm2);
-            near("along", encoded.along, along, 1e-6 * along);
-            near("node", encoded.node, at_node, 1e-6 * dims as f64);
+            near("norm2", encoded.norm2, norm2, 1e-6 * norm2 + 1e-37);
+            near("along", encoded.along, along, 1e-6 * along + 1e-37);
+            near("node", encoded.node, at_node, 1e-6 * (dims as f64).max(size));
         }
         // A neighbour that equals the node has no bit set and no length.
-        let encoded = encode(Level::best(), &node, &node, &mut want);
+        let encoded = encode(Level::best(), node, node, &mut want);
         assert_eq!((encoded.norm2, encoded.along), (0.0, 0.0));
         assert!(want.iter().all(|&byte| byte == 0));
     }
@@ -124,16 +128,20 @@ fn tables_are_their_sums() {
         }
         assert!(table.contains(&0) && table.contains(&255));
     }
-    for dims in [8usize, 24, 64, 784] {
-        let query = ordinary(&mut rng, dims);
-        let made = |level| {
-            let mut table = vec![0; packed_len(dims)];
-            let query = prepare(level, &query, &mut table);
-            (table, query.step.to_bits(), query.offset.to_bits())
-        };
-        let judge = made(Level::SCALAR);
-        for level in wide_levels() {
-            assert_eq!(made(level), judge, "{level}, {dims}");
+    for dims in dimensions().chain([784]) {
+        // The last are so small that a step is no normal number.
+        let tiny = |rng: &mut Rng| ordinary(rng, dims).iter().map(|x| x * 1e-38).collect::<Vec<f32>>();
+        for query in [ordinary(&mut rng, dims), wild(&mut rng, dims), tiny(&mut rng)] {
+            let query = Shifted::new(&query, dims / 8 % 16);
+            let made = |level| {
+                let mut table = vec![0; packed_len(dims)];
+                let query = prepare(level, query.get(), &mut table);
+                (table, query.step.to_bits(), query.offset.to_bits())
+            };
+            let judge = made(Level::SCALAR);
+            for level in wide_levels() {
+                assert_eq!(made(level), judge, "{level}, {dims}");
+            }
         }
     }
     let mut table = [1; 32];
@@ -228,22 +236,36 @@ fn estimates_are_unbiased_and_spread_as_measured() {
 #[test]
 fn estimates_have_the_same_bits_at_every_level() {
     let mut rng = Rng::new(57);
-    for dims in [64usize, 128, 1536] {
+    for (dims, extreme) in dimensions().chain([1536]).flat_map(|dims| [(dims, false), (dims, true)]) {
         let (packed, table) = (bytes(&mut rng, packed_len(dims)), bytes(&mut rng, packed_len(dims)));
-        let mut add: [f32; BATCH] = core::array::from_fn(|_| unit(&mut rng));
-        let rescale: [f32; BATCH] = core::array::from_fn(|_| unit(&mut rng) - 0.5);
+        let (mut add, mut rescale) = ([0.0; BATCH], [0.0; BATCH]);
+        if extreme {
+            add.copy_from_slice(&wild(&mut rng, BATCH));
+            rescale.copy_from_slice(&wild(&mut rng, BATCH));
+        } else {
+            add.fill_with(|| unit(&mut rng));
+            rescale.fill_with(|| unit(&mut rng) - 0.5);
+        }
         // An empty lane.
-        add[3] = f32::INFINITY;
+        (add[3], rescale[3]) = (f32::INFINITY, 0.0);
+        let (query, factors) = (Query { step: 0.37, offset: -3.1 }, Factors { add: &add, rescale: &rescale });
         let estimate = |level| {
             let mut out = [0.0; BATCH];
-            let query = Query { step: 0.37, offset: -3.1 };
-            estimates(level, &packed, &table, query, Factors { add: &add, rescale: &rescale }, 2.5, &mut out);
+            estimates(level, &packed, &table, query, factors, 2.5, &mut out);
             out.map(f32::to_bits)
         };
         let judge = estimate(Level::SCALAR);
         assert_eq!(f32::from_bits(judge[3]), f32::INFINITY);
-        for level in wide_levels() {
+        for level in Level::each() {
             assert_eq!(estimate(level), judge, "{level}, {dims}");
+            // A bound that is one of the estimates is not below itself.
+            for bound in [f32::from_bits(judge[7]), 0.0, f32::NEG_INFINITY, f32::INFINITY, f32::MAX] {
+                let mut out = [0.0; BATCH];
+                let mask = estimates_below(level, &packed, &table, query, factors, (2.5, bound), &mut out);
+                assert_eq!(out.map(f32::to_bits), judge, "{level}, {dims}");
+                let want = (0..BATCH).filter(|&at| out[at] < bound).fold(0, |mask, at| mask | 1 << at);
+                assert_eq!(mask, want, "{level}, {dims}, {bound}");
+            }
         }
     }
 }

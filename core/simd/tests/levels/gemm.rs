@@ -127,6 +127,16 @@ fn scales_and_transposed_operands() {
     }
 }
 
+#[test]
+fn every_length_of_each_side() {
+    let mut rng = Rng::new(94);
+    for len in lengths().take_while(|len| *len <= 300) {
+        for (m, n, k) in [(len, 3, 5), (3, len, 5), (5, 3, len)] {
+            check(&mut rng, &Case { m, n, k, alpha: 1.0, beta: 1.0, transposed: [len % 2 == 0, false] });
+        }
+    }
+}
+
 /// Beyond one block of k, of rows and of columns.
 #[test]
 fn several_blocks() {

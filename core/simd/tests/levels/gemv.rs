@@ -47,6 +47,35 @@ fn rows_times_a_vector() {
     }
 }
 
+/// Rows that begin at any alignment, of values of all sizes.
+#[test]
+fn rows_of_every_width() {
+    let mut rng = Rng::new(82);
+    for width in lengths() {
+        let (count, stride) = (5, width + 3);
+        let (rows, x) = (wild(&mut rng, count * stride), wild(&mut rng, width));
+        let row = |at: usize| &rows[at * stride..][..width];
+        let (weights, before) = (wild(&mut rng, count), wild(&mut rng, width));
+        for level in Level::each() {
+            let mut out = vec![9.0; count];
+            gemv::dot_f32(level, &rows, stride, &x, &mut out);
+            for (at, out) in out.iter().enumerate() {
+                let want = vector::dot_f32(level, row(at), &x);
+                assert_eq!(out.to_bits(), want.to_bits(), "{level}, {width}");
+            }
+            let what = format!("{level}, {width}");
+            let mut sums = before.clone();
+            gemv::add_f32(level, &rows, stride, &weights, &mut sums);
+            for column in 0..width {
+                let products = || (0..count).map(|at| f64::from(weights[at]) * f64::from(row(at)[column]));
+                let before = f64::from(before[column]);
+                let size = before.abs() + products().map(f64::abs).sum::<f64>();
+                near(&what, sums[column], before + products().sum::<f64>(), 1e-6 * size + 1e-37);
+            }
+        }
+    }
+}
+
 fn halves(level: Level, rows: &[f32], stride: usize, x: &[f32], count: usize) {
     let (mut f16, mut bf16) = (vec![0; rows.len()], vec![0; rows.len()]);
     f32s_to_f16s(level, rows, &mut f16);

@@ -112,3 +112,27 @@ fn software_and_hardware_agree() {
     }
     check(&batch);
 }
+
+#[test]
+fn conversions_of_every_length() {
+    let mut rng = Rng::new(32);
+    for len in lengths() {
+        let halves: Vec<u16> = (0..len).map(|_| rng.next_u64() as u16).collect();
+        let floats: Vec<f32> = (0..len).map(|_| f32::from_bits(rng.next_u64() as u32)).collect();
+        let (halves, floats) = (Shifted::new(&halves, len % 32), Shifted::new(&floats, len % 16));
+        let (halves, floats) = (halves.get(), floats.get());
+        for level in Level::each() {
+            let (mut wide, mut narrow) = (vec![0.0; len], vec![0; len]);
+            f16s_to_f32s(level, halves, &mut wide);
+            let all = wide.iter().zip(halves).all(|(x, &half)| x.to_bits() == f16_to_f32(half).to_bits());
+            assert!(all, "{level}, {len}");
+            bf16s_to_f32s(level, halves, &mut wide);
+            let all = wide.iter().zip(halves).all(|(x, &half)| x.to_bits() == bf16_to_f32(half).to_bits());
+            assert!(all, "{level}, {len}");
+            f32s_to_f16s(level, floats, &mut narrow);
+            assert!(narrow.iter().zip(floats).all(|(&half, &x)| half == f32_to_f16(x)), "{level}, {len}");
+            f32s_to_bf16s(level, floats, &mut narrow);
+            assert!(narrow.iter().zip(floats).all(|(&half, &x)| half == f32_to_bf16(x)), "{level}, {len}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 use dolmen_base::Rng;
 use dolmen_simd::level::Level;
 use dolmen_simd::nn::*;
+use dolmen_simd::slope;
 
 use crate::support::*;
 
@@ -93,8 +94,12 @@ fn fused_levels_agree_bit_for_bit() {
 #[test]
 fn softmax_of_every_length() {
     let mut rng = Rng::new(72);
-    for len in lengths().chain(if cfg!(miri) { None } else { Some(32_768) }) {
-        let x: Vec<f32> = (0..len).map(|_| 40.0 * (unit(&mut rng) - 0.5)).collect();
+    let long = if cfg!(miri) { None } else { Some(32_768) };
+    for (len, extreme) in lengths().chain(long).flat_map(|len| [(len, false), (len, true)]) {
+        let x: Vec<f32> = match extreme {
+            true => wild(&mut rng, len),
+            false => (0..len).map(|_| 40.0 * (unit(&mut rng) - 0.5)).collect(),
+        };
         let high = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = x.iter().map(|&x| (f64::from(x) - f64::from(high)).exp()).sum();
         for level in Level::each() {
@@ -109,9 +114,41 @@ fn softmax_of_every_length() {
             }
             let total = log_sum_exp(level, &mut logs);
             if len > 0 {
-                near(&format!("{level}, {len}"), total, f64::from(high) + sum.ln(), 3e-6);
+                let within = 3e-6 + 1e-7 * f64::from(high.abs());
+                near(&format!("{level}, {len}"), total, f64::from(high) + sum.ln(), within);
             } else {
                 assert_eq!(total, f32::NEG_INFINITY);
+            }
+        }
+    }
+}
+
+/// A place, a length or an alignment changes no bit of a result, and nothing beside the slice is written.
+#[test]
+fn functions_of_every_length() {
+    type Function = fn(Level, &mut [f32]);
+    let functions: [Function; 9] =
+        [exp, tanh, sigmoid, silu, gelu, gelu_tanh, slope::gelu, slope::gelu_tanh, slope::silu];
+    let x = wild(&mut Rng::new(74), 1024);
+    for level in Level::each() {
+        for (nth, function) in functions.into_iter().enumerate() {
+            let alone: Vec<u32> = x
+                .iter()
+                .map(|&x| {
+                    let mut one = [x];
+                    function(level, &mut one);
+                    one[0].to_bits()
+                })
+                .collect();
+            for len in lengths().take_while(|len| *len <= 300) {
+                let first = 7 * len % 700;
+                let mut all = Shifted::new(&x[..first + len + 20], len % 16);
+                function(level, &mut all.get_mut()[first..first + len]);
+                for (at, got) in all.get().iter().enumerate() {
+                    let inside = (first..first + len).contains(&at);
+                    let want = if inside { alone[at] } else { x[at].to_bits() };
+                    assert_eq!(got.to_bits(), want, "function {nth}, {level}, {at} in {len} from {first}");
+                }
             }
         }
     }
@@ -170,6 +207,39 @@ fn norms_of_every_length() {
                 let want = (wide[at] - mean) * factor * f64::from(weight[at]) + f64::from(bias[at]);
                 // One element is its own mean, and what rounding leaves of it is blown up by 1/√epsilon.
                 near(&what, got, want, 1e-5 * (1.0 + factor / 20.0));
+            }
+        }
+    }
+}
+
+/// Of sizes far apart, denormals among them: within their share of the greatest.
+#[test]
+fn norms_of_extremes() {
+    let mut rng = Rng::new(75);
+    for len in lengths().skip(1) {
+        let (x, weight, bias) = (wild(&mut rng, len), ordinary(&mut rng, len), ordinary(&mut rng, len));
+        let x = Shifted::new(&x, len % 16);
+        let wide: Vec<f64> = x.get().iter().map(|&x| f64::from(x)).collect();
+        let n = len as f64;
+        let (mean, squares) = (wide.iter().sum::<f64>() / n, wide.iter().map(|x| x * x).sum::<f64>() / n);
+        let variance = wide.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        let greatest = wide.iter().fold(0.0, |greatest: f64, x| greatest.max(x.abs()));
+        let epsilon = 1e-5f32;
+        let rms = 1.0 / (squares + f64::from(epsilon)).sqrt();
+        let factor = 1.0 / (variance + f64::from(epsilon)).sqrt();
+        for level in Level::each() {
+            let what = format!("{level}, {len}");
+            let mut out = x.get().to_vec();
+            near(&what, rms_norm(level, &mut out, &weight, epsilon), rms, 2e-6 * rms);
+            for ((&got, x), &weight) in out.iter().zip(&wide).zip(&weight) {
+                let want = x * rms * f64::from(weight);
+                near(&what, got, want, 1e-5 * want.abs() + 1e-37);
+            }
+            let mut out = x.get().to_vec();
+            layer_norm(level, &mut out, &weight, &bias, epsilon);
+            for (at, &got) in out.iter().enumerate() {
+                let want = (wide[at] - mean) * factor * f64::from(weight[at]) + f64::from(bias[at]);
+                near(&what, got, want, 1e-5 * (1.0 + greatest * factor));
             }
         }
     }

@@ -40,16 +40,19 @@ fn norms_and_products_stay() {
 #[test]
 fn every_level_gives_the_same_bits() {
     let mut rng = Rng::new(42);
-    for dims in dimensions() {
-        let (signs, x) = (bytes(&mut rng, signs_len(dims)), ordinary(&mut rng, dims));
-        let turn = |level| {
-            let mut out = vec![0.0; padded(dims)];
-            rotate(level, &signs, &x, &mut out);
-            out.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
-        };
-        let judge = turn(Level::SCALAR);
-        for level in wide_levels() {
-            assert_eq!(turn(level), judge, "{level}, {dims}");
+    for dims in dimensions().into_iter().chain(lengths()) {
+        for make in [ordinary, wild] {
+            let (signs, x) = (bytes(&mut rng, signs_len(dims)), make(&mut rng, dims));
+            let x = Shifted::new(&x, dims % 16);
+            let turn = |level| {
+                let mut out = vec![0.0; padded(dims)];
+                rotate(level, &signs, x.get(), &mut out);
+                out.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+            };
+            let judge = turn(Level::SCALAR);
+            for level in wide_levels() {
+                assert_eq!(turn(level), judge, "{level}, {dims}");
+            }
         }
     }
 }

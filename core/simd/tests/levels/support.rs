@@ -60,6 +60,10 @@ impl<T: Copy + Default> Shifted<T> {
     pub fn get(&self) -> &[T] {
         &self.elements[self.begin..][..self.len]
     }
+
+    pub fn get_mut(&mut self) -> &mut [T] {
+        &mut self.elements[self.begin..][..self.len]
+    }
 }
 
 #[track_caller]
