@@ -306,7 +306,7 @@ fn records_are_read_up_to_the_first_damaged_one() {
     assert_eq!(all.len(), 2);
     assert!(all[0].is_ok());
     let what = RecordFault::Behind { left: 1 };
-    assert_eq!(all[1].clone().err(), Some(BatchError::Record { index: 1, at: 7, what }));
+    assert_eq!(all[1].err(), Some(BatchError::Record { index: 1, at: 7, what }));
     let ends = |body: &[u8], count| {
         let bytes = around(body, count);
         let last = Batch::split(&bytes, 0).unwrap().0.read(&[]).last();
