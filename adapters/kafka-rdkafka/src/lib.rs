@@ -6,7 +6,7 @@
 //!     └── dolmen_kafka::eos       └─ sink::StoreSink    topics ─▶ a store of ours
 //! ```
 //! Every decision is [`dolmen_kafka::eos`]'s: what an error means, when a transaction is committed, aborted, begun anew, when a record is a dead
-//! letter. What is here carries effects out. Everything blocks in a thread of its own; [`runner::spawn`] and [`rd::producer::Producer`] are the
+//! letter. What is here carries effects out. Everything blocks in a thread of its own; [`runner::spawn`] and `rd::producer::Producer` are the
 //! ends for async programs, which never wait in the runtime.
 //!
 //! Errors are [`Error::Retry`], [`Error::Abort`] or [`Error::Fatal`].

@@ -134,9 +134,10 @@ mod tests {
 
     #[test]
     fn every_level_is_within_its_bound() {
-        let mut inputs: Vec<f32> = (-40_000..=40_000).map(|i| i as f32 * 5e-4).collect();
+        let (step, bits) = if cfg!(miri) { (997, 100_000_007) } else { (1, 1_000_003) };
+        let mut inputs: Vec<f32> = (-40_000..=40_000).step_by(step).map(|i| i as f32 * 5e-4).collect();
         // Of every size, denormals among them.
-        inputs.extend((0..=u32::MAX).step_by(1_000_003).map(f32::from_bits).filter(|x| x.is_finite()));
+        inputs.extend((0..=u32::MAX).step_by(bits).map(f32::from_bits).filter(|x| x.is_finite()));
         for (nth, (function, judge, bound)) in judges().into_iter().enumerate() {
             for level in Level::each() {
                 let mut found = inputs.clone();
