@@ -12,5 +12,9 @@ pub const FRAMES_WATCHED: usize = 512;
 /// depth that differs with its build.
 pub const TREE_HEIGHT_MAX: usize = 32_769;
 
+/// Most words of a tree that stand in it again: the source of `(b, c) = …` stands once for each column, so that they double with every such
+/// assignment inside another. A thousand columns of a source of sixteen thousand words.
+pub const REPEATS_MAX: usize = 16_000_000;
+
 /// Most bytes of a text: offsets are 32 bits wide and two bits of a text's id are flags.
 pub const SOURCE_LEN_MAX: usize = (1 << 30) - 2;

@@ -58,6 +58,9 @@ pub(crate) struct Parser<'a> {
     pub(crate) detour: Option<Next>,
     /// Most frames of the machine that a step leaves without being looked at.
     pub(crate) frames_max: usize,
+    /// Most words that may stand in the tree again, and those that do so far.
+    pub(crate) repeats_max: usize,
+    pub(crate) repeats: usize,
     /// The server's limit holds: what is looked at is counted.
     pub(crate) counts_symbols: bool,
     /// The first token of the current statement.

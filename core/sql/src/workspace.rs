@@ -30,6 +30,9 @@ pub enum Depth {
 pub struct Options {
     /// Most frames of the parser's explicit stack.
     pub frames_max: usize,
+    /// Most words of the tree that stand in it again, because what is assigned to several columns stands once for each: what is written of
+    /// a tree, JSON or a fingerprint, is no longer than the tree and these.
+    pub repeats_max: usize,
     /// The version whose grammar is read.
     pub version: Version,
     /// A script for psql, with its variables and commands.
@@ -47,7 +50,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { frames_max: limits::FRAMES_MAX, version: Version::default(), psql: false, depth: Depth::Any }
+        Self {
+            frames_max: limits::FRAMES_MAX,
+            repeats_max: limits::REPEATS_MAX,
+            version: Version::default(),
+            psql: false,
+            depth: Depth::Any,
+        }
     }
 }
 
@@ -124,6 +133,8 @@ impl Workspace {
             machines: 0,
             detour: None,
             frames_max: options.frames_max,
+            repeats_max: options.repeats_max,
+            repeats: 0,
             counts_symbols,
             statement: 0,
             steps: 0,

@@ -164,6 +164,33 @@ fn the_limit_of_frames_is_an_error() {
     assert!(workspace.parse(&sql).is_ok());
 }
 
+/// What is written of a tree stays near the length of its text: where sources of several columns would stand in it again without an end,
+/// the text is refused, and one such assignment of many columns is not.
+#[test]
+fn the_limit_of_repeats_is_an_error() {
+    let mut workspace = Workspace::new();
+    let nested = |levels: usize| {
+        let open = "(WITH a AS (UPDATE t SET (b, c) = (SELECT 1, ".repeat(levels);
+        format!("SELECT {open}1{}", ") RETURNING b) SELECT 1)".repeat(levels))
+    };
+    for levels in [1, 2, 10] {
+        let sql = nested(levels);
+        let tree = workspace.parse(&sql).unwrap();
+        let mut out = String::new();
+        json::write(tree, &mut out);
+        assert!(out.matches("MultiAssignRef").count() >= 2 << (levels - 1), "{levels}");
+    }
+    for levels in [30, 100, 1_000] {
+        let error = workspace.parse(&nested(levels)).unwrap_err();
+        assert_eq!(error.sqlstate, "54000", "{error}");
+    }
+    let columns = vec!["b"; 1_000].join(", ");
+    assert!(workspace.parse(&format!("UPDATE t SET ({columns}) = (SELECT {columns} FROM u)")).is_ok());
+    let few = Options { repeats_max: 200, ..Options::default() };
+    assert!(workspace.parse_with(&nested(1), few).is_ok());
+    assert_eq!(workspace.parse_with(&nested(3), few).unwrap_err().sqlstate, "54000");
+}
+
 #[test]
 fn a_second_parse_allocates_nothing() {
     let texts = [

@@ -321,11 +321,36 @@ impl Parser<'_> {
             }
             step::COLUMNS_SET => {
                 self.expect_all(&[Kind::RPAREN, Kind::EQUALS])?;
-                (frame.op, frame.b) = (step::SOURCE, value);
+                (frame.op, frame.b, frame.c) = (step::SOURCE, value, self.written());
                 Ok(self.expr(frame))
             }
-            _ => Ok(Next::Ret(self.multi_assignment(frame, value))),
+            _ => {
+                self.repeat(frame)?;
+                Ok(Next::Ret(self.multi_assignment(frame, value)))
+            }
         }
+    }
+
+    /// Words of the tree as it is written out so far.
+    fn written(&self) -> u32 {
+        u32::try_from(self.tree.words().saturating_add(self.repeats)).unwrap_or(u32::MAX)
+    }
+
+    /// Counts what stands again in the tree for the second column and those behind it.
+    fn repeat(&mut self, frame: Frame) -> R<()> {
+        let again = self.tree.items(frame.b).len().saturating_sub(1);
+        let source = self.written().saturating_sub(frame.c) as usize;
+        self.repeats = self.repeats.saturating_add(source.saturating_mul(again));
+        if self.repeats <= self.repeats_max {
+            return Ok(());
+        }
+        let loc = self.loc();
+        let halt =
+            self.refuse("54000", loc, "sources of assignments to several columns are repeated too often");
+        Err(self.detail(
+            halt,
+            "They stand in the tree once for each column, and again for each such assignment around them.",
+        ))
     }
 
     /// `( a, b ) = source`: all targets but the last become items.
