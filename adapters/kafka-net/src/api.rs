@@ -3,6 +3,7 @@
 //! A request that cannot be read costs the connection, as with Kafka: what follows it cannot be trusted. Only ApiVersions of a version that is
 //! not known is answered, in version 0.
 
+mod acls;
 mod admin;
 mod fetch;
 mod metadata;
@@ -191,6 +192,9 @@ async fn dispatch(call: &Call) -> Result<Reply, WireError> {
         26 => transactions::end(call).await,
         27 => transactions::write_markers(call).await,
         28 => transactions::commit_offsets(call).await,
+        29 => acls::describe(call),
+        30 => acls::create(call),
+        31 => acls::delete(call),
         32 => admin::describe_configs(call),
         33 => admin::alter_configs(call).await,
         34 => placement::alter_replica_log_dirs(call),

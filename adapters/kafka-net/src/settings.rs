@@ -13,6 +13,11 @@ use dolmen_kafka::topics::{CONSUMER_OFFSETS, Defaults, TRANSACTION_STATE, Topic,
 const OWN_DEFAULTS: &[(&str, &str)] =
     &[("offsets.topic.num.partitions", "1"), ("transaction.state.log.num.partitions", "1")];
 
+/// How often logs are synced by the clock.
+const FLUSH_MS: &str = "log.flush.interval.ms";
+/// After how many records they are.
+const FLUSH_MESSAGES: &str = "log.flush.interval.messages";
+
 /// A broker's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,6 +48,12 @@ impl Settings {
         let mut all = Static::new();
         for (name, value) in OWN_DEFAULTS.iter().chain(given) {
             all.set(name, value).map_err(|error| explain(name, value, error))?;
+        }
+        // Whoever says only how often to sync does not want a sync before each answer beside it.
+        let is_given = |wanted| given.iter().any(|(name, _)| *name == wanted);
+        if is_given(FLUSH_MS) && !is_given(FLUSH_MESSAGES) {
+            let never = i64::MAX.to_string();
+            all.set(FLUSH_MESSAGES, &never).map_err(|error| explain(FLUSH_MESSAGES, &never, error))?;
         }
         let nothing = std::collections::BTreeMap::new();
         let force = InForce::broker(&all, &nothing);
@@ -155,4 +166,23 @@ fn parse_listener(list: &str) -> Option<(String, u16)> {
 pub fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records between two syncs of a log, and the time.
+    fn flushes(given: &[(&str, &str)]) -> (i64, i64) {
+        let settings = Settings::new(given).unwrap();
+        (settings.number(FLUSH_MESSAGES), settings.number(FLUSH_MS))
+    }
+
+    #[test]
+    fn syncs_come_before_each_answer_unless_an_interval_is_given() {
+        assert_eq!(flushes(&[]), (1, i64::MAX));
+        assert_eq!(flushes(&[(FLUSH_MS, "1000")]), (i64::MAX, 1000));
+        assert_eq!(flushes(&[(FLUSH_MS, "1000"), (FLUSH_MESSAGES, "1")]), (1, 1000));
+        assert_eq!(flushes(&[(FLUSH_MESSAGES, "50")]), (50, i64::MAX));
+    }
 }

@@ -44,15 +44,14 @@ pub async fn run(state: Arc<State>, stop: watch::Receiver<bool>) {
     let mut cleaner = Every::new(settings.number("log.cleaner.backoff.ms"));
     let groups = tokio::spawn(crate::groups::tick(state.clone(), stop));
     let _groups = Abort(groups);
-    let mut flush = Every::new(1000);
     loop {
         tokio::time::sleep(STEP).await;
         let now = Instant::now();
         if transactions.is_due(now) {
             state.transactions.input(&state, Input::Tick);
         }
-        if flush.is_due(now) {
-            flush_by_interval(&state);
+        for log in state.catalog.logs() {
+            log.flush(now_ms());
         }
         let (retains, forgets) = (retention.is_due(now), producers.is_due(now));
         let cleans = cleaner.is_due(now);
@@ -69,16 +68,6 @@ struct Abort(tokio::task::JoinHandle<()>);
 impl Drop for Abort {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Logs that are synced by the clock and have something to sync.
-fn flush_by_interval(state: &Arc<State>) {
-    for log in state.catalog.logs() {
-        let by_interval = log.lock().settings.flush_ms != i64::MAX;
-        if by_interval {
-            log.flush();
-        }
     }
 }
 

@@ -96,6 +96,8 @@ pub struct Inner {
     /// Sealed segments that are not synced yet.
     pub(super) unsynced: Vec<Arc<dyn File>>,
     pub(super) unsynced_messages: u64,
+    /// When the first of them came.
+    unsynced_since_ms: i64,
     wants_sync: bool,
     /// The epoch that batches are stamped with, and every epoch with its first offset.
     pub(super) epochs: Vec<(i32, i64)>,
@@ -138,6 +140,7 @@ impl Inner {
             file: active.1,
             unsynced: Vec::new(),
             unsynced_messages: 0,
+            unsynced_since_ms: 0,
             wants_sync: false,
             epochs,
             is_new: false,
@@ -294,6 +297,9 @@ impl PartitionLog {
         if let Some(aborted) = aborted {
             self.put_aborted(inner.active.base_offset(), aborted).map_err(|error| self.fail(inner, error))?;
         }
+        if inner.unsynced_messages == 0 {
+            inner.unsynced_since_ms = now_ms;
+        }
         inner.unsynced_messages += batch.record_count().unsigned_abs() as u64;
         let end_offset = inner.rules.log_end();
         self.after_append(inner, end_offset, done);
@@ -433,10 +439,12 @@ impl PartitionLog {
         Unsynced { files, end, recovery_point, is_new: std::mem::take(&mut inner.is_new) }
     }
 
-    /// Asks for a sync of what is not synced yet, if there is something.
-    pub fn flush(self: &Arc<Self>) {
+    /// Asks for a sync of what has not been synced for as long as the log's settings allow.
+    pub fn flush(self: &Arc<Self>, now_ms: i64) {
         let mut inner = self.inner.lock();
-        if inner.unsynced_messages > 0 {
+        let waits_ms = now_ms.saturating_sub(inner.unsynced_since_ms).unsigned_abs();
+        let is_due = i64::try_from(waits_ms).is_ok_and(|ms| ms >= inner.settings.flush_ms);
+        if inner.unsynced_messages > 0 && is_due {
             inner.wants_sync = true;
             self.queue(&mut inner);
         }

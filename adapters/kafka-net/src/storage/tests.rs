@@ -266,3 +266,31 @@ fn a_compacted_log_says_the_same_in_less() {
     let again = disks.open(false);
     assert_eq!((values(&again), again.lock().rules.log_end()), (before, end));
 }
+
+#[test]
+fn a_log_that_is_synced_by_the_clock_is_synced_when_its_time_has_come() {
+    let disks = Disks { folder: Disk::new(), root: Disk::new() };
+    let log = disks.open(true);
+    {
+        let mut inner = log.lock();
+        (inner.settings.flush_messages, inner.settings.flush_ms) = (u64::MAX, 200);
+    }
+    let append = |now_ms| {
+        log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), now_ms, None).unwrap();
+    };
+    let syncs = || disks.folder.count(dolmen_sim::Op::Sync);
+    append(NOW);
+    append(NOW + 150);
+    let before = syncs();
+    log.flush(NOW + 199);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert_eq!(syncs(), before, "not before its time");
+    log.flush(NOW + 200);
+    while syncs() == before {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let before = syncs();
+    log.flush(NOW + 5000);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert_eq!(syncs(), before, "nothing is left to sync");
+}

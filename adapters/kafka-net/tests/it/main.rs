@@ -1,5 +1,6 @@
 //! A broker as its clients see it, over sockets.
 
+mod acls;
 mod client;
 mod hostile;
 mod placement;

@@ -35,16 +35,22 @@ pub mod consumer_group_target_assignment_metadata_key;
 pub mod consumer_group_target_assignment_metadata_value;
 pub mod consumer_protocol_assignment;
 pub mod consumer_protocol_subscription;
+pub mod create_acls_request;
+pub mod create_acls_response;
 pub mod create_partitions_request;
 pub mod create_partitions_response;
 pub mod create_topics_request;
 pub mod create_topics_response;
+pub mod delete_acls_request;
+pub mod delete_acls_response;
 pub mod delete_groups_request;
 pub mod delete_groups_response;
 pub mod delete_records_request;
 pub mod delete_records_response;
 pub mod delete_topics_request;
 pub mod delete_topics_response;
+pub mod describe_acls_request;
+pub mod describe_acls_response;
 pub mod describe_cluster_request;
 pub mod describe_cluster_response;
 pub mod describe_configs_request;
@@ -154,16 +160,22 @@ pub use consumer_group_target_assignment_metadata_key::ConsumerGroupTargetAssign
 pub use consumer_group_target_assignment_metadata_value::ConsumerGroupTargetAssignmentMetadataValue;
 pub use consumer_protocol_assignment::ConsumerProtocolAssignment;
 pub use consumer_protocol_subscription::ConsumerProtocolSubscription;
+pub use create_acls_request::CreateAclsRequest;
+pub use create_acls_response::CreateAclsResponse;
 pub use create_partitions_request::CreatePartitionsRequest;
 pub use create_partitions_response::CreatePartitionsResponse;
 pub use create_topics_request::CreateTopicsRequest;
 pub use create_topics_response::CreateTopicsResponse;
+pub use delete_acls_request::DeleteAclsRequest;
+pub use delete_acls_response::DeleteAclsResponse;
 pub use delete_groups_request::DeleteGroupsRequest;
 pub use delete_groups_response::DeleteGroupsResponse;
 pub use delete_records_request::DeleteRecordsRequest;
 pub use delete_records_response::DeleteRecordsResponse;
 pub use delete_topics_request::DeleteTopicsRequest;
 pub use delete_topics_response::DeleteTopicsResponse;
+pub use describe_acls_request::DescribeAclsRequest;
+pub use describe_acls_response::DescribeAclsResponse;
 pub use describe_cluster_request::DescribeClusterRequest;
 pub use describe_cluster_response::DescribeClusterResponse;
 pub use describe_configs_request::DescribeConfigsRequest;
@@ -269,6 +281,9 @@ pub const APIS: &[Api] = &[
     Api { key: 26, name: "EndTxn", low: 0, high: 5, flexible_from: 3 },
     Api { key: 27, name: "WriteTxnMarkers", low: 1, high: 2, flexible_from: 1 },
     Api { key: 28, name: "TxnOffsetCommit", low: 0, high: 6, flexible_from: 3 },
+    Api { key: 29, name: "DescribeAcls", low: 1, high: 3, flexible_from: 2 },
+    Api { key: 30, name: "CreateAcls", low: 1, high: 3, flexible_from: 2 },
+    Api { key: 31, name: "DeleteAcls", low: 1, high: 3, flexible_from: 2 },
     Api { key: 32, name: "DescribeConfigs", low: 1, high: 4, flexible_from: 4 },
     Api { key: 33, name: "AlterConfigs", low: 0, high: 2, flexible_from: 2 },
     Api { key: 34, name: "AlterReplicaLogDirs", low: 1, high: 2, flexible_from: 2 },

@@ -89,6 +89,12 @@ fn defaults_of_every_message_survive_every_version() {
         WriteTxnMarkersResponse,
         TxnOffsetCommitRequest,
         TxnOffsetCommitResponse,
+        DescribeAclsRequest,
+        DescribeAclsResponse,
+        CreateAclsRequest,
+        CreateAclsResponse,
+        DeleteAclsRequest,
+        DeleteAclsResponse,
         DescribeConfigsRequest,
         DescribeConfigsResponse,
         AlterConfigsRequest,
@@ -130,7 +136,7 @@ fn defaults_of_every_message_survive_every_version() {
         ListConfigResourcesRequest,
         ListConfigResourcesResponse,
     );
-    assert_eq!(messages::APIS.len(), 45);
+    assert_eq!(messages::APIS.len(), 48);
 }
 
 #[test]
