@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use dolmen_kafka::ErrorCode;
+use dolmen_kafka::eos::decide::is_passing;
 use dolmen_kafka::messages::find_coordinator_response::Coordinator;
 use dolmen_kafka::messages::metadata_request::MetadataRequestTopic;
 use dolmen_kafka::messages::{
@@ -60,25 +61,6 @@ pub fn check(code: i16, what: impl Into<String>) -> Result<()> {
 /// The code of a refusal, if the error is one.
 pub fn code_of(error: &anyhow::Error) -> Option<ErrorCode> {
     error.downcast_ref::<Refused>().map(|refused| refused.code)
-}
-
-/// Whether it is worth to ask again.
-pub fn is_retriable(code: ErrorCode) -> bool {
-    [
-        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
-        ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        ErrorCode::NOT_COORDINATOR,
-        ErrorCode::CONCURRENT_TRANSACTIONS,
-        ErrorCode::REQUEST_TIMED_OUT,
-        ErrorCode::NOT_LEADER_OR_FOLLOWER,
-        ErrorCode::LEADER_NOT_AVAILABLE,
-        ErrorCode::NOT_ENOUGH_REPLICAS,
-        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        ErrorCode::UNSTABLE_OFFSET_COMMIT,
-        ErrorCode::UNKNOWN_LEADER_EPOCH,
-        ErrorCode::FENCED_LEADER_EPOCH,
-    ]
-    .contains(&code)
 }
 
 /// One connection.
@@ -447,7 +429,7 @@ pub fn retry<T>(
             Err(error) => error,
         };
         let may_pass = match code_of(&error) {
-            Some(code) => is_retriable(code),
+            Some(code) => is_passing(code),
             None => error.chain().any(|cause| cause.is::<std::io::Error>()),
         };
         if !may_pass || Instant::now() > until {

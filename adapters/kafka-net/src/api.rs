@@ -5,6 +5,8 @@
 
 mod acls;
 mod admin;
+#[cfg(test)]
+mod costs;
 mod fetch;
 mod metadata;
 mod offsets;
@@ -52,7 +54,7 @@ pub struct Call {
 impl Call {
     /// The request.
     pub fn request<'a, M: Message<'a>>(&'a self) -> Result<M, WireError> {
-        M::decode(&self.frame[self.body_at..], self.version)
+        M::decode_request(&self.frame[self.body_at..], self.version)
     }
 
     /// The answer.

@@ -188,7 +188,7 @@ impl GroupDriver {
         if !records::put_batch(&mut bytes, records, producer, now_ms) {
             return Err(AppendError::NotWritten);
         }
-        let mut inner = log.lock();
+        let inner = log.lock();
         if let Some(producer) = producer {
             let known = inner.rules.producers().get(producer.id);
             if known.is_some_and(|known| producer.epoch < known.epoch) {
@@ -204,8 +204,8 @@ impl GroupDriver {
             let result = result.map(|()| base_offset).map_err(|_| AppendError::Unknown);
             then.groups.input(&then, Input::Appended { ticket, result });
         });
-        match log.append(&mut inner, &bytes, now_ms, Some(done)) {
-            Ok(_) => Ok(()),
+        match log.append_then(inner, &bytes, now_ms, done) {
+            Ok(()) => Ok(()),
             Err(ErrorCode::KAFKA_STORAGE_ERROR) => Err(AppendError::Unknown),
             Err(_) => Err(AppendError::NotWritten),
         }

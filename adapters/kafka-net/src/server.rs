@@ -147,7 +147,9 @@ async fn talk(
     mut write: impl AsyncWrite + Unpin,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut frames = Frames { state, peer: &peer, read, buffer: Vec::new(), filled: 0, booked: 0 };
+    let frame_len_max = usize::try_from(state.settings.int("socket.request.max.bytes")).unwrap_or(usize::MAX);
+    let mut frames =
+        Frames { state, peer: &peer, read, frame_len_max, buffer: Vec::new(), filled: 0, booked: 0 };
     let idle = state.settings.number("connections.max.idle.ms");
     let idle = Duration::from_millis(u64::try_from(idle).ok().filter(|ms| *ms > 0).unwrap_or(1 << 40));
     let (mut working, mut waiting): (Option<Work>, VecDeque<Work>) = (None, VecDeque::new());
@@ -250,6 +252,7 @@ struct Frames<'a, R> {
     state: &'a State,
     peer: &'a Peer,
     read: R,
+    frame_len_max: usize,
     buffer: Vec<u8>,
     filled: usize,
     /// Bytes that are booked in the sum of all connections.
@@ -280,11 +283,7 @@ impl<R: AsyncRead + Unpin> Frames<'_, R> {
     }
 
     fn len_max(&self) -> usize {
-        if self.peer.session.lock().is_open() {
-            usize::try_from(self.state.settings.int("socket.request.max.bytes")).unwrap_or(usize::MAX)
-        } else {
-            ANONYMOUS_FRAME_LEN_MAX
-        }
+        if self.peer.session.lock().is_open() { self.frame_len_max } else { ANONYMOUS_FRAME_LEN_MAX }
     }
 
     /// Reads what is there; false at the end, or when too much is half-received by all.

@@ -217,7 +217,7 @@ pub fn write_marker(
     );
     let then = state.clone();
     let is_offsets = topic == CONSUMER_OFFSETS;
-    let mut inner = log.lock();
+    let inner = log.lock();
     inner.rules.judge_marker(id, epoch, wanted.coordinator_epoch, wanted.is_raised)?;
     let completion: Completion = Box::new(move |result| {
         if is_offsets && result.is_ok() {
@@ -225,7 +225,7 @@ pub fn write_marker(
         }
         done(result.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR));
     });
-    log.append(&mut inner, &bytes, now_ms, Some(completion)).map(drop)
+    log.append_then(inner, &bytes, now_ms, completion)
 }
 
 /// Appends a record to the coordinator's log.
@@ -244,7 +244,7 @@ fn append(
         return Err(ErrorCode::INVALID_REQUEST);
     }
     builder.finish(None);
-    log.append(&mut log.lock(), &bytes, now_ms(), Some(done)).map(drop)
+    log.append_then(log.lock(), &bytes, now_ms(), done)
 }
 
 /// Gives every record of an internal topic to `body`, partition by partition.

@@ -22,6 +22,15 @@ pub enum WireError {
         /// Bytes that are left.
         left: usize,
     },
+    /// An array has more elements than a request of its length may have.
+    Elements {
+        /// Where their number stands.
+        at: usize,
+        /// What it says.
+        found: usize,
+        /// Elements that may still come.
+        left: usize,
+    },
     /// Null where this version allows none.
     Null {
         /// Where.
@@ -85,6 +94,9 @@ impl fmt::Display for WireError {
             WireError::Decode(error) => error.fmt(f),
             WireError::Length { at, found, left } => {
                 write!(f, "expected a length of at most {left} at offset {at}, found {found}")
+            }
+            WireError::Elements { at, found, left } => {
+                write!(f, "expected at most {left} more elements of arrays at offset {at}, found {found}")
             }
             WireError::Null { at } => write!(f, "expected a value at offset {at}, found null"),
             WireError::Utf8 { at } => write!(f, "expected UTF-8, found another byte at offset {at}"),

@@ -19,6 +19,7 @@ use core::fmt;
 use dolmen_codec::{Cursor, varint};
 
 pub use crate::error::WireError;
+use crate::limits;
 
 /// A 128-bit id of a topic or a directory; all zeros is none.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +91,18 @@ pub trait Message<'a>: Wire<'a> {
     fn decode(bytes: &'a [u8], version: i16) -> Result<Self, WireError> {
         check_version::<Self>(version)?;
         Self::read(&mut Reader::new(bytes, version >= Self::FLEXIBLE_FROM), version)
+    }
+
+    /// Reads a request of a client that may mean harm: as [`Message::decode`], but its arrays have no more elements than
+    /// [`limits::request_elements_max`] allows, for each of them may become a part of the answer that is larger than itself.
+    ///
+    /// # Errors
+    /// As [`Message::decode`], and [`WireError::Elements`].
+    fn decode_request(bytes: &'a [u8], version: i16) -> Result<Self, WireError> {
+        check_version::<Self>(version)?;
+        let reader = Reader::new(bytes, version >= Self::FLEXIBLE_FROM);
+        let elements_left = limits::request_elements_max(bytes.len());
+        Self::read(&mut Reader { elements_left, ..reader }, version)
     }
 
     /// Appends the message.
@@ -204,12 +217,14 @@ pub struct Reader<'a> {
     cursor: Cursor<'a>,
     start: usize,
     flexible: bool,
+    /// So many elements of arrays may still come.
+    elements_left: usize,
 }
 
 impl<'a> Reader<'a> {
     /// At the start of `bytes`.
     pub const fn new(bytes: &'a [u8], flexible: bool) -> Self {
-        Reader { cursor: Cursor::new(bytes), start: 0, flexible }
+        Reader { cursor: Cursor::new(bytes), start: 0, flexible, elements_left: usize::MAX }
     }
 
     /// Bytes from the start of the frame.
@@ -283,8 +298,10 @@ impl<'a> Reader<'a> {
             last = Some(tag);
             let len = self.uvarint()? as usize;
             let start = self.position();
-            let mut field = Reader { cursor: Cursor::new(self.bytes(len)?), start, flexible: true };
+            let cursor = Cursor::new(self.bytes(len)?);
+            let mut field = Reader { cursor, start, flexible: true, elements_left: self.elements_left };
             if known(tag, &mut field)? {
+                self.elements_left = field.elements_left;
                 field.finish()?;
                 known_tags |= 1u64.checked_shl(tag).unwrap_or(0);
             } else {
@@ -621,8 +638,12 @@ impl<'a, T: Wire<'a> + Clone> Wire<'a> for List<'a, T> {
 
     /// Every element takes a byte at least, so that a count beyond the frame is refused before the first is read.
     fn read_nullable(r: &mut Reader<'a>, version: i16) -> Result<Option<Self>, WireError> {
+        let at = r.position();
         let Some(count) = r.length(false)? else { return Ok(None) };
-        let reader = *r;
+        let left = r.elements_left;
+        r.elements_left = left.checked_sub(count).ok_or(WireError::Elements { at, found: count, left })?;
+        // They are counted once, now.
+        let reader = Reader { elements_left: usize::MAX, ..*r };
         for _ in 0..count {
             T::read(r, version)?;
         }

@@ -195,3 +195,46 @@ fn read(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use dolmen_kafka::batch::{Builder, Meta};
+    use dolmen_kafka::log::cleaner::{Circumstances, Cleaner, Latest};
+    use dolmen_kafka::record::Record;
+
+    use super::*;
+
+    fn batch(base_offset: i64, keys: &[&str]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut builder = Builder::new(&mut out, Meta { base_offset, ..Meta::default() });
+        for key in keys {
+            let record = Record { key: Some(key.as_bytes()), value: Some(b"v"), ..Record::default() };
+            assert!(builder.push(0, record));
+        }
+        builder.finish(None);
+        out
+    }
+
+    /// kafka-10 of the known faults: a reader goes on behind what a batch covered, though its last records, or all of them, are gone.
+    #[test]
+    fn a_reader_goes_on_behind_what_the_cleaner_took() {
+        for (keys, later, left) in
+            [(["a", "b", "c"], vec!["a", "b", "c"], 0), (["a", "b", "c"], vec!["b", "c"], 1)]
+        {
+            let (first, later) = (batch(0, &keys), batch(3, &later));
+            let mut latest = Latest::default();
+            for bytes in [&first, &later] {
+                assert!(latest.note(&Batch::split(bytes, 0).unwrap().0, &[]).unwrap());
+            }
+            let cleaner = Cleaner { latest: &latest, delete_retention_ms: 1000, now_ms: 0 };
+            let about = Circumstances { is_aborted: false, is_last: true, has_data: false };
+            let mut cleaned = Vec::new();
+            let (whole, _) = Batch::split(&first, 0).unwrap();
+            cleaner.clean(&whole, &[], about, &mut |_, _, _| false, &mut cleaned).unwrap();
+            let data = PartitionData { records: Some(&cleaned), ..PartitionData::default() };
+            let (mut position, mut out) = (0, Vec::new());
+            read("t", &data, &mut position, true, &mut out).unwrap();
+            assert_eq!((position, out.len()), (3, left));
+        }
+    }
+}

@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use dolmen_base::Rng;
 use dolmen_cli::Status;
+use dolmen_kafka_cli::client::Cluster;
+use dolmen_kafka_cli::client::consumer::{LATEST, Positions, offset_for};
+use dolmen_kafka_cli::client::group::{Membership, committed};
+use dolmen_kafka_cli::client::producer::{Options, Outgoing, Producer};
 use dolmen_kafka_net::{Broker, Settings};
 use serde_json::Value;
 
@@ -194,6 +198,45 @@ fn kill_until_done(
         // A member that was killed still has what was not read.
         idle += 1;
         assert!(idle < 100, "it is idle, and not all is done");
+    }
+}
+
+/// kafka-06 of the known faults: records in two partitions and a group's offset, and the broker is killed before the end: all of it counts, or nothing.
+#[test]
+fn a_transaction_with_offsets_goes_on_over_a_kill() {
+    let mut served = Served::start();
+    let mut cluster = Cluster::connect(&served.address).unwrap();
+    for commits in [true, false] {
+        let name = |what: &str| format!("{what}-{}-{commits}", std::process::id());
+        let (input, output) = (name("in"), name("out"));
+        served.kafka(&["topics", "create", &input]);
+        served.kafka(&["topics", "create", &output, "--partitions", "2"]);
+        let options = Options { transactional_id: Some(name("x")), ..Options::default() };
+        let mut producer = Producer::open(&mut cluster, options).unwrap();
+        let records = vec![Outgoing { value: Some("v".into()), ..Outgoing::default() }; 5];
+        producer.begin();
+        for partition in 0..2 {
+            producer.send(&mut cluster, &output, partition, &records).unwrap();
+        }
+        // A group without members: whoever commits says nothing of who it is.
+        let nobody = Membership { group: name("g"), member: String::new(), epoch: -1 };
+        let offsets = Positions::from([((input, 0), 3)]);
+        producer.send_offsets(&mut cluster, &nobody, &offsets).unwrap();
+        served.kill();
+        producer.end(&mut cluster, commits).unwrap();
+        for partition in 0..2 {
+            // Nothing holds readers of committed data back for longer than the marker takes.
+            while offset_for(&mut cluster, &output, partition, LATEST, true).unwrap() < 6 {}
+        }
+        let wanted: Vec<_> = offsets.keys().cloned().collect();
+        let found = committed(&mut cluster, &nobody.group, &wanted).unwrap();
+        let read = |isolation| served.kafka(&["consume", &output, "--exit", "--isolation", isolation]).len();
+        assert_eq!(read("read_uncommitted"), 10);
+        if commits {
+            assert_eq!((read("read_committed"), found), (10, offsets));
+        } else {
+            assert_eq!((read("read_committed"), found), (0, Positions::new()));
+        }
     }
 }
 

@@ -95,8 +95,9 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
             topics.iter().flat_map(|topic| &topic.partitions).any(|one| one.error != ErrorCode::NONE);
         return Ok(if failed { Reply::Close } else { Reply::Nothing });
     }
-    let (state, correlation, version) = (call.state.clone(), call.correlation, call.version);
-    Ok(Reply::Later(Box::pin(finish(state, correlation, version, topics, started))))
+    let waits = topics.iter().flat_map(|topic| &topic.partitions).any(|one| one.durable.is_some());
+    let answer = finish(call.state.clone(), call.correlation, call.version, topics, started);
+    Ok(if waits { Reply::Later(Box::pin(answer)) } else { answer.await })
 }
 
 /// Adds what is written to the transaction, all of it at once.
@@ -174,7 +175,7 @@ fn append(
             })
         }
         Verdict::Append => {
-            let appended = log.append(&mut inner, batch.bytes(), now_ms, None)?;
+            let appended = log.append(&mut inner, batch.bytes(), now_ms)?;
             let durable = log.when_durable(&mut inner, appended.end_offset);
             drop(inner);
             count(state, &batch);

@@ -2,7 +2,8 @@
 //!
 //! 1. An append is judged, stamped and written under the partition's lock; its offset is final then. It is not visible yet.
 //! 2. The log is queued for a sync, once ([`super::flush`]). When the sync is done the high watermark moves to what it covered, whoever waited is
-//!    told, and readers that wait are woken.
+//!    told, in the order of the appends, and readers that wait are woken. Where the log does not sync before it answers, all that happens at once, on the
+//!    thread that appended.
 //! 3. A segment that is full is sealed: its indexes are written, and a snapshot of the producers for the next one.
 //!
 //! After a failed write or sync the log refuses appends until it is opened again: what the disk holds is not known any more.
@@ -104,6 +105,8 @@ pub struct Inner {
     /// The folder was made and is not durable yet.
     pub(super) is_new: bool,
     waiters: VecDeque<(i64, Completion)>,
+    /// Some thread tells waiters: another one must not overtake it.
+    is_telling: bool,
     watchers: BTreeMap<u64, Arc<Notify>>,
     next_watcher: u64,
     is_queued: bool,
@@ -145,6 +148,7 @@ impl Inner {
             epochs,
             is_new: false,
             waiters: VecDeque::new(),
+            is_telling: false,
             watchers: BTreeMap::new(),
             next_watcher: 0,
             is_queued: false,
@@ -244,23 +248,43 @@ impl PartitionLog {
         self.inner.lock()
     }
 
-    /// Appends one batch, which gets its offsets here. It was judged under the same lock. `done` is called, on another thread and in the order of the
-    /// appends, when it is durable; or when it is written, where the log does not sync before it answers.
+    /// Appends one batch, as [`PartitionLog::append`], and gives the lock back. `done` is called in the order of the appends when it is durable; or when
+    /// it is written, where the log does not sync before it answers, by this thread or by one that appended a moment before.
     ///
     /// # Errors
     /// [`ErrorCode::KAFKA_STORAGE_ERROR`] if the disk fails; then `done` is not called.
+    pub fn append_then(
+        self: &Arc<Self>,
+        mut inner: MutexGuard<'_, Inner>,
+        batch: &[u8],
+        now_ms: i64,
+        done: Completion,
+    ) -> Result<(), ErrorCode> {
+        let appended = self.append(&mut inner, batch, now_ms)?;
+        inner.waiters.push_back((appended.end_offset, done));
+        let is_durable = inner.rules.high_watermark() >= appended.end_offset;
+        drop(inner);
+        if is_durable {
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// Appends one batch, which gets its offsets here. It was judged under the same lock.
+    ///
+    /// # Errors
+    /// [`ErrorCode::KAFKA_STORAGE_ERROR`] if the disk fails.
     pub fn append(
         self: &Arc<Self>,
         inner: &mut Inner,
         batch: &[u8],
         now_ms: i64,
-        done: Option<Completion>,
     ) -> Result<Appended, ErrorCode> {
         inner.usable()?;
         let mut bytes = std::mem::take(&mut inner.scratch);
         bytes.clear();
         bytes.extend_from_slice(batch);
-        let result = self.append_bytes(inner, &mut bytes, now_ms, done);
+        let result = self.append_bytes(inner, &mut bytes, now_ms);
         if bytes.capacity() <= SCRATCH_LEN_MAX {
             inner.scratch = bytes;
         }
@@ -276,7 +300,6 @@ impl PartitionLog {
         inner: &mut Inner,
         bytes: &mut [u8],
         now_ms: i64,
-        done: Option<Completion>,
     ) -> Result<Appended, ErrorCode> {
         let base_offset = inner.rules.log_end();
         stamp(bytes, base_offset, inner.leader_epoch());
@@ -302,22 +325,48 @@ impl PartitionLog {
         }
         inner.unsynced_messages += batch.record_count().unsigned_abs() as u64;
         let end_offset = inner.rules.log_end();
-        self.after_append(inner, end_offset, done);
+        self.after_append(inner, end_offset);
         let append_time_ms = if is_stamped { now_ms } else { -1 };
         Ok(Appended { base_offset, end_offset, append_time_ms })
     }
 
     /// Has the append synced, or lets it be seen at once where the settings allow it.
-    fn after_append(self: &Arc<Self>, inner: &mut Inner, end_offset: i64, done: Option<Completion>) {
-        let is_waited_for = done.is_some();
-        inner.waiters.extend(done.map(|done| (end_offset, done)));
+    fn after_append(self: &Arc<Self>, inner: &mut Inner, end_offset: i64) {
         if inner.settings.flush_messages > 1 {
             inner.rules.durable_until(end_offset);
             self.wake(inner);
         }
         inner.wants_sync |= inner.unsynced_messages >= inner.settings.flush_messages;
-        if inner.wants_sync || is_waited_for {
+        if inner.wants_sync {
             self.queue(inner);
+        }
+    }
+
+    /// Tells who waits for what is durable now, or for a log that has failed or is gone: in the order of the appends, by one thread at a time. A thread that
+    /// finds another at it leaves the rest to that one; what a waiter does may append, here too.
+    fn tell(&self) {
+        let mut inner = self.inner.lock();
+        if std::mem::replace(&mut inner.is_telling, true) {
+            return;
+        }
+        loop {
+            let outcome = match inner.failure {
+                Some(error) if !inner.is_deleted => Err(Lost(error)),
+                _ => Ok(()),
+            };
+            let until =
+                if outcome.is_err() || inner.is_deleted { i64::MAX } else { inner.rules.high_watermark() };
+            let due = inner.waiters.partition_point(|(offset, _)| *offset <= until);
+            let done: Vec<_> = inner.waiters.drain(..due).collect();
+            if done.is_empty() {
+                inner.is_telling = false;
+                return;
+            }
+            drop(inner);
+            for (_, done) in done {
+                done(outcome);
+            }
+            inner = self.inner.lock();
         }
     }
 
@@ -398,27 +447,20 @@ impl PartitionLog {
         if let Err(error) = result {
             self.fail(&mut inner, error);
         }
-        let outcome = match inner.failure {
-            Some(error) if !inner.is_deleted => Err(Lost(error)),
-            _ => Ok(()),
-        };
-        if outcome.is_ok() {
+        let is_kept = inner.failure.is_none() || inner.is_deleted;
+        if is_kept {
             inner.rules.durable_until(end);
         }
-        let due = inner.waiters.partition_point(|(offset, _)| *offset <= end || outcome.is_err());
-        let done: Vec<_> = inner.waiters.drain(..due).collect();
         self.wake(&mut inner);
         drop(inner);
-        for (_, done) in done {
-            done(outcome);
-        }
+        self.tell();
         let mut inner = self.inner.lock();
         inner.is_queued = false;
         if inner.wants_sync || !inner.waiters.is_empty() {
             self.queue(&mut inner);
         }
         drop(inner);
-        if rolled && outcome.is_ok() {
+        if rolled && is_kept {
             let points = std::iter::once((self.place.clone(), recovery_point));
             if let Err(error) = self.shared.checkpoints.set_recovery_points(points) {
                 tracing::warn!(target: "kafka", "the recovery points cannot be written: {error}");

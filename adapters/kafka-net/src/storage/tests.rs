@@ -176,7 +176,7 @@ fn what_was_acknowledged_survives_a_power_failure() {
                 let done = Box::new(move |result: Result<(), _>| {
                     sender.send((number, result.is_ok())).unwrap_or_default()
                 });
-                log.append(&mut log.lock(), &bytes, NOW, Some(done)).unwrap();
+                log.append_then(log.lock(), &bytes, NOW, done).unwrap();
             }
             let waited = writer.rng.below(count + 1);
             let told = (0..waited).filter(|_| receiver.recv().unwrap().1).count();
@@ -197,9 +197,9 @@ fn a_failed_sync_is_told_and_ends_the_log() {
     disks.folder.fail_nth(dolmen_sim::Op::Sync, 1, dolmen_sim::Fault::Error(dolmen_base::io::IoError::Os(5)));
     let (sender, receiver) = mpsc::channel();
     let done = Box::new(move |result: Result<(), _>| sender.send(result.is_ok()).unwrap_or_default());
-    log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), NOW, Some(done)).unwrap();
+    log.append_then(log.lock(), &record_batch(-1, -1, -1, false, 1), NOW, done).unwrap();
     assert!(!receiver.recv().unwrap());
-    assert!(log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), NOW, None).is_err());
+    assert!(log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), NOW).is_err());
     assert!(log.failure().is_some());
     assert_eq!(log.lock().rules.high_watermark(), 0, "nothing of it is shown");
 }
@@ -210,7 +210,7 @@ fn a_torn_tail_is_kept_beside() {
     let log = disks.open(true);
     let (sender, receiver) = mpsc::channel();
     let done = Box::new(move |_| sender.send(()).unwrap_or_default());
-    log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 2), NOW, Some(done)).unwrap();
+    log.append_then(log.lock(), &record_batch(-1, -1, -1, false, 2), NOW, done).unwrap();
     receiver.recv().unwrap();
     drop(log);
     let name = "00000000000000000000.log";
@@ -240,7 +240,7 @@ fn a_compacted_log_says_the_same_in_less() {
         builder.finish(None);
         let sender = sender.clone();
         let done = Box::new(move |_| sender.send(()).unwrap_or_default());
-        log.append(&mut log.lock(), &bytes, NOW, Some(done)).unwrap();
+        log.append_then(log.lock(), &bytes, NOW, done).unwrap();
     }
     (0..200).for_each(|_| receiver.recv().unwrap());
     let values = |log: &PartitionLog| {

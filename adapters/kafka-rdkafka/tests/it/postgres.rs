@@ -132,8 +132,8 @@ fn an_outbox_in_postgresql_is_published_once_and_in_order_whatever_dies() {
         }
         Relay::new(config.clone(), PostgresSource::new(&postgres.url, "outbox").unwrap()).unwrap()
     };
-    let is_done = || served.count("out") >= 101;
-    let died = live(&mut Rng::new(11), &pipeline(15), &mut forward, make, is_done);
+    let done = || served.count("out");
+    let died = live(&mut Rng::new(11), &pipeline(15), &mut forward, make, done, || 101);
     assert!(died > 1, "it died {died} times");
     let mut found = by_key(served.committed("out"));
     assert_eq!(found.remove("slow"), Some(vec![4711]));

@@ -60,7 +60,7 @@ impl Served {
             .set("enable.auto.commit", "false")
             .create()
             .unwrap();
-        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
+        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(60)).unwrap();
         let count = metadata.topics()[0].partitions().len();
         let mut list = TopicPartitionList::new();
         for partition in 0..count {
@@ -68,10 +68,14 @@ impl Served {
         }
         consumer.assign(&list).unwrap();
         let mut out = vec![Vec::new(); count];
-        let (mut ends, until) = (0, Instant::now() + Duration::from_secs(30));
+        let (mut ends, mut heard) = (0, Instant::now());
         while ends < count {
-            assert!(Instant::now() < until, "the end of {topic} is not reached");
-            match consumer.poll(Duration::from_millis(100)) {
+            assert!(heard.elapsed() < Duration::from_secs(60), "the end of {topic} is not reached");
+            let polled = consumer.poll(Duration::from_millis(100));
+            if polled.is_some() {
+                heard = Instant::now();
+            }
+            match polled {
                 Some(Ok(record)) => {
                     let text = |bytes: Option<&[u8]>| bytes.map(|b| String::from_utf8(b.to_vec()).unwrap());
                     out[record.partition() as usize].push((text(record.key()), text(record.payload())));

@@ -86,7 +86,7 @@ pub enum Reaction {
 }
 
 /// Codes that pass by themselves.
-const PASSING: [ErrorCode; 13] = [
+const PASSING: [ErrorCode; 12] = [
     ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
     ErrorCode::COORDINATOR_NOT_AVAILABLE,
     ErrorCode::NOT_COORDINATOR,
@@ -99,7 +99,6 @@ const PASSING: [ErrorCode; 13] = [
     ErrorCode::UNSTABLE_OFFSET_COMMIT,
     ErrorCode::UNKNOWN_LEADER_EPOCH,
     ErrorCode::FENCED_LEADER_EPOCH,
-    ErrorCode::REBALANCE_IN_PROGRESS,
 ];
 
 /// Codes of a member that is none any more, or not this one.
@@ -140,6 +139,11 @@ const RECORD: [ErrorCode; 5] = [
     ErrorCode::POLICY_VIOLATION,
 ];
 
+/// Whether the code passes by itself: the same request may be sent again, whatever it asked for.
+pub fn is_passing(code: ErrorCode) -> bool {
+    PASSING.contains(&code)
+}
+
 /// What kind of error this is while that is done.
 pub fn class(phase: Phase, fault: Fault) -> Class {
     match fault {
@@ -154,7 +158,7 @@ fn class_of_code(phase: Phase, code: ErrorCode) -> Class {
     if phase.is_within() && MEMBER.contains(&code) {
         return Class::Abort;
     }
-    if PASSING.contains(&code) {
+    if is_passing(code) || code == ErrorCode::REBALANCE_IN_PROGRESS {
         return Class::Retry;
     }
     let is_abortable = code == ErrorCode::TRANSACTION_ABORTABLE

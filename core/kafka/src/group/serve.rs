@@ -59,10 +59,10 @@ pub fn is_of_groups(key: i16) -> bool {
 /// [`WireError`] for a body that does not parse, an API that is not one of groups, a version that it does not have.
 pub fn read(key: i16, version: i16, body: &[u8]) -> Result<Ask, WireError> {
     Ok(match key {
-        api::JOIN => Ask::Join(join(&JoinGroupRequest::decode(body, version)?, version)),
-        api::SYNC => Ask::Sync(sync(&SyncGroupRequest::decode(body, version)?)),
+        api::JOIN => Ask::Join(join(&JoinGroupRequest::decode_request(body, version)?, version)),
+        api::SYNC => Ask::Sync(sync(&SyncGroupRequest::decode_request(body, version)?)),
         api::HEARTBEAT => {
-            let request = HeartbeatRequest::decode(body, version)?;
+            let request = HeartbeatRequest::decode_request(body, version)?;
             Ask::Heartbeat(Heartbeat {
                 group: request.group_id.into(),
                 member: request.member_id.into(),
@@ -70,26 +70,30 @@ pub fn read(key: i16, version: i16, body: &[u8]) -> Result<Ask, WireError> {
                 generation: request.generation_id,
             })
         }
-        api::LEAVE => Ask::Leave(leave(&LeaveGroupRequest::decode(body, version)?, version)),
-        api::DESCRIBE => {
-            Ask::Describe { version, groups: texts(&DescribeGroupsRequest::decode(body, version)?.groups) }
-        }
+        api::LEAVE => Ask::Leave(leave(&LeaveGroupRequest::decode_request(body, version)?, version)),
+        api::DESCRIBE => Ask::Describe {
+            version,
+            groups: texts(&DescribeGroupsRequest::decode_request(body, version)?.groups),
+        },
         api::LIST => {
-            let request = ListGroupsRequest::decode(body, version)?;
+            let request = ListGroupsRequest::decode_request(body, version)?;
             Ask::List { states: texts(&request.states_filter), types: texts(&request.types_filter) }
         }
-        api::DELETE => Ask::Delete(texts(&DeleteGroupsRequest::decode(body, version)?.groups_names)),
-        api::BEAT => Ask::Beat(beat(&ConsumerGroupHeartbeatRequest::decode(body, version)?, version)),
-        api::DESCRIBE_CONSUMERS => {
-            Ask::DescribeConsumers(texts(&ConsumerGroupDescribeRequest::decode(body, version)?.group_ids))
+        api::DELETE => Ask::Delete(texts(&DeleteGroupsRequest::decode_request(body, version)?.groups_names)),
+        api::BEAT => Ask::Beat(beat(&ConsumerGroupHeartbeatRequest::decode_request(body, version)?, version)),
+        api::DESCRIBE_CONSUMERS => Ask::DescribeConsumers(texts(
+            &ConsumerGroupDescribeRequest::decode_request(body, version)?.group_ids,
+        )),
+        api::OFFSET_COMMIT => {
+            Ask::Commit(commit(&OffsetCommitRequest::decode_request(body, version)?, version))
         }
-        api::OFFSET_COMMIT => Ask::Commit(commit(&OffsetCommitRequest::decode(body, version)?, version)),
-        api::TXN_OFFSET_COMMIT => {
-            Ask::Commit(commit_in_transaction(&TxnOffsetCommitRequest::decode(body, version)?, version))
-        }
-        api::OFFSET_FETCH => Ask::Fetch(fetch(&OffsetFetchRequest::decode(body, version)?, version)),
+        api::TXN_OFFSET_COMMIT => Ask::Commit(commit_in_transaction(
+            &TxnOffsetCommitRequest::decode_request(body, version)?,
+            version,
+        )),
+        api::OFFSET_FETCH => Ask::Fetch(fetch(&OffsetFetchRequest::decode_request(body, version)?, version)),
         api::OFFSET_DELETE => {
-            let request = OffsetDeleteRequest::decode(body, version)?;
+            let request = OffsetDeleteRequest::decode_request(body, version)?;
             let indexes = |topic: &crate::messages::offset_delete_request::OffsetDeleteRequestTopic<'_>| {
                 topic.partitions.iter().map(|partition| partition.partition_index).collect()
             };

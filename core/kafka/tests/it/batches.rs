@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use dolmen_base::Rng;
-use dolmen_kafka::batch::{Batch, Builder, Codec, Meta, TimestampType, attribute, sequence_after, stamp};
-use dolmen_kafka::control::{self, Marker, MarkerMeta, Outcome};
+use dolmen_codec::checksum::crc32c;
+use dolmen_kafka::batch::{
+    Batch, Builder, Codec, Meta, TimestampType, attribute, sequence_after, stamp, stamp_append_time,
+};
+use dolmen_kafka::control::{self, ControlType, Marker, MarkerMeta, Outcome};
 use dolmen_kafka::record::{Header, Record};
 use dolmen_kafka::{BatchError, RecordFault};
 use serde_json::{Value, json};
@@ -168,7 +171,7 @@ fn what_is_written_is_read_and_written_again_the_same() {
     let soak = std::env::var("DOLMEN_SOAK").ok().and_then(|s| s.parse().ok()).unwrap_or(1u64);
     let mut rng = Rng::new(14);
     let (mut out, mut again) = (Vec::new(), Vec::new());
-    for round in 0..20_000 * soak {
+    for round in 0..100_000 * soak {
         out.clear();
         again.clear();
         let meta = Meta {
@@ -207,6 +210,112 @@ fn what_is_written_is_read_and_written_again_the_same() {
         let (batch, _) = Batch::split(&out, 0).expect("its place is outside the checksum");
         assert_eq!((batch.base_offset(), batch.leader_epoch()), (77, 5));
     }
+    println!("{} batches", 100_000 * soak);
+}
+
+/// A batch of one record.
+fn single(meta: Meta, timestamp: i64, record: Record<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut builder = Builder::new(&mut out, meta);
+    assert!(builder.push(timestamp, record));
+    builder.finish(None);
+    out
+}
+
+/// Its fields at an offset changed, and its checksum right.
+fn patched(bytes: &[u8], at: usize, field: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    out[at..at + field.len()].copy_from_slice(field);
+    let crc = crc32c(&out[21..]);
+    out[17..21].copy_from_slice(&crc.to_be_bytes());
+    out
+}
+
+/// What other codecs get wrong (section 4 of the specification), one by one.
+#[test]
+fn the_ten_odd_batches() {
+    let split = |bytes: &'static [u8]| Batch::split(bytes, 0).unwrap().0;
+    let leak = |bytes: Vec<u8>| -> &'static [u8] { bytes.leak() };
+    let plain = Record { key: Some(b"k"), value: Some(b"v"), ..Record::default() };
+    // 1, 2: headers of one name keep their number and order, and null is not empty.
+    let headers: [Header<'_>; 4] = [("a", Some(b"1")), ("a", None), ("b", Some(b"")), ("a", Some(b"2"))];
+    let record = Record { headers: (&headers[..]).into(), ..plain };
+    let read = split(leak(single(Meta::default(), 0, record))).records(&[]).unwrap().next().unwrap();
+    assert!(read.headers.iter().eq(headers), "1, 2");
+    // 3: with the broker's time every record has the batch's largest.
+    let mut bytes = Vec::new();
+    let mut builder = Builder::new(&mut bytes, Meta::default());
+    (0..3).for_each(|n| assert!(builder.push(1000 + n, plain)));
+    builder.finish(None);
+    stamp_append_time(&mut bytes, 9_000);
+    let batch = split(leak(bytes));
+    assert!(batch.records(&[]).unwrap().all(|record| batch.timestamp_of(&record) == 9_000), "3");
+    // 4: a batch without records, of data and of control, covers what it covered.
+    for attributes in [0, attribute::CONTROL | attribute::TRANSACTIONAL] {
+        let mut bytes = Vec::new();
+        let mut builder = Builder::new(
+            &mut bytes,
+            Meta { base_offset: 10, base_sequence: 20, attributes, ..Meta::default() },
+        );
+        builder.cover(9, None);
+        builder.finish(None);
+        let batch = split(leak(bytes));
+        assert_eq!(
+            (batch.records(&[]).unwrap().count(), batch.last_offset(), batch.last_sequence()),
+            (0, 19, 29),
+            "4"
+        );
+        assert_eq!((control::control_type(&batch), control::marker(&batch)), (None, None), "4");
+    }
+    // 5: markers, one with a longer value of a later version among them.
+    let control = Meta {
+        base_sequence: -1,
+        attributes: attribute::CONTROL | attribute::TRANSACTIONAL,
+        ..Meta::default()
+    };
+    for (code, value, outcome) in [
+        (0, &[0, 0, 0, 0, 0, 7][..], Outcome::Abort),
+        (1, &[0, 0, 0, 0, 0, 7], Outcome::Commit),
+        (1, &[0, 9, 0, 0, 0, 7, 1, 2, 3], Outcome::Commit),
+    ] {
+        let bytes = single(
+            control,
+            0,
+            Record { key: Some(&[0, 0, 0, code]), value: Some(value), ..Record::default() },
+        );
+        assert!(value.len() > 6 || bytes.len() == 78, "5");
+        let marker = control::marker(&split(leak(bytes)));
+        assert_eq!(marker, Some(Marker { outcome, coordinator_epoch: 7 }), "5");
+    }
+    // 6: a control record of a kind that nobody knows is one, and no marker.
+    let bytes = single(control, 0, Record { key: Some(&[0, 0, 0x7f, 0]), value: None, ..Record::default() });
+    let batch = split(leak(bytes));
+    assert_eq!(control::control_type(&batch), Some(ControlType::Unknown(0x7f00)), "6");
+    assert_eq!(control::marker(&batch), None, "6");
+    // 7: bytes behind the last record, and behind what a record says it holds.
+    let good = [0x0c, 0, 0, 0, 1, 1, 0];
+    for body in [[&good[..], &[0]].concat(), vec![0x0e, 0, 0, 0, 1, 1, 0, 0]] {
+        assert!(split(leak(around(&body, 1))).records(&[]).is_err(), "7");
+    }
+    // 8: forty days between two records: more milliseconds than 31 bits hold.
+    let days = 40 * 86_400_000;
+    let mut bytes = Vec::new();
+    let mut builder = Builder::new(&mut bytes, Meta::default());
+    assert!(
+        builder.push(1_000, plain) && builder.push(1_000 + days, plain) && builder.push(1_000 - days, plain)
+    );
+    builder.finish(None);
+    let batch = split(leak(bytes));
+    let times: Vec<i64> = batch.records(&[]).unwrap().map(|record| batch.timestamp_of(&record)).collect();
+    assert_eq!(times, [1_000, 1_000 + days, 1_000 - days], "8");
+    // 9: more records than bytes. (What it costs is counted in `dolmen-kafka-net`.)
+    let bomb = split(leak(patched(&single(Meta::default(), 0, plain), 57, &i32::MAX.to_be_bytes())));
+    assert_eq!(bomb.records(&[]).err(), Some(BatchError::Count { expected: i32::MAX, found: 1 }), "9");
+    // 10: more headers than bytes.
+    let body = [0x14, 0, 0, 0, 1, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f];
+    let found = split(leak(around(&body, 1))).records(&[]).err();
+    let what = RecordFault::HeaderCount { found: i32::MAX };
+    assert_eq!(found, Some(BatchError::Record { index: 0, at: 0, what }), "10");
 }
 
 #[test]

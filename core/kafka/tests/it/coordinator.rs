@@ -375,3 +375,91 @@ fn what_is_logged_is_read_again() {
     rotated.encode_value(true, &mut value).unwrap();
     assert_eq!(Entry::decode_value(&value[2..], 1).unwrap(), rotated);
 }
+
+/// What a client may take itself for: what is stored, what was before, what comes, and nobody.
+fn guises(entry: &Entry) -> Vec<Producer> {
+    let stored = entry.producer;
+    let before = Producer { epoch: stored.epoch.saturating_sub(1), ..stored };
+    vec![
+        Producer::NONE,
+        stored,
+        before,
+        Producer { epoch: EPOCH_LAST, ..stored },
+        Producer { id: entry.previous_id, epoch: EPOCH_LAST },
+        entry.next_producer(),
+    ]
+}
+
+/// Everything that can happen to an id in a state: requests of both protocols by whoever, a fence, the end of its markers.
+fn successors(entry: &Entry, facts: Facts) -> Vec<Entry> {
+    let mut decisions = vec![];
+    for producer in guises(entry) {
+        decisions.push(decide::init(entry, producer, 60_000, facts));
+        for version in [TransactionVersion::Tv0, TransactionVersion::Tv2] {
+            decisions.push(decide::add(entry, producer, &partitions(&[0]), version, facts));
+        }
+        for outcome in [Commit, Abort] {
+            decisions.push(decide::end(entry, producer, outcome, facts));
+            decisions.push(decide::end_and_raise(entry, producer, outcome, facts));
+        }
+    }
+    if decide::is_timed_out(entry, i64::MAX) {
+        decisions.push(decide::fence(entry, facts));
+    }
+    let mut next: Vec<Entry> = decisions
+        .into_iter()
+        .filter_map(|decision| match decision {
+            Decision::Become(next) => Some(next),
+            _ => None,
+        })
+        .collect();
+    if entry.status.is_prepared() {
+        next.push(decide::complete(entry, 0));
+    }
+    next
+}
+
+/// A new client comes: what the id becomes until it is told who it is.
+fn taken_over(mut entry: Entry, facts: Facts) -> Result<Entry, Entry> {
+    for _ in 0..6 {
+        if entry.status.is_prepared() {
+            entry = decide::complete(&entry, 0);
+        }
+        match decide::init(&entry, Producer::NONE, 60_000, facts) {
+            Decision::Become(next) if next.status == Status::Empty => return Ok(next),
+            Decision::Become(next) => entry = next,
+            _ => return Err(entry),
+        }
+    }
+    Err(entry)
+}
+
+/// Every state that an id can reach in so many steps from its last epochs on, whatever clients do: a new client is always let in, and can write.
+#[test]
+fn from_every_reachable_state_a_new_client_gets_the_id() {
+    for feature in [TransactionVersion::Tv0, TransactionVersion::Tv1, TransactionVersion::Tv2] {
+        let first = Entry { producer: producer(EPOCH_LAST - 2), ..Entry::new(ID, 60_000, 0) };
+        let mut seen = std::collections::BTreeSet::new();
+        let mut edge = vec![first];
+        for _ in 0..12 {
+            let mut next = vec![];
+            for entry in edge {
+                // A fresh id for each rotation, as the coordinator gives them.
+                let spare = entry.producer.id.max(entry.next_id).max(entry.previous_id) + 1;
+                let facts = Facts { now_ms: 0, spare_id: Some(spare), is_pending: false, feature };
+                if !seen.insert(format!("{entry:?}")) {
+                    continue;
+                }
+                let owned = taken_over(entry.clone(), facts)
+                    .unwrap_or_else(|stuck| panic!("{entry:?} is stuck at {stuck:?}"));
+                let add =
+                    decide::add(&owned, owned.producer, &partitions(&[1]), TransactionVersion::Tv0, facts);
+                assert!(matches!(add, Decision::Become(_)), "{owned:?} cannot write: {add:?}");
+                next.extend(successors(&entry, facts).into_iter().filter(|next| next.producer.id < ID + 3));
+            }
+            edge = next;
+        }
+        assert!(seen.len() > 200, "{} states", seen.len());
+        println!("{feature:?}: {} states", seen.len());
+    }
+}

@@ -14,6 +14,7 @@ const NAME: &str = "x";
 /// A coordinator whose wishes all come true at once.
 struct Desk {
     coordinator: Coordinator,
+    now_ms: u64,
     next: u64,
     answers: BTreeMap<RequestId, Result<Producer, ErrorCode>>,
     append: Result<(), Failure>,
@@ -24,6 +25,7 @@ impl Desk {
         let settings = Settings { feature: TransactionVersion::Tv1, ..Settings::default() };
         let mut desk = Desk {
             coordinator: Coordinator::new(settings),
+            now_ms: 5000,
             next: 0,
             answers: BTreeMap::new(),
             append: Ok(()),
@@ -34,7 +36,7 @@ impl Desk {
     }
 
     fn carry_out(&mut self) {
-        let now = Time::from_millis(5000);
+        let now = Time::from_millis(self.now_ms);
         while let Some(effect) = self.coordinator.poll() {
             let inputs = match effect {
                 Effect::Append { ticket, .. } => vec![Input::Appended { ticket, result: self.append }],
@@ -61,12 +63,27 @@ impl Desk {
     }
 
     fn ask(&mut self, connection: u64, ask: Ask) -> Result<Producer, ErrorCode> {
+        self.ask_of(NAME, connection, ask)
+    }
+
+    fn ask_of(&mut self, name: &str, connection: u64, ask: Ask) -> Result<Producer, ErrorCode> {
         let request = RequestId::new(self.next);
         self.next += 1;
         let connection = Connection::new(connection);
-        let input = Input::Request { request, connection, transactional_id: NAME.into(), ask };
-        self.coordinator.handle(Time::from_millis(5000), input);
+        let input = Input::Request { request, connection, transactional_id: name.into(), ask };
+        self.input(input);
+        self.answers[&request]
+    }
+
+    fn input(&mut self, input: Input) {
+        self.coordinator.handle(Time::from_millis(self.now_ms), input);
         self.carry_out();
+    }
+
+    fn idempotent(&mut self) -> Result<Producer, ErrorCode> {
+        let request = RequestId::new(self.next);
+        self.next += 1;
+        self.input(Input::InitIdempotent { request });
         self.answers[&request]
     }
 
@@ -204,4 +221,128 @@ fn a_restart_in_the_middle_of_a_commit_completes_nothing_before_its_marker() {
     let Some(Effect::Append { ticket, .. }) = coordinator.poll() else { panic!("the end is logged") };
     coordinator.handle(now, Input::Appended { ticket, result: Ok(()) });
     assert_eq!(coordinator.entry(NAME).unwrap().status, Status::CompleteCommit);
+}
+
+#[test]
+fn an_id_that_nobody_opened_is_not_known_and_an_empty_one_is_none() {
+    let mut desk = Desk::new();
+    let (producer, client) = (Producer { id: 7, epoch: 0 }, TransactionVersion::Tv1);
+    let partitions = Partitions::from([("t".to_owned(), [0].into())]);
+    for ask in [
+        Ask::Add { producer, partitions: partitions.clone(), client },
+        Ask::Add { producer, partitions, client: TransactionVersion::Tv2 },
+        Ask::End { producer, outcome: Commit, client },
+        Ask::End { producer, outcome: Commit, client: TransactionVersion::Tv2 },
+    ] {
+        assert_eq!(desk.ask_of("nobody", 1, ask), Err(ErrorCode::INVALID_PRODUCER_ID_MAPPING));
+    }
+    let init = Ask::Init { timeout_ms: 60_000, expected: Producer::NONE };
+    assert_eq!(desk.ask_of("", 1, init), Err(ErrorCode::INVALID_REQUEST));
+    assert!(desk.coordinator.entry("").is_none() && desk.coordinator.entry("nobody").is_none());
+}
+
+#[test]
+fn a_producer_without_an_id_gets_one_of_its_own_once_a_block_is_reserved() {
+    let mut coordinator = Coordinator::new(Settings { id_block_len: 2, ..Settings::default() });
+    coordinator.start();
+    let ask = |coordinator: &mut Coordinator, number| {
+        let request = RequestId::new(number);
+        coordinator.handle(Time::from_millis(1), Input::InitIdempotent { request });
+        let effects: Vec<Effect> = std::iter::from_fn(|| coordinator.poll()).collect();
+        let answer = effects.iter().find_map(|effect| match effect {
+            Effect::Answer { result, .. } => Some(*result),
+            _ => None,
+        });
+        (answer, effects.iter().filter(|effect| matches!(effect, Effect::ReserveIds { count: 2 })).count())
+    };
+    let loading = Some(Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    assert_eq!(ask(&mut coordinator, 0), (loading, 1));
+    assert_eq!(ask(&mut coordinator, 1), (loading, 0), "it is asked for once");
+    coordinator.handle(Time::from_millis(1), Input::IdsReserved { first: 40, count: 2 });
+    assert_eq!(ask(&mut coordinator, 2), (Some(Ok(Producer { id: 40, epoch: 0 })), 0));
+    assert_eq!(ask(&mut coordinator, 3), (Some(Ok(Producer { id: 41, epoch: 0 })), 1));
+    assert_eq!(ask(&mut coordinator, 4).0, loading);
+}
+
+#[test]
+fn ids_of_producers_are_given_once_with_and_without_a_transactional_id() {
+    let mut desk = Desk::new();
+    let mut given: Vec<i64> = (0..3).map(|_| desk.idempotent().unwrap().id).collect();
+    given.push(desk.init(1).unwrap().id);
+    given.push(desk.idempotent().unwrap().id);
+    let init = Ask::Init { timeout_ms: 60_000, expected: Producer::NONE };
+    given.push(desk.ask_of("other", 1, init).unwrap().id);
+    let count = given.len();
+    given.sort_unstable();
+    given.dedup();
+    assert_eq!(given.len(), count);
+}
+
+#[test]
+fn both_protocols_take_turns_on_one_id() {
+    let mut desk = Desk::new();
+    let mut producer = desk.init(1).unwrap();
+    for turn in 0..4 {
+        let client = if turn % 2 == 0 { TransactionVersion::Tv2 } else { TransactionVersion::Tv1 };
+        let partitions = Partitions::from([("t".to_owned(), [0].into())]);
+        assert_eq!(desk.ask(1, Ask::Add { producer, partitions, client }), Ok(producer));
+        let ended = desk.ask(1, Ask::End { producer, outcome: Commit, client }).unwrap();
+        assert_eq!(
+            ended.epoch,
+            producer.epoch + i16::from(turn % 2 == 0),
+            "only the newer one raises the epoch"
+        );
+        // A late end of the newer one's transaction, in the newer or the older form, finds another epoch.
+        if turn % 2 == 0 {
+            let partitions = Partitions::from([("t".to_owned(), [0].into())]);
+            desk.ask(1, Ask::Add { producer: ended, partitions, client }).unwrap();
+            for late in [TransactionVersion::Tv1, TransactionVersion::Tv2] {
+                let end = Ask::End { producer, outcome: Commit, client: late };
+                assert_eq!(desk.ask(1, end), Err(ErrorCode::PRODUCER_FENCED));
+            }
+        }
+        producer = ended;
+    }
+}
+
+#[test]
+fn a_transaction_whose_time_is_over_is_aborted_and_its_owner_shut_out() {
+    let mut desk = Desk::new();
+    let producer = desk.init(1).unwrap();
+    desk.add(1, producer, 0).unwrap();
+    desk.now_ms += 60_000;
+    desk.input(Input::Tick);
+    assert_eq!(desk.status(), Status::Ongoing, "not yet");
+    desk.now_ms += 1;
+    desk.input(Input::Tick);
+    assert_eq!(desk.status(), Status::CompleteAbort);
+    for outcome in [Commit, Outcome::Abort] {
+        assert_eq!(desk.end(1, producer, outcome), Err(ErrorCode::PRODUCER_FENCED));
+    }
+    assert_eq!(desk.add(1, producer, 0), Err(ErrorCode::PRODUCER_FENCED));
+    assert_eq!(desk.init(1).map(|next| next.epoch), Ok(producer.epoch + 2), "the fence's bump and its own");
+}
+
+#[test]
+fn an_idle_id_is_forgotten_on_record_and_an_open_one_never() {
+    let mut desk = Desk::new();
+    let producer = desk.init(1).unwrap();
+    desk.add(1, producer, 0).unwrap();
+    let week = Settings::default().expiration_ms.unsigned_abs();
+    let eternal = Ask::Init { timeout_ms: 900_000, expected: Producer::NONE };
+    desk.ask_of("idle", 1, eternal).unwrap();
+    desk.now_ms += week;
+    desk.input(Input::Tick);
+    assert!(desk.coordinator.entry("idle").is_some(), "not yet");
+    desk.now_ms += 1;
+    desk.append = Err(Failure::NotWritten);
+    desk.input(Input::Tick);
+    assert!(desk.coordinator.entry("idle").is_some(), "only once that is on record");
+    desk.append = Ok(());
+    desk.input(Input::Tick);
+    assert!(desk.coordinator.entry("idle").is_none());
+    assert!(desk.coordinator.entry(NAME).is_some(), "it was open, and has only just been aborted");
+    let (partitions, client) = (Partitions::new(), TransactionVersion::Tv1);
+    let add = Ask::Add { producer, partitions, client };
+    assert_eq!(desk.ask_of("idle", 1, add), Err(ErrorCode::INVALID_PRODUCER_ID_MAPPING));
 }

@@ -327,6 +327,56 @@ fn compaction_keeps_the_last_value_of_each_key_and_what_batches_cover() {
     assert_eq!(again.0, bytes, "nothing is left to clean");
 }
 
+/// kafka-10 of the known faults: the last batch of a producer stays when nothing is left in it, and says where it ended.
+#[test]
+fn an_emptied_batch_stays_where_it_is_the_last_of_its_producer() {
+    let meta = |producer_id| Meta { producer_id, producer_epoch: 0, base_sequence: 0, ..Meta::default() };
+    let ten = vec![(Some("k"), Some("old")); 10];
+    let bytes = placed(vec![batch(&ten, meta(1), NOW), batch(&[(Some("k"), Some("new"))], meta(2), NOW)]);
+    let mut latest = Latest::default();
+    each(&bytes, |batch| assert!(latest.note(batch, &[]).unwrap()));
+    let cleaner = Cleaner { latest: &latest, delete_retention_ms: 1000, now_ms: NOW };
+    let cleaned = |is_last| {
+        let mut out = Vec::new();
+        let about = Circumstances { is_aborted: false, is_last, has_data: false };
+        let (first, _) = Batch::split(&bytes, 0).unwrap();
+        cleaner.clean(&first, &[], about, &mut |_, _, _| false, &mut out).unwrap();
+        out
+    };
+    assert!(cleaned(false).is_empty());
+    let out = cleaned(true);
+    let (left, _) = Batch::split(&out, 0).unwrap();
+    assert_eq!((left.record_count(), left.last_offset(), left.last_sequence()), (0, 9, 9));
+    assert_eq!(readable(&out, i64::MAX, 0, true), (out.len(), Some(10)), "a reader goes on behind it");
+}
+
+/// kafka-11 of the known faults, in the cleaner: null and empty stay apart, and headers keep their order.
+#[test]
+fn what_the_cleaner_keeps_it_keeps_as_it_was() {
+    let headers: [(&str, Option<&[u8]>); 4] =
+        [("h", None), ("h", Some(b"")), ("k", Some(b"1")), ("k", Some(b"2"))];
+    let (mut bytes, mut wanted) = (Vec::new(), Vec::new());
+    let mut builder = Builder::new(&mut bytes, Meta::default());
+    let records: [(&[u8], Option<&[u8]>); 4] =
+        [(b"gone", Some(b"1")), (b"", Some(b"")), (b"null", None), (b"gone", Some(b""))];
+    for (at, (key, value)) in records.into_iter().enumerate() {
+        let record = Record { key: Some(key), value, headers: (&headers[..]).into(), ..Record::default() };
+        assert!(builder.push(NOW, record));
+        if at > 0 {
+            wanted.push((key.to_vec(), value.map(<[u8]>::to_vec)));
+        }
+    }
+    builder.finish(None);
+    let (out, _) = clean(&bytes, &[], NOW);
+    let (left, _) = Batch::split(&out, 0).unwrap();
+    let mut found = Vec::new();
+    for record in left.records(&[]).unwrap() {
+        found.push((record.key.unwrap().to_vec(), record.value.map(<[u8]>::to_vec)));
+        assert!(record.headers.iter().eq(headers));
+    }
+    assert_eq!(found, wanted);
+}
+
 #[test]
 fn tombstones_and_markers_go_when_their_horizon_is_over() {
     let meta = Meta {

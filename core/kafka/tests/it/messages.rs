@@ -270,3 +270,26 @@ fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) {
     read.encode(version, &mut out).unwrap();
     assert_eq!(out, bytes, "version {version}");
 }
+
+/// Very many very short names: the answer would be far longer than the request.
+#[test]
+fn a_request_has_no_more_elements_than_its_length_allows() {
+    let limit = dolmen_kafka::limits::request_elements_max;
+    let encoded = |count: usize, len: usize| {
+        let name = "n".repeat(len);
+        let groups: Vec<&str> = vec![&name; count];
+        let request = DescribeGroupsRequest { groups: (&groups[..]).into(), ..Default::default() };
+        let mut bytes = Vec::new();
+        request.encode(5, &mut bytes).unwrap();
+        bytes
+    };
+    let most = (1..).find(|&count| count + 1 > limit(encoded(count + 1, 0).len())).unwrap();
+    assert!(DescribeGroupsRequest::decode_request(&encoded(most, 0), 5).is_ok());
+    let over = encoded(most + 1, 0);
+    let refused = DescribeGroupsRequest::decode_request(&over, 5).unwrap_err();
+    assert!(matches!(refused, WireError::Elements { found, .. } if found == most + 1), "{refused:?}");
+    assert!(DescribeGroupsRequest::decode(&over, 5).is_ok(), "what is no request is not counted");
+    let long = encoded(200_000, 15);
+    let read = DescribeGroupsRequest::decode_request(&long, 5).unwrap();
+    assert_eq!(read.groups.iter().count(), 200_000, "sixteen bytes each may be as many as there are");
+}

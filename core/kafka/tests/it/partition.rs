@@ -3,8 +3,8 @@
 use dolmen_kafka::ErrorCode;
 use dolmen_kafka::batch::{Batch, Builder, Meta, attribute};
 use dolmen_kafka::control::{Marker, MarkerMeta, Outcome, put_marker};
-use dolmen_kafka::partition::Partition;
 use dolmen_kafka::partition::producers::{Verdict, WINDOW};
+use dolmen_kafka::partition::{Partition, unverified};
 use dolmen_kafka::record::Record;
 
 const ID: i64 = 5;
@@ -154,6 +154,51 @@ fn what_the_coordinator_does_not_know_opens_no_transaction() {
     assert_eq!(partition.judge(&batch, true), Verdict::Append);
 }
 
+/// The coordinator is asked first: what is repeated after its transaction has ended is refused, not answered as of then.
+#[test]
+fn a_repetition_behind_the_end_of_its_transaction_is_refused() {
+    let mut partition = Partition::new(0);
+    let bytes = bytes(&partition, part(0, 0));
+    assert_eq!(send(&mut partition, part(0, 0)), Verdict::Append);
+    mark(&mut partition, ID, 0, Outcome::Commit);
+    let (batch, _) = Batch::split(&bytes, 0).unwrap();
+    assert_eq!(partition.judge(&batch, false), STATE);
+    assert!(matches!(partition.judge(&batch, true), Verdict::Duplicate { base_offset: 0, .. }));
+}
+
+#[test]
+fn what_a_produce_is_told_of_its_transaction_depends_on_its_version() {
+    use ErrorCode as Code;
+    for version in 3..=13 {
+        let told = |code| unverified(code, version);
+        assert_eq!(told(Code::PRODUCER_FENCED), Code::INVALID_PRODUCER_EPOCH, "never 90 of a partition");
+        let unknown = if version < 11 { Code::INVALID_TXN_STATE } else { Code::TRANSACTION_ABORTABLE };
+        assert_eq!(told(Code::TRANSACTION_ABORTABLE), unknown);
+        for busy in [
+            Code::CONCURRENT_TRANSACTIONS,
+            Code::COORDINATOR_NOT_AVAILABLE,
+            Code::COORDINATOR_LOAD_IN_PROGRESS,
+        ] {
+            assert_eq!(told(busy), if version < 12 { Code::NOT_ENOUGH_REPLICAS } else { busy });
+        }
+        assert_eq!(told(Code::INVALID_PRODUCER_ID_MAPPING), Code::INVALID_PRODUCER_ID_MAPPING);
+    }
+}
+
+/// A marker for a producer that has nothing open here: nothing is listed, but its epoch counts from now on.
+#[test]
+fn a_marker_of_nothing_shuts_out_all_the_same() {
+    let mut partition = Partition::new(0);
+    assert_eq!(send(&mut partition, plain(0, 1)), Verdict::Append);
+    mark(&mut partition, ID, 0, Outcome::Commit);
+    assert_eq!(send(&mut partition, plain(1, 1)), Verdict::Append, "an equal epoch forgets no sequence");
+    mark(&mut partition, ID, 2, Outcome::Abort);
+    assert_eq!(partition.aborted(), []);
+    assert_eq!(send(&mut partition, plain(2, 1)), OLD);
+    assert_eq!(send(&mut partition, Sent { epoch: 2, ..plain(2, 1) }), ORDER, "its sequences begin anew");
+    assert_eq!(send(&mut partition, Sent { epoch: 2, ..plain(0, 1) }), Verdict::Append);
+}
+
 #[test]
 fn a_marker_with_a_raised_epoch_shuts_the_producer_out_and_forgets_its_sequences() {
     let mut partition = Partition::new(0);
@@ -224,6 +269,9 @@ fn deleting_into_an_open_transaction_moves_the_last_stable_offset() {
     send(&mut partition, part(0, 1));
     partition.delete_until(1);
     assert_eq!(partition.last_stable_offset(), 1);
+    mark(&mut partition, ID, 1, Outcome::Abort);
+    let list: Vec<i64> = partition.aborted_between(1, 3).map(|aborted| aborted.first_offset).collect();
+    assert_eq!(list, [0], "where it began, though that is gone");
 }
 
 #[test]
