@@ -27,11 +27,16 @@ const BUFFER_LEN: usize = 64 << 10;
 /// Header fields of a request.
 const HEADERS_MAX: usize = 256;
 /// Time for a request's head, idle time before it included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = patience(60);
 /// Time that a client may let its side of the connection stand full.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+const WRITE_TIMEOUT: Duration = patience(60);
 /// Time that requests get to end after a stop was asked for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long a client is waited for; tests have less of it.
+pub(crate) const fn patience(seconds: u64) -> Duration {
+    Duration::from_secs(if cfg!(test) { 8 } else { seconds })
+}
 
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
