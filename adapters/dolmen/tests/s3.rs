@@ -29,7 +29,16 @@ struct Server {
 impl Server {
     /// Starts on free ports and waits for the line that names the port of S3.
     fn start(data: &Path) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dolmen"))
+        Server::start_with(data, "warn", Some(KEYS), Stdio::inherit())
+    }
+
+    /// With keys, or with those that it makes for itself; its log goes to `log`.
+    fn start_with(data: &Path, level: &str, keys: Option<(&str, &str)>, log: Stdio) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dolmen"));
+        if let Some((access_key, secret_key)) = keys {
+            command.env("DOLMEN_S3_ACCESS_KEY", access_key).env("DOLMEN_S3_SECRET_KEY", secret_key);
+        }
+        let mut child = command
             .args([
                 "up",
                 "--only",
@@ -39,13 +48,12 @@ impl Server {
                 "--http",
                 "127.0.0.1:0",
                 "--log",
-                "warn",
+                level,
                 "--data",
             ])
             .arg(data)
-            .env("DOLMEN_S3_ACCESS_KEY", KEYS.0)
-            .env("DOLMEN_S3_SECRET_KEY", KEYS.1)
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -86,6 +94,9 @@ impl Drop for Server {
 struct Client {
     stream: TcpStream,
     host: String,
+    keys: (String, String),
+    /// Sent and signed with every request.
+    more: Vec<(&'static str, String)>,
 }
 
 impl Client {
@@ -93,7 +104,8 @@ impl Client {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         stream.set_nodelay(true).unwrap();
-        Client { stream, host: format!("127.0.0.1:{port}") }
+        let keys = (KEYS.0.to_owned(), KEYS.1.to_owned());
+        Client { stream, host: format!("127.0.0.1:{port}"), keys, more: Vec::new() }
     }
 
     /// Sends a request, its body in pieces; status and body of the answer, or why there is none.
@@ -106,10 +118,11 @@ impl Client {
     ) -> std::io::Result<(u16, u64, Vec<u8>)> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = Timestamp::from_unix_ms(since.as_millis() as i64);
-        let secret = Secret::new(KEYS.1);
-        let signer =
-            Signer { access_key: KEYS.0, secret: &secret, token: None, region: "us-east-1", service: "s3" };
-        let lines: [Header<'_>; 1] = [("host", self.host.as_bytes())];
+        let secret = Secret::new(&self.keys.1);
+        let access_key = &self.keys.0;
+        let signer = Signer { access_key, secret: &secret, token: None, region: "us-east-1", service: "s3" };
+        let mut lines: Vec<Header<'_>> = vec![("host", self.host.as_bytes())];
+        lines.extend(self.more.iter().map(|(name, value)| (*name, value.as_bytes())));
         let query = Query::default();
         let request = Request {
             method,
@@ -119,8 +132,9 @@ impl Client {
             host_bucket: None,
         };
         let signed = signer.sign(&request, "UNSIGNED-PAYLOAD", now);
+        let more: String = self.more.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nx-amz-date: {}\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n\
+            "{method} {path} HTTP/1.1\r\n{more}host: {}\r\nx-amz-date: {}\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n\
              authorization: {}\r\ncontent-length: {len}\r\n\r\n",
             self.host, signed.date, signed.authorization
         );
@@ -284,4 +298,49 @@ fn large_objects_pass_through_little_memory() {
     let peak = server.peak_bytes();
     println!("{} MiB resident at most after puts, {} MiB after gets", put >> 20, peak >> 20);
     assert!(peak <= 96 << 20, "{} MiB", peak >> 20);
+}
+
+/// There are no keys that everybody knows: each data directory has its own. And no secret, of a user or of an object, stands in a log,
+/// however much is logged.
+#[test]
+fn keys_are_made_for_each_directory_and_never_logged() {
+    const CUSTOMER: &str = "Y3VzdG9tZXIga2V5IG9mIDMyIGJ5dGVzIHRoYXQgbm8=";
+    let dir = tempfile::tempdir().unwrap();
+    let mut made = Vec::new();
+    for name in ["one", "other"] {
+        let data = dir.path().join(name);
+        let log = dir.path().join(format!("{name}.log"));
+        let server = Server::start_with(&data, "trace", None, std::fs::File::create(&log).unwrap().into());
+        let credentials = std::fs::read_to_string(data.join("credentials")).unwrap();
+        let secret = |name: &str| {
+            let line = credentials.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split('"').nth(1).unwrap().to_owned()
+        };
+        let keys = (secret("s3-access-key")[..20].to_uppercase(), secret("s3-secret-key"));
+        for known in [KEYS, ("minioadmin", "minioadmin"), ("admin", "admin"), ("root", ""), ("AKROOT", "x")] {
+            let mut client = server.connect();
+            client.keys = (known.0.into(), known.1.into());
+            assert_eq!(client.ask(Method::Get, "/", 0, b"").unwrap().0, 403, "{known:?}");
+        }
+        let mut client = server.connect();
+        client.keys = (keys.0.clone(), "guessed".into());
+        assert_eq!(client.ask(Method::Put, "/stones", 0, b"").unwrap().0, 403);
+        client.keys = keys.clone();
+        assert_eq!(client.ask(Method::Put, "/stones", 0, b"").unwrap().0, 200);
+        client.more = vec![
+            ("x-amz-server-side-encryption-customer-algorithm", "AES256".into()),
+            ("x-amz-server-side-encryption-customer-key", CUSTOMER.into()),
+            ("x-amz-server-side-encryption-customer-key-md5", "AAAAAAAAAAAAAAAAAAAAAA==".into()),
+        ];
+        assert_eq!(client.ask(Method::Put, "/stones/k", 7, b"granite").unwrap().0, 400);
+        drop(server);
+        let logged = std::fs::read_to_string(&log).unwrap();
+        assert!(logged.contains("ready"), "{logged}");
+        let secrets = [&keys.1, &secret("s3-encryption-key"), CUSTOMER, "guessed", "Signature="];
+        for secret in secrets {
+            assert!(!logged.contains(secret), "{secret} stands in the log:\n{logged}");
+        }
+        made.push(keys);
+    }
+    assert!(made[0].0 != made[1].0 && made[0].1 != made[1].1);
 }

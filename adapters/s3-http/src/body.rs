@@ -16,10 +16,11 @@ use hyper::body::{Body as _, Incoming};
 
 use crate::answer::Refusal;
 use crate::call::Call;
+use crate::connection::patience;
 use crate::intake::{Feed, Intake, Stored, Wanted};
 
 /// Time that a client may take for the next bytes.
-const BYTES_TIMEOUT: Duration = Duration::from_secs(30);
+const BYTES_TIMEOUT: Duration = patience(30);
 /// Bytes of a refused request that are read, so that its client gets to read the answer.
 const DRAIN_LEN_MAX: u64 = 1 << 20;
 /// Time for that.
@@ -315,8 +316,13 @@ pub(crate) async fn taken(
 }
 
 /// Puts a body that was taken where bytes are kept.
-pub(crate) async fn keep(call: &Call<'_>, told: &Told, bytes: Vec<u8>) -> Result<Stored, Refusal> {
-    let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted(None)));
+pub(crate) async fn keep(
+    call: &Call<'_>,
+    told: &Told,
+    bytes: Vec<u8>,
+    key: Option<SecretKey>,
+) -> Result<Stored, Refusal> {
+    let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted(key)));
     feed.push(bytes.into()).await?;
     Ok(feed.finish().await?)
 }

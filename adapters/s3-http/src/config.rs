@@ -85,8 +85,10 @@ impl Config {
         if day.is_zero() {
             return Err("s3.lifecycle-day must be longer than nothing".into());
         }
-        let proxy =
-            |text: &String| text.parse().map_err(|_| format!("s3.proxies: {text:?} is no IP address"));
+        let proxy = |text: &String| match text.parse::<std::net::IpAddr>() {
+            Ok(address) => Ok(address.to_canonical()),
+            Err(_) => Err(format!("s3.proxies: {text:?} is no IP address")),
+        };
         let backend = if values.choice("s3.backend") == "memory" { Backend::Memory } else { Backend::Local };
         Ok(Config {
             backend,

@@ -15,8 +15,19 @@ use tokio::net::TcpListener;
 use crate::reply::Reply;
 
 /// Connections may take what is usual, but more of a head, for signed requests carry long ones, and larger pieces of a body.
-const LIMITS: Limits =
-    Limits { buffer: 64 << 10, headers: 256, stop: Duration::from_secs(8), ..Limits::new("s3") };
+const LIMITS: Limits = Limits {
+    buffer: 64 << 10,
+    headers: 256,
+    head: patience(60),
+    write: patience(60),
+    stop: Duration::from_secs(8),
+    ..Limits::new("s3")
+};
+
+/// How long a client is waited for; tests have less of it.
+pub(crate) const fn patience(seconds: u64) -> Duration {
+    Duration::from_secs(if cfg!(test) { 8 } else { seconds })
+}
 
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {

@@ -1,5 +1,6 @@
 //! What is counted of requests.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dolmen_host::Metrics;
@@ -14,12 +15,28 @@ pub(crate) struct Numbers {
     operations: Vec<Outcomes>,
     pub received: AtomicU64,
     pub sent: AtomicU64,
+    forwarded_wrongly: AtomicU64,
 }
 
 impl Numbers {
     pub fn new() -> Numbers {
         let operations = (0..=Operation::all().count()).map(|_| Outcomes::default()).collect();
-        Numbers { operations, received: AtomicU64::new(0), sent: AtomicU64::new(0) }
+        Numbers {
+            operations,
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            forwarded_wrongly: AtomicU64::new(0),
+        }
+    }
+
+    /// One of our proxies said something that is no address: the first time it is logged, then only counted.
+    pub fn forwarded_wrongly(&self, proxy: IpAddr) {
+        if self.forwarded_wrongly.fetch_add(1, Relaxed) == 0 {
+            tracing::warn!(
+                target: "s3",
+                "X-Forwarded-For by the proxy {proxy} holds no IP address where one is due: the proxy's own address counts in policies; more of these are counted, not logged"
+            );
+        }
     }
 
     /// A request was answered; `None`: no operation was recognised.
@@ -54,5 +71,10 @@ impl Numbers {
             .sample(&[], self.received.load(Relaxed));
         out.counter("dolmen_s3_sent_bytes_total", "Bytes of bodies that were announced.")
             .sample(&[], self.sent.load(Relaxed));
+        out.counter(
+            "dolmen_s3_forwarded_malformed_total",
+            "Requests of our proxies whose X-Forwarded-For could not be read.",
+        )
+        .sample(&[], self.forwarded_wrongly.load(Relaxed));
     }
 }

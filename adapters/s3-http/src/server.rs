@@ -11,11 +11,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dolmen_host::test_api::{self, TestApi};
-use dolmen_s3::auth::{Claim, Request as SignedRequest, Rules, Scope as KeyScope, SigningKey, Verified};
+use dolmen_s3::auth::{
+    AuthError, Claim, Request as SignedRequest, Rules, Scope as KeyScope, SigningKey, Verified,
+};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::operation::{Body, Level, Operation, Served};
 use dolmen_s3::request::{Header, Headers, Method};
-use dolmen_s3::state::facts::{AuthType, Facts};
+use dolmen_s3::state::facts::{self, AuthType, Facts};
 use dolmen_s3::state::gate::{self, User};
 use dolmen_s3::state::lifecycle;
 use dolmen_s3::state::sse::SecretKey;
@@ -220,7 +222,13 @@ impl Server {
         let rules = Rules { region: Some(&self.region), v2: self.signature_v2, ..Rules::default() };
         let now = stamp(self.engine.clock.now_ms());
         let key = |scope: &KeyScope| self.signing_key(access_key, &secret, scope);
-        let verified = claim.verify(&request, &secret, key, &rules, now)?;
+        let verified = claim.verify(&request, &secret, key, &rules, now).map_err(|error| match error {
+            // Whoever signed for another region signs again for the one that is named here.
+            AuthError::Scope { .. } => Refusal::from(error)
+                .field("Region", &self.region)
+                .header("x-amz-bucket-region", self.region.clone()),
+            _ => Refusal::from(error),
+        })?;
         let (auth, signature_version) = match (&claim, headers.has("authorization")) {
             (Claim::V2(_), true) => (AuthType::Header, "AWS"),
             (Claim::V2(_), false) => (AuthType::Query, "AWS"),
@@ -255,12 +263,11 @@ impl Server {
 
     /// Where the request comes from: a proxy is believed only if it is one of ours.
     pub fn source_ip(&self, headers: Headers<'_>, from: SocketAddr) -> IpAddr {
-        let peer = from.ip().to_canonical();
-        if !self.proxies.contains(&peer) {
-            return peer;
+        let source = facts::source_address(from.ip(), headers, &self.proxies);
+        if source.is_malformed {
+            self.numbers.forwarded_wrongly(source.address);
         }
-        let told = headers.get("x-forwarded-for").and_then(|list| list.rsplit(',').next());
-        told.and_then(|text| text.trim().parse().ok()).unwrap_or(peer)
+        source.address
     }
 
     /// Facts for the conditions of policies.

@@ -1,5 +1,6 @@
 //! The server over real sockets, with a store and files in memory.
 
+mod classes;
 mod gate;
 mod hostile;
 mod model;
@@ -8,7 +9,7 @@ mod power;
 mod website;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dolmen_host::Stop;
@@ -66,6 +67,11 @@ impl World {
 
     /// What is damaged may not open.
     async fn try_over(meta: Meta, blobs: Blobs) -> Result<World, dolmen_host::Fault> {
+        World::behind(meta, blobs, Vec::new()).await
+    }
+
+    /// A server that believes these proxies.
+    async fn behind(meta: Meta, blobs: Blobs, proxies: Vec<IpAddr>) -> Result<World, dolmen_host::Fault> {
         let engine = Arc::new(Engine::new(meta, Arc::new(blobs), Arc::default()).unwrap());
         let accounts = Arc::new(Accounts::new(ACCESS_KEY, SECRET_KEY));
         prepare(&engine, &accounts)?;
@@ -76,7 +82,7 @@ impl World {
             region: "us-east-1".into(),
             domains: vec!["s3.test".into()],
             website_domains: vec!["web.test".into()],
-            proxies: Vec::new(),
+            proxies,
             signature_v2: false,
             is_tls: false,
             test_api: None,
@@ -153,6 +159,19 @@ impl World {
             ("x-amz-date", signed.date),
             ("authorization", signed.authorization),
         ]
+    }
+
+    /// Waits until there are so many files: those that nothing names go a little later.
+    async fn has_files(&self, wanted: usize) {
+        let mut files = 0;
+        for _ in 0..500 {
+            files = (0..=255).map(|at| self.server.engine.blobs.list(at).unwrap().len()).sum();
+            if files == wanted {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{files} files where {wanted} are named");
     }
 
     fn now(&self) -> Timestamp {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use dolmen_s3::operation::Resource;
 use dolmen_s3::state::acl::{self, Canned};
-use dolmen_s3::state::facts::{AuthType, Facts, context};
+use dolmen_s3::state::facts::{AuthType, Facts, context, source_address};
 use dolmen_s3::state::gate::{self, Ask, Caller, Decision, Object, Place, User, authorize, authorize_entry};
 use dolmen_s3::state::policy::{Context, Kind, Policy};
 use dolmen_s3::state::record::{
@@ -289,6 +289,45 @@ fn headers_cannot_set_keys_of_the_server() {
     assert_eq!(one("s3:x-amz-acl").as_deref(), Some("private"));
     assert_eq!(one("s3:authtype").as_deref(), Some("REST-HEADER"));
     assert_eq!(one("s3:x-amz-sourceip"), None);
+}
+
+/// CVE-2026-21862: what `X-Forwarded-For` says counts as far as our own proxies wrote it, whoever sends it, and no further.
+#[test]
+fn only_our_proxies_say_where_a_request_comes_from() {
+    let from = |peer: &str, lines: &[&str], proxies: &[&str]| {
+        let mut headers: Vec<Header<'_>> = vec![("forwarded", b"for=9.9.9.9"), ("x-real-ip", b"9.9.9.9")];
+        headers.extend(lines.iter().map(|line| ("x-forwarded-for", line.as_bytes())));
+        headers.push(("x-client-ip", b"9.9.9.9"));
+        let proxies: Vec<IpAddr> = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+        let source = source_address(peer.parse().unwrap(), Headers(&headers), &proxies);
+        (source.address.to_string(), source.is_malformed)
+    };
+    let is = |address: &str| (address.to_owned(), false);
+    // No proxy is ours: the peer is who it is, whatever it says, and nobody minds what is not read.
+    assert_eq!(from("192.0.2.1", &["10.0.0.1"], &[]), is("192.0.2.1"));
+    assert_eq!(from("192.0.2.1", &["not read"], &["10.0.0.1"]), is("192.0.2.1"));
+    // Our proxy: its last entry, and not what the client sent before it in the same line or in a line of its own.
+    let ours = ["10.0.0.1", "10.0.0.2", "fd00::1"];
+    assert_eq!(from("10.0.0.1", &["198.51.100.7"], &ours), is("198.51.100.7"));
+    assert_eq!(from("10.0.0.1", &["1.2.3.4, 198.51.100.7"], &ours), is("198.51.100.7"));
+    assert_eq!(from("10.0.0.1", &["1.2.3.4", "198.51.100.7"], &ours), is("198.51.100.7"));
+    assert_eq!(from("10.0.0.1", &["<script>,198.51.100.7"], &ours), is("198.51.100.7"));
+    // A chain of ours is walked through, over lines too, up to the first that is not ours.
+    assert_eq!(from("10.0.0.1", &["198.51.100.7, 10.0.0.2"], &ours), is("198.51.100.7"));
+    assert_eq!(from("fd00::1", &["1.2.3.4, 198.51.100.7,10.0.0.2", "10.0.0.1"], &ours), is("198.51.100.7"));
+    assert_eq!(from("10.0.0.1", &["10.0.0.1, 198.51.100.7, 10.0.0.2"], &ours), is("198.51.100.7"));
+    // A request of a proxy's own.
+    assert_eq!(from("10.0.0.1", &[], &ours), is("10.0.0.1"));
+    assert_eq!(from("10.0.0.1", &["10.0.0.2"], &ours), is("10.0.0.2"));
+    // One address, written in two ways.
+    assert_eq!(from("::ffff:10.0.0.1", &["::ffff:198.51.100.7"], &ours), is("198.51.100.7"));
+    assert_eq!(from("10.0.0.1", &["2001:db8::7, ::ffff:10.0.0.2"], &ours), is("2001:db8::7"));
+    // What is no address where one is due: the peer's counts, and that is told.
+    for line in
+        ["unknown", "", "198.51.100.7,", "198.51.100.7:80, 10.0.0.2", "1.2.3.4, 10.0.0.300", "for=1.2.3.4"]
+    {
+        assert_eq!(from("10.0.0.1", &[line], &ours), ("10.0.0.1".to_owned(), true), "{line:?}");
+    }
 }
 
 /// CVE-2023-25812: a deny beats every allow, the owner's included, and bypassing governance is an action of its own.

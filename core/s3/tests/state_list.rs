@@ -234,7 +234,7 @@ fn s3_06_a_folder_name_twice_and_pages_of_one_key() {
     let page = list::list(&store.map, store.bucket.id, &query(What::Objects, "", "", 1)).unwrap();
     assert_eq!((page.items.len(), page.next.is_some()), (1, true));
     let mut store = Store::new(Versioning::Unversioned);
-    let mut keys: Vec<Vec<u8>> = (0..1200).map(|n| format!("deep/er/{}/{n}", n % 7).into_bytes()).collect();
+    let mut keys: Vec<Vec<u8>> = (0..12_000).map(|n| format!("deep/er/{}/{n}", n % 7).into_bytes()).collect();
     keys.iter().for_each(|key| store.put(key));
     keys.sort();
     let found: Vec<Vec<u8>> =

@@ -12,8 +12,8 @@ use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartByte
 use dolmen_s3::state::object::{self, NewObject, RenameCondition};
 use dolmen_s3::state::record::{LockMode, Retention, Version};
 use dolmen_s3::state::{
-    Attributes, Batch, BlobId, BucketRecord, Code, Env, Extent, ObjectRecord, PartRecord, StateError, Tx,
-    Versioning, annotation, bucket, keys,
+    Attributes, Batch, BlobId, BucketRecord, Code, Encryption, Env, Extent, ObjectRecord, PartRecord,
+    StateError, Tx, Versioning, annotation, bucket, keys,
 };
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -605,6 +605,7 @@ fn annotate(world: &mut World, rng: &mut Rng, key: &[u8]) {
             checksum: None,
             content_type: String::new(),
             body: vec![extent],
+            encryption: Encryption::default(),
         };
         annotation::put(&mut tx, &env, at, &name, None, note).map(|_| ())
     };

@@ -175,6 +175,8 @@ fn sizes_and_conditions_of_a_completed_upload() {
     let mut request = parts(&[&one]);
     request.condition = WriteCondition { if_none_match: Some(EtagCondition::Any), if_match: None };
     assert_eq!(store.complete(id, &request), Err(Code::PreconditionFailed));
+    request.condition = if_match("stale");
+    assert_eq!(store.complete(id, &request), Err(Code::PreconditionFailed));
     request.condition = WriteCondition::default();
     store.complete(id, &request).unwrap();
 }

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
 use crate::body::{self, Told};
 use crate::call::Call;
+use crate::ops::encryption::{self, Chosen};
 use crate::pieces;
 use dolmen_s3::auth::Verified;
 
@@ -35,7 +36,8 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
         return Err(Refusal::new(ErrorCode::UnsupportedMediaType));
     }
     let if_match = call.headers.get("x-amz-object-if-match").map(EtagCondition::parse);
-    let mut stored = body::keep(call, &told, bytes).await?;
+    let Chosen { encryption, key } = encryption::of_server(call);
+    let mut stored = body::keep(call, &told, bytes, key).await?;
     let (inline, writer) = (stored.inline.take(), stored.writer.take());
     let new = Annotation {
         modified_ms: 0,
@@ -44,12 +46,13 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
         checksum: stored.checksums.first().copied(),
         content_type: call.headers.get("content-type").unwrap_or(TYPE_DEFAULT).to_owned(),
         body: std::mem::take(&mut stored.body),
+        encryption,
     };
     let document = PutObjectAnnotationOutput {
         key: Some(call.key_text().to_owned()),
         annotation_name: Some(name.clone()),
     };
-    let etag = new.etag.quoted().to_string();
+    let (etag, sealed) = (new.etag.quoted().to_string(), new.encryption.clone());
     let shown = call
         .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
             if let Some((blob, bytes)) = &inline {
@@ -58,7 +61,7 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
             annotation::put(tx, env, (bucket, key, version), &name, if_match.as_ref(), new.clone())
         })
         .await?;
-    Ok(Head::new(200).with("etag", etag).version(shown).xml(&document))
+    Ok(encryption::shown(Head::new(200).with("etag", etag).version(shown), &sealed).xml(&document))
 }
 
 pub(crate) async fn get(call: &Call<'_>) -> Answer {
@@ -74,7 +77,9 @@ pub(crate) async fn get(call: &Call<'_>) -> Answer {
         .with("last-modified", http_date(found.modified_ms))
         .with("content-type", &found.content_type)
         .version(shown);
-    match pieces::reply(call.engine(), found.body, None).await? {
+    let head = encryption::shown(head, &found.encryption);
+    let key = encryption::key_of_annotation(call, &found)?;
+    match pieces::reply(call.engine(), found.body, key).await? {
         Some(reply) => Ok(head.body(reply)),
         None => Err(Refusal::new(ErrorCode::SlowDown)),
     }

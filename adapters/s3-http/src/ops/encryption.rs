@@ -3,6 +3,7 @@
 use dolmen_s3::body::{ServerSideEncryption, ServerSideEncryptionConfiguration};
 use dolmen_s3::encoding::{put_base64, unbase64};
 use dolmen_s3::error::ErrorCode;
+use dolmen_s3::state::annotation::Annotation;
 use dolmen_s3::state::record::{BucketRecord, Encryption, ObjectRecord, UploadRecord};
 use dolmen_s3::state::sse::{SecretKey, Unsealed};
 use dolmen_s3::state::{Tx, config};
@@ -142,6 +143,11 @@ fn kept_by_server(call: &Call<'_>, wrapping: Wrapping) -> Chosen {
     Chosen { encryption, key: Some(key) }
 }
 
+/// As the server encrypts of its own accord.
+pub(crate) fn of_server(call: &Call<'_>) -> Chosen {
+    kept_by_server(call, Wrapping::S3)
+}
+
 /// Readers are not to say how the server encrypts.
 pub(crate) fn of_get(call: &Call<'_>) -> Result<(), Refusal> {
     if call.headers.has(ALGORITHM) || call.headers.has(KMS_KEY) {
@@ -159,6 +165,11 @@ pub(crate) fn of_part(call: &Call<'_>, record: &UploadRecord) -> Result<Option<S
 /// The key of an object's bytes, if they are encrypted.
 pub(crate) fn key_of(call: &Call<'_>, record: &ObjectRecord) -> Result<Option<SecretKey>, Refusal> {
     opening(call, &record.encryption, CUSTOMER)
+}
+
+/// The key of an annotation's bytes.
+pub(crate) fn key_of_annotation(call: &Call<'_>, found: &Annotation) -> Result<Option<SecretKey>, Refusal> {
+    opening(call, &found.encryption, CUSTOMER)
 }
 
 /// The key of the bytes that a copy reads.

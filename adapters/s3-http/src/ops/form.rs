@@ -93,6 +93,7 @@ pub(crate) async fn post(
     incoming: &mut Incoming,
     from: SocketAddr,
 ) -> Answer {
+    let source_ip = server.source_ip(headers, from);
     let kind = headers.get("content-type").unwrap_or("");
     let mut reading = Reading { incoming, decoder: FormDecoder::new(kind)?, piece: Bytes::new() };
     match reading.next().await? {
@@ -112,13 +113,8 @@ pub(crate) async fn post(
     let lines: Vec<Header<'_>> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let headers = Headers(&lines);
-    let asked = Asked {
-        operation: Operation::PostObject,
-        target: &target,
-        headers,
-        signed: &signed,
-        source_ip: server.source_ip(headers, from),
-    };
+    let asked =
+        Asked { operation: Operation::PostObject, target: &target, headers, signed: &signed, source_ip };
     let admitted = admit(server, &asked)?;
     let call =
         Call { server, operation: Operation::PostObject, target: &target, headers, caller: &signed.caller };
@@ -200,7 +196,7 @@ fn fields(form: &Form, headers: Headers<'_>) -> Result<Vec<(String, String)>, Re
             out.push((name.to_owned(), value.to_owned()));
         }
     }
-    for name in ["host", "origin", "user-agent", "referer", "x-forwarded-for"] {
+    for name in ["host", "origin", "user-agent", "referer"] {
         if let Some(value) = headers.get(name) {
             out.push((name.to_owned(), value.to_owned()));
         }

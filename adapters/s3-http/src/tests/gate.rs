@@ -1,7 +1,9 @@
 //! One gate: whoever does not pass it touches nothing.
 
+use dolmen_s3::encoding::put_hex;
 use dolmen_s3::operation::{Level, Operation};
 use dolmen_s3::request::Method;
+use sha2::{Digest as _, Sha256};
 
 use super::{ACCESS_KEY, SECRET_KEY, World, request};
 
@@ -131,4 +133,56 @@ async fn nobody_changes_nothing() {
     }
     world.server.engine.forbid(false, false);
     assert_eq!(world.root(Method::Get, "/stones/a", &[], b"").await.body, b"granite");
+}
+
+/// Users, keys and policies are for root: nobody, a wrong signature, one that leaves the body open, and a user who is not root reach
+/// nothing that is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn administration_is_for_root() {
+    let world = World::new().await;
+    let user = br#"{"name":"ann","access_key":"AKANN","secret_key":"secret of ann"}"#;
+    let digest = |body: &[u8]| {
+        let mut text = String::new();
+        put_hex(&mut text, &Sha256::digest(body));
+        text
+    };
+    let ask = async |keys: (&str, &str), method, path: &str, mode: &str, body: &[u8]| {
+        let target = format!("/_dolmen/admin/{path}");
+        world.signed(keys.0, keys.1, method, &target, &[("x-amz-content-sha256", mode)], body).await.status
+    };
+    let root = (ACCESS_KEY, SECRET_KEY);
+    assert_eq!(ask(root, Method::Post, "users", &digest(user), user).await, 200);
+    let policy = br#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+    assert_eq!(ask(root, Method::Put, "policies?name=all", &digest(policy), policy).await, 204);
+    assert_eq!(ask(root, Method::Put, "attached?name=all&user=ann", &digest(b""), b"").await, 204);
+    world.server.engine.forbid(true, true);
+    let routes = [
+        (Method::Get, "users"),
+        (Method::Post, "users"),
+        (Method::Delete, "users?name=ann"),
+        (Method::Get, "keys"),
+        (Method::Post, "keys"),
+        (Method::Delete, "keys?name=AKANN"),
+        (Method::Get, "policies"),
+        (Method::Put, "policies?name=all"),
+        (Method::Delete, "policies?name=all"),
+        (Method::Put, "attached?name=all&user=ann"),
+        (Method::Delete, "attached?name=all&user=ann"),
+        (Method::Get, "nothing"),
+    ];
+    for (method, path) in routes {
+        for keys in [("AKANN", "secret of ann"), (ACCESS_KEY, "another secret"), ("AKSTRANGER", SECRET_KEY)] {
+            assert_eq!(ask(keys, method, path, &digest(user), user).await, 403, "{method} {path} {keys:?}");
+        }
+        for mode in MODES {
+            let status = ask(root, method, path, mode, user).await;
+            assert!((400..500).contains(&status) || status == 501, "{method} {path} {mode}: {status}");
+        }
+        let plain = [("host", world.address.to_string())];
+        let got = world.raw(&request(method, &format!("/_dolmen/admin/{path}"), &plain, user)).await;
+        assert_eq!(got.status, 403, "{method} {path}");
+    }
+    world.server.engine.forbid(false, false);
+    assert_eq!(ask(("AKANN", "secret of ann"), Method::Get, "users", &digest(b""), b"").await, 403);
+    assert_eq!(ask(root, Method::Get, "users", &digest(b""), b"").await, 200);
 }

@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::World;
+use crate::blobs::Blobs;
 use crate::engine::Scope;
+use crate::meta::Meta;
 
 /// Bodies with two lengths, folded headers and the like: nothing behind them is taken for a request.
 #[tokio::test(flavor = "multi_thread")]
@@ -151,6 +153,62 @@ async fn other_accounts_get_what_they_are_given() {
     assert_eq!(world.root(Method::Put, "/private?policy", &[], here.as_bytes()).await.status, 204);
     assert_eq!(ann(Method::Get, "/private/k", &[], b"").await.body, b"secret bytes");
     assert_eq!(ann(Method::Put, "/anns/k", &source, b"").await.status, 200);
+}
+
+/// Where a policy asks for an address: that of the peer, or, if the peer is one of our proxies, the one that it tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_see_the_address_that_our_proxies_tell() {
+    let policy =
+        br#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",
+        "Resource":"arn:aws:s3:::stones/*","Condition":{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}}]}"#;
+    let memory = || (Meta::memory().unwrap(), Blobs::memory());
+    let proxies = ["127.0.0.1", "10.0.0.2"].map(|proxy| proxy.parse().unwrap());
+    for proxies in [Vec::new(), proxies.to_vec()] {
+        let (meta, blobs) = memory();
+        let is_behind = !proxies.is_empty();
+        let world = World::behind(meta, blobs, proxies).await.unwrap();
+        assert_eq!(world.root(Method::Put, "/stones", &[], b"").await.status, 200);
+        assert_eq!(world.root(Method::Put, "/stones/k", &[], b"granite").await.status, 200);
+        assert_eq!(world.root(Method::Put, "/stones?policy", &[], policy).await.status, 204);
+        let asked = async |lines: &str| {
+            world.raw(format!("GET /stones/k HTTP/1.1\r\nhost: x\r\n{lines}\r\n").as_bytes()).await.status
+        };
+        let through = [
+            ("x-forwarded-for: 198.51.100.7\r\n", is_behind),
+            ("x-forwarded-for: 198.51.100.7, 10.0.0.2\r\n", is_behind),
+            ("x-forwarded-for: 203.0.113.9\r\nx-forwarded-for: 198.51.100.7\r\n", is_behind),
+            ("", false),
+            ("x-forwarded-for: 198.51.100.7, 203.0.113.9\r\n", false),
+            ("x-forwarded-for: 198.51.100.7\r\nx-forwarded-for: 203.0.113.9\r\n", false),
+            ("x-forwarded-for: 198.51.100.7, unknown\r\n", false),
+            ("x-real-ip: 198.51.100.7\r\nforwarded: for=198.51.100.7\r\n", false),
+        ];
+        for (lines, is_let_in) in through {
+            let status = if is_let_in { 200 } else { 403 };
+            assert_eq!(asked(lines).await, status, "{lines:?}, behind a proxy: {is_behind}");
+        }
+        // A form's policy is the same.
+        let writers = String::from_utf8(policy.to_vec()).unwrap().replace("GetObject", "PutObject");
+        assert_eq!(world.root(Method::Put, "/stones?policy", &[], writers.as_bytes()).await.status, 204);
+        let form = "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nf\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"x-forwarded-for\"\r\n\r\n198.51.100.7\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n";
+        for (lines, is_let_in) in through {
+            let head = format!(
+                "POST /stones HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n\
+                 content-length: {}\r\n{lines}\r\n",
+                form.len()
+            );
+            let status = if is_let_in { 204 } else { 403 };
+            let got = world.raw(format!("{head}{form}").as_bytes()).await.status;
+            assert_eq!(got, status, "a form, {lines:?}, behind a proxy: {is_behind}");
+        }
+        let mut metrics = dolmen_host::Metrics::new(false);
+        world.server.numbers.write(&mut metrics);
+        let told = format!("dolmen_s3_forwarded_malformed_total {}", 2 * u64::from(is_behind));
+        let metrics = metrics.finish();
+        assert!(metrics.contains(&told), "{metrics}");
+    }
 }
 
 /// A page of the web learns nothing unless the bucket says so, and no origin is reflected together with credentials.

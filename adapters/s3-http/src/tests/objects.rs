@@ -88,6 +88,21 @@ async fn encrypted_bytes_are_encrypted_on_the_disk() {
         let got = world.root(Method::Get, &format!("/stones/{key}"), &[], b"").await;
         assert!(got.body == *body, "{key}");
     }
+    // So are annotations, whatever their object is.
+    assert_eq!(world.root(Method::Put, "/stones/plain", &[], b"basalt").await.status, 200);
+    for target in ["/stones/small", "/stones/plain"] {
+        for (name, note) in [("short", &small), ("long", &large)] {
+            let target = format!("{target}?annotation&annotationName={name}");
+            let put = world.root(Method::Put, &target, &[], note).await;
+            assert_eq!(put.headers.get("x-amz-server-side-encryption").map(String::as_str), Some("AES256"));
+            let got = world.root(Method::Get, &target, &[], b"").await;
+            assert!(got.body == *note, "{target}: {}", got.status);
+        }
+    }
+    let copied = [("x-amz-copy-source", "/stones/small"), on[0]];
+    assert_eq!(world.root(Method::Put, "/stones/copy", &copied, b"").await.status, 200);
+    let got = world.root(Method::Get, "/stones/copy?annotation&annotationName=long", &[], b"").await;
+    assert!(got.body == large, "the annotation of a copy: {}", got.status);
     let range = [("range", "bytes=65530-131080")];
     let got = world.root(Method::Get, "/stones/large", &range, b"").await;
     assert!(got.body == large[65530..=131_080], "a range over chunks");
@@ -148,12 +163,42 @@ async fn encrypted_objects_grow() {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let got = world.root(Method::Get, &target, &headers, b"").await;
         assert!(got.body == all, "{key}: {}", got.status);
+        // Nobody could read an annotation of an object whose key is its client's.
+        let note = format!("{target}?annotation&annotationName=note");
+        let got = world.root(Method::Put, &note, &[], b"text").await;
+        let wanted = if key == "c" { (400, "InvalidRequest") } else { (200, "") };
+        assert_eq!((got.status, got.code().as_str()), wanted, "an annotation of {key}");
         let offset = all.len().to_string();
         let mut wrong = if key == "c" { with(key, &other) } else { Vec::new() };
         wrong.push(("x-amz-write-offset-bytes".into(), offset));
         let wrong: Vec<(&str, &str)> = wrong.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         assert_eq!(world.root(Method::Put, &target, &wrong, b"x").await.status, 400, "{key}");
     }
+}
+
+/// A copy that takes annotations along cannot be encrypted with its client's key.
+#[tokio::test(flavor = "multi_thread")]
+async fn annotations_stay_where_they_can_be_read() {
+    let world = World::new().await;
+    world.root(Method::Put, "/stones", &[], b"").await;
+    world.root(Method::Put, "/stones/k", &[], b"granite").await;
+    let (mut key, mut digest) = (String::new(), String::new());
+    put_base64(&mut key, &[7; 32]);
+    put_base64(&mut digest, &<[u8; 16]>::from(md5::Md5::digest([7; 32])));
+    let customer = [
+        ("x-amz-copy-source", "/stones/k"),
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+        ("x-amz-server-side-encryption-customer-key", &key),
+        ("x-amz-server-side-encryption-customer-key-md5", &digest),
+    ];
+    assert_eq!(world.root(Method::Put, "/stones/c", &customer, b"").await.status, 200);
+    let note = "/stones/k?annotation&annotationName=note";
+    assert_eq!(world.root(Method::Put, note, &[], b"text").await.status, 200);
+    let got = world.root(Method::Put, "/stones/with", &customer, b"").await;
+    assert_eq!((got.status, got.code().as_str()), (400, "InvalidRequest"));
+    assert_eq!(world.root(Method::Head, "/stones/with", &[], b"").await.status, 404);
+    let without = [&customer[..], &[("x-amz-object-annotation-directive", "EXCLUDE")]].concat();
+    assert_eq!(world.root(Method::Put, "/stones/with", &without, b"").await.status, 200);
 }
 
 /// A byte that flips in a file is never answered, and the scrub names the object.
@@ -295,14 +340,7 @@ async fn what_a_crash_left_is_swept() {
     // Overwritten and deleted: no file is left.
     world.root(Method::Put, "/stones/kept", &[], b"small now").await;
     assert_eq!(world.root(Method::Delete, "/stones/kept", &[], b"").await.status, 204);
-    for _ in 0..100 {
-        let files: usize = (0..=255).map(|at| world.server.engine.blobs.list(at).unwrap().len()).sum();
-        if files == 0 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("a file that nothing names is left");
+    world.has_files(0).await;
 }
 
 /// Many writers, one condition: one wins.
@@ -365,6 +403,5 @@ async fn shared_files_stay_while_one_needs_them() {
             assert!(got.body == body, "{at}-{round}: {}", got.status);
         }
     }
-    let files: usize = (0..=255).map(|at| world.server.engine.blobs.list(at).unwrap().len()).sum();
-    assert_eq!(files, 1);
+    world.has_files(1).await;
 }

@@ -10,7 +10,8 @@ use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::object;
 use super::record::{
-    BucketRecord, Extent, ObjectRecord, Version, get_checksum, get_etag, put_checksum, put_etag,
+    BucketRecord, Encryption, Extent, ObjectRecord, Version, get_checksum, get_encryption, get_etag,
+    put_checksum, put_encryption, put_etag,
 };
 use super::tx::{Env, Tx, decode};
 use crate::checksum::Checksum;
@@ -32,6 +33,8 @@ pub struct Annotation {
     pub content_type: String,
     /// Where its bytes are.
     pub body: Vec<Extent>,
+    /// How they are encrypted: with a key of their own, so that copies of an object share them whatever its key is.
+    pub encryption: Encryption,
 }
 
 impl Annotation {
@@ -45,6 +48,7 @@ impl Annotation {
         e.list(&self.body, |e, extent| {
             e.raw(&extent.blob.bytes()).u64(extent.offset).u64(extent.len);
         });
+        put_encryption(&mut e, &self.encryption);
         e.finish()
     }
 
@@ -64,6 +68,8 @@ impl Annotation {
                     let blob = super::record::BlobId::from_bytes(d.array()?);
                     Ok(Extent { blob, offset: d.u64()?, len: d.u64()? })
                 })?,
+                // Those of before have nothing here.
+                encryption: if d.is_empty() { Encryption::None } else { get_encryption(d)? },
             })
         })
     }
@@ -84,6 +90,14 @@ fn check_name(name: &str) -> Result<(), StateError> {
 fn check_match(if_match: Option<&EtagCondition>, record: &ObjectRecord) -> Result<(), StateError> {
     match if_match {
         Some(wanted) if !wanted.matches(&record.listed) => Err(Code::PreconditionFailed.into()),
+        _ => Ok(()),
+    }
+}
+
+/// An object whose key is its client's has none: nobody could read them without it.
+fn check_encryption(record: &ObjectRecord) -> Result<(), StateError> {
+    match record.encryption {
+        Encryption::Customer { .. } => Err(Code::InvalidRequest.into()),
         _ => Ok(()),
     }
 }
@@ -112,7 +126,7 @@ fn all(
 ///
 /// # Errors
 /// Those of [`object::find`]; `InvalidAnnotationName`, `AnnotationNameTooLong`, `AnnotationLimitExceeded`; `PreconditionFailed` where
-/// the object has another entity tag than `if_match` says.
+/// the object has another entity tag than `if_match` says; `InvalidRequest` where it is encrypted with its client's key.
 pub fn put(
     tx: &mut Tx<'_>,
     env: &Env<'_>,
@@ -124,6 +138,7 @@ pub fn put(
     check_name(name)?;
     let (order, record) = object::find(tx, bucket, key, version)?;
     check_match(if_match, &record)?;
+    check_encryption(&record)?;
     let at = keys::annotation(bucket.id, key, order, name);
     match tx.get(&at)? {
         Some(old) => tx.release(&Annotation::decode(&old)?.body)?,
@@ -213,14 +228,17 @@ pub fn take(tx: &mut Tx<'_>, from: Source<'_>) -> Result<Vec<(String, Annotation
 /// Hangs annotations that were taken on the latest version of a key.
 ///
 /// # Errors
-/// `NoSuchKey`.
+/// `NoSuchKey`; `InvalidRequest` where there are annotations and the copy is encrypted with its client's key.
 pub fn give(
     tx: &mut Tx<'_>,
     env: &Env<'_>,
     (bucket, key): (&BucketRecord, &[u8]),
     notes: Vec<(String, Annotation)>,
 ) -> Result<(), StateError> {
-    let (order, _) = object::latest(tx, bucket, key)?.ok_or(Code::NoSuchKey)?;
+    let (order, record) = object::latest(tx, bucket, key)?.ok_or(Code::NoSuchKey)?;
+    if !notes.is_empty() {
+        check_encryption(&record)?;
+    }
     for (name, mut note) in notes {
         note.modified_ms = env.now_ms;
         tx.put(keys::annotation(bucket.id, key, order, &name), note.encode());

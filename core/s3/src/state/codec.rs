@@ -166,6 +166,11 @@ impl<'a> Dec<'a> {
         self.list(|d| Ok((d.string()?, d.string()?)))
     }
 
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.cursor.rest().is_empty()
+    }
+
     pub fn finish(self) -> Result<(), Corrupt> {
         Ok(self.cursor.finish()?)
     }

@@ -53,6 +53,34 @@ pub struct Facts<'a> {
     pub location: Option<&'a str>,
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceAddress {
+    /// The address that counts for conditions.
+    pub address: IpAddr,
+    /// Whether one of our own proxies says something that is no address: then it is the peer's that counts.
+    pub is_malformed: bool,
+}
+
+/// Where a request comes from: the peer's address, unless the peer is one of `proxies`. Then it is what that proxy says in
+/// `X-Forwarded-For`, and so on from the last entry of its last line towards the first, as long as the one who says it is one of ours. What
+/// stands further left was told by others and counts for nothing.
+pub fn source_address(peer: IpAddr, headers: Headers<'_>, proxies: &[IpAddr]) -> SourceAddress {
+    let peer = peer.to_canonical();
+    let mut address = peer;
+    let lines = headers.0.iter().rev().filter(|(name, _)| *name == "x-forwarded-for");
+    for hop in lines.flat_map(|(_, list)| list.rsplit(|byte| *byte == b',')) {
+        if !proxies.contains(&address) {
+            break;
+        }
+        match core::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok()) {
+            Some(said) => address = said.to_canonical(),
+            None => return SourceAddress { address: peer, is_malformed: true },
+        }
+    }
+    SourceAddress { address, is_malformed: false }
+}
+
 /// Headers that conditions can ask for, as `s3:` and the name.
 const HEADERS: [&str; 24] = [
     "x-amz-acl",

@@ -643,7 +643,7 @@ fn get_body(d: &mut Dec<'_>) -> Result<Vec<Extent>, Corrupt> {
     d.list(|d| Ok(Extent { blob: BlobId(d.array()?), offset: d.u64()?, len: d.u64()? }))
 }
 
-fn put_encryption(e: &mut Enc, encryption: &Encryption) {
+pub(super) fn put_encryption(e: &mut Enc, encryption: &Encryption) {
     match encryption {
         Encryption::None => e.u8(0),
         Encryption::S3 { wrapped } => e.u8(1).bytes(wrapped),
@@ -652,7 +652,7 @@ fn put_encryption(e: &mut Enc, encryption: &Encryption) {
     };
 }
 
-fn get_encryption(d: &mut Dec<'_>) -> Result<Encryption, Corrupt> {
+pub(super) fn get_encryption(d: &mut Dec<'_>) -> Result<Encryption, Corrupt> {
     Ok(match d.coded(|byte| (byte <= 3).then_some(byte))? {
         0 => Encryption::None,
         1 => Encryption::S3 { wrapped: d.bytes()?.to_vec() },
