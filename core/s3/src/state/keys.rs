@@ -9,6 +9,7 @@
 //! I blob                      bytes of a small blob      P upload part                     a part of it
 //!                                                        D upload                          what completing it answered
 //! T token                     what a rename answered     A bucket ⟨key⟩ order name         an annotation of a version
+//! E target 0 sequence n       a message that waits       e                                 the highest sequence of one that is gone
 //! ```
 //!
 //! `⟨key⟩` is the object's key with 0x00 written as 0x00 0xFF, then 0x00 0x01: the order of keys is kept, no key is the prefix of
@@ -48,6 +49,11 @@ pub const REFERENCES: u8 = b'R';
 pub const INLINE: u8 = b'I';
 /// Prefix of answers to renames, by client token.
 pub const TOKENS: u8 = b'T';
+
+/// Prefix of messages that wait for their target.
+pub const EVENTS: u8 = b'E';
+/// The key of the highest sequence of a message that is gone.
+pub const EVENTS_MARK: u8 = b'e';
 
 /// Position among the versions of one key; larger is newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,6 +211,29 @@ pub fn token(bucket: BucketId, token: &str) -> Vec<u8> {
     let mut out = in_bucket(TOKENS, bucket);
     out.extend_from_slice(token.as_bytes());
     out
+}
+
+/// The first part of the keys of all messages of a target.
+pub fn events(target: &str) -> Vec<u8> {
+    let mut out = named(EVENTS, target.as_bytes());
+    out.push(0);
+    out
+}
+
+/// The key of a message; `at` tells those of one event apart.
+pub fn event(target: &str, sequence: u64, at: u16) -> Vec<u8> {
+    let mut out = events(target);
+    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(&at.to_be_bytes());
+    out
+}
+
+/// Target and sequence that [`event`] encoded.
+pub fn parse_event(bytes: &[u8]) -> Option<(&str, u64)> {
+    let rest = bytes.strip_prefix(&[EVENTS])?;
+    let (target, rest) = rest.split_at_checked(rest.iter().position(|&byte| byte == 0)?)?;
+    let (sequence, at) = rest.get(1..)?.split_first_chunk::<8>()?;
+    (at.len() == 2).then_some((core::str::from_utf8(target).ok()?, u64::from_be_bytes(*sequence)))
 }
 
 /// The first part of the keys of a version's annotations; with a name, the key of one.
