@@ -91,7 +91,7 @@ pub(crate) async fn post(
     target: &Target<'_>,
     headers: Headers<'_>,
     incoming: &mut Incoming,
-    from: SocketAddr,
+    (from, request_id): (SocketAddr, &str),
 ) -> Answer {
     let kind = headers.get("content-type").unwrap_or("");
     let mut reading = Reading { incoming, decoder: FormDecoder::new(kind)?, piece: Bytes::new() };
@@ -112,16 +112,19 @@ pub(crate) async fn post(
     let lines: Vec<Header<'_>> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let headers = Headers(&lines);
-    let asked = Asked {
+    let source_ip = server.source_ip(headers, from);
+    let asked =
+        Asked { operation: Operation::PostObject, target: &target, headers, signed: &signed, source_ip };
+    let admitted = admit(server, &asked)?;
+    let call = Call {
+        server,
         operation: Operation::PostObject,
         target: &target,
         headers,
-        signed: &signed,
-        source_ip: server.source_ip(headers, from),
+        caller: &signed.caller,
+        source_ip,
+        request_id,
     };
-    let admitted = admit(server, &asked)?;
-    let call =
-        Call { server, operation: Operation::PostObject, target: &target, headers, caller: &signed.caller };
     let put = put::Ready::of(&call, &admitted)?;
     let told = body::Told::of_form(&call)?;
     let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted(put.key())));

@@ -9,6 +9,7 @@
 //! I blob                      bytes of a small blob      P upload part                     a part of it
 //!                                                        D upload                          what completing it answered
 //! T token                     what a rename answered     A bucket ⟨key⟩ order name         an annotation of a version
+//! G upload number             id of a part, or (without its number) of an upload, in the store behind a gateway
 //! E target 0 sequence n       a message that waits       e                                 the highest sequence of one that is gone
 //! ```
 //!
@@ -50,6 +51,8 @@ pub const INLINE: u8 = b'I';
 /// Prefix of answers to renames, by client token.
 pub const TOKENS: u8 = b'T';
 
+/// Prefix of ids that a store behind a gateway gave.
+pub const PASSED: u8 = b'G';
 /// Prefix of messages that wait for their target.
 pub const EVENTS: u8 = b'E';
 /// The key of the highest sequence of a message that is gone.
@@ -199,6 +202,19 @@ pub fn part(upload: UploadId, number: u16) -> Vec<u8> {
 /// The number that [`part`] encoded.
 pub fn parse_part(bytes: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.last_chunk::<2>()?))
+}
+
+/// The key of the id that a store behind a gateway gave an upload, or one of its parts.
+pub fn passed(upload: UploadId, number: Option<u16>) -> Vec<u8> {
+    let mut out = named(PASSED, &upload.0);
+    out.extend(number.into_iter().flat_map(u16::to_be_bytes));
+    out
+}
+
+/// The number of the part that [`passed`] encoded, if it did.
+pub fn parse_passed_part(bytes: &[u8]) -> Option<u16> {
+    let number = bytes.strip_prefix(&[PASSED])?.get(16..)?;
+    Some(u16::from_be_bytes(number.try_into().ok()?))
 }
 
 /// The key of what completing an upload answered.
