@@ -9,15 +9,15 @@ use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::list::{Page, Query};
 use dolmen_s3::state::record::{Listed, Version, VersionKind};
 use futures_util::StreamExt as _;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::local::LocalFileSystem;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, RetryConfig,
+    BackoffConfig, ClientConfigKey, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, RetryConfig,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -27,8 +27,9 @@ use crate::answer::Refusal;
 
 /// Memory that all uploads together may have, in MiB.
 const MEMORY_MIB: usize = 256;
-/// Time to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Times of connections, besides what the variables say. Bodies may take as long as they go on: every step of ours has its time.
+const CLIENT: [(ClientConfigKey, &str); 2] =
+    [(ClientConfigKey::ConnectTimeout, "5s"), (ClientConfigKey::Timeout, "7days")];
 /// Joining parts takes longer than other answers by this factor.
 const JOIN_FACTOR: u32 = 10;
 
@@ -67,18 +68,22 @@ impl Gateway {
         if scheme == "s3" || scheme == "s3a" {
             return Gateway::aws(AmazonS3Builder::from_env().with_url(place), path, timeout, url);
         }
-        let (retry, client) = (retry(timeout), client());
         let text = |error: object_store::Error| error.to_string();
         match scheme {
             "gs" => {
-                let store = GoogleCloudStorageBuilder::from_env().with_url(place).with_retry(retry);
-                let store = store.with_client_options(client).build().map_err(text)?;
+                let store = GoogleCloudStorageBuilder::from_env().with_url(place).with_retry(retry(timeout));
+                let store = CLIENT.iter().fold(store, |store, (key, value)| {
+                    store.with_config(GoogleConfigKey::Client(*key), *value)
+                });
+                let store = store.build().map_err(text)?;
                 Ok(Gateway::cloud(Arc::new(store), base, timeout, url))
             }
             "az" | "azure" | "abfs" | "abfss" => {
-                let store = MicrosoftAzureBuilder::from_env().with_url(place).with_retry(retry);
-                let store = store.with_client_options(client).build().map_err(text)?;
-                let store = Arc::new(store);
+                let store = MicrosoftAzureBuilder::from_env().with_url(place).with_retry(retry(timeout));
+                let store = CLIENT.iter().fold(store, |store, (key, value)| {
+                    store.with_config(AzureConfigKey::Client(*key), *value)
+                });
+                let store = Arc::new(store.build().map_err(text)?);
                 // Azure's store of pages is not offered: keys are looked at in its order.
                 Ok(Gateway { multipart: Some(store.clone()), ..Gateway::over(store, base, timeout, url) })
             }
@@ -89,7 +94,9 @@ impl Gateway {
     /// A store that speaks S3.
     pub fn aws(store: AmazonS3Builder, path: &str, timeout: Duration, url: &str) -> Result<Gateway, String> {
         let base = name::base(path)?;
-        let store = store.with_retry(retry(timeout)).with_client_options(client());
+        let store = CLIENT.iter().fold(store.with_retry(retry(timeout)), |store, (key, value)| {
+            store.with_config(AmazonS3ConfigKey::Client(*key), *value)
+        });
         let store = store.build().map_err(|error| error.to_string())?;
         Ok(Gateway::cloud(Arc::new(store), base, timeout, url))
     }
@@ -329,9 +336,4 @@ pub(super) fn etag(text: Option<&str>) -> ETag {
 fn retry(timeout: Duration) -> RetryConfig {
     let backoff = BackoffConfig { max_backoff: Duration::from_secs(1), ..BackoffConfig::default() };
     RetryConfig { backoff, max_retries: 3, retry_timeout: timeout }
-}
-
-/// Bodies may take as long as they go on; every step of ours has its time.
-fn client() -> ClientOptions {
-    ClientOptions::new().with_timeout_disabled().with_connect_timeout(CONNECT_TIMEOUT)
 }

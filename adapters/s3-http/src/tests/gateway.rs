@@ -28,7 +28,7 @@ impl Behind {
                 std::fs::write(path, body).unwrap();
             }
             Behind::Server(world) => {
-                let got = world.root(Method::Put, &format!("/up/pre/{key}"), &[], body).await;
+                let got = world.root(Method::Put, &Behind::target(key), &[], body).await;
                 assert_eq!(got.status, 200, "{}", got.code());
             }
         }
@@ -39,10 +39,15 @@ impl Behind {
         match self {
             Behind::Folder(dir) => std::fs::read(dir.path().join(key)).ok(),
             Behind::Server(world) => {
-                let got = world.root(Method::Get, &format!("/up/pre/{key}"), &[], b"").await;
+                let got = world.root(Method::Get, &Behind::target(key), &[], b"").await;
                 (got.status == 200).then_some(got.body)
             }
         }
+    }
+
+    fn target(key: &str) -> String {
+        let key = dolmen_s3::encoding::percent(key.as_bytes(), dolmen_s3::encoding::Keep::Slash);
+        format!("/upstream/pre/{key}")
     }
 
     fn is_folder(&self) -> bool {
@@ -66,16 +71,16 @@ fn at(address: SocketAddr, timeout: Duration) -> Gateway {
     let store = AmazonS3Builder::new()
         .with_endpoint(format!("http://{address}"))
         .with_allow_http(true)
-        .with_bucket_name("up")
+        .with_bucket_name("upstream")
         .with_region("us-east-1")
         .with_access_key_id(ACCESS_KEY)
         .with_secret_access_key(SECRET_KEY);
-    Gateway::aws(store, "pre", timeout, "s3://up/pre").unwrap()
+    Gateway::aws(store, "pre", timeout, "s3://upstream/pre").unwrap()
 }
 
 async fn over_server() -> (World, Behind) {
     let behind = World::new().await;
-    assert_eq!(behind.root(Method::Put, "/up", &[], b"").await.status, 200);
+    assert_eq!(behind.root(Method::Put, "/upstream", &[], b"").await.status, 200);
     (passing(at(behind.address, TIMEOUT)).await, Behind::Server(behind))
 }
 
@@ -409,7 +414,7 @@ async fn parts(world: &World, behind: &Behind) {
             assert_eq!(left, [dir.path().join("box")], "parts are left");
         }
         Behind::Server(behind) => {
-            let open = text(&ok(behind, Get, "/up?uploads", &[], b"").await);
+            let open = text(&ok(behind, Get, "/upstream?uploads", &[], b"").await);
             assert!(all(&open, "UploadId").is_empty(), "{open}");
         }
     }
