@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use dolmen_kafka::ErrorCode;
+use dolmen_kafka::client::{answer_start, put_request};
 use dolmen_kafka::eos::decide::is_passing;
 use dolmen_kafka::messages::find_coordinator_response::Coordinator;
 use dolmen_kafka::messages::metadata_request::MetadataRequestTopic;
@@ -18,7 +19,7 @@ use dolmen_kafka::messages::{
     ApiVersionsRequest, ApiVersionsResponse, FindCoordinatorRequest, FindCoordinatorResponse,
     MetadataRequest, MetadataResponse,
 };
-use dolmen_kafka::wire::{Message, Reader};
+use dolmen_kafka::wire::Message;
 
 /// The name that brokers see.
 const CLIENT_ID: &str = "dolmen";
@@ -125,20 +126,9 @@ impl Connection {
 
     /// Sends a request and gives the response's body.
     fn exchange<'a, M: Message<'a>>(&mut self, request: &M, version: i16) -> Result<Vec<u8>> {
-        let is_flexible = version >= M::FLEXIBLE_FROM;
         self.correlation = self.correlation.wrapping_add(1);
-        let mut frame = vec![0; 4];
-        frame.extend_from_slice(&M::KEY.to_be_bytes());
-        frame.extend_from_slice(&version.to_be_bytes());
-        frame.extend_from_slice(&self.correlation.to_be_bytes());
-        frame.extend_from_slice(&(CLIENT_ID.len() as i16).to_be_bytes());
-        frame.extend_from_slice(CLIENT_ID.as_bytes());
-        if is_flexible {
-            frame.push(0);
-        }
-        request.encode(version, &mut frame)?;
-        let len = u32::try_from(frame.len() - 4).context("the request is too large")?;
-        frame[..4].copy_from_slice(&len.to_be_bytes());
+        let mut frame = Vec::new();
+        put_request(request, version, self.correlation, CLIENT_ID, &mut frame)?;
         self.stream.write_all(&frame).context("sending a request")?;
         let mut len = [0; 4];
         self.stream.read_exact(&mut len).context("waiting for an answer")?;
@@ -152,15 +142,8 @@ impl Connection {
             let cut = "the broker has closed the connection within an answer";
             return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, cut).into());
         }
-        ensure!(answer[..4] == self.correlation.to_be_bytes(), "the broker answers another request");
-        // Answers to ApiVersions have the old header whatever their version.
-        let mut header = 4;
-        if is_flexible && M::KEY != ApiVersionsRequest::KEY {
-            let mut reader = Reader::new(&answer[4..], true);
-            reader.tagged(|_, _| Ok(false))?;
-            header += reader.position();
-        }
-        answer.drain(..header);
+        let start = answer_start::<M>(&answer, version, self.correlation)?;
+        answer.drain(..start.context("the broker answers another request")?);
         Ok(answer)
     }
 }

@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Where buckets and objects are
     #[arg(long, value_name = "WORD", default_value = "local")]
     backend: Backend,
+    /// The store behind the gateway: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///DIR
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
     /// Directory that keeps all data
     #[arg(long, value_name = "DIR", default_value = "./dolmen-data", value_hint = ValueHint::DirPath)]
     data: String,
@@ -41,6 +44,8 @@ enum Backend {
     Local,
     /// In memory, gone with the process
     Memory,
+    /// In another store, which --upstream names
+    Gateway,
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Result<Status> {
@@ -66,6 +71,7 @@ fn given(args: &Args) -> Result<HashMap<String, String>> {
     let backend = match args.backend {
         Backend::Local => "local",
         Backend::Memory => "memory",
+        Backend::Gateway => "gateway",
     };
     let mut given = HashMap::from([
         ("data".to_owned(), args.data.clone()),
@@ -75,6 +81,9 @@ fn given(args: &Args) -> Result<HashMap<String, String>> {
     ]);
     if let Some(seconds) = args.lifecycle_day {
         given.insert("s3.lifecycle-day".into(), format!("{seconds}s"));
+    }
+    if let Some(upstream) = &args.upstream {
+        given.insert("s3.upstream".into(), upstream.clone());
     }
     if args.test_api {
         given.insert("test-api".into(), "true".into());

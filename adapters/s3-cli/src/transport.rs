@@ -92,7 +92,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub fn new(endpoint: Endpoint) -> Result<Arc<Transport>> {
-        let tls = endpoint.is_tls.then(connector).transpose()?;
+        let tls = endpoint.is_tls.then(dolmen_s3_http::connector).transpose()?;
         Ok(Arc::new(Transport { endpoint, tls, idle: Mutex::default() }))
     }
 
@@ -157,20 +157,6 @@ async fn handshake(
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)
-}
-
-/// The operating system's certificates, and those that `SSL_CERT_FILE` names.
-fn connector() -> Result<TlsConnector> {
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in rustls_native_certs::load_native_certs().certs {
-        roots.add(certificate).ok();
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 #[cfg(test)]

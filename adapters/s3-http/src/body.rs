@@ -102,6 +102,12 @@ impl Told {
         })
     }
 
+    /// Length of the data, where it is told.
+    #[cfg(feature = "gateway")]
+    pub fn len(&self) -> Option<u64> {
+        self.len
+    }
+
     /// Whether the client named a checksum.
     pub fn is_named(&self) -> bool {
         self.algorithm.is_some()
@@ -219,7 +225,7 @@ pub(crate) async fn receive(
 }
 
 /// A body whose framing is taken off.
-struct Unframed<'a> {
+pub(crate) struct Unframed<'a> {
     incoming: &'a mut Incoming,
     decoder: Option<Decoder>,
     piece: Bytes,
@@ -228,7 +234,11 @@ struct Unframed<'a> {
 }
 
 impl<'a> Unframed<'a> {
-    fn new(incoming: &'a mut Incoming, verified: &Verified, told: &Told) -> Result<Unframed<'a>, Refusal> {
+    pub fn new(
+        incoming: &'a mut Incoming,
+        verified: &Verified,
+        told: &Told,
+    ) -> Result<Unframed<'a>, Refusal> {
         let decoder = match &told.chunked {
             None => None,
             Some(body) => {
@@ -240,7 +250,7 @@ impl<'a> Unframed<'a> {
     }
 
     /// The next bytes of the data; `None` once the body is whole.
-    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         loop {
             if let Some(decoder) = self.decoder.as_mut().filter(|_| !self.piece.is_empty()) {
                 let mut input: &[u8] = &self.piece;
@@ -276,7 +286,7 @@ impl<'a> Unframed<'a> {
     }
 
     /// The checksum of the trailer.
-    fn trailer(&self) -> Option<Checksum> {
+    pub fn trailer(&self) -> Option<Checksum> {
         self.decoder.as_ref().and_then(Decoder::checksum)
     }
 }
@@ -328,7 +338,7 @@ pub(crate) async fn keep(
 }
 
 /// The digests of a body that is not kept.
-fn digests(body: &[u8], told: &Told) -> Stored {
+pub(crate) fn digests(body: &[u8], told: &Told) -> Stored {
     use md5::{Digest as _, Md5};
     use sha2::Sha256;
     Stored {

@@ -1,5 +1,6 @@
 //! One request that was let in: what it asks for and who asks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use dolmen_s3::error::ErrorCode;
@@ -12,6 +13,7 @@ use dolmen_s3::xml::Document;
 use crate::answer::Refusal;
 use crate::blobs::Writer;
 use crate::engine::{Engine, Scope};
+use crate::notify::Telling;
 use crate::server::{Caller, Server};
 
 /// One request that was let in.
@@ -21,6 +23,8 @@ pub(crate) struct Call<'a> {
     pub target: &'a Target<'a>,
     pub headers: Headers<'a>,
     pub caller: &'a Caller,
+    pub source_ip: IpAddr,
+    pub request_id: &'a str,
 }
 
 impl<'a> Call<'a> {
@@ -46,6 +50,11 @@ impl<'a> Call<'a> {
     pub fn origin(&self) -> String {
         let scheme = if self.server.is_tls { "https" } else { "http" };
         format!("{scheme}://{}", self.headers.get("host").unwrap_or("localhost"))
+    }
+
+    /// What the request tells those who want to know.
+    pub fn telling(&self) -> Telling {
+        Telling::of(self)
     }
 
     pub fn query(&self, name: &str) -> Option<&'a str> {

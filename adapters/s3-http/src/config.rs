@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use dolmen_host::{Fault, Kind, Setting, Values};
 
+use crate::notify::Wanted;
+
 /// A day of people.
 const DAY: &str = "24h";
 
@@ -15,9 +17,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Choice(&[
             ("local", "on disk, every write synced before it is acknowledged"),
             ("memory", "in memory, gone with the process"),
+            ("gateway", "in another store, which s3.upstream names; in builds with the feature gateway"),
         ]),
         "local",
         "Where buckets and objects are",
+    ),
+    Setting::new(
+        "s3.upstream",
+        Kind::Text,
+        "",
+        "The store behind the backend gateway: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///DIR",
+    )
+    .unset("none; credentials stand in the variables that the store's own tools read"),
+    Setting::new(
+        "s3.upstream-timeout",
+        Kind::Duration,
+        "30s",
+        "Time that the store behind the gateway has for an answer",
     ),
     Setting::new("s3.access-key", Kind::Text, "", "Access key of the user root")
         .unset("made at the first start, in the data directory's file credentials"),
@@ -36,6 +52,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .unset("none: websites are not served"),
     Setting::new("s3.connections", Kind::Count(1, 100_000), "1024", "Connections at a time; more wait"),
     Setting::new("s3.lifecycle-day", Kind::Duration, DAY, "What counts as a day in lifecycle rules"),
+    Setting::new(
+        "s3.notify",
+        Kind::Pairs,
+        "",
+        "Targets of notifications by the name that ends an ARN: http://HOST:PORT/PATH, https://HOST/PATH or kafka://HOST:PORT/TOPIC",
+    )
+    .unset("none: notification configurations are stored, and nothing is delivered"),
+    Setting::new(
+        "s3.notify-waiting",
+        Kind::Count(1, 100_000_000),
+        "100000",
+        "Notifications that may wait for one target; beyond it the oldest are dropped",
+    ),
+    Setting::new("s3.notify-timeout", Kind::Duration, "10s", "Time that a target has to take a notification"),
     Setting::new("s3.tls-cert", Kind::Text, "", "File of the certificate chain, PEM").unset("no TLS"),
     Setting::new("s3.tls-key", Kind::Text, "", "File of the certificate's key, PEM").unset("no TLS"),
     Setting::new("s3.proxies", Kind::Names, "", "Addresses whose X-Forwarded-For is believed").unset("none"),
@@ -48,10 +78,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
 ];
 
 /// Where objects are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Local,
     Memory,
+    /// Objects in the store of this URL, which has so long for an answer.
+    Gateway(String, Duration),
 }
 
 /// The settings, decided.
@@ -67,6 +99,7 @@ pub struct Config {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) proxies: Vec<std::net::IpAddr>,
     pub(crate) signature_v2: bool,
+    pub(crate) notify: Wanted,
 }
 
 impl Config {
@@ -85,11 +118,30 @@ impl Config {
         if day.is_zero() {
             return Err("s3.lifecycle-day must be longer than nothing".into());
         }
+        let notify = Wanted {
+            targets: values.pairs("s3.notify").to_vec(),
+            waiting_max: values.number("s3.notify-waiting"),
+            timeout: values.duration("s3.notify-timeout"),
+        };
+        if notify.timeout.is_zero() {
+            return Err("s3.notify-timeout must be longer than nothing".into());
+        }
         let proxy = |text: &String| match text.parse::<std::net::IpAddr>() {
             Ok(address) => Ok(address.to_canonical()),
             Err(_) => Err(format!("s3.proxies: {text:?} is no IP address")),
         };
-        let backend = if values.choice("s3.backend") == "memory" { Backend::Memory } else { Backend::Local };
+        let backend = match (values.choice("s3.backend"), text("s3.upstream")) {
+            ("gateway", _) if !cfg!(feature = "gateway") => {
+                return Err("s3.backend=gateway is not in this build; build it with cargo build --release -p dolmen --features gateway".into());
+            }
+            ("gateway", Some(url)) => Backend::Gateway(url, values.duration("s3.upstream-timeout")),
+            ("gateway", None) => {
+                return Err("s3.backend=gateway needs s3.upstream, the URL of a store".into());
+            }
+            (_, Some(_)) => return Err("s3.upstream is for s3.backend=gateway".into()),
+            ("memory", None) => Backend::Memory,
+            _ => Backend::Local,
+        };
         Ok(Config {
             backend,
             access_key,
@@ -102,6 +154,7 @@ impl Config {
             tls,
             proxies: values.names("s3.proxies").iter().map(proxy).collect::<Result<_, _>>()?,
             signature_v2: values.switch("s3.signature-v2"),
+            notify,
         })
     }
 }

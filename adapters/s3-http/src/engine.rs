@@ -20,6 +20,7 @@ use crate::blobs::{BlobFault, Blobs, Writer};
 use crate::hashes::Hashes;
 use crate::locks::{Held, Locks};
 use crate::meta::{Meta, watched};
+use crate::notify::Outbox;
 
 /// Attempts at an operation whose counts of references change under it.
 const ATTEMPTS_MAX: usize = 100;
@@ -80,6 +81,8 @@ pub(crate) struct Engine {
     pub blobs: Arc<Blobs>,
     pub clock: Arc<Clock>,
     pub hashes: Hashes,
+    /// Messages that changes leave.
+    pub outbox: Arc<Outbox>,
     locks: Locks,
     fresh: Fresh,
     /// Whether a test forbids changes.
@@ -100,6 +103,7 @@ impl Engine {
             blobs,
             clock,
             hashes: Hashes::new(),
+            outbox: Arc::new(Outbox::none()),
             locks: Locks::new(),
             fresh: Fresh::new()?,
             #[cfg(test)]
@@ -166,6 +170,7 @@ impl Engine {
         let outcome = self.meta.commit(&batch).await;
         drop((held, counts));
         outcome.map_err(Fault::Write)?;
+        self.outbox.written(&batch);
         self.delete_later(batch.dropped);
         Ok(())
     }
@@ -174,6 +179,7 @@ impl Engine {
     pub fn clear(&self) -> Result<(), String> {
         // Kinds of a bucket's keys are capital letters, those of users small ones.
         self.meta.delete_range(b"A", b"[").map_err(|error| error.to_string())?;
+        self.outbox.cleared();
         self.blobs.clear().map_err(|error| error.to_string())
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use dolmen_s3::ETag;
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::operation::{Operation, Resource};
 use dolmen_s3::request::Headers;
@@ -9,7 +10,10 @@ use dolmen_s3::state::Version;
 use dolmen_s3::state::facts;
 use dolmen_s3::state::gate::{self, Ask, Object, Place};
 use dolmen_s3::state::keys::Order;
-use dolmen_s3::state::{BucketRecord, ObjectRecord, Source, StateError, Tx, bucket, object, tagging};
+use dolmen_s3::state::record::{Listed, VersionKind};
+use dolmen_s3::state::{
+    Acl, BucketRecord, Encryption, ObjectRecord, Source, StateError, Tx, bucket, object, tagging,
+};
 use dolmen_s3::target::{CopySource, Target};
 
 use crate::answer::Refusal;
@@ -58,11 +62,15 @@ pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refu
     let source_expected = asked.headers.get("x-amz-source-expected-bucket-owner");
     let admitted = server.engine.meta.read(|source: &dyn Source| {
         let tx = Tx::new(source);
-        let found = find(&tx, asked, version)?;
+        let found = find(&tx, asked, version, server.is_gateway())?;
         let mut from = None;
         if let Some((copied, version)) = &origin {
             let bucket = bucket::find(&tx, copied.bucket.as_str())?;
-            let object = object::find(&tx, &bucket, copied.key.as_str().as_bytes(), *version);
+            let object = if server.is_gateway() {
+                Ok((Order(0), behind(&bucket.owner)))
+            } else {
+                object::find(&tx, &bucket, copied.key.as_str().as_bytes(), *version)
+            };
             from = Some((bucket, object));
         }
         let owned = |expected: Option<&str>, bucket: Option<&BucketRecord>| match (expected, bucket) {
@@ -82,13 +90,19 @@ pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refu
 type Found = (Option<BucketRecord>, Option<Result<(Order, ObjectRecord), StateError>>);
 
 /// The bucket and, where the request is about one that is there, the object.
-fn find(tx: &Tx<'_>, asked: &Asked<'_>, version: Option<Version>) -> Result<Found, StateError> {
+fn find(
+    tx: &Tx<'_>,
+    asked: &Asked<'_>,
+    version: Option<Version>,
+    is_gateway: bool,
+) -> Result<Found, StateError> {
     // A bucket that is made anew is nobody's: who has the name already is for the operation to say.
     let Some(name) = asked.target.bucket().filter(|_| asked.operation != Operation::CreateBucket) else {
         return Ok((None, None));
     };
     let record = bucket::find(tx, name.as_str())?;
     let object = match asked.target.key() {
+        Some(_) if is_gateway && reads(asked.operation) => Some(Ok((Order(0), behind(&record.owner)))),
         Some(key) if reads(asked.operation) => {
             Some(object::find(tx, &record, key.as_str().as_bytes(), version))
         }
@@ -99,6 +113,57 @@ fn find(tx: &Tx<'_>, asked: &Asked<'_>, version: Option<Version>) -> Result<Foun
         return Err(*error);
     }
     Ok((Some(record), object))
+}
+
+/// An object behind a gateway, as the gate takes it: it belongs to its bucket's owner, and is nobody else's. Whether it is there the other
+/// store will say.
+pub(crate) fn behind(owner: &str) -> ObjectRecord {
+    ObjectRecord {
+        listed: Listed {
+            kind: VersionKind::Object,
+            version: Version::Null,
+            modified_ms: 0,
+            size: 0,
+            etag: ETag::default(),
+            owner: owner.to_owned(),
+            storage_class: "STANDARD".to_owned(),
+            checksum: None,
+        },
+        headers: Vec::new(),
+        parts: Vec::new(),
+        body: Vec::new(),
+        encryption: Encryption::None,
+        tags: Vec::new(),
+        acl: Acl::default(),
+        retention: None,
+        legal_hold: false,
+        restored_until_ms: 0,
+    }
+}
+
+/// Asks whether the caller may know that the object is absent.
+#[cfg(feature = "gateway")]
+pub(crate) fn admit_absent(call: &Call<'_>, admitted: &Admitted) -> Result<(), Refusal> {
+    let (name, bucket) = (call.bucket(), admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?);
+    let policy = gate::policy_of(name, bucket)?;
+    let target = Place {
+        name,
+        bucket: Some(bucket),
+        policy: policy.as_ref(),
+        key: call.key_text(),
+        object: Object::Absent,
+    };
+    let ask = Ask {
+        caller: call.caller.as_core(),
+        operation: call.operation,
+        headers: call.headers,
+        versioned: false,
+        source_versioned: false,
+        target: Some(target),
+        source: None,
+        context: &admitted.context,
+    };
+    Ok(gate::authorize(&ask).check()?)
 }
 
 /// Whether an operation on an object is about one that is there.

@@ -11,6 +11,8 @@
 //! | `intake`, `pieces` | bytes on their way in and out |
 //! | `website` | buckets as websites |
 //! | `worker` | rules of lifecycles |
+//! | `gateway` | objects that are another store's (feature `gateway`) |
+//! | `notify` | what happened, on its way to webhooks and topics |
 //! | `admin` | the interface for users, keys and policies |
 //! | `sweep` | files that a crash left, and the scrub |
 //!
@@ -27,11 +29,14 @@ mod config;
 mod connection;
 mod engine;
 mod gate;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod hashes;
 mod intake;
 mod locks;
 mod memory;
 mod meta;
+mod notify;
 mod numbers;
 pub mod offline;
 mod ops;
@@ -50,3 +55,4 @@ pub use config::Config;
 pub use offline::Offline;
 pub use service::S3;
 pub use sweep::Scrubbed;
+pub use tls::connector;

@@ -2,15 +2,15 @@
 
 mod acl;
 mod annotation;
-mod bucket;
+pub(crate) mod bucket;
 mod config;
 pub(crate) mod cors;
-mod delete;
+pub(crate) mod delete;
 pub(crate) mod encryption;
 pub(crate) mod form;
 mod list;
-mod put;
-mod read;
+pub(crate) mod put;
+pub(crate) mod read;
 
 use dolmen_s3::auth::Verified;
 use dolmen_s3::error::ErrorCode;
@@ -69,8 +69,8 @@ pub(crate) async fn plain(call: &Call<'_>, admitted: &Admitted) -> Answer {
         Op::UploadPartCopy => put::upload_part_copy(call, admitted).await,
         Op::AbortMultipartUpload => put::abort(call).await,
         Op::ListParts => put::list_parts(call),
-        Op::ListObjects => list::objects_v1(call),
-        Op::ListObjectsV2 => list::objects_v2(call),
+        Op::ListObjects => list::objects_v1(call).await,
+        Op::ListObjectsV2 => list::objects_v2(call).await,
         Op::ListObjectVersions => list::versions(call),
         Op::ListMultipartUploads => list::uploads(call),
         Op::ListBuckets => bucket::list(call),

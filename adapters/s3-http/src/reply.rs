@@ -20,6 +20,9 @@ pub(crate) enum Reply {
     Empty,
     Bytes(Bytes),
     Stream(Stream),
+    /// An object that another store sends.
+    #[cfg(feature = "gateway")]
+    Relay(Relay),
     /// A body that ends early and takes the connection with it.
     Cut {
         body: Box<Reply>,
@@ -85,6 +88,39 @@ impl Stream {
     }
 }
 
+/// An object that another store sends, as it comes.
+#[cfg(feature = "gateway")]
+pub(crate) struct Relay {
+    pieces: tokio::sync::mpsc::Receiver<std::io::Result<Bytes>>,
+    left: u64,
+}
+
+#[cfg(feature = "gateway")]
+impl Relay {
+    /// A body of `len` bytes.
+    pub fn new(pieces: tokio::sync::mpsc::Receiver<std::io::Result<Bytes>>, len: u64) -> Relay {
+        Relay { pieces, left: len }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let cut = || std::io::Error::other("the other store sends less than it said");
+        let mut piece = match ready!(self.pieces.poll_recv(context)).unwrap_or_else(|| Err(cut())) {
+            Ok(piece) => piece,
+            Err(error) => {
+                // The status is out: what is left is to end the connection, so that nobody takes it for whole.
+                tracing::error!(target: "s3", "an object cannot be read behind the gateway: {error}");
+                return Poll::Ready(Some(Err(error)));
+            }
+        };
+        piece.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= piece.len() as u64;
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
 impl Reply {
     /// Bytes in the body.
     pub fn len(&self) -> u64 {
@@ -92,6 +128,8 @@ impl Reply {
             Reply::Empty => 0,
             Reply::Bytes(bytes) => bytes.len() as u64,
             Reply::Stream(stream) => stream.left,
+            #[cfg(feature = "gateway")]
+            Reply::Relay(relay) => relay.left,
             Reply::Cut { body, .. } => body.len(),
         }
     }
@@ -118,6 +156,8 @@ impl Body for Reply {
             Reply::Stream(stream) => {
                 Poll::Ready(ready!(stream.poll(context)).map(|step| step.map(Frame::data)))
             }
+            #[cfg(feature = "gateway")]
+            Reply::Relay(relay) => Poll::Ready(ready!(relay.poll(context)).map(|step| step.map(Frame::data))),
             Reply::Cut { body, left } => {
                 if *left == 0 {
                     return Poll::Ready(Some(Err(std::io::Error::other(

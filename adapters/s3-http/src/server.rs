@@ -81,6 +81,9 @@ pub(crate) struct Server {
     pub sse_key: SecretKey,
     /// What a lifecycle rule takes for a day.
     pub day_ms: u64,
+    /// The store that objects are in, if it is not ours.
+    #[cfg(feature = "gateway")]
+    pub gateway: Option<Arc<crate::gateway::Gateway>>,
     pub keys: RwLock<HashMap<(String, KeyScope), SigningKey>>,
 }
 
@@ -101,7 +104,7 @@ impl Handler for Server {
         id.make_ascii_uppercase();
         let mut seen = Noted::default();
         let is_head = parts.method == http::Method::HEAD;
-        let answer = self.respond(&parts, &mut incoming, from, &mut seen).await;
+        let answer = self.respond(&parts, &mut incoming, (from, &id), &mut seen).await;
         let is_refused = answer.is_err();
         let mut response = answer.unwrap_or_else(|refusal| refusal.answer(parts.uri.path(), &id, is_head));
         let is_expecting = parts.headers.contains_key(http::header::EXPECT);
@@ -131,7 +134,7 @@ impl Server {
         self: &Arc<Self>,
         parts: &Parts,
         incoming: &mut Incoming,
-        from: SocketAddr,
+        (from, id): (SocketAddr, &str),
         seen: &mut Noted,
     ) -> Answer {
         let raw_target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -160,23 +163,36 @@ impl Server {
         let operation = Operation::recognise(method, level, target.query(), headers)?;
         seen.operation = Some(operation);
         self.fault(operation, parts.uri.path(), seen).await?;
+        if operation == Operation::PostObject && self.is_gateway() {
+            return Err(Refusal::new(ErrorCode::NotImplemented));
+        }
         if operation == Operation::PostObject {
-            return ops::form::post(self, &target, headers, incoming, from).await;
+            return ops::form::post(self, &target, headers, incoming, (from, id)).await;
         }
         let signed = self.authenticate(method, &target, headers, host)?;
         seen.principal.clone_from(&signed.caller.id);
         if operation.served() != Served::Yes {
             return Err(Refusal::new(ErrorCode::NotImplemented));
         }
-        let asked = Asked {
+        let source_ip = self.source_ip(headers, from);
+        let asked = Asked { operation, target: &target, headers, signed: &signed, source_ip };
+        let admitted = admit(self, &asked)?;
+        let call = Call {
+            server: self,
             operation,
             target: &target,
             headers,
-            signed: &signed,
-            source_ip: self.source_ip(headers, from),
+            caller: &signed.caller,
+            source_ip,
+            request_id: id,
         };
-        let admitted = admit(self, &asked)?;
-        let call = Call { server: self, operation, target: &target, headers, caller: &signed.caller };
+        #[cfg(feature = "gateway")]
+        if let Some(gateway) = &self.gateway
+            && let Some(answer) =
+                crate::gateway::answer(gateway, &call, &admitted, incoming, &signed.verified).await
+        {
+            return answer;
+        }
         match operation.body() {
             Body::Stream => ops::stream(&call, &admitted, incoming, &signed.verified).await,
             Body::Xml | Body::Json => {
@@ -185,6 +201,18 @@ impl Server {
             }
             Body::Nothing | Body::Form => ops::plain(&call, &admitted).await,
         }
+    }
+
+    /// Whether objects are in another store.
+    #[cfg(feature = "gateway")]
+    pub fn is_gateway(&self) -> bool {
+        self.gateway.is_some()
+    }
+
+    /// Whether objects are in another store.
+    #[cfg(not(feature = "gateway"))]
+    pub fn is_gateway(&self) -> bool {
+        false
     }
 
     /// Who asks, if the signature is right.

@@ -19,9 +19,10 @@ use crate::config::{Backend, Config, SETTINGS};
 use crate::connection::{self, Tls};
 use crate::engine::Engine;
 use crate::meta::Meta;
+use crate::notify::Outbox;
 use crate::numbers::Numbers;
 use crate::server::Server;
-use crate::{sweep, tls, worker};
+use crate::{notify, sweep, tls, worker};
 
 /// Directory of the metadata and of small objects.
 pub(crate) const STORE: &str = "store";
@@ -59,10 +60,14 @@ impl Service for S3 {
             _ => (made_key(context)?, context.secret("s3-secret-key")?),
         };
         let (meta, blobs) = match config.backend {
-            Backend::Local => open_local(&context.dir(), Some(context.shared(Shared::default)))?,
+            Backend::Local | Backend::Gateway(..) => {
+                open_local(&context.dir(), Some(context.shared(Shared::default)))?
+            }
             Backend::Memory => (Meta::memory()?, Blobs::memory()),
         };
-        let engine = Arc::new(Engine::new(meta, Arc::new(blobs), context.clock())?);
+        let mut engine = Engine::new(meta, Arc::new(blobs), context.clock())?;
+        engine.outbox = Arc::new(Outbox::open(&engine.meta, &config.region, &config.notify)?);
+        let engine = Arc::new(engine);
         let accounts = Arc::new(Accounts::new(&access_key, &secret_key));
         prepare(&engine, &accounts)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -83,6 +88,8 @@ impl Service for S3 {
             signature_v2: config.signature_v2,
             is_tls: tls.is_some(),
             test_api: context.test_api(),
+            #[cfg(feature = "gateway")]
+            gateway: gateway(&config.backend)?,
             day_ms: u64::try_from(config.day.as_millis()).unwrap_or(u64::MAX).max(1),
             keys: RwLock::new(HashMap::new()),
             sse_key: sse_key(&context.secret("s3-encryption-key")?),
@@ -102,9 +109,11 @@ impl Service for S3 {
                 Err(error) => tracing::warn!(target: "s3", "the files cannot be looked through: {error}"),
             });
             let worker = tokio::spawn(worker::run(self.server.clone(), stop.clone()));
+            let told = tokio::spawn(notify::run(self.server.engine.clone(), stop.clone()));
             connection::serve(self.server.clone(), listener, self.tls.clone(), self.connections_max, stop)
                 .await;
             worker.await?;
+            told.await?;
             Ok(())
         })
     }
@@ -115,6 +124,7 @@ impl Service for S3 {
 
     fn metrics(&self, out: &mut Metrics) {
         self.server.numbers.write(out);
+        self.server.engine.outbox.write(out);
     }
 
     fn drain(&self) -> Result<(), Fault> {
@@ -126,24 +136,38 @@ impl Service for S3 {
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
-        let durability = match self.backend {
-            Backend::Local => "every write is on disk before it is acknowledged",
-            Backend::Memory => "in memory: gone with the process",
+        let durability = match &self.backend {
+            Backend::Gateway(url, _) => format!("objects are in {url}, as durable as it keeps them"),
+            Backend::Local => "every write is on disk before it is acknowledged".to_owned(),
+            Backend::Memory => "in memory: gone with the process".to_owned(),
         };
         let counts = sweep::counts(&self.server.engine.meta);
         let (buckets, uploads) = counts.unwrap_or_default();
+        let (waiting, dropped) = self.server.engine.outbox.totals();
         vec![
             ("buckets", buckets.to_string()),
             ("uploads in progress", uploads.to_string()),
             ("requests", self.server.numbers.total().to_string()),
             ("failed requests", self.server.numbers.failed().to_string()),
-            ("durability", durability.to_owned()),
+            ("notifications that wait", waiting.to_string()),
+            ("notifications dropped", dropped.to_string()),
+            ("durability", durability),
         ]
     }
 
     fn reset(&self) -> Result<(), String> {
         self.server.engine.clear()
     }
+}
+
+/// The store behind the gateway.
+#[cfg(feature = "gateway")]
+fn gateway(backend: &Backend) -> Result<Option<Arc<crate::gateway::Gateway>>, Fault> {
+    let Backend::Gateway(url, timeout) = backend else { return Ok(None) };
+    let opened = crate::gateway::Gateway::open(url, *timeout);
+    let gateway = opened.map_err(|error| format!("s3.upstream {url}: {error}"))?;
+    tracing::info!(target: "s3", "objects are in {}", gateway.url());
+    Ok(Some(Arc::new(gateway)))
 }
 
 /// The key that wraps the keys of objects.

@@ -2,8 +2,11 @@
 
 mod classes;
 mod gate;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod hostile;
 mod model;
+mod notify;
 mod objects;
 mod power;
 mod website;
@@ -27,6 +30,7 @@ use crate::blobs::Blobs;
 use crate::connection;
 use crate::engine::Engine;
 use crate::meta::Meta;
+use crate::notify::{Outbox, Wanted};
 use crate::numbers::Numbers;
 use crate::server::Server;
 use crate::service::prepare;
@@ -67,29 +71,45 @@ impl World {
 
     /// What is damaged may not open.
     async fn try_over(meta: Meta, blobs: Blobs) -> Result<World, dolmen_host::Fault> {
-        World::behind(meta, blobs, Vec::new()).await
+        World::telling(meta, blobs, &Wanted::nobody()).await
     }
 
-    /// A server that believes these proxies.
-    async fn behind(meta: Meta, blobs: Blobs, proxies: Vec<IpAddr>) -> Result<World, dolmen_host::Fault> {
-        let engine = Arc::new(Engine::new(meta, Arc::new(blobs), Arc::default()).unwrap());
+    /// A server that leaves messages for targets; who delivers them is the test's.
+    async fn telling(meta: Meta, blobs: Blobs, wanted: &Wanted) -> Result<World, dolmen_host::Fault> {
+        World::made(meta, blobs, wanted, |_| {}).await
+    }
+
+    /// A server that a test has changed before it serves.
+    async fn made(
+        meta: Meta,
+        blobs: Blobs,
+        wanted: &Wanted,
+        change: impl FnOnce(&mut Server),
+    ) -> Result<World, dolmen_host::Fault> {
+        let mut engine = Engine::new(meta, Arc::new(blobs), Arc::default()).unwrap();
+        engine.outbox = Arc::new(Outbox::open(&engine.meta, "us-east-1", wanted)?);
+        let engine = Arc::new(engine);
         let accounts = Arc::new(Accounts::new(ACCESS_KEY, SECRET_KEY));
         prepare(&engine, &accounts)?;
-        let server = Arc::new(Server {
+        let mut server = Server {
             engine,
             accounts,
             numbers: Numbers::new(),
             region: "us-east-1".into(),
             domains: vec!["s3.test".into()],
             website_domains: vec!["web.test".into()],
-            proxies,
+            proxies: Vec::new(),
             signature_v2: false,
             is_tls: false,
             test_api: None,
             sse_key: SecretKey::new([7; 32]),
             day_ms: 86_400_000,
+            #[cfg(feature = "gateway")]
+            gateway: None,
             keys: RwLock::default(),
-        });
+        };
+        change(&mut server);
+        let server = Arc::new(server);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, receiver) = tokio::sync::watch::channel(false);

@@ -131,6 +131,8 @@ impl Visit<'_> {
             target: &target,
             headers,
             caller: &signed.caller,
+            source_ip,
+            request_id: "",
         };
         let response = ops::plain(&call, &admitted).await?;
         match response.headers().get("x-amz-website-redirect-location").and_then(|to| to.to_str().ok()) {

@@ -7,9 +7,11 @@ use dolmen_host::Stop;
 use dolmen_s3::body::{LifecycleConfiguration, LifecycleRule};
 use dolmen_s3::state::bucket::{self, BucketQuery};
 use dolmen_s3::state::lifecycle::{self, Sweep};
+use dolmen_s3::state::notify::Happened;
 use dolmen_s3::state::{BucketRecord, StateError, Tx, config, multipart};
 
 use crate::engine::{Fault, Scope};
+use crate::notify::Telling;
 use crate::server::Server;
 
 /// Keys that are looked at in one step.
@@ -38,7 +40,7 @@ pub(crate) async fn run(server: Arc<Server>, mut stop: Stop) {
     }
 }
 
-async fn round(server: &Arc<Server>, stop: &Stop) -> Result<(), Fault> {
+pub(crate) async fn round(server: &Arc<Server>, stop: &Stop) -> Result<(), Fault> {
     let mut after = String::new();
     loop {
         let (buckets, more) = server.engine.meta.read(|source| {
@@ -85,11 +87,16 @@ async fn of_bucket(
         for key in step.keys {
             let (name, rules, day_ms) = (name.to_owned(), rules.clone(), server.day_ms);
             let scope = Scope::Keys(name.clone(), vec![key.clone()]);
+            let telling = Telling::in_bucket(&server.engine.outbox, &name);
             let done = server.engine.change("", scope, Vec::new(), move |tx, env| {
                 let record = bucket::find(tx, &name)?;
-                lifecycle::run_key(tx, env, &record, &key, &rules, day_ms)
+                for done in lifecycle::run_key(tx, env, &record, &key, &rules, day_ms)? {
+                    let happened = Happened::of_lifecycle(&record, &done);
+                    telling.happened(tx, env, (&record, &key), &happened)?;
+                }
+                Ok(())
             });
-            refused(done.await.map(drop))?;
+            refused(done.await)?;
         }
         for (key, id) in step.uploads {
             let name = name.to_owned();

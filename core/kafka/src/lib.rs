@@ -6,6 +6,7 @@ extern crate alloc;
 
 pub mod batch;
 pub mod check;
+pub mod client;
 pub mod compression;
 pub mod configs;
 pub mod control;

@@ -32,6 +32,7 @@ pub mod lifecycle;
 pub mod list;
 pub mod lock;
 pub mod multipart;
+pub mod notify;
 pub mod object;
 pub mod policy;
 pub mod record;

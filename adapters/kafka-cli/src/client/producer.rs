@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use dolmen_blocks::Libraries;
 use dolmen_kafka::batch::{Batch, Builder, Codec, Meta, attribute, sequence_after};
+use dolmen_kafka::client::partition_of;
 use dolmen_kafka::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use dolmen_kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use dolmen_kafka::messages::txn_offset_commit_request::{
@@ -135,15 +136,12 @@ impl Producer {
 
     /// Which partition a key belongs to: as Java's client, by murmur2; without a key in turn, a few records at a time.
     pub fn partition_for(&mut self, key: Option<&[u8]>, partition_count: i32) -> i32 {
+        if let Some(key) = key {
+            return partition_of(key, partition_count);
+        }
+        self.next = self.next.wrapping_add(1);
         let count = u32::try_from(partition_count.max(1)).unwrap_or(1);
-        let hash = match key {
-            Some(key) => murmur2(key) & 0x7fff_ffff,
-            None => {
-                self.next = self.next.wrapping_add(1);
-                self.next / 16
-            }
-        };
-        i32::try_from(hash % count).unwrap_or(0)
+        i32::try_from(self.next / 16 % count).unwrap_or(0)
     }
 
     /// Begins a transaction.
@@ -418,37 +416,4 @@ impl Producer {
 pub fn is_fenced(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::PRODUCER_FENCED | ErrorCode::INVALID_PRODUCER_EPOCH)
         || code == ErrorCode::INVALID_PRODUCER_ID_MAPPING
-}
-
-/// The hash of Java's client: murmur2 with its seed.
-pub fn murmur2(data: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let mix = |k: u32| {
-        let k = k.wrapping_mul(M);
-        (k ^ (k >> 24)).wrapping_mul(M)
-    };
-    let mut hash = 0x9747_b28c ^ data.len() as u32;
-    let (words, tail) = data.as_chunks::<4>();
-    for word in words {
-        hash = hash.wrapping_mul(M) ^ mix(u32::from_le_bytes(*word));
-    }
-    if !tail.is_empty() {
-        let mut last = [0; 4];
-        last[..tail.len()].copy_from_slice(tail);
-        hash = (hash ^ u32::from_le_bytes(last)).wrapping_mul(M);
-    }
-    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
-    hash ^ (hash >> 15)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::murmur2;
-
-    /// What Java's client says for these keys and twelve partitions (known fault kafka-12).
-    #[test]
-    fn keys_go_where_java_sends_them() {
-        let partition = |key: &str| (murmur2(key.as_bytes()) & 0x7fff_ffff) % 12;
-        assert_eq!(["order-2", "foobar", "a", "abc", ""].map(partition), [3, 6, 4, 3, 9]);
-    }
 }

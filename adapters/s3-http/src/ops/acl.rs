@@ -1,6 +1,6 @@
 //! Access control lists in headers and documents.
 
-use dolmen_s3::body::AccessControlPolicy;
+use dolmen_s3::body::{AccessControlPolicy, Event};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::state::acl::{self, Canned};
 use dolmen_s3::state::record::{Acl, Permission};
@@ -112,10 +112,13 @@ pub(crate) async fn put_object(call: &Call<'_>, body: &[u8]) -> Answer {
         Ok((record.listed.owner, bucket.owner))
     })?;
     let asked = asked(call, body, &owner, &bucket_owner)?;
+    let telling = call.telling();
     let shown = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| {
+        .change_key(Vec::new(), move |tx, env, bucket, key| {
             acl::may_put(bucket, &asked.acl, asked.canned)?;
-            object::set_acl(tx, bucket, key, version, asked.acl.clone())
+            let shown = object::set_acl(tx, bucket, key, version, asked.acl.clone())?;
+            telling.found(tx, env, (bucket, key), version, &[Event::ObjectAclPut])?;
+            Ok(shown)
         })
         .await?;
     Ok(Head::new(200).version(shown).empty())

@@ -1,6 +1,8 @@
 //! Annotations: small named payloads that hang on a version.
 
-use dolmen_s3::body::{AnnotationEntry, Annotations, ListObjectAnnotationsOutput, PutObjectAnnotationOutput};
+use dolmen_s3::body::{
+    AnnotationEntry, Annotations, Event, ListObjectAnnotationsOutput, PutObjectAnnotationOutput,
+};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head::TYPE_DEFAULT;
@@ -53,12 +55,16 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
         annotation_name: Some(name.clone()),
     };
     let (etag, sealed) = (new.etag.quoted().to_string(), new.encryption.clone());
+    let telling = call.telling();
     let shown = call
         .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
             if let Some((blob, bytes)) = &inline {
                 tx.put(keys::inline(*blob), bytes.as_ref().clone());
             }
-            annotation::put(tx, env, (bucket, key, version), &name, if_match.as_ref(), new.clone())
+            let at = (bucket, key, version);
+            let shown = annotation::put(tx, env, at, &name, if_match.as_ref(), new.clone())?;
+            telling.found(tx, env, (bucket, key), version, &[Event::ObjectAnnotationPut])?;
+            Ok(shown)
         })
         .await?;
     Ok(encryption::shown(Head::new(200).with("etag", etag).version(shown), &sealed).xml(&document))
@@ -88,9 +94,12 @@ pub(crate) async fn get(call: &Call<'_>) -> Answer {
 pub(crate) async fn delete(call: &Call<'_>) -> Answer {
     let (version, name) = (call.version()?, name(call)?.to_owned());
     let if_match = call.headers.get("x-amz-object-if-match").map(EtagCondition::parse);
+    let telling = call.telling();
     let shown = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| {
-            annotation::delete(tx, (bucket, key, version), &name, if_match.as_ref())
+        .change_key(Vec::new(), move |tx, env, bucket, key| {
+            let shown = annotation::delete(tx, (bucket, key, version), &name, if_match.as_ref())?;
+            telling.found(tx, env, (bucket, key), version, &[Event::ObjectAnnotationDelete])?;
+            Ok(shown)
         })
         .await?;
     Ok(Head::new(204).version(shown).empty())

@@ -5,7 +5,7 @@ use dolmen_s3::error::ErrorCode;
 use dolmen_s3::operation::Operation as Op;
 use dolmen_s3::state::config::{self, Config};
 use dolmen_s3::state::record::Versioning;
-use dolmen_s3::state::{Tx, acl, bucket, shapes};
+use dolmen_s3::state::{Tx, acl, bucket, notify, shapes};
 use dolmen_s3::xml::Document;
 
 use crate::answer::{Answer, Head, Refusal};
@@ -13,6 +13,12 @@ use crate::call::{Call, parse};
 
 /// Documents with an id on one page.
 const PAGE_LEN: usize = 100;
+/// Elements that name what is wrong with several arguments; more are not told.
+const ARGUMENTS: [(&str, &str); 3] = [
+    ("ArgumentName1", "ArgumentValue1"),
+    ("ArgumentName2", "ArgumentValue2"),
+    ("ArgumentName3", "ArgumentValue3"),
+];
 
 async fn put<C: Config + Clone + Send + 'static>(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: C = parse(body)?;
@@ -74,7 +80,7 @@ pub(crate) async fn answer(call: &Call<'_>, body: &[u8]) -> Option<Answer> {
         }
         Op::PutBucketLogging => put_logging(call, body).await,
         Op::GetBucketLogging => get_or(call, body::BucketLoggingStatus::default()),
-        Op::PutBucketNotificationConfiguration => put::<body::NotificationConfiguration>(call, body).await,
+        Op::PutBucketNotificationConfiguration => put_notification(call, body).await,
         Op::GetBucketNotificationConfiguration => get_or(call, body::NotificationConfiguration::default()),
         Op::PutBucketAbac => put::<body::AbacStatus>(call, body).await,
         Op::GetBucketAbac => get_or(call, body::AbacStatus { status: Some(body::Status::Disabled) }),
@@ -300,6 +306,36 @@ async fn put_logging(call: &Call<'_>, body: &[u8]) -> Answer {
         }
     }
     put::<body::BucketLoggingStatus>(call, body).await
+}
+
+/// Where targets are known, every destination must be one; they are told of the configuration, unless the request says that nobody is to
+/// be asked.
+async fn put_notification(call: &Call<'_>, body: &[u8]) -> Answer {
+    let document: body::NotificationConfiguration = parse(body)?;
+    let skips = call.headers.get("x-amz-skip-destination-validation") == Some("true");
+    let targets = call.engine().outbox.names();
+    if !targets.is_empty() && !skips {
+        let unknown = notify::unknown(&document, targets);
+        if !unknown.is_empty() {
+            let text = "Unable to validate the following destination configurations";
+            let mut refusal = Refusal::says(ErrorCode::InvalidArgument, text);
+            for ((arn, kind), (name, value)) in unknown.into_iter().zip(ARGUMENTS) {
+                refusal = refusal.field(name, format!("{arn}, {kind}"));
+                refusal = refusal.field(value, format!("The destination {kind} does not exist"));
+            }
+            return Err(refusal);
+        }
+    }
+    let telling = call.telling();
+    call.change_bucket(move |tx, env, record| {
+        config::put(tx, env, record.id, document.clone())?;
+        if !skips {
+            telling.announce(tx, env, &document);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(Head::new(200).empty())
 }
 
 async fn put_replication(call: &Call<'_>, body: &[u8]) -> Answer {

@@ -6,6 +6,7 @@ use dolmen_s3::head;
 use dolmen_s3::limits::KEY_LEN_MAX;
 use dolmen_s3::state::condition::{DeleteCondition, EtagCondition};
 use dolmen_s3::state::gate::{self, Ask, Object, Place};
+use dolmen_s3::state::notify::Happened;
 use dolmen_s3::state::object::{self, Deleted};
 use dolmen_s3::state::{StateError, Tx, Version, bucket};
 use futures_like::join_bounded;
@@ -29,9 +30,14 @@ pub(crate) async fn one(call: &Call<'_>) -> Answer {
     let version = call.version()?;
     let condition = head::delete_condition(call.headers)?;
     let bypass = bypasses(call);
+    let telling = call.telling();
     let deleted = call
         .change_key(Vec::new(), move |tx, env, bucket, key| {
-            object::delete(tx, env, bucket, key, version, &condition, bypass)
+            let deleted = object::delete(tx, env, bucket, key, version, &condition, bypass)?;
+            if let Some(happened) = Happened::of_delete(&deleted, version.is_some()) {
+                telling.happened(tx, env, (bucket, key), &happened)?;
+            }
+            Ok(deleted)
         })
         .await?;
     let head = Head::new(204).version(deleted.version);
@@ -110,11 +116,21 @@ async fn entry_deleted(
         if_modified_ms: entry.last_modified_time.and_then(|time| u64::try_from(time.unix_ms()).ok()),
         if_size: entry.size,
     };
+    #[cfg(feature = "gateway")]
+    if let Some(gateway) = &call.server.gateway {
+        crate::gateway::delete(gateway, call.bucket(), &entry.key, &condition).await?;
+        return Ok(Deleted { version: None, marker: false, changed: true });
+    }
     let (name, key) = (call.bucket().to_owned(), entry.key.clone().into_bytes());
     let scope = Scope::Keys(name.clone(), vec![key.clone()]);
+    let telling = call.telling();
     let deleted = call.engine().change(&call.caller.id, scope, Vec::new(), move |tx, env| {
         let bucket = bucket::find(tx, &name)?;
-        object::delete(tx, env, &bucket, &key, named, &condition, bypass)
+        let deleted = object::delete(tx, env, &bucket, &key, named, &condition, bypass)?;
+        if let Some(happened) = Happened::of_delete(&deleted, named.is_some()) {
+            telling.happened(tx, env, (&bucket, &key), &happened)?;
+        }
+        Ok(deleted)
     });
     deleted.await.map_err(|fault: Fault| fault.into())
 }

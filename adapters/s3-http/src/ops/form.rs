@@ -91,7 +91,7 @@ pub(crate) async fn post(
     target: &Target<'_>,
     headers: Headers<'_>,
     incoming: &mut Incoming,
-    from: SocketAddr,
+    (from, request_id): (SocketAddr, &str),
 ) -> Answer {
     let source_ip = server.source_ip(headers, from);
     let kind = headers.get("content-type").unwrap_or("");
@@ -116,8 +116,15 @@ pub(crate) async fn post(
     let asked =
         Asked { operation: Operation::PostObject, target: &target, headers, signed: &signed, source_ip };
     let admitted = admit(server, &asked)?;
-    let call =
-        Call { server, operation: Operation::PostObject, target: &target, headers, caller: &signed.caller };
+    let call = Call {
+        server,
+        operation: Operation::PostObject,
+        target: &target,
+        headers,
+        caller: &signed.caller,
+        source_ip,
+        request_id,
+    };
     let put = put::Ready::of(&call, &admitted)?;
     let told = body::Told::of_form(&call)?;
     let mut feed = Feed::new(Intake::new(call.engine().clone(), &told.wanted(put.key())));

@@ -92,15 +92,18 @@ fn object(key: &[u8], listed: &Listed, owner: Option<Owner>) -> Object {
 }
 
 /// A page, with what is shown of its objects.
-fn objects(
+async fn objects(
     call: &Call<'_>,
     query: &Query,
     with_owners: bool,
 ) -> Result<(Vec<Object>, Vec<CommonPrefix>, Page), Refusal> {
     let name = call.bucket();
+    let behind = behind(call, query).await?;
     let found = call.engine().meta.read_slowly(|source| {
-        let record = bucket::find(&Tx::new(source), name)?;
-        let page = list::list(source, record.id, query)?;
+        let page = match &behind {
+            Some(page) => page.clone(),
+            None => list::list(source, bucket::find(&Tx::new(source), name)?.id, query)?,
+        };
         let mut owners = Owners { source, known: Vec::new() };
         let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
         for item in &page.items {
@@ -118,11 +121,24 @@ fn objects(
     Ok(found?)
 }
 
-pub(crate) fn objects_v1(call: &Call<'_>) -> Answer {
+/// The page of the store behind a gateway, if there is one.
+#[cfg(feature = "gateway")]
+async fn behind(call: &Call<'_>, query: &Query) -> Result<Option<Page>, Refusal> {
+    let Some(gateway) = &call.server.gateway else { return Ok(None) };
+    let owner = call.record()?.owner;
+    Ok(Some(gateway.page(call.bucket(), &owner, query).await?))
+}
+
+#[cfg(not(feature = "gateway"))]
+async fn behind(_: &Call<'_>, _: &Query) -> Result<Option<Page>, Refusal> {
+    Ok(None)
+}
+
+pub(crate) async fn objects_v1(call: &Call<'_>) -> Answer {
     let asked = Asked::read(call, "max-keys")?;
     let marker = call.query("marker").unwrap_or("");
     let start = list::start_at_marker(marker.as_bytes(), asked.prefix.as_bytes(), asked.delimiter.as_bytes());
-    let (contents, common_prefixes, page) = objects(call, &asked.query(What::Objects, start), true)?;
+    let (contents, common_prefixes, page) = objects(call, &asked.query(What::Objects, start), true).await?;
     let last = page.items.last().filter(|_| page.next.is_some());
     // Without a delimiter the last key is the marker, and nobody is told.
     let next_marker = last.filter(|_| !asked.delimiter.is_empty()).map(|item| text(item.name()));
@@ -141,7 +157,7 @@ pub(crate) fn objects_v1(call: &Call<'_>) -> Answer {
     Ok(Head::new(200).xml_url(&document, asked.url))
 }
 
-pub(crate) fn objects_v2(call: &Call<'_>) -> Answer {
+pub(crate) async fn objects_v2(call: &Call<'_>) -> Answer {
     let asked = Asked::read(call, "max-keys")?;
     let after = call.query("start-after").unwrap_or("");
     let token = call.query("continuation-token");
@@ -150,7 +166,8 @@ pub(crate) fn objects_v2(call: &Call<'_>) -> Answer {
         _ => list::start_at_marker(after.as_bytes(), asked.prefix.as_bytes(), asked.delimiter.as_bytes()),
     };
     let with_owners = call.query("fetch-owner").is_some_and(|value| value == "true");
-    let (contents, common_prefixes, page) = objects(call, &asked.query(What::Objects, start), with_owners)?;
+    let query = asked.query(What::Objects, start);
+    let (contents, common_prefixes, page) = objects(call, &query, with_owners).await?;
     let document = ListObjectsV2Output {
         is_truncated: page.next.is_some(),
         key_count: u32::try_from(page.items.len()).unwrap_or(u32::MAX),

@@ -1,20 +1,21 @@
 //! Objects that come in: put whole, appended, copied, in parts.
 
 use dolmen_s3::auth::Verified;
-use dolmen_s3::body::Checksums;
 use dolmen_s3::body::{
-    CompleteMultipartUploadOutput, CompletedMultipartUpload, CopyObjectResult, CopyPartResult,
-    CreateMultipartUploadOutput,
+    Checksums, CompleteMultipartUploadOutput, CompletedMultipartUpload, CopyObjectResult, CopyPartResult,
+    CreateMultipartUploadOutput, Event,
 };
 use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum};
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head;
 use dolmen_s3::limits::{PARTS_MAX, PUT_LEN_MAX};
+use dolmen_s3::operation::Operation;
 use dolmen_s3::state::annotation;
 use dolmen_s3::state::condition::WriteCondition;
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest, Plan};
 use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
+use dolmen_s3::state::notify::Happened;
 use dolmen_s3::state::object::{self, NewObject, Put};
 use dolmen_s3::state::record::{Attributes, BucketRecord, Encryption, Extent, PartRecord};
 use dolmen_s3::state::sse::SecretKey;
@@ -155,13 +156,20 @@ impl Ready {
             parts: Vec::new(),
             body: std::mem::take(&mut stored.body),
         };
+        let telling = call.telling();
+        let event = match call.operation {
+            Operation::PostObject => Event::ObjectCreatedPost,
+            _ => Event::ObjectCreatedPut,
+        };
         let put = call
             .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
                 keep_inline(tx, &inline);
-                match offset {
-                    None => object::put(tx, env, bucket, key, &condition, new.clone()),
-                    Some(offset) => object::append(tx, env, bucket, key, offset, new.clone()),
-                }
+                let put = match offset {
+                    None => object::put(tx, env, bucket, key, &condition, new.clone())?,
+                    Some(offset) => object::append(tx, env, bucket, key, offset, new.clone())?,
+                };
+                telling.found(tx, env, (bucket, key), None, &[event])?;
+                Ok(put)
             })
             .await?;
         let head = Head::new(200).with("etag", put.etag.quoted().to_string()).version(put.version);
@@ -332,6 +340,7 @@ async fn copied(
     if from_name == to {
         held.push(from_key.clone());
     }
+    let telling = call.telling();
     // A file that is shared cannot go meanwhile: its count is looked at again before the batch is written.
     let put = call
         .engine()
@@ -357,6 +366,7 @@ async fn copied(
                 let body = bytes.clone().unwrap_or(CopyBody::Shared);
                 let put = copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)?;
                 annotation::give(tx, env, (&target, &key), notes)?;
+                telling.found(tx, env, (&target, &key), None, &[Event::ObjectCreatedCopy])?;
                 Ok(put)
             },
         )
@@ -401,7 +411,7 @@ pub(crate) async fn create_upload(call: &Call<'_>, admitted: &Admitted) -> Answe
 }
 
 /// The number of the part that a request is about.
-fn part_number(call: &Call<'_>) -> Result<u16, Refusal> {
+pub(crate) fn part_number(call: &Call<'_>) -> Result<u16, Refusal> {
     let text = call.query("partNumber").unwrap_or("");
     let number = text.parse::<u64>().map_err(|_| ErrorCode::InvalidArgument)?;
     multipart::part_number(number).map_err(|_| {
@@ -531,9 +541,22 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
         Err(refusal) if refusal.code == ErrorCode::NoSuchUpload => Encryption::None,
         Err(refusal) => return Err(refusal),
     };
+    let telling = call.telling();
     let completed = call
         .change_key(Vec::new(), move |tx, env, bucket, key| {
-            multipart::complete(tx, env, bucket, key, &id, &request)
+            // A repeat finds no upload, and nothing happens.
+            let is_first = multipart::find(tx, bucket, key, &id).is_ok();
+            let completed = multipart::complete(tx, env, bucket, key, &id, &request)?;
+            if is_first {
+                telling.found(
+                    tx,
+                    env,
+                    (bucket, key),
+                    None,
+                    &[Event::ObjectCreatedCompleteMultipartUpload],
+                )?;
+            }
+            Ok(completed)
         })
         .await?;
     let path = dolmen_s3::encoding::percent(call.key(), dolmen_s3::encoding::Keep::Slash);
@@ -623,9 +646,15 @@ pub(crate) async fn rename(call: &Call<'_>, admitted: &Admitted) -> Answer {
     let name = call.bucket().to_owned();
     let (from, to) = (origin.source.key.as_str().as_bytes().to_vec(), call.key().to_vec());
     let scope = Scope::Keys(name.clone(), vec![from.clone(), to.clone()]);
+    let telling = call.telling();
     let renamed = call.engine().change(&call.caller.id, scope, Vec::new(), move |tx, env| {
         let bucket = bucket::find(tx, &name)?;
-        object::rename(tx, env, &bucket, &from, &to, &condition)
+        if object::rename(tx, env, &bucket, &from, &to, &condition)? {
+            telling.found(tx, env, (&bucket, &to), None, &[Event::ObjectCreatedCopy])?;
+            let gone = Happened::without(Event::ObjectRemovedDelete, None);
+            telling.happened(tx, env, (&bucket, &from), &gone)?;
+        }
+        Ok(())
     });
     renamed.await?;
     Ok(Head::new(200).empty())

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use dolmen_s3::body::{
-    Checksums, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration,
+    Checksums, Event, GetObjectAttributesOutput, GetObjectAttributesParts, LegalHold, LifecycleConfiguration,
     ObjectChecksums, ObjectPart, OnOff, Retention, StorageClass, Tag, TagSet, Tagging,
 };
 use dolmen_s3::checksum::{Checksum, ObjectChecksum};
@@ -33,8 +33,8 @@ const OVERRIDES: [(&str, &str); 6] = [
 ];
 
 /// What a GET or HEAD is to answer.
-struct Cut {
-    span: Range<u64>,
+pub(crate) struct Cut {
+    pub span: Range<u64>,
     /// Whether it is a part of the object.
     is_partial: bool,
     /// How many parts the object has, where one was asked for.
@@ -96,7 +96,7 @@ fn seen(admitted: &Admitted) -> Result<ObjectRecord, Refusal> {
 }
 
 /// Whether the object is to be answered, and which bytes of it.
-fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
+pub(crate) fn check(call: &Call<'_>, record: &ObjectRecord) -> Result<Cut, Refusal> {
     head::read_condition(call.headers, "").check_read(&record.listed).map_err(|error| {
         let refusal = Refusal::from(error);
         let refusal = refusal.header("etag", record.listed.etag.quoted().to_string());
@@ -158,7 +158,12 @@ fn part(record: &ObjectRecord, text: &str) -> Result<Cut, Refusal> {
 }
 
 /// The head of the answer.
-fn describe(call: &Call<'_>, admitted: &Admitted, record: &ObjectRecord, cut: &Cut) -> Result<Head, Refusal> {
+pub(crate) fn describe(
+    call: &Call<'_>,
+    admitted: &Admitted,
+    record: &ObjectRecord,
+    cut: &Cut,
+) -> Result<Head, Refusal> {
     let listed = &record.listed;
     let bucket = admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?;
     let mut head = Head::new(if cut.is_partial { 206 } else { 200 })
@@ -327,9 +332,16 @@ pub(crate) async fn delete_tags(call: &Call<'_>) -> Answer {
 
 async fn set_tags(call: &Call<'_>, tags: Vec<(String, String)>, status: u16) -> Answer {
     let version = call.version()?;
+    let telling = call.telling();
+    let event = match call.operation {
+        Operation::PutObjectTagging => Event::ObjectTaggingPut,
+        _ => Event::ObjectTaggingDelete,
+    };
     let shown = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| {
-            object::set_tags(tx, bucket, key, version, tags.clone())
+        .change_key(Vec::new(), move |tx, env, bucket, key| {
+            let shown = object::set_tags(tx, bucket, key, version, tags.clone())?;
+            telling.found(tx, env, (bucket, key), version, &[event])?;
+            Ok(shown)
         })
         .await?;
     Ok(Head::new(status).version(shown).empty())
@@ -351,8 +363,10 @@ pub(crate) async fn put_retention(call: &Call<'_>, body: &[u8]) -> Answer {
     let retention = shapes::retention_of(&document)?;
     let version = call.version()?;
     let bypass = call.headers.get("x-amz-bypass-governance-retention") == Some("true");
+    let telling = call.telling();
     call.change_key(Vec::new(), move |tx, env, bucket, key| {
-        object::set_retention(tx, env, bucket, key, version, retention, bypass)
+        object::set_retention(tx, env, bucket, key, version, retention, bypass)?;
+        telling.found(tx, env, (bucket, key), version, &[Event::ObjectRetentionPut])
     })
     .await?;
     Ok(Head::new(200).empty())
@@ -383,9 +397,16 @@ pub(crate) async fn restore(call: &Call<'_>, body: &[u8]) -> Answer {
     let version = call.version()?;
     let days = i32::try_from(document.days.unwrap_or(0)).unwrap_or(i32::MAX);
     let clock = call.server.lifecycle_clock();
+    let telling = call.telling();
     let already = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| {
-            object::restore(tx, bucket, key, version, days, clock)
+        .change_key(Vec::new(), move |tx, env, bucket, key| {
+            let already = object::restore(tx, bucket, key, version, days, clock)?;
+            // What was restored already has a new time, and nothing happened.
+            if !already {
+                let events = [Event::ObjectRestorePost, Event::ObjectRestoreCompleted];
+                telling.found(tx, env, (bucket, key), version, &events)?;
+            }
+            Ok(already)
         })
         .await?;
     Ok(Head::new(if already { 200 } else { 202 }).empty())

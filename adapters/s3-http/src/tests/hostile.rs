@@ -11,6 +11,7 @@ use super::World;
 use crate::blobs::Blobs;
 use crate::engine::Scope;
 use crate::meta::Meta;
+use crate::notify::Wanted;
 
 /// Bodies with two lengths, folded headers and the like: nothing behind them is taken for a request.
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +167,8 @@ async fn policies_see_the_address_that_our_proxies_tell() {
     for proxies in [Vec::new(), proxies.to_vec()] {
         let (meta, blobs) = memory();
         let is_behind = !proxies.is_empty();
-        let world = World::behind(meta, blobs, proxies).await.unwrap();
+        let world =
+            World::made(meta, blobs, &Wanted::nobody(), |server| server.proxies = proxies).await.unwrap();
         assert_eq!(world.root(Method::Put, "/stones", &[], b"").await.status, 200);
         assert_eq!(world.root(Method::Put, "/stones/k", &[], b"granite").await.status, 200);
         assert_eq!(world.root(Method::Put, "/stones?policy", &[], policy).await.status, 204);

@@ -1,5 +1,6 @@
 //! Power cuts: the disks under a server stop at a write, a sync, a new name or one that goes, and lose, tear or reorder what was not synced.
-//! The server that opens what is left shows everything that was acknowledged, the one request that was under way either whole or not at all,
+//! The server that opens what is left shows everything that was acknowledged, its messages included, the one request that was under way
+//! either whole or not at all,
 //! and after its sweep no file that nothing names.
 
 use std::any::Any;
@@ -152,6 +153,8 @@ fn bytes(mark: u8, len: usize) -> Vec<u8> {
     (0..len).map(|at| mark.wrapping_add((at % 251) as u8)).collect()
 }
 
+const NOTIFICATION: &str = "<NotificationConfiguration><QueueConfiguration><Queue>arn:aws:sqs:us-east-1:1:hook</Queue>\
+    <Event>s3:ObjectCreated:*</Event><Event>s3:ObjectRemoved:*</Event></QueueConfiguration></NotificationConfiguration>";
 const SHORT: usize = 300;
 const LONG: usize = 150_000;
 
@@ -162,15 +165,22 @@ struct Act {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     change: fn(&mut Model, Vec<u8>),
+    /// The messages that it leaves, a line each.
+    tells: &'static str,
 }
 
 fn act(method: Method, target: &'static str, body: Vec<u8>, change: fn(&mut Model, Vec<u8>)) -> Act {
-    Act { method, target, headers: Vec::new(), body, change }
+    Act { method, target, headers: Vec::new(), body, change, tells: "" }
 }
 
 impl Act {
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Act {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    fn tells(mut self, lines: &'static str) -> Act {
+        self.tells = lines;
         self
     }
 }
@@ -179,27 +189,39 @@ fn acts() -> Vec<Act> {
     use Method::{Delete, Put};
     vec![
         act(Put, "/box", Vec::new(), |_, _| {}),
-        act(Put, "/box/short", bytes(1, SHORT), |model, body| drop(model.insert("short", body))),
-        act(Put, "/box/long", bytes(2, LONG), |model, body| drop(model.insert("long", body))),
-        act(Put, "/box/long", bytes(3, LONG + 1), |model, body| drop(model.insert("long", body))),
-        act(Put, "/box/short", bytes(4, SHORT), |model, body| drop(model.insert("short", body))),
+        act(Put, "/box?notification", NOTIFICATION.into(), |_, _| {}).tells("s3:TestEvent box\n"),
+        act(Put, "/box/short", bytes(1, SHORT), |model, body| drop(model.insert("short", body)))
+            .tells("ObjectCreated:Put short\n"),
+        act(Put, "/box/long", bytes(2, LONG), |model, body| drop(model.insert("long", body)))
+            .tells("ObjectCreated:Put long\n"),
+        act(Put, "/box/long", bytes(3, LONG + 1), |model, body| drop(model.insert("long", body)))
+            .tells("ObjectCreated:Put long\n"),
+        act(Put, "/box/short", bytes(4, SHORT), |model, body| drop(model.insert("short", body)))
+            .tells("ObjectCreated:Put short\n"),
         // A copy shares the file.
         act(Put, "/box/copy", Vec::new(), |model, _| drop(model.insert("copy", model["long"].clone())))
-            .with("x-amz-copy-source", "box/long"),
-        act(Delete, "/box/long", Vec::new(), |model, _| drop(model.remove("long"))),
+            .with("x-amz-copy-source", "box/long")
+            .tells("ObjectCreated:Copy copy\n"),
+        act(Delete, "/box/long", Vec::new(), |model, _| drop(model.remove("long")))
+            .tells("ObjectRemoved:Delete long\n"),
         act(Put, "/box/short", bytes(5, LONG), |model, body| {
             model.get_mut("short").expect("it is there").extend(body);
         })
-        .with("x-amz-write-offset-bytes", SHORT.to_string()),
+        .with("x-amz-write-offset-bytes", SHORT.to_string())
+        .tells("ObjectCreated:Put short\n"),
         act(Put, "/box/other?renameObject", Vec::new(), |model, _| {
             let held = model.remove("copy").expect("it is there");
             model.insert("other", held);
         })
-        .with("x-amz-rename-source", "box/copy"),
+        .with("x-amz-rename-source", "box/copy")
+        .tells("ObjectCreated:Copy other\nObjectRemoved:Delete copy\n"),
         act(Put, "/box/sealed", bytes(6, LONG), |model, body| drop(model.insert("sealed", body)))
-            .with("x-amz-server-side-encryption", "AES256"),
-        act(Delete, "/box/other", Vec::new(), |model, _| drop(model.remove("other"))),
-        act(Put, "/box/sealed", bytes(7, SHORT), |model, body| drop(model.insert("sealed", body))),
+            .with("x-amz-server-side-encryption", "AES256")
+            .tells("ObjectCreated:Put sealed\n"),
+        act(Delete, "/box/other", Vec::new(), |model, _| drop(model.remove("other")))
+            .tells("ObjectRemoved:Delete other\n"),
+        act(Put, "/box/sealed", bytes(7, SHORT), |model, body| drop(model.insert("sealed", body)))
+            .tells("ObjectCreated:Put sealed\n"),
     ]
 }
 
@@ -214,7 +236,15 @@ async fn shown(world: &World) -> Model {
             status => panic!("{key}: {status} {}", got.code()),
         }
     }
+    told(&mut model, &super::notify::lines(world, "hook").concat());
     model
+}
+
+/// Messages that wait stand in the model too: they are there if and only if the change is.
+fn told(model: &mut Model, lines: &str) {
+    if !lines.is_empty() {
+        model.entry("messages").or_default().extend_from_slice(lines.as_bytes());
+    }
 }
 
 /// Runs the requests until one fails; what was acknowledged, and what the one that failed may have made of it.
@@ -223,6 +253,7 @@ async fn run(world: &World) -> (Model, Model) {
     for act in acts() {
         let mut after = model.clone();
         (act.change)(&mut after, act.body.clone());
+        told(&mut after, act.tells);
         let headers: Vec<(&str, &str)> =
             act.headers.iter().map(|(name, value)| (*name, &value[..])).collect();
         let got = world.root(act.method, act.target, &headers, &act.body).await;
@@ -241,6 +272,7 @@ async fn upload(world: &World, model: &Model) -> (Model, bool) {
     let (first, second) = (bytes(8, 5 << 20), bytes(9, LONG));
     let mut after = model.clone();
     after.insert("parts", [&first[..], &second[..]].concat());
+    told(&mut after, "ObjectCreated:CompleteMultipartUpload parts\n");
     let begun = world.root(Method::Post, "/box/parts?uploads", &[], b"").await;
     let text = String::from_utf8_lossy(&begun.body).into_owned();
     let Some((id, _)) = text.split_once("<UploadId>").and_then(|(_, rest)| rest.split_once("</UploadId>"))
@@ -262,6 +294,11 @@ async fn upload(world: &World, model: &Model) -> (Model, bool) {
     (after, got.status == 200)
 }
 
+/// A target that nobody delivers to.
+fn hook() -> Wanted {
+    Wanted { targets: vec![("hook".into(), "http://127.0.0.1:9/".into())], ..Wanted::nobody() }
+}
+
 /// A life that ends with a cut after so many steps, and what the next one finds. Whether the cut came before the end.
 async fn check_cut(steps: u64, seed: u64) -> bool {
     let power = Power::new(Disk::new(), Disk::new(), steps, seed);
@@ -269,7 +306,7 @@ async fn check_cut(steps: u64, seed: u64) -> bool {
     let (mut acknowledged, mut maybe) = (Model::new(), Model::new());
     // A store that the cut keeps from opening has acknowledged nothing.
     if let Ok(meta) = Meta::over(store)
-        && let Ok(world) = World::try_over(meta, Blobs::over(files)).await
+        && let Ok(world) = World::telling(meta, Blobs::over(files), &hook()).await
     {
         (acknowledged, maybe) = run(&world).await;
         let _ = world.server.engine.meta.db().close();
@@ -278,7 +315,7 @@ async fn check_cut(steps: u64, seed: u64) -> bool {
     let (store, files) = power.remains();
     let at = format!("{steps} steps, seed {seed}");
     let meta = Meta::over(Arc::new(store)).unwrap_or_else(|error| panic!("{at}: {error}"));
-    let world = World::over(meta, Blobs::over(Arc::new(files.clone()))).await;
+    let world = World::telling(meta, Blobs::over(Arc::new(files.clone())), &hook()).await.unwrap();
     let found = shown(&world).await;
     assert!(found == acknowledged || found == maybe, "{at}: {:?}", found.keys());
     crate::sweep::sweep(&world.server.engine).unwrap();

@@ -9,6 +9,8 @@
 //! I blob                      bytes of a small blob      P upload part                     a part of it
 //!                                                        D upload                          what completing it answered
 //! T token                     what a rename answered     A bucket ⟨key⟩ order name         an annotation of a version
+//! G upload number             id of a part, or (without its number) of an upload, in the store behind a gateway
+//! E target 0 sequence n       a message that waits       e                                 the highest sequence of one that is gone
 //! ```
 //!
 //! `⟨key⟩` is the object's key with 0x00 written as 0x00 0xFF, then 0x00 0x01: the order of keys is kept, no key is the prefix of
@@ -48,6 +50,13 @@ pub const REFERENCES: u8 = b'R';
 pub const INLINE: u8 = b'I';
 /// Prefix of answers to renames, by client token.
 pub const TOKENS: u8 = b'T';
+
+/// Prefix of ids that a store behind a gateway gave.
+pub const PASSED: u8 = b'G';
+/// Prefix of messages that wait for their target.
+pub const EVENTS: u8 = b'E';
+/// The key of the highest sequence of a message that is gone.
+pub const EVENTS_MARK: u8 = b'e';
 
 /// Position among the versions of one key; larger is newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,6 +204,19 @@ pub fn parse_part(bytes: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.last_chunk::<2>()?))
 }
 
+/// The key of the id that a store behind a gateway gave an upload, or one of its parts.
+pub fn passed(upload: UploadId, number: Option<u16>) -> Vec<u8> {
+    let mut out = named(PASSED, &upload.0);
+    out.extend(number.into_iter().flat_map(u16::to_be_bytes));
+    out
+}
+
+/// The number of the part that [`passed`] encoded, if it did.
+pub fn parse_passed_part(bytes: &[u8]) -> Option<u16> {
+    let number = bytes.strip_prefix(&[PASSED])?.get(16..)?;
+    Some(u16::from_be_bytes(number.try_into().ok()?))
+}
+
 /// The key of what completing an upload answered.
 pub fn done(upload: UploadId) -> Vec<u8> {
     named(DONE, &upload.0)
@@ -205,6 +227,29 @@ pub fn token(bucket: BucketId, token: &str) -> Vec<u8> {
     let mut out = in_bucket(TOKENS, bucket);
     out.extend_from_slice(token.as_bytes());
     out
+}
+
+/// The first part of the keys of all messages of a target.
+pub fn events(target: &str) -> Vec<u8> {
+    let mut out = named(EVENTS, target.as_bytes());
+    out.push(0);
+    out
+}
+
+/// The key of a message; `at` tells those of one event apart.
+pub fn event(target: &str, sequence: u64, at: u16) -> Vec<u8> {
+    let mut out = events(target);
+    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(&at.to_be_bytes());
+    out
+}
+
+/// Target and sequence that [`event`] encoded.
+pub fn parse_event(bytes: &[u8]) -> Option<(&str, u64)> {
+    let rest = bytes.strip_prefix(&[EVENTS])?;
+    let (target, rest) = rest.split_at_checked(rest.iter().position(|&byte| byte == 0)?)?;
+    let (sequence, at) = rest.get(1..)?.split_first_chunk::<8>()?;
+    (at.len() == 2).then_some((core::str::from_utf8(target).ok()?, u64::from_be_bytes(*sequence)))
 }
 
 /// The first part of the keys of a version's annotations; with a name, the key of one.

@@ -22,7 +22,7 @@ use super::condition::DeleteCondition;
 use super::error::{Code, Corrupt, StateError};
 use super::keys::{self, Order};
 use super::object;
-use super::record::{BucketRecord, ObjectRecord, UploadRecord, Versioning};
+use super::record::{BucketRecord, ObjectRecord, UploadRecord, Version, Versioning};
 use super::source::Source;
 use super::tx::{Env, Tx};
 use crate::body::{FilterTag, LifecycleConfiguration, LifecycleRule, Status};
@@ -324,7 +324,18 @@ pub fn is_abandoned(rules: &[LifecycleRule], key: &[u8], upload: &UploadRecord, 
     })
 }
 
-/// Does what is due for a key; the answer says whether anything was.
+/// What was done to a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was deleted as a client does that names no version.
+    Expired(object::Deleted),
+    /// This version went.
+    Removed(Version),
+    /// This version has another storage class.
+    Moved(ObjectRecord),
+}
+
+/// Does what is due for a key; the answer says what that was.
 ///
 /// # Errors
 /// [`StateError`] of reading. What is locked is left where it is.
@@ -335,32 +346,33 @@ pub fn run_key(
     key: &[u8],
     rules: &[LifecycleRule],
     day_ms: u64,
-) -> Result<bool, StateError> {
+) -> Result<Vec<Done>, StateError> {
     let (orders, versions) = versions_of(tx, bucket, key)?;
     let clock = Clock { now_ms: env.now_ms, day_ms };
-    let mut changed = false;
+    let mut done = Vec::new();
     for action in due(rules, key, &versions, clock) {
         match action {
             Action::Expire
                 if bucket.versioning == Versioning::Unversioned || is_free(&versions[0], env, bucket) =>
             {
                 let any = DeleteCondition::default();
-                changed |= object::delete(tx, env, bucket, key, None, &any, false)?.changed;
+                let deleted = object::delete(tx, env, bucket, key, None, &any, false)?;
+                done.extend(deleted.changed.then_some(Done::Expired(deleted)));
             }
             Action::Remove(at) if super::lock::may_delete(&versions[at], env.now_ms, false).is_ok() => {
                 object::remove(tx, bucket, key, orders[at], &versions[at])?;
-                changed = true;
+                done.push(Done::Removed(versions[at].listed.version));
             }
             Action::Transition(at, class) => {
                 let mut record = versions[at].clone();
                 record.listed.storage_class = class;
                 object::update(tx, bucket, key, orders[at], &record);
-                changed = true;
+                done.push(Done::Moved(record));
             }
             Action::Expire | Action::Remove(_) => {}
         }
     }
-    Ok(changed)
+    Ok(done)
 }
 
 /// A delete that leaves a marker touches no locked version; a suspended bucket's null version goes with it.

@@ -515,7 +515,8 @@ pub struct RenameCondition {
     pub token: String,
 }
 
-/// Gives an object another key in its bucket, in one step; the bytes stay where they are.
+/// Gives an object another key in its bucket, in one step; the bytes stay where they are. The answer says whether it did: a repeat with a
+/// token does nothing.
 ///
 /// # Errors
 /// `NoSuchKey`, what the conditions say, `IdempotencyParameterMismatch` for a token that came with other keys.
@@ -526,14 +527,14 @@ pub fn rename(
     from: &[u8],
     to: &[u8],
     condition: &RenameCondition,
-) -> Result<(), StateError> {
+) -> Result<bool, StateError> {
     let token = keys::token(bucket.id, &condition.token);
     if !condition.token.is_empty()
         && let Some(bytes) = tx.get(&token)?
     {
         let (_, a, b) = decode(&bytes, |d| Ok((d.u64()?, d.bytes()?, d.bytes()?)))?;
         let same = a == from && b == to;
-        return if same { Ok(()) } else { Err(Code::IdempotencyParameterMismatch.into()) };
+        return if same { Ok(false) } else { Err(Code::IdempotencyParameterMismatch.into()) };
     }
     let (_, record) = find(tx, bucket, from, None)?;
     condition.source.check(&record.listed)?;
@@ -551,7 +552,7 @@ pub fn rename(
     if !condition.token.is_empty() {
         tx.put(token, Enc::new().u64(env.now_ms).bytes(from).bytes(to).finish());
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Parts of an object for `GetObjectAttributes`: those behind `marker`, at most `max`; the second says whether there are more.
