@@ -43,6 +43,7 @@ impl Driver {
             }
             FileOp::Truncate { name, len } => self.file(&name.to_string())?.truncate(*len),
             FileOp::Preallocate { name, len } => self.file(&name.to_string())?.preallocate(*len),
+            FileOp::Zero { name, offset, len } => self.zero(&name.to_string(), *offset, *len),
             // A new kind of effect that this driver does not know.
             _ => Err(IoError::Os(UNSUPPORTED)),
         }
@@ -55,6 +56,18 @@ impl Driver {
     /// If the file is not there or the file system refuses.
     pub fn write_at(&self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), IoError> {
         self.file(name)?.write_all_at(offset, bytes)
+    }
+
+    fn zero(&self, name: &str, offset: u64, len: u64) -> Result<(), IoError> {
+        const ZEROS: &[u8] = &[0; 64 << 10];
+        let file = self.file(name)?;
+        let (mut at, end) = (offset, offset + len);
+        while at < end {
+            let now = usize::try_from(end - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
+            file.write_all_at(at, &ZEROS[..now])?;
+            at += now as u64;
+        }
+        Ok(())
     }
 
     fn create(&self, name: &str) -> Result<(), IoError> {

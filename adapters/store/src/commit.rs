@@ -34,6 +34,8 @@ use crate::view::View;
 
 /// Payload bytes after which a group takes no further batch, so that the first writers of a burst do not wait for all of it.
 const GROUP_LEN_MAX: u64 = 4 << 20;
+/// Most zeros that are written ahead of the log's end.
+const FILL_LEN_MAX: u64 = 4 << 20;
 /// Writes that may wait.
 const QUEUE_LEN_MAX: usize = 1 << 20;
 /// A buffer that has grown beyond this is given back.
@@ -218,6 +220,7 @@ impl Commit {
             record_len_max: BATCH_LEN_MAX as u64,
             joined_header_len: Some(HEAD_LEN as u64),
             rotate_syncs_later: true,
+            fill_len_max: FILL_LEN_MAX,
             ..commit::Options::default()
         };
         Commit {
@@ -832,6 +835,15 @@ impl Inner {
         c.take_buffer();
         c.led = true;
         self.lead(c, &mut Until::Idle);
+    }
+
+    /// Cuts off what was written ahead of the log's end; nobody writes any more.
+    pub(crate) fn trim_log(&self) {
+        let mut c = self.commit.lock();
+        if let Some(effect) = c.machine.trim() {
+            // Zeros that stay are an end too.
+            let _ = self.driver.run(&effect, &[]);
+        }
     }
 
     /// Refuses all writes from now on.

@@ -598,6 +598,7 @@ impl Db {
         let synced = if inner.is_stopping() { Ok(()) } else { self.sync_wal() };
         inner.stop();
         self.0.end_threads();
+        inner.trim_log();
         inner.lock.lock().take();
         match synced {
             // Somebody else was faster.
@@ -656,6 +657,9 @@ impl Drop for Open {
         }
         inner.stop();
         self.end_threads();
+        if !inner.read_only {
+            inner.trim_log();
+        }
     }
 }
 

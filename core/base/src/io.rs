@@ -90,6 +90,15 @@ pub enum FileOp<N> {
         /// Bytes to reserve from the start of the file.
         len: u64,
     },
+    /// Write zeros, so that later writes there change the file's data alone, and a sync of them need not wait for a journal.
+    Zero {
+        /// The file.
+        name: N,
+        /// Where they begin.
+        offset: u64,
+        /// How many.
+        len: u64,
+    },
 }
 
 /// A request with the id under which its answer comes back.

@@ -74,6 +74,9 @@ use crate::limits::RECORD_LEN_MAX;
 use crate::name::LogName;
 use crate::record::{self, Framing};
 
+/// Fewest zeros that are written ahead.
+const FILL_LEN_MIN: u64 = 4 << 10;
+
 /// When a record counts as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Policy {
@@ -101,6 +104,10 @@ pub struct Options {
     pub group_len_max: u64,
     /// Bytes to reserve in every new file; 0: none.
     pub preallocate_len: u64,
+    /// Most zeros to write behind the end of a file whose records somebody waits to see synced; 0: none. Records that replace them change
+    /// neither length nor place of the file, so that their sync is one of data alone: on a file system with a journal it would else wait for
+    /// the data of all other files too. Zeros up to the end of a file are its end; they are cut off when the file is left.
+    pub fill_len_max: u64,
     /// Longest payload that is taken.
     pub record_len_max: u64,
     /// For payloads that can be joined: a group is one record, a header of so many bytes and then the payloads of all its members. After a
@@ -119,6 +126,7 @@ impl Default for Options {
             queue_len_max: 1 << 16,
             group_len_max: 1 << 20,
             preallocate_len: 0,
+            fill_len_max: 0,
             record_len_max: RECORD_LEN_MAX,
             joined_header_len: None,
             rotate_syncs_later: false,
@@ -270,6 +278,8 @@ pub struct Commit {
     len: u64,
     /// End of the bytes that a sync covered.
     synced_len: u64,
+    /// End of the zeros behind the good bytes.
+    filled_len: u64,
     /// Whether the file may hold older bytes behind its end.
     recycled: bool,
     /// When the oldest byte behind `synced_len` was written.
@@ -310,6 +320,10 @@ enum Stage {
         id: EffectId,
         len: u64,
     },
+    Fill {
+        id: EffectId,
+        end: u64,
+    },
     Sync {
         id: EffectId,
     },
@@ -333,6 +347,7 @@ enum Stage {
 /// Steps of a rotation, in order.
 #[derive(Clone, Copy, Debug)]
 enum Step {
+    Trim,
     SyncOld,
     Make,
     Reserve,
@@ -358,6 +373,7 @@ impl Commit {
             file,
             len,
             synced_len: len,
+            filled_len: len,
             recycled: false,
             dirty_since: None,
             queue: VecDeque::new(),
@@ -598,6 +614,11 @@ impl Commit {
         }
         match self.stage {
             Stage::Write { id: wanted, len } if wanted == id => self.write_done(now, len, result),
+            // Zeros are a favour to later writes; whether they are there, the sync behind them will tell.
+            Stage::Fill { id: wanted, end } if wanted == id => {
+                self.filled_len = if result.is_ok() { end } else { u64::MAX };
+                self.sync();
+            }
             Stage::Sync { id: wanted } if wanted == id => match result {
                 Ok(()) => {
                     self.all_synced();
@@ -608,6 +629,7 @@ impl Commit {
             Stage::Cut { id: wanted, error } if wanted == id => match result {
                 Ok(()) => {
                     self.recycled = false;
+                    self.filled_len = self.len;
                     let id = self.issue(FileOp::Sync { name: self.name() });
                     self.stage = Stage::CutSync { id, error };
                 }
@@ -655,10 +677,37 @@ impl Commit {
             self.stage = Stage::Idle;
         } else if self.synced_len == self.len {
             self.synced();
+        } else if self.fills() {
+            let len = self.len.clamp(self.options.fill_len_max.min(FILL_LEN_MIN), self.options.fill_len_max);
+            let id = self.issue(FileOp::Zero { name: self.name(), offset: self.len, len });
+            self.stage = Stage::Fill { id, end: self.len + len };
         } else {
-            let id = self.issue(FileOp::Sync { name: self.name() });
-            self.stage = Stage::Sync { id };
+            self.sync();
         }
+    }
+
+    /// Whether no zeros are left behind the good bytes, where there should be some. As many are written as the file is long.
+    fn fills(&self) -> bool {
+        self.options.fill_len_max > 0 && !self.recycled && self.filled_len <= self.len
+    }
+
+    fn sync(&mut self) {
+        let id = self.issue(FileOp::Sync { name: self.name() });
+        self.stage = Stage::Sync { id };
+    }
+
+    /// What cuts off the zeros behind the end, once nothing more is to be written; its answer need not be told.
+    pub fn trim(&mut self) -> Option<FileEffect<LogName>> {
+        if self.is_idle() { self.trimming() } else { None }
+    }
+
+    fn trimming(&mut self) -> Option<FileEffect<LogName>> {
+        if self.filled_len <= self.len {
+            return None;
+        }
+        self.filled_len = self.len;
+        let op = FileOp::Truncate { name: self.name(), len: self.len };
+        Some(FileEffect { id: self.take_id(), op })
     }
 
     /// The present file is synced: settle who waits, once older files are. A sync by the clock that is still under way may have failed before this
@@ -709,6 +758,16 @@ impl Commit {
     }
 
     fn begin_rotation(&mut self, rotation: Rotation) {
+        match self.trimming() {
+            Some(effect) => {
+                self.stage = Stage::Rotate { id: effect.id, rotation, step: Step::Trim };
+                self.effects.push_back(Effect::File(effect));
+            }
+            None => self.leave_file(rotation),
+        }
+    }
+
+    fn leave_file(&mut self, rotation: Rotation) {
         if self.synced_len < self.len && !self.options.rotate_syncs_later {
             let id = self.issue(FileOp::Sync { name: self.name() });
             self.stage = Stage::Rotate { id, rotation, step: Step::SyncOld };
@@ -743,6 +802,8 @@ impl Commit {
     fn rotation_done(&mut self, rotation: Rotation, step: Step, result: Result<(), IoError>) {
         let name = LogName::live(rotation.to);
         match (step, result) {
+            // Zeros that stay are an end too.
+            (Step::Trim, _) => self.leave_file(rotation),
             (Step::SyncOld, Ok(())) => {
                 self.all_synced();
                 self.make_file(rotation);
@@ -782,6 +843,7 @@ impl Commit {
         }
         self.sealed = false;
         (self.file, self.len, self.recycled) = (rotation.to, len, rotation.recycle.is_some());
+        self.filled_len = len;
         self.all_synced();
         self.rotated(rotation, Ok(()));
     }

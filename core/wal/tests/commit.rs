@@ -57,6 +57,7 @@ impl Judge {
             queue_len_max: rng.range(4, 40) as usize,
             group_len_max: rng.range(100, 5000),
             preallocate_len: rng.below(2) * 4096,
+            fill_len_max: rng.below(2) * 10_000,
             header_len: rng.one_in(2).then_some(26),
             record_len_max: rng.range(600, 2000),
             joined_header_len: rng.one_in(2).then_some(12),
@@ -156,6 +157,15 @@ impl Judge {
                         FileOp::Sync { name } => Flight::Sync(name.number, self.len_of(name.number)),
                         FileOp::Truncate { name, len } => {
                             assert_eq!(self.len_of(name.number), len, "cut back to the last good byte");
+                            Flight::Other
+                        }
+                        FileOp::Zero { name, offset, len } => {
+                            assert_eq!(
+                                self.len_of(name.number),
+                                offset,
+                                "zeros stand behind the last good byte"
+                            );
+                            assert!(len > 0 && len <= self.options.fill_len_max);
                             Flight::Other
                         }
                         _ => Flight::Other,
