@@ -35,7 +35,7 @@ use crate::view::View;
 /// Payload bytes after which a group takes no further batch, so that the first writers of a burst do not wait for all of it.
 const GROUP_LEN_MAX: u64 = 4 << 20;
 /// Most zeros that are written ahead of the log's end.
-const FILL_LEN_MAX: u64 = 4 << 20;
+const FILL_LEN_MAX: u64 = 1 << 20;
 /// Writes that may wait.
 const QUEUE_LEN_MAX: usize = 1 << 20;
 /// A buffer that has grown beyond this is given back.
