@@ -3,11 +3,11 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Map, contents, options};
-use dolmen_store::{Db, Family, ReadOptions, WriteBatch, WriteOptions};
+use dolmen_store::{Db, Family, ReadOptions, SyncPolicy, WriteBatch, WriteOptions};
 
 fn tool(names: [&'static str; 2]) -> Option<&'static str> {
     let found = names.into_iter().find(|p| Command::new(p).arg("--help").output().is_ok());
@@ -109,14 +109,32 @@ fn write_options(path: &Path) {
     std::fs::write(path.join("OPTIONS-900000"), text).unwrap();
 }
 
+/// A copy of the directory of a database that is open: what is there if its process ends now. Zeros stand behind the records of its log.
+fn left_as_it_is(path: &Path, to: &Path) -> PathBuf {
+    std::fs::create_dir(to).unwrap();
+    let mut has_zeros = false;
+    for entry in std::fs::read_dir(path).unwrap() {
+        let from = entry.unwrap().path();
+        let bytes = std::fs::read(&from).unwrap();
+        has_zeros |= from.extension().is_some_and(|kind| kind == "log") && bytes.ends_with(&[0; 64]);
+        std::fs::write(to.join(from.file_name().unwrap()), bytes).unwrap();
+    }
+    assert!(has_zeros, "no log is filled ahead");
+    to.to_owned()
+}
+
 #[test]
 fn rocksdb_opens_what_is_written_here() {
     let Some(ldb) = tool(["ldb", "rocksdb_ldb"]) else { return };
     let Some(sst_dump) = tool(["sst_dump", "rocksdb_sst_dump"]) else { return };
     for (compression, compacted) in [(0, false), (4, true), (7, false), (0, true)] {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("db");
+        let mut path = dir.path().join("db");
         let mut set = options("stringappend");
+        let is_killed = compression == 0 && !compacted;
+        if is_killed {
+            set.sync = SyncPolicy::Always;
+        }
         set.default_family.compression = compression;
         if compacted {
             // A MANIFEST that was begun while the database was open.
@@ -132,6 +150,9 @@ fn rocksdb_opens_what_is_written_here() {
         let model = contents(&db, &db.default_family(), &ReadOptions::default());
         let of_users = contents(&db, &users, &ReadOptions::default());
         assert!(model.contains_key(&b"list00"[..]));
+        if is_killed {
+            path = left_as_it_is(&path, &dir.path().join("killed"));
+        }
         db.close().unwrap();
         drop(db);
         if compression == 7 {
