@@ -63,7 +63,8 @@ impl Desk {
         let (key, version) = (i16::from(*key), i16::from(*version));
         let is_flexible = APIS.iter().any(|api| api.key == key && version >= api.flexible_from);
         let counted = measure(|| {
-            let mut frame = Vec::with_capacity(11 + body.len());
+            let mut frame = Vec::with_capacity(15 + body.len());
+            frame.extend_from_slice(&[0; 4]);
             frame.extend_from_slice(&key.to_be_bytes());
             frame.extend_from_slice(&version.to_be_bytes());
             frame.extend_from_slice(&[0, 0, 0, 1, 0xff, 0xff]);
