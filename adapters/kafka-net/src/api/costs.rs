@@ -30,9 +30,9 @@ use crate::settings::Settings;
 /// Bytes that any frame may cost: a broker's settings or topics, told in full.
 const CONSTANT: u64 = 256 << 10;
 /// Bytes that the twenty thousand elements that any frame may name may cost.
-const FULL: u64 = 5 << 20;
+const FULL: u64 = 10 << 20;
 /// How often a frame's own length may be held at once: read, kept, answered.
-const TIMES: u64 = 24;
+const TIMES: u64 = 32;
 /// CreateTopics and CreatePartitions: a small number in them makes many partitions, as it should.
 const MAKERS: [u8; 2] = [19, 37];
 
