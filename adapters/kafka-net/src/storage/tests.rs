@@ -219,6 +219,10 @@ fn waiters_are_told_in_the_order_of_the_appends_by_who_appends() {
         let (at, mine) = (inner.rules.log_end(), told.clone());
         let done = Box::new(move |result: Result<(), _>| {
             assert!(result.is_ok());
+            if at % 100 == 50 {
+                // Whoever appended later gets the time to overtake.
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
             mine.lock().push(at);
             if let Some(log) = then {
                 let (inner, mine) = (log.lock(), mine.clone());
