@@ -92,7 +92,11 @@ pub fn live<C: Client, T: Transform>(
             Err(Error::Fatal { why, .. }) if why.contains(DEATH) => died += 1,
             Err(other) => panic!("{other}"),
         }
-        assert!(idle < IDLE_MAX, "{idle} lives were idle one after the other, with {reached} of {} done", wanted());
+        assert!(
+            idle < IDLE_MAX,
+            "{idle} lives were idle one after the other, with {reached} of {} done",
+            wanted()
+        );
     }
 }
 
