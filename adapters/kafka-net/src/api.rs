@@ -26,6 +26,8 @@ use dolmen_kafka::{ErrorCode, WireError};
 use crate::broker::State;
 use crate::server::{Frame, Peer, Reply};
 
+/// Bytes of a frame's length, in front of it.
+const LENGTH_LEN: usize = 4;
 /// ApiVersions.
 const API_VERSIONS: i16 = 18;
 /// Produce.
@@ -47,7 +49,7 @@ pub struct Call {
     pub correlation: i32,
     /// The client's own name.
     pub client: String,
-    frame: Vec<u8>,
+    frame: Frame,
     body_at: usize,
 }
 
@@ -122,10 +124,10 @@ pub fn served(api: &Api) -> (i16, i16) {
 }
 
 /// Works on one frame.
-pub async fn handle(state: Arc<State>, peer: Arc<Peer>, frame: Vec<u8>) -> Reply {
+pub async fn handle(state: Arc<State>, peer: Arc<Peer>, frame: Frame) -> Reply {
     let remote = peer.remote;
     if peer.session.lock().is_raw() {
-        return sasl::raw(&state, &peer, &frame);
+        return sasl::raw(&state, &peer, &frame[LENGTH_LEN..]);
     }
     match read_header(state, peer, frame) {
         Ok(call) => {
@@ -146,15 +148,15 @@ pub async fn handle(state: Arc<State>, peer: Arc<Peer>, frame: Vec<u8>) -> Reply
 }
 
 /// ```text
-/// i16 key   i16 version   i32 correlation   string client id, nullable   [tagged fields, where the version is flexible]
+/// i32 length   i16 key   i16 version   i32 correlation   string client id, nullable   [tagged fields, where the version is flexible]
 /// ```
-fn read_header(state: Arc<State>, peer: Arc<Peer>, frame: Vec<u8>) -> Result<Call, WireError> {
-    let mut reader = Reader::new(&frame, false);
+fn read_header(state: Arc<State>, peer: Arc<Peer>, frame: Frame) -> Result<Call, WireError> {
+    let mut reader = Reader::new(&frame[LENGTH_LEN..], false);
     let key = i16::read(&mut reader, 0)?;
     let version = i16::read(&mut reader, 0)?;
     let correlation = i32::read(&mut reader, 0)?;
     let client = <&str>::read_nullable(&mut reader, 0)?.unwrap_or_default().to_owned();
-    let mut body_at = reader.position();
+    let mut body_at = LENGTH_LEN + reader.position();
     let api = APIS.iter().find(|api| api.key == key);
     let unknown = WireError::Version { key, version };
     let (low, high) = api.map(served).ok_or(unknown)?;

@@ -28,8 +28,8 @@ use crate::tls::Acceptor;
 const ANSWERS_MAX: usize = 64;
 /// Bytes that are asked for at first; more once that much has come.
 const READ_LEN: usize = 16 << 10;
-/// Bytes of a read buffer that is kept for the next frame.
-const BUFFER_LEN_MAX: usize = 1 << 20;
+/// A frame of so many bytes is not copied out of the buffer that it came in.
+const HANDED_LEN_MIN: usize = 32 << 10;
 /// Half-received requests of all connections together; who goes over it is closed.
 const RECEIVED_LEN_MAX: u64 = 1 << 30;
 /// Frames before a client has said who it is: nothing that is needed for it is longer. As Kafka's `sasl.server.max.receive.size`.
@@ -42,7 +42,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What was begun has so long to be answered once the broker stops.
 const STOP_GRACE: Duration = Duration::from_millis(500);
 
-/// An answer as it goes out, with its length in front.
+/// A request as it comes in, or an answer as it goes out, with its length in front.
 pub type Frame = Vec<u8>;
 
 /// What comes of a request.
@@ -148,8 +148,7 @@ async fn talk(
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let frame_len_max = usize::try_from(state.settings.int("socket.request.max.bytes")).unwrap_or(usize::MAX);
-    let mut frames =
-        Frames { state, peer: &peer, read, frame_len_max, buffer: Vec::new(), filled: 0, booked: 0 };
+    let mut frames = Frames { state, peer: &peer, read, frame_len_max, buffer: Vec::new(), booked: 0 };
     let idle = state.settings.number("connections.max.idle.ms");
     let idle = Duration::from_millis(u64::try_from(idle).ok().filter(|ms| *ms > 0).unwrap_or(1 << 40));
     let (mut working, mut waiting): (Option<Work>, VecDeque<Work>) = (None, VecDeque::new());
@@ -254,26 +253,22 @@ struct Frames<'a, R> {
     read: R,
     frame_len_max: usize,
     buffer: Vec<u8>,
-    filled: usize,
     /// Bytes that are booked in the sum of all connections.
     booked: u64,
 }
 
 impl<R: AsyncRead + Unpin> Frames<'_, R> {
-    /// The next frame without its length; `None` at the end, and for one that is longer than allowed.
-    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// The next frame, with its length in front; `None` at the end, and for one that is longer than allowed.
+    async fn next(&mut self) -> io::Result<Option<Frame>> {
         loop {
-            let wanted = match self.buffer.get(..4).filter(|_| self.filled >= 4) {
-                Some(length) => {
-                    let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-                    match usize::try_from(length) {
-                        Ok(length) if length <= self.len_max() => 4 + length,
-                        _ => return Ok(None),
-                    }
-                }
+            let wanted = match self.buffer.first_chunk() {
+                Some(length) => match usize::try_from(i32::from_be_bytes(*length)) {
+                    Ok(length) if length <= self.len_max() => 4 + length,
+                    _ => return Ok(None),
+                },
                 None => 4,
             };
-            if wanted > 4 && self.filled >= wanted || wanted == 4 && self.filled >= 4 {
+            if self.buffer.len() >= wanted {
                 return Ok(Some(self.take(wanted)));
             }
             if !self.fill(wanted).await? {
@@ -288,14 +283,11 @@ impl<R: AsyncRead + Unpin> Frames<'_, R> {
 
     /// Reads what is there; false at the end, or when too much is half-received by all.
     async fn fill(&mut self, wanted: usize) -> io::Result<bool> {
-        let room = wanted.min(self.filled * 2).max(READ_LEN);
-        if self.buffer.len() < room {
-            self.buffer.resize(room, 0);
-        }
-        let count = self.read.read(&mut self.buffer[self.filled..]).await?;
-        self.filled += count;
+        let room = wanted.min(self.buffer.len() * 2).max(READ_LEN);
+        self.buffer.reserve_exact(room - self.buffer.len());
+        let count = self.read.read_buf(&mut self.buffer).await?;
         self.state.counters.bytes_in.fetch_add(count as u64, Relaxed);
-        let held = self.buffer.len() as u64;
+        let held = self.buffer.capacity() as u64;
         let sum = &self.state.counters.received;
         let before = sum.fetch_add(held, Relaxed);
         sum.fetch_sub(self.booked, Relaxed);
@@ -303,16 +295,16 @@ impl<R: AsyncRead + Unpin> Frames<'_, R> {
         Ok(count > 0 && before <= RECEIVED_LEN_MAX)
     }
 
-    /// The first frame; what follows it stays.
-    fn take(&mut self, end: usize) -> Vec<u8> {
-        let frame = self.buffer[4..end].to_vec();
-        self.buffer.copy_within(end..self.filled, 0);
-        self.filled -= end;
-        if self.buffer.len() > BUFFER_LEN_MAX && self.filled < BUFFER_LEN_MAX {
-            self.buffer.truncate(self.filled);
-            self.buffer.shrink_to(READ_LEN);
+    /// The first frame; what follows it stays. A long one is the buffer itself.
+    fn take(&mut self, end: usize) -> Frame {
+        if end < HANDED_LEN_MIN {
+            let frame = self.buffer[..end].to_vec();
+            self.buffer.drain(..end);
+            return frame;
         }
-        frame
+        let behind = self.buffer[end..].to_vec();
+        self.buffer.truncate(end);
+        std::mem::replace(&mut self.buffer, behind)
     }
 }
 

@@ -34,8 +34,11 @@ pub const MEMBERS_MAX: usize = 10_000;
 /// Requests of one group that wait for its log.
 pub const WAITING_MAX: usize = 1 << 14;
 
-/// Elements that the arrays of one request may have together: an element of a byte or two becomes two hundred bytes of an answer while that is made, so
-/// that short ones are counted. Sixteen bytes each is less than any client's offsets, partitions of a fetch, or names take on the average.
+/// Bytes of a regular expression as a client writes it: what stands for it while it is read is ninety times as long.
+pub const PATTERN_LEN_MAX: usize = 32 << 10;
+
+/// Elements that the arrays of one request may have together: an element of a byte or two becomes up to four hundred bytes while its
+/// answer is made, so that short ones are counted. Sixteen bytes each is less than any client's offsets, partitions of a fetch, or names take on the average.
 pub const fn request_elements_max(request_len: usize) -> usize {
     20_000 + request_len / 16
 }

@@ -30,9 +30,9 @@ use crate::settings::Settings;
 /// Bytes that any frame may cost: a broker's settings or topics, told in full.
 const CONSTANT: u64 = 256 << 10;
 /// Bytes that the twenty thousand elements that any frame may name may cost.
-const FULL: u64 = 5 << 20;
+const FULL: u64 = 10 << 20;
 /// How often a frame's own length may be held at once: read, kept, answered.
-const TIMES: u64 = 24;
+const TIMES: u64 = 32;
 /// CreateTopics and CreatePartitions: a small number in them makes many partitions, as it should.
 const MAKERS: [u8; 2] = [19, 37];
 
@@ -63,7 +63,8 @@ impl Desk {
         let (key, version) = (i16::from(*key), i16::from(*version));
         let is_flexible = APIS.iter().any(|api| api.key == key && version >= api.flexible_from);
         let counted = measure(|| {
-            let mut frame = Vec::with_capacity(11 + body.len());
+            let mut frame = Vec::with_capacity(15 + body.len());
+            frame.extend_from_slice(&[0; 4]);
             frame.extend_from_slice(&key.to_be_bytes());
             frame.extend_from_slice(&version.to_be_bytes());
             frame.extend_from_slice(&[0, 0, 0, 1, 0xff, 0xff]);

@@ -8,6 +8,7 @@
 //!
 //! After a failed write or sync the log refuses appends until it is opened again: what the disk holds is not known any more.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -112,7 +113,6 @@ pub struct Inner {
     is_queued: bool,
     failure: Option<IoError>,
     is_deleted: bool,
-    scratch: Vec<u8>,
     /// Offset, segment and position.
     trails: VecDeque<(i64, i64, u64)>,
 }
@@ -154,7 +154,6 @@ impl Inner {
             is_queued: false,
             failure: None,
             is_deleted: false,
-            scratch: Vec::new(),
             trails: VecDeque::new(),
         }
     }
@@ -281,12 +280,12 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<Appended, ErrorCode> {
         inner.usable()?;
-        let mut bytes = std::mem::take(&mut inner.scratch);
+        let mut bytes = SCRATCH.take();
         bytes.clear();
         bytes.extend_from_slice(batch);
         let result = self.append_bytes(inner, &mut bytes, now_ms);
         if bytes.capacity() <= SCRATCH_LEN_MAX {
-            inner.scratch = bytes;
+            SCRATCH.set(bytes);
         }
         result.inspect_err(|&code| {
             if code == ErrorCode::KAFKA_STORAGE_ERROR {
@@ -572,8 +571,13 @@ pub(super) fn write_indexes(dir: &dyn Directory, segment: &mut Segment) -> Resul
     Ok(())
 }
 
-/// Bytes of a buffer that is kept for the next append.
-const SCRATCH_LEN_MAX: usize = 64 << 10;
+/// Bytes of a thread's buffer that is kept for the next append: a batch of the usual `max.message.bytes` fits.
+const SCRATCH_LEN_MAX: usize = 2 << 20;
+
+thread_local! {
+    /// The batch that is being stamped.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Reading.
 impl PartitionLog {

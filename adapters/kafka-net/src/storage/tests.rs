@@ -204,6 +204,48 @@ fn a_failed_sync_is_told_and_ends_the_log() {
     assert_eq!(log.lock().rules.high_watermark(), 0, "nothing of it is shown");
 }
 
+/// Where a log does not sync before it answers, whoever appends tells who waits: at once, in the order of the appends whoever made them, and what a
+/// waiter appends in its turn as well.
+#[test]
+fn waiters_are_told_in_the_order_of_the_appends_by_who_appends() {
+    let disks = Disks { folder: Disk::new(), root: Disk::new() };
+    let log = disks.open(true);
+    log.lock().settings.flush_messages = u64::MAX;
+    let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let append = |log: &Arc<PartitionLog>,
+                  then: Option<Arc<PartitionLog>>,
+                  told: &Arc<parking_lot::Mutex<Vec<i64>>>| {
+        let inner = log.lock();
+        let (at, mine) = (inner.rules.log_end(), told.clone());
+        let done = Box::new(move |result: Result<(), _>| {
+            assert!(result.is_ok());
+            if at % 100 == 50 {
+                // Whoever appended later gets the time to overtake.
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            mine.lock().push(at);
+            if let Some(log) = then {
+                let (inner, mine) = (log.lock(), mine.clone());
+                let at = inner.rules.log_end();
+                let done = Box::new(move |_| mine.lock().push(at));
+                log.append_then(inner, &record_batch(-1, -1, -1, false, 1), NOW, done).unwrap();
+            }
+        });
+        log.append_then(inner, &record_batch(-1, -1, -1, false, 1), NOW, done).unwrap();
+    };
+    append(&log, Some(log.clone()), &told);
+    assert_eq!(*told.lock(), [0, 1], "when the call returns");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..200).for_each(|_| append(&log, None, &told)));
+        }
+    });
+    while told.lock().len() < 802 {
+        std::thread::yield_now();
+    }
+    assert!(told.lock().is_sorted());
+}
+
 #[test]
 fn a_torn_tail_is_kept_beside() {
     let disks = Disks { folder: Disk::new(), root: Disk::new() };

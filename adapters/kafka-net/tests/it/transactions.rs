@@ -288,3 +288,21 @@ fn the_life_of_a_transaction_is_as_the_page_tells_it() {
     assert_eq!(found, [(0, Empty, 0), (110, Ongoing, 1), (233, PrepareCommit, 1), (356, CompleteCommit, 0)]);
     assert_eq!(at, 466);
 }
+
+/// Without a sync to wait for, a transaction has its markers when its end is answered: the next one begins at once.
+#[test]
+fn by_an_interval_of_syncs_the_next_transaction_never_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings::new(&[("log.flush.interval.messages", "1000000")]).unwrap();
+    let broker = Running::start(dir.path(), settings);
+    let mut client = broker.client();
+    client.make_topic("t");
+    let producer = client.init(Some("x"));
+    for n in 0..50 {
+        assert_eq!(add_all(&mut client, producer, &["t"], 3, false), [0], "transaction {n}");
+        assert_eq!(client.produce("t", Some("x"), &batch(&["a"], Some((producer, n)), true)).0, 0);
+        assert_eq!(client.end("x", producer, n % 3 > 0), 0);
+    }
+    assert_eq!(client.fetch("t", 0, true).last_stable, 100);
+    broker.stop();
+}

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::ErrorCode;
-use crate::limits::MEMBERS_MAX;
+use crate::limits::{MEMBERS_MAX, PATTERN_LEN_MAX};
 use crate::topics::{Topic, Topics, id_text};
 use crate::wire::Uuid;
 
@@ -796,6 +796,9 @@ fn still_owns(owned: Option<&TopicPartitions>, partitions: &Owned) -> bool {
 
 /// A regular expression that matches whole names, byte by byte; `None` if it is none, or too large.
 pub(crate) fn compile(pattern: &str) -> Option<Regex> {
+    if pattern.len() > PATTERN_LEN_MAX {
+        return None;
+    }
     let mut whole = String::from("^(?:");
     whole.push_str(pattern);
     whole.push_str(")$");
