@@ -147,6 +147,15 @@ fn resource<'n>(call: &Call, kind: i8, name: &'n str) -> Result<Resource<'n>, Er
     }
 }
 
+/// What is told beside the code where settings were not changed.
+fn why(code: ErrorCode, kind: i8) -> Option<&'static str> {
+    match kind {
+        _ if code == ErrorCode::NONE => None,
+        kind::TOPIC | kind::BROKER => Some(code.about()),
+        _ => Some("Only topics and this broker have settings that can be changed here."),
+    }
+}
+
 async fn set(
     call: &Call,
     kind: i8,
@@ -194,7 +203,7 @@ pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
             set(call, asked.resource_type, asked.resource_name, Ok(changes), request.validate_only).await;
         responses.push(altered::AlterConfigsResourceResponse {
             error_code: code.0,
-            error_message: (code != ErrorCode::NONE).then(|| code.about()),
+            error_message: why(code, asked.resource_type),
             resource_type: asked.resource_type,
             resource_name: asked.resource_name,
             ..Default::default()
@@ -229,7 +238,7 @@ pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> 
         let code = set(call, asked.resource_type, asked.resource_name, changes, request.validate_only).await;
         responses.push(incremental::AlterConfigsResourceResponse {
             error_code: code.0,
-            error_message: (code != ErrorCode::NONE).then(|| code.about()),
+            error_message: why(code, asked.resource_type),
             resource_type: asked.resource_type,
             resource_name: asked.resource_name,
             ..Default::default()

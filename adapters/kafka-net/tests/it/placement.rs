@@ -5,6 +5,7 @@ use dolmen_kafka::messages::alter_partition_reassignments_request::{
 };
 use dolmen_kafka::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use dolmen_kafka::messages::elect_leaders_request::TopicPartitions;
+use dolmen_kafka::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use dolmen_kafka::messages::*;
 use dolmen_kafka::wire::{List, Message};
 use dolmen_kafka_net::Settings;
@@ -104,6 +105,34 @@ fn what_has_settings_is_listed_by_kind() {
     assert_eq!(listed(&[16, 32], 1), (0, vec![]));
     assert_eq!(listed(&[], 0), (0, vec![]), "version 0 asks for client metrics");
     assert_eq!(listed(&[3], 1), (35, vec![]));
+    broker.stop();
+}
+
+#[test]
+fn settings_of_groups_are_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Running::start(dir.path(), Settings::default());
+    let mut client = broker.client();
+    client.make_topic("t");
+    let mut altered = |kind, resource, name, value| {
+        let configs = [AlterableConfig { name, value: Some(value), ..Default::default() }];
+        let resources = [AlterConfigsResource {
+            resource_type: kind,
+            resource_name: resource,
+            configs: (&configs[..]).into(),
+            ..Default::default()
+        }];
+        let request =
+            IncrementalAlterConfigsRequest { resources: (&resources[..]).into(), ..Default::default() };
+        let body = client.ask(&request, 1).unwrap();
+        let response = IncrementalAlterConfigsResponse::decode(&body, 1).unwrap();
+        let one = response.responses.first().unwrap();
+        (one.error_code, one.error_message.map(str::to_owned))
+    };
+    assert_eq!(altered(2, "t", "retention.ms", "1000"), (0, None));
+    let (code, about) = altered(32, "g", "consumer.session.timeout.ms", "50000");
+    assert_eq!(code, 42);
+    assert!(about.is_some_and(|about| about.contains("Only topics and this broker")));
     broker.stop();
 }
 
