@@ -270,7 +270,7 @@ async fn nobody_is_waited_for_without_end() {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(&bytes).await.unwrap();
             if what == "asking and not reading" {
-                tokio::time::sleep(2 * patience(0)).await;
+                tokio::time::sleep(2 * patience(Duration::ZERO)).await;
             }
             let mut answer = Vec::new();
             let ended = tokio::time::timeout(Duration::from_secs(50), stream.read_to_end(&mut answer)).await;
