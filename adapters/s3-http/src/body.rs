@@ -20,7 +20,7 @@ use crate::connection::patience;
 use crate::intake::{Feed, Intake, Stored, Wanted};
 
 /// Time that a client may take for the next bytes.
-const BYTES_TIMEOUT: Duration = patience(30);
+const BYTES_TIMEOUT: Duration = patience(Duration::from_secs(30));
 /// Bytes of a refused request that are read, so that its client gets to read the answer.
 const DRAIN_LEN_MAX: u64 = 1 << 20;
 /// Time for that.

@@ -18,15 +18,16 @@ use crate::reply::Reply;
 const LIMITS: Limits = Limits {
     buffer: 64 << 10,
     headers: 256,
-    head: patience(60),
-    write: patience(60),
+    head: patience(USUAL.head),
+    write: patience(USUAL.write),
     stop: Duration::from_secs(8),
-    ..Limits::new("s3")
+    ..USUAL
 };
+const USUAL: Limits = Limits::new("s3");
 
 /// How long a client is waited for; tests have less of it.
-pub(crate) const fn patience(seconds: u64) -> Duration {
-    Duration::from_secs(if cfg!(test) { 8 } else { seconds })
+pub(crate) const fn patience(usual: Duration) -> Duration {
+    if cfg!(test) { Duration::from_secs(8) } else { usual }
 }
 
 /// Answers requests.

@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 use super::{ACCESS_KEY, Got, SECRET_KEY, World, request};
 use crate::connection::patience;
 
+/// When a form's policy ends, its conditions, the fields and the file that are sent.
+type Sent<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a [u8]);
+
 /// A request of root, signed in its query.
 async fn presigned(world: &World, method: Method, path: &str) -> Got {
     let secret = Secret::new(SECRET_KEY);
@@ -154,7 +157,7 @@ async fn a_form_may_what_its_policy_says() {
     let later = "2096-01-01T00:00:00.000Z";
     let good = [("key", "up/${filename}"), ("acl", "private")];
     let large = vec![7; 80_001];
-    let refused: [(&str, &str, Vec<(&str, &str)>, &[u8]); 8] = [
+    let refused: [Sent<'_>; 8] = [
         ("2001-01-01T00:00:00.000Z", conditions, good.to_vec(), b"granite"),
         (later, conditions, vec![("key", "down/k"), ("acl", "private")], b"granite"),
         (later, conditions, vec![("key", "up/k"), ("acl", "public-read")], b"granite"),
@@ -267,7 +270,7 @@ async fn nobody_is_waited_for_without_end() {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(&bytes).await.unwrap();
             if what == "asking and not reading" {
-                tokio::time::sleep(2 * patience(0)).await;
+                tokio::time::sleep(2 * patience(Duration::ZERO)).await;
             }
             let mut answer = Vec::new();
             let ended = tokio::time::timeout(Duration::from_secs(50), stream.read_to_end(&mut answer)).await;

@@ -43,7 +43,7 @@ async fn keys_are_no_paths() {
     keys.push("\u{1f600}".repeat(256));
     keys.push("x".repeat(1024));
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let any = proptest::collection::vec(any::<char>(), 1..64)
+    let any = proptest::collection::vec(any::<char>(), 1..=256)
         .prop_map(|chars| chars.into_iter().collect::<String>());
     while keys.len() < 80 {
         let key = any.new_tree(&mut runner).unwrap().current();
