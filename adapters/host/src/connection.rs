@@ -1,4 +1,4 @@
-//! Connections of HTTP: accepted up to a number, each with limits on its head and on time, served by hyper.
+//! Connections: accepted up to a number; those of HTTP with limits on head and time, served by hyper.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::HttpService;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,10 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
-/// Bytes of a request's head, and of what is read of its body at a time.
-const BUFFER_LEN: usize = 32 << 10;
-/// Header fields of a request.
-const HEADERS_MAX: usize = 128;
+use crate::Stop;
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +28,10 @@ pub struct Limits {
     pub name: &'static str,
     /// Connections at a time; more wait in the kernel's queue.
     pub connections: usize,
+    /// Bytes of a request's head, and of what is read of its body at a time.
+    pub buffer: usize,
+    /// Header fields of a request.
+    pub headers: usize,
     /// Time for a request's head, idle time before it included.
     pub head: Duration,
     /// Time that a client may let its side of the connection stand full.
@@ -43,6 +46,8 @@ impl Limits {
         Limits {
             name,
             connections: 512,
+            buffer: 32 << 10,
+            headers: 128,
             head: Duration::from_secs(60),
             write: Duration::from_secs(60),
             stop: Duration::from_secs(5),
@@ -52,6 +57,18 @@ impl Limits {
 
 /// Serves a listener until `stop`, then lets what was begun end for a while.
 pub async fn serve(app: Router, listener: TcpListener, limits: Limits, stop: impl Future<Output = ()>) {
+    let connection =
+        |stream, from, stop| requests(TowerToHyperService::new(app.clone()), stream, from, limits, stop);
+    accept(listener, limits, stop, connection).await;
+}
+
+/// Accepts until `stop`, gives each stream to `connection`, then lets what was begun end for a while.
+pub async fn accept<C: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+    connection: impl Fn(TcpStream, SocketAddr, Stop) -> C,
+) {
     let name = limits.name;
     let permits = Arc::new(Semaphore::new(limits.connections));
     let (stopping, stopped) = watch::channel(false);
@@ -69,10 +86,11 @@ pub async fn serve(app: Router, listener: TcpListener, limits: Limits, stop: imp
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, from)) => {
-                let (app, stopped) = (app.clone(), stopped.clone());
+                let _ = stream.set_nodelay(true);
+                let talk = connection(stream, from, Stop::new(stopped.clone()));
                 connections.spawn(async move {
                     let _permit = permit;
-                    requests(app, stream, from, limits, stopped).await;
+                    talk.await;
                 });
             }
             Err(error) => {
@@ -89,27 +107,25 @@ pub async fn serve(app: Router, listener: TcpListener, limits: Limits, stop: imp
     }
 }
 
-async fn requests(
-    app: Router,
-    stream: TcpStream,
-    from: SocketAddr,
-    limits: Limits,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let _ = stream.set_nodelay(true);
+/// Answers the requests of one stream, until it ends or the listener stops.
+pub async fn requests<S, H>(service: H, stream: S, from: SocketAddr, limits: Limits, mut stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: HttpService<Incoming>,
+    H::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    H::ResBody: 'static,
+    <H::ResBody as Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(BUFFER_LEN)
-        .serve_connection(
-            TokioIo::new(Patient { stream, patience: limits.write, until: None }),
-            TowerToHyperService::new(app),
-        );
+        .max_headers(limits.headers)
+        .max_buf_size(limits.buffer)
+        .serve_connection(TokioIo::new(Patient { stream, patience: limits.write, until: None }), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
+        () = stop.wait() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -120,13 +136,13 @@ async fn requests(
 }
 
 /// A stream whose writes do not wait for ever.
-struct Patient {
-    stream: TcpStream,
+struct Patient<S> {
+    stream: S,
     patience: Duration,
     until: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
+impl<S> Patient<S> {
     fn watch<T>(&mut self, poll: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.until = None;
@@ -139,7 +155,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -149,7 +165,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -157,6 +173,19 @@ impl AsyncWrite for Patient {
     ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(poll, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watch(poll, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
