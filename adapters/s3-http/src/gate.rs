@@ -141,21 +141,19 @@ pub(crate) fn behind(owner: &str) -> ObjectRecord {
     }
 }
 
-/// Asks whether the caller may know that the object is absent.
+/// Asks whether the caller may know that an object is absent that it may read.
 #[cfg(feature = "gateway")]
-pub(crate) fn admit_absent(call: &Call<'_>, admitted: &Admitted) -> Result<(), Refusal> {
-    let (name, bucket) = (call.bucket(), admitted.bucket.as_ref().ok_or(ErrorCode::NoSuchBucket)?);
+pub(crate) fn admit_absent(
+    call: &Call<'_>,
+    admitted: &Admitted,
+    (name, bucket, key): (&str, &BucketRecord, &str),
+) -> Result<(), Refusal> {
     let policy = gate::policy_of(name, bucket)?;
-    let target = Place {
-        name,
-        bucket: Some(bucket),
-        policy: policy.as_ref(),
-        key: call.key_text(),
-        object: Object::Absent,
-    };
+    let object = Object::Absent;
+    let target = Place { name, bucket: Some(bucket), policy: policy.as_ref(), key, object };
     let ask = Ask {
         caller: call.caller.as_core(),
-        operation: call.operation,
+        operation: Operation::GetObject,
         headers: call.headers,
         versioned: false,
         source_versioned: false,

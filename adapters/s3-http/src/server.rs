@@ -35,7 +35,7 @@ use crate::body;
 use crate::call::Call;
 use crate::connection::Handler;
 use crate::engine::Engine;
-use crate::gate::{Asked, admit};
+use crate::gate::{Admitted, Asked, admit};
 use crate::numbers::Numbers;
 use crate::ops;
 use crate::reply::Reply;
@@ -144,7 +144,7 @@ impl Server {
             return crate::admin::respond(self, parts, headers, raw_target, incoming).await;
         }
         let method = Method::from_name(parts.method.as_str()).ok_or(ErrorCode::MethodNotAllowed)?;
-        if let Some(bucket) = website::bucket_at(self, headers.get("host")) {
+        if let Some(bucket) = website::bucket_at(self, headers.get("host")).filter(|_| !self.is_gateway()) {
             seen.bucket = Some(bucket.to_owned());
             return Ok(website::answer(self, method, bucket, raw_target, headers, from).await);
         }
@@ -186,21 +186,7 @@ impl Server {
             source_ip,
             request_id: id,
         };
-        #[cfg(feature = "gateway")]
-        if let Some(gateway) = &self.gateway
-            && let Some(answer) =
-                crate::gateway::answer(gateway, &call, &admitted, incoming, &signed.verified).await
-        {
-            return answer;
-        }
-        match operation.body() {
-            Body::Stream => ops::stream(&call, &admitted, incoming, &signed.verified).await,
-            Body::Xml | Body::Json => {
-                let document = body::whole(&call, incoming, &signed.verified, DOCUMENT_LEN_MAX).await?;
-                ops::document(&call, &admitted, &document).await
-            }
-            Body::Nothing | Body::Form => ops::plain(&call, &admitted).await,
-        }
+        carry_out(&call, &admitted, incoming, &signed.verified).await
     }
 
     /// Whether objects are in another store.
@@ -377,6 +363,29 @@ impl Server {
                 bytes,
             });
         }
+    }
+}
+
+/// Does what was let in.
+async fn carry_out(
+    call: &Call<'_>,
+    admitted: &Admitted,
+    incoming: &mut Incoming,
+    verified: &Verified,
+) -> Answer {
+    #[cfg(feature = "gateway")]
+    if let Some(gateway) = &call.server.gateway
+        && let Some(answer) = crate::gateway::answer(gateway, call, admitted, incoming, verified).await
+    {
+        return answer;
+    }
+    match call.operation.body() {
+        Body::Stream => ops::stream(call, admitted, incoming, verified).await,
+        Body::Xml | Body::Json => {
+            let document = body::whole(call, incoming, verified, DOCUMENT_LEN_MAX).await?;
+            ops::document(call, admitted, &document).await
+        }
+        Body::Nothing | Body::Form => ops::plain(call, admitted).await,
     }
 }
 

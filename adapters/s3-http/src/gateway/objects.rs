@@ -109,6 +109,9 @@ pub(super) async fn put(
     let told = Told::read(call, verified, PUT_LEN_MAX)?;
     let condition = head::write_condition(call.headers);
     let mode = mode(gateway, &path, &condition).await?;
+    if mode != PutMode::Overwrite && told.len().is_some_and(|len| len > upload::PIECE_LEN as u64) {
+        return Err(upload::conditional());
+    }
     let _memory = gateway.memory(upload::memory(told.len())).await?;
     let mut up = Upload::new(gateway, path, attributes, mode);
     let stored = upload::receive(call, incoming, verified, &told, &mut up).await?;
@@ -134,7 +137,8 @@ pub(super) async fn get(gateway: &Gateway, call: &Call<'_>, admitted: &Admitted)
     let absent = |refusal: Refusal| {
         if refusal.code == ErrorCode::NoSuchKey {
             // Who may not list is not told that it is not there.
-            return admit_absent(call, admitted).err().unwrap_or(refusal);
+            let place = (call.bucket(), bucket, call.key_text());
+            return admit_absent(call, admitted, place).err().unwrap_or(refusal);
         }
         refusal
     };
@@ -258,8 +262,15 @@ pub(super) async fn copy(gateway: &Gateway, call: &Call<'_>, admitted: &Admitted
         return Err(Refusal::new(ErrorCode::NoSuchVersion));
     }
     let to = path(gateway, call)?;
-    let from = gateway.path(origin.source.bucket.as_str(), origin.source.key.as_str());
-    let from = from.ok_or(ErrorCode::NoSuchKey)?;
+    let (from_bucket, from_key) = (origin.source.bucket.as_str(), origin.source.key.as_str());
+    let absent = |refusal: Refusal| match refusal.code {
+        ErrorCode::NoSuchKey => {
+            let place = (from_bucket, &origin.bucket, from_key);
+            admit_absent(call, admitted, place).err().unwrap_or(refusal)
+        }
+        _ => refusal,
+    };
+    let from = gateway.path(from_bucket, from_key).ok_or_else(|| absent(ErrorCode::NoSuchKey.into()))?;
     let replaces = match call.headers.get("x-amz-metadata-directive") {
         None | Some("COPY") => false,
         Some("REPLACE") => true,
@@ -268,7 +279,7 @@ pub(super) async fn copy(gateway: &Gateway, call: &Call<'_>, admitted: &Admitted
     if from == to && !replaces {
         return Err(Refusal::new(ErrorCode::InvalidRequest));
     }
-    let source = gateway.head(&from).await?;
+    let source = gateway.head(&from).await.map_err(absent)?;
     let there: Listed = listed(&source.meta, "");
     head::read_condition(call.headers, "x-amz-copy-source-").check(&there)?;
     if there.size > PUT_LEN_MAX {

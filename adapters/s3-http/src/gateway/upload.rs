@@ -84,6 +84,12 @@ pub(super) async fn receive(
     Ok(stored)
 }
 
+/// What is said of a condition on an object that takes more than one request.
+pub(super) fn conditional() -> Refusal {
+    let text = "The gateway puts objects of more than 8 MiB without conditions only.";
+    Refusal::says(ErrorCode::NotImplemented, text)
+}
+
 /// How much memory an upload of this length holds.
 pub(super) fn memory(len: Option<u64>) -> u64 {
     len.unwrap_or(u64::MAX).min(PIECES * PIECE_LEN as u64)
@@ -142,8 +148,7 @@ impl<'g> Upload<'g> {
         self.landed().await?;
         if self.parts.is_none() {
             if self.mode != PutMode::Overwrite {
-                let text = "The gateway puts objects of more than 8 MiB without conditions only.";
-                return Err(Refusal::says(ErrorCode::NotImplemented, text));
+                return Err(conditional());
             }
             let attributes = std::mem::take(&mut self.attributes);
             let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };

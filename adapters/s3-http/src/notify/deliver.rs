@@ -18,7 +18,7 @@ const BATCH_LEN: usize = 256;
 const DROP_LEN: u64 = 4096;
 /// The first pause after a failure, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
-/// What is dropped is logged so often.
+/// What fails and what is dropped is logged so often.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where a target's messages go.
@@ -65,17 +65,24 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: Stop) {
 
 async fn deliver(engine: Arc<Engine>, at: usize, mut stop: Stop) {
     let target = &engine.outbox.targets[at];
-    let mut pause = PAUSE.0;
+    let (mut pause, mut logged) = (PAUSE.0, None::<Instant>);
     loop {
         let round = tokio::select! {
             round = round(&engine, target) => round,
             () = stop.wait() => return,
         };
         let wait = match round {
-            Ok(Round { faults, .. }) if !faults.is_empty() => {
+            Ok(Round { faults, taken, .. }) if !faults.is_empty() => {
                 target.failed.fetch_add(faults.len() as u64, SeqCst);
-                let waiting = target.waiting.load(SeqCst);
-                tracing::warn!(target: "s3", "{}: {}; {waiting} messages wait", target.name, faults[0]);
+                if is_due(logged) {
+                    let waiting = target.waiting.load(SeqCst);
+                    tracing::warn!(target: "s3", "{}: {}; {waiting} messages wait", target.name, faults[0]);
+                    logged = Some(Instant::now());
+                }
+                // One message that is never taken holds up those of its object, and not all others.
+                if taken > 0 {
+                    pause = PAUSE.0;
+                }
                 let now = pause;
                 pause = (pause * 2).min(PAUSE.1);
                 Some(now)
@@ -105,21 +112,27 @@ async fn deliver(engine: Arc<Engine>, at: usize, mut stop: Stop) {
     }
 }
 
+/// Whether it is time for another line in the log.
+fn is_due(logged: Option<Instant>) -> bool {
+    logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL)
+}
+
 struct Round {
     is_empty: bool,
+    taken: u64,
     faults: Vec<String>,
 }
 
 async fn round(engine: &Arc<Engine>, target: &Target) -> Result<Round, Fault> {
     let due = engine.meta.read(|source| notify::waiting(source, &target.name, BATCH_LEN))?;
     if due.is_empty() {
-        return Ok(Round { is_empty: true, faults: Vec::new() });
+        return Ok(Round { is_empty: true, taken: 0, faults: Vec::new() });
     }
     let Delivered { taken, faults } = target.place.deliver(&due).await;
     let keys = taken.iter().map(|at| due[*at].at.clone()).collect();
-    let count = remove(engine, target, keys).await?;
-    target.delivered.fetch_add(count, SeqCst);
-    Ok(Round { is_empty: false, faults })
+    let taken = remove(engine, target, keys).await?;
+    target.delivered.fetch_add(taken, SeqCst);
+    Ok(Round { is_empty: false, taken, faults })
 }
 
 /// Deletes messages; those that were there are counted off.
@@ -150,8 +163,7 @@ async fn keep_bound(engine: Arc<Engine>, at: usize, mut stop: Stop) {
                 }
             }
         }
-        let is_due = logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL);
-        if dropped > 0 && is_due {
+        if dropped > 0 && is_due(logged) {
             tracing::warn!(target: "s3", "{}: {dropped} messages were dropped: more than {max} wait", target.name);
             (dropped, logged) = (0, Some(Instant::now()));
         }

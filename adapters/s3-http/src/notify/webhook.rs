@@ -1,5 +1,6 @@
 //! A target that takes messages by HTTP: one POST each; a status of 200 to 299 says that it is taken.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,17 @@ use super::deliver::Delivered;
 const LANES: usize = 8;
 /// Bytes of an answer that are read, so that its connection can be kept.
 const ANSWER_LEN_MAX: usize = 64 << 10;
+
+/// Objects of a lane whose messages are refused before the rest is not tried any more.
+const REFUSED_MAX: usize = 4;
+
+/// Why a message was not taken.
+enum Fault {
+    /// Nobody answered.
+    Silent(String),
+    /// The answer was no.
+    Refused(String),
+}
 
 type Connection = SendRequest<Full<Bytes>>;
 
@@ -56,46 +68,68 @@ impl Webhook {
         })
     }
 
-    /// Delivers messages: those of one object in order, and none behind one that failed.
+    /// Delivers messages: those of one object in order, and none of it behind one that failed.
     pub async fn deliver(self: &Arc<Self>, due: &[Waiting]) -> Delivered {
         let mut lanes = vec![Vec::new(); LANES];
         for (at, message) in due.iter().enumerate() {
             let mut hash = DefaultHasher::new();
             message.lane.hash(&mut hash);
-            lanes[hash.finish() as usize % LANES].push((at, Bytes::copy_from_slice(&message.text)));
+            lanes[hash.finish() as usize % LANES].push((at, message.clone()));
         }
         let mut tasks = tokio::task::JoinSet::new();
         for lane in lanes.into_iter().filter(|lane| !lane.is_empty()) {
             let webhook = self.clone();
-            tasks.spawn(async move {
-                let mut taken = Vec::with_capacity(lane.len());
-                for (at, text) in lane {
-                    match tokio::time::timeout(webhook.timeout, webhook.post(text)).await {
-                        Ok(Ok(())) => taken.push(at),
-                        Ok(Err(fault)) => return (taken, Some(fault)),
-                        Err(_) => return (taken, Some(format!("no answer within {:?}", webhook.timeout))),
-                    }
-                }
-                (taken, None)
-            });
+            tasks.spawn(async move { webhook.one_lane(lane).await });
         }
         let mut out = Delivered::default();
         while let Some(lane) = tasks.join_next().await {
-            let (taken, fault) = lane.unwrap_or_else(|error| (Vec::new(), Some(error.to_string())));
-            out.taken.extend(taken);
-            out.faults.extend(fault);
+            match lane {
+                Ok(lane) => {
+                    out.taken.extend(lane.taken);
+                    out.faults.extend(lane.faults);
+                }
+                Err(error) => out.faults.push(error.to_string()),
+            }
         }
         out
     }
 
-    async fn post(&self, text: Bytes) -> Result<(), String> {
+    /// One message after the other. An object whose message is refused waits, and the others go on; who does not answer is asked no more.
+    async fn one_lane(&self, lane: Vec<(usize, Waiting)>) -> Delivered {
+        let (mut out, mut held) = (Delivered::default(), HashSet::new());
+        for (at, message) in lane {
+            if held.contains(&message.lane) {
+                continue;
+            }
+            let posted = tokio::time::timeout(self.timeout, self.post(message.text.into())).await;
+            let no_answer =
+                || Err(Fault::Silent(format!("{}: no answer within {:?}", self.authority, self.timeout)));
+            match posted.unwrap_or_else(|_| no_answer()) {
+                Ok(()) => out.taken.push(at),
+                Err(Fault::Silent(text)) => {
+                    out.faults.push(text);
+                    return out;
+                }
+                Err(Fault::Refused(text)) => {
+                    out.faults.push(text);
+                    held.insert(message.lane);
+                    if held.len() == REFUSED_MAX {
+                        return out;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    async fn post(&self, text: Bytes) -> Result<(), Fault> {
         let request = Request::post(&self.path)
             .header(header::HOST, &self.authority)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::USER_AGENT, "dolmen")
             .body(Full::new(text))
-            .map_err(|error| error.to_string())?;
-        let shown = |error: &dyn std::fmt::Display| format!("{}: {error}", self.authority);
+            .map_err(|error| Fault::Silent(error.to_string()))?;
+        let shown = |error: &dyn std::fmt::Display| Fault::Silent(format!("{}: {error}", self.authority));
         // A connection that was kept may have been closed meanwhile; then the message goes over a new one.
         let kept = self.idle.lock().pop();
         let mut answered = None;
@@ -118,7 +152,8 @@ impl Webhook {
         if body.is_ok() && !sender.is_closed() {
             self.idle.lock().push(sender);
         }
-        if status.is_success() { Ok(()) } else { Err(shown(&format_args!("answers {status}"))) }
+        let refused = || Fault::Refused(format!("{}: answers {status}", self.authority));
+        if status.is_success() { Ok(()) } else { Err(refused()) }
     }
 
     async fn connect(&self) -> std::io::Result<Connection> {

@@ -25,6 +25,8 @@ enum Mood {
 struct Hook {
     address: SocketAddr,
     mood: Mutex<Mood>,
+    /// A key whose messages are never taken.
+    unwanted: Mutex<&'static str>,
     /// Messages that were taken.
     taken: Mutex<Vec<Value>>,
     /// Messages that came, whatever became of them.
@@ -37,6 +39,7 @@ impl Hook {
         let hook = Arc::new(Hook {
             address: listener.local_addr().unwrap(),
             mood: Mutex::new(Mood::Works),
+            unwanted: Mutex::new(""),
             taken: Mutex::default(),
             seen: AtomicUsize::new(0),
         });
@@ -71,10 +74,12 @@ impl Hook {
                 }
             }
             self.seen.fetch_add(1, SeqCst);
-            let mood = *self.mood.lock();
+            let message: Value = serde_json::from_slice(&bytes[head..]).unwrap();
+            let is_unwanted = message["Records"][0]["s3"]["object"]["key"] == *self.unwanted.lock();
+            let mood = if is_unwanted { Mood::Answers500 } else { *self.mood.lock() };
             match mood {
                 Mood::Works => {
-                    self.taken.lock().push(serde_json::from_slice(&bytes[head..]).unwrap());
+                    self.taken.lock().push(message);
                     stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.ok();
                 }
                 Mood::Answers500 => {
@@ -291,6 +296,26 @@ async fn what_a_webhook_does_not_take_comes_again_in_order() {
             .collect();
         assert!(told.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{key}: {told:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_never_taken_holds_up_no_other_object() {
+    let hook = Hook::new().await;
+    let world = World::telling(Meta::memory().unwrap(), Blobs::memory(), &hook.wanted(1000)).await.unwrap();
+    prepare_bucket(&world, "ObjectCreated:*").await;
+    *hook.unwanted.lock() = "bad";
+    let _delivering = deliver(&world);
+    for at in 0..20 {
+        assert_eq!(world.root(Method::Put, "/box/bad", &[], b"x").await.status, 200);
+        assert_eq!(world.root(Method::Put, &format!("/box/{at}"), &[], b"x").await.status, 200);
+    }
+    // The configuration's message, and all of the other objects.
+    hook.wait(21).await;
+    until("the rest waits", || waiting(&world) == 20).await;
+    assert!(hook.lines().iter().all(|line| !line.ends_with("bad\n")));
+    *hook.unwanted.lock() = "";
+    hook.wait(41).await;
+    until("all are deleted", || waiting(&world) == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

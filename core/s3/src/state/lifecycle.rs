@@ -15,6 +15,7 @@
 //! With days of 24 hours a date is the midnight (UTC) that follows, as in Amazon S3; a shorter day, for tests, is counted as it is.
 //! What is locked stays. A sweep names keys where something is due; each is looked at again under the caller's lock.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -332,7 +333,7 @@ pub enum Done {
     /// This version went.
     Removed(Version),
     /// This version has another storage class.
-    Moved(ObjectRecord),
+    Moved(Box<ObjectRecord>),
 }
 
 /// Does what is due for a key; the answer says what that was.
@@ -367,7 +368,7 @@ pub fn run_key(
                 let mut record = versions[at].clone();
                 record.listed.storage_class = class;
                 object::update(tx, bucket, key, orders[at], &record);
-                done.push(Done::Moved(record));
+                done.push(Done::Moved(Box::new(record)));
             }
             Action::Expire | Action::Remove(_) => {}
         }
