@@ -12,7 +12,7 @@ mod power;
 mod website;
 
 use std::collections::HashMap;
-use std::net::{SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dolmen_host::Stop;

@@ -318,7 +318,7 @@ fn a_log_that_is_synced_by_the_clock_is_synced_when_its_time_has_come() {
         (inner.settings.flush_messages, inner.settings.flush_ms) = (u64::MAX, 200);
     }
     let append = |now_ms| {
-        log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), now_ms, None).unwrap();
+        log.append(&mut log.lock(), &record_batch(-1, -1, -1, false, 1), now_ms).unwrap();
     };
     let syncs = || disks.folder.count(dolmen_sim::Op::Sync);
     append(NOW);
