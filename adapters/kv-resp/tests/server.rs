@@ -574,7 +574,8 @@ fn a_pipeline_cannot_outgrow_the_limit_of_memory() {
     let replies: Vec<String> = (0..60).map(|_| a.line()).collect();
     let grown = replies.iter().filter(|reply| *reply == ":4194304").count();
     let refused = replies.iter().filter(|reply| reply.starts_with("-OOM ")).count();
-    assert!((1..=15).contains(&grown) && grown + refused == 60, "{replies:?}");
+    // Nine fit at once. What a quick disk takes meanwhile gives its room back: some more then fit, never most of them.
+    assert!((1..=30).contains(&grown) && grown + refused == 60, "{replies:?}");
     server.close();
 }
 
