@@ -647,8 +647,9 @@ impl Inner {
 impl Drop for Open {
     fn drop(&mut self) {
         let inner = &self.inner;
-        // A best effort for handles that were never closed; whoever wants to know calls `close`.
-        if !inner.read_only && !inner.is_stopping() {
+        // A best effort for handles that were never closed; whoever wants to know calls `close`. Behind that the directory may be another's.
+        let is_open = !inner.read_only && !inner.is_stopping();
+        if is_open {
             if !inner.commit.lock().is_synced() {
                 // Where a completion drops the last handle this is refused: its thread is the one that would be waited for.
                 let _ = inner.write(Batch::Owned(WriteBatch::new()), WriteOptions { sync: Some(true) });
@@ -657,7 +658,7 @@ impl Drop for Open {
         }
         inner.stop();
         self.end_threads();
-        if !inner.read_only {
+        if is_open {
             inner.trim_log();
         }
     }

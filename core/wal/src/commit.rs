@@ -698,7 +698,8 @@ impl Commit {
 
     /// What cuts off the zeros behind the end, once nothing more is to be written; its answer need not be told.
     pub fn trim(&mut self) -> Option<FileEffect<LogName>> {
-        if self.is_idle() { self.trimming() } else { None }
+        // What a log that failed holds is not known any more, and it is not touched.
+        if self.is_idle() && self.poisoned.is_none() { self.trimming() } else { None }
     }
 
     fn trimming(&mut self) -> Option<FileEffect<LogName>> {

@@ -7,16 +7,14 @@
 
 use bytes::Bytes;
 use dolmen_s3::auth::Verified;
-use dolmen_s3::body::{
-    Checksums, CompleteMultipartUploadOutput, CompletedMultipartUpload, CreateMultipartUploadOutput,
-};
-use dolmen_s3::checksum::{Algorithm, Checksum, ChecksumType};
+use dolmen_s3::body::{Checksums, CompleteMultipartUploadOutput, CreateMultipartUploadOutput};
+use dolmen_s3::checksum::Algorithm;
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::etag::ETag;
 use dolmen_s3::head;
 use dolmen_s3::limits::{PUT_LEN_MAX, XML_LEN_MAX};
 use dolmen_s3::state::condition::WriteCondition;
-use dolmen_s3::state::multipart::{self, Complete, NamedPart, NewUpload, PartBytes};
+use dolmen_s3::state::multipart::{self, NewUpload, PartBytes};
 use dolmen_s3::state::record::{Attributes as Kept, PartRecord};
 use dolmen_s3::state::{Env, Tx, UploadId, UploadRecord, bucket, keys};
 use hyper::body::Incoming;
@@ -32,6 +30,7 @@ use crate::answer::{Answer, Head, Refusal};
 use crate::body::{self, Told};
 use crate::call::Call;
 use crate::gate::Admitted;
+use crate::ops::put;
 
 /// Folder of parts, beside those of buckets: no bucket is called so.
 const STAGING: &str = ".dolmen-uploads";
@@ -47,7 +46,7 @@ pub(super) async fn create(gateway: &Gateway, call: &Call<'_>, admitted: &Admitt
         None => None,
         Some(text) => Some(Algorithm::from_name(text)?),
     };
-    let kind = checksum_type(call)?;
+    let kind = put::checksum_type(call)?;
     if algorithm.is_none() && kind.is_some() {
         return Err(Refusal::new(ErrorCode::InvalidRequest));
     }
@@ -95,13 +94,6 @@ async fn begin(
         }
     };
     gateway.timed(begun).await
-}
-
-fn checksum_type(call: &Call<'_>) -> Result<Option<ChecksumType>, Refusal> {
-    match call.headers.get("x-amz-checksum-type") {
-        None => Ok(None),
-        Some(text) => Ok(Some(ChecksumType::from_name(text).ok_or(ErrorCode::InvalidRequest)?)),
-    }
 }
 
 /// The upload that a request names: its id, our record, and its id there.
@@ -180,14 +172,11 @@ pub(super) async fn complete(
 ) -> Answer {
     let path = objects::path(gateway, call)?;
     let document = body::whole(call, incoming, verified, XML_LEN_MAX).await?;
-    if document.is_empty() {
-        return Err(Refusal::new(ErrorCode::MalformedXML));
-    }
-    if head::write_condition(call.headers) != WriteCondition::default() {
+    let request = put::completion(call, &document)?;
+    if request.condition != WriteCondition::default() {
         let text = "The gateway completes uploads without conditions only.";
         return Err(Refusal::says(ErrorCode::NotImplemented, text));
     }
-    let request = request(call, crate::call::parse(&document)?)?;
     let (id, record, id_there) = found(call)?;
     // Our own rules decide on order, tags, sizes and checksums; what they would write is not written.
     let (name, key, id_text) = (call.bucket(), call.key(), id.to_string());
@@ -228,28 +217,6 @@ pub(super) async fn complete(
         checksum_type: completed.checksum.map(|checksum| checksum.kind),
     };
     Ok(Head::new(200).xml(&document))
-}
-
-fn request(call: &Call<'_>, list: CompletedMultipartUpload) -> Result<Complete, Refusal> {
-    let mut parts = Vec::with_capacity(list.parts.len());
-    for part in list.parts {
-        let number = u64::try_from(part.part_number).map_err(|_| ErrorCode::InvalidPart)?;
-        let mut checksums = Vec::new();
-        for (algorithm, text) in &part.checksums.0 {
-            checksums.push(Checksum::parse(*algorithm, text)?);
-        }
-        parts.push(NamedPart { number, etag: part.etag.to_string(), checksums });
-    }
-    let size = match call.headers.get("x-amz-mp-object-size") {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| ErrorCode::InvalidRequest)?),
-    };
-    let checksum = call.headers.0.iter().find_map(|(name, value)| {
-        let algorithm = Algorithm::from_header(name)?;
-        Some((algorithm, String::from_utf8_lossy(value).trim().to_owned()))
-    });
-    let checksum_type = checksum_type(call)?;
-    Ok(Complete { parts, condition: WriteCondition::default(), size, checksum, checksum_type })
 }
 
 /// Reads parts one after the other into the object.

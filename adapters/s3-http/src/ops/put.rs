@@ -374,7 +374,8 @@ async fn copied(
     Ok((put, checksum))
 }
 
-fn checksum_type(call: &Call<'_>) -> Result<Option<ChecksumType>, Refusal> {
+/// The kind of checksum that a request asks for.
+pub(crate) fn checksum_type(call: &Call<'_>) -> Result<Option<ChecksumType>, Refusal> {
     match call.headers.get("x-amz-checksum-type") {
         None => Ok(None),
         Some(text) => Ok(Some(ChecksumType::from_name(text).ok_or(ErrorCode::InvalidRequest)?)),
@@ -506,7 +507,8 @@ pub(crate) async fn upload_part_copy(call: &Call<'_>, admitted: &Admitted) -> An
     Ok(super::encryption::shown(head, &record.attributes.encryption).xml(&result))
 }
 
-pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u8]) -> Answer {
+/// What a request says of the upload that it completes.
+pub(crate) fn completion(call: &Call<'_>, document: &[u8]) -> Result<Complete, Refusal> {
     if document.is_empty() {
         return Err(Refusal::new(ErrorCode::MalformedXML));
     }
@@ -524,13 +526,16 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
         None => None,
         Some(text) => Some(text.parse().map_err(|_| ErrorCode::InvalidRequest)?),
     };
-    let named = call.headers.0.iter().find_map(|(name, value)| {
+    let checksum = call.headers.0.iter().find_map(|(name, value)| {
         let algorithm = Algorithm::from_header(name)?;
         Some((algorithm, String::from_utf8_lossy(value).trim().to_owned()))
     });
     let checksum_type = checksum_type(call)?;
-    let condition = head::write_condition(call.headers);
-    let request = Complete { parts, condition, size, checksum: named, checksum_type };
+    Ok(Complete { parts, condition: head::write_condition(call.headers), size, checksum, checksum_type })
+}
+
+pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u8]) -> Answer {
+    let request = completion(call, document)?;
     let id = call.query("uploadId").unwrap_or("").to_owned();
     let encryption = match upload(call) {
         Ok((_, record)) => {
