@@ -151,7 +151,10 @@ fn restored(path: &str) -> Option<FileName> {
     let name = match folder.split_once('/') {
         None if folder == SHARED => {
             let (number, rest) = file.split_once('_')?;
-            let (_, suffix) = rest.rsplit_once('.')?;
+            let (tells, suffix) = rest.rsplit_once('.')?;
+            // A checksum or a session's name, and a length.
+            let is_plain = tells.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            is_plain.then_some(())?;
             FileName::parse(&format!("{number}.{suffix}"))
         }
         None if folder == "shared" => FileName::parse(file),
@@ -214,6 +217,8 @@ mod tests {
             "/private/1/CURRENT",
             "shared_checksum/000025.sst",
             "shared_checksum/../1_2_3.sst",
+            "shared_checksum/000025_..3_980.sst",
+            "shared_checksum/000025_3\0_980.sst",
             "private/1/LOCK",
         ] {
             assert_eq!(restored(path), None, "{path}");
