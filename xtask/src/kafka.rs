@@ -96,6 +96,10 @@ const RECORDS: &[&str] = &[
     "RemoveTopicRecord",
     "FeatureLevelRecord",
     "ProducerIdsRecord",
+    "AccessControlEntryRecord",
+    "RemoveAccessControlEntryRecord",
+    "UserScramCredentialRecord",
+    "RemoveUserScramCredentialRecord",
 ];
 
 /// Writes the modules. The one argument is the folder with the schemas.

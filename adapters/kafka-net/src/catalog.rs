@@ -386,12 +386,27 @@ impl Catalog {
     /// # Errors
     /// [`ErrorCode::KAFKA_STORAGE_ERROR`].
     pub fn reserve_producer_ids(&self, count: u32) -> Result<i64, ErrorCode> {
+        self.change(|topics| {
+            let (first, record) = topics.decide_producer_ids(count, self.settings.node_id)?;
+            Ok((first, [record].into()))
+        })
+    }
+
+    /// Puts on record what is decided of what is known, and takes it over. Nothing else changes meanwhile. Blocks.
+    ///
+    /// # Errors
+    /// As `decide`, and [`ErrorCode::KAFKA_STORAGE_ERROR`].
+    pub fn change<T>(
+        &self,
+        decide: impl FnOnce(&Topics) -> Result<(T, Vec<RecordValue>), ErrorCode>,
+    ) -> Result<T, ErrorCode> {
         let mut log = self.records.lock();
-        let (first, record) = self.known.read().topics.decide_producer_ids(count, self.settings.node_id)?;
-        let records = [record];
-        self.append(&mut log, &records)?;
-        take_over(&mut self.known.write().topics, &records)?;
-        Ok(first)
+        let (told, records) = decide(&self.known.read().topics)?;
+        if !records.is_empty() {
+            self.append(&mut log, &records)?;
+            take_over(&mut self.known.write().topics, &records)?;
+        }
+        Ok(told)
     }
 
     /// Appends records to the metadata log and syncs it.

@@ -132,8 +132,8 @@ enum Stage {
     Chosen(Mechanism),
     /// SCRAM's first exchange is over.
     Challenged { mechanism: Mechanism, user: String, nonce: String, messages: String },
-    /// It has proved it.
-    Known,
+    /// It has proved that it is this user.
+    Known(String),
 }
 
 /// One connection.
@@ -161,7 +161,15 @@ impl Session {
 
     /// Whether requests are taken.
     pub fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Known)
+        matches!(self.stage, Stage::Open | Stage::Known(_))
+    }
+
+    /// The user that the client has proved to be.
+    pub fn user(&self) -> Option<&str> {
+        match &self.stage {
+            Stage::Known(user) => Some(user),
+            _ => None,
+        }
     }
 
     /// Whether the client must say who it is.
@@ -207,7 +215,7 @@ fn plain(users: &Users, text: &str) -> Option<(Stage, Vec<u8>)> {
     let (found, exists) = users.find(user);
     let is_right = same(password.as_bytes(), found.password.as_bytes()) && exists;
     let is_self = as_whom.is_empty() || as_whom == user;
-    (is_right && is_self && parts.next().is_none()).then(|| (Stage::Known, Vec::new()))
+    (is_right && is_self && parts.next().is_none()).then(|| (Stage::Known(user.to_owned()), Vec::new()))
 }
 
 /// `n,,n=user,r=nonce`.
@@ -247,7 +255,7 @@ fn prove(
         _ => check::<Sha256>(keys, about.as_bytes(), &proof),
     };
     let signature = signature.filter(|_| is_bound && is_same && exists)?;
-    Some((Stage::Known, format!("v={}", STANDARD.encode(signature)).into_bytes()))
+    Some((Stage::Known(user), format!("v={}", STANDARD.encode(signature)).into_bytes()))
 }
 
 /// The server's signature, if the proof is right.
@@ -273,7 +281,9 @@ mod tests {
         let answer = |token: &str| {
             let mut session = Session::new(true);
             session.choose(Mechanism::Plain, false);
-            (session.step(&users(), token.as_bytes()) == Step::Go(Vec::new()), session.is_open())
+            let is_taken = session.step(&users(), token.as_bytes()) == Step::Go(Vec::new());
+            assert_eq!(session.user(), is_taken.then_some("tree"));
+            (is_taken, session.is_open())
         };
         assert_eq!(answer("\0tree\0oak=,1"), (true, true));
         assert_eq!(answer("tree\0tree\0oak=,1"), (true, true));
@@ -333,6 +343,7 @@ mod tests {
     fn scram_opens_for_the_right_password_alone() {
         let is_open = |(session, is_proved): (Session, bool)| {
             assert_eq!(session.is_open(), is_proved);
+            assert_eq!(session.user(), is_proved.then_some("tree"));
             is_proved
         };
         let (right, same) = (("tree", "oak=,1"), |text| text);
