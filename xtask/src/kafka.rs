@@ -63,6 +63,9 @@ const APIS: &[&str] = &[
     "AlterPartitionReassignments",
     "ListPartitionReassignments",
     "ListConfigResources",
+    "DescribeUserScramCredentials",
+    "AlterUserScramCredentials",
+    "DescribeQuorum",
 ];
 
 /// What stands in records of internal topics and of the metadata log, in producer snapshots and inside group messages.

@@ -12,7 +12,9 @@ mod metadata;
 mod offsets;
 mod placement;
 mod produce;
+mod quorum;
 mod sasl;
+mod scram;
 mod transactions;
 
 use std::sync::Arc;
@@ -208,6 +210,9 @@ async fn dispatch(call: &Call) -> Result<Reply, WireError> {
         44 => admin::incremental_alter_configs(call).await,
         45 => placement::alter_partition_reassignments(call),
         46 => placement::list_partition_reassignments(call),
+        50 => scram::describe(call),
+        51 => scram::alter(call).await,
+        55 => quorum::describe(call).await,
         60 => admin::describe_cluster(call),
         61 => admin::describe_producers(call),
         65 => transactions::describe(call),

@@ -322,10 +322,16 @@ impl Catalog {
     /// Deletes a topic. Blocks. Once this returns the deletion is on record.
     ///
     /// # Errors
-    /// As [`Topics::decide_delete`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
+    /// As [`Topics::decide_delete`], [`ErrorCode::TOPIC_DELETION_DISABLED`] and [`ErrorCode::KAFKA_STORAGE_ERROR`].
     pub fn delete(&self, name: &str) -> Result<(), ErrorCode> {
         let mut log = self.records.lock();
-        let records = self.known.read().topics.decide_delete(name)?;
+        let records = {
+            let known = self.known.read();
+            if !self.settings.broker(&known.topics).is_on("delete.topic.enable") {
+                return Err(ErrorCode::TOPIC_DELETION_DISABLED);
+            }
+            known.topics.decide_delete(name)?
+        };
         self.append(&mut log, &records)?;
         let logs = {
             let mut known = self.known.write();
@@ -351,7 +357,7 @@ impl Catalog {
     /// Changes settings: each name gets its value, or loses it. Blocks.
     ///
     /// # Errors
-    /// As [`Topics::decide_set`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
+    /// As [`Topics::decide_sets`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
     pub fn set(
         &self,
         resource: Resource<'_>,
@@ -361,10 +367,7 @@ impl Catalog {
         let mut log = self.records.lock();
         let records = {
             let known = self.known.read();
-            let one = |(name, value): &(String, Option<String>)| {
-                known.topics.decide_set(resource, name, value.as_deref())
-            };
-            changes.iter().map(one).collect::<Result<Vec<_>, _>>()?
+            known.topics.decide_sets(resource, changes, self.settings.broker(&known.topics))?
         };
         if is_trial || records.is_empty() {
             return Ok(());
@@ -407,6 +410,11 @@ impl Catalog {
             take_over(&mut self.known.write().topics, &records)?;
         }
         Ok(told)
+    }
+
+    /// The offset behind the last record of the metadata log. Waits for a change under way.
+    pub fn records_end(&self) -> i64 {
+        self.records.lock().next_offset
     }
 
     /// Appends records to the metadata log and syncs it.

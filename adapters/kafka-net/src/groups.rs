@@ -65,7 +65,15 @@ fn settings(settings: &Settings, partition_count: i32) -> machine::Settings {
         },
         consumer: consumer::Settings {
             heartbeat_interval_ms: settings.int("group.consumer.heartbeat.interval.ms"),
+            heartbeat_interval_ms_bounds: (
+                settings.int("group.consumer.min.heartbeat.interval.ms"),
+                settings.int("group.consumer.max.heartbeat.interval.ms"),
+            ),
             session_timeout_ms: settings.int("group.consumer.session.timeout.ms"),
+            session_timeout_ms_bounds: (
+                settings.int("group.consumer.min.session.timeout.ms"),
+                settings.int("group.consumer.max.session.timeout.ms"),
+            ),
             size_max: size("group.consumer.max.size").min(dolmen_kafka::limits::MEMBERS_MAX),
         },
         partition_count,
@@ -107,7 +115,8 @@ impl GroupDriver {
         if unknown > 0 {
             tracing::warn!(target: "kafka", "{CONSUMER_OFFSETS}: {unknown} batches are not understood and left out");
         }
-        self.machine.lock().start(now());
+        let known = state.catalog.known();
+        self.machine.lock().start(now(), &known.topics);
         Ok(())
     }
 

@@ -1,10 +1,13 @@
 //! What is counted.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dolmen_host::Metrics;
 use dolmen_host::metrics::Histogram;
 use dolmen_kafka::messages::APIS;
+use parking_lot::Mutex;
 
 use crate::broker::State;
 
@@ -14,7 +17,9 @@ pub struct Counters {
     pub connected: AtomicU64,
     /// Connections so far.
     pub accepted: AtomicU64,
-    /// Connections over the limit.
+    /// Connections now by address.
+    pub places: Mutex<HashMap<IpAddr, u64>>,
+    /// Connections over a limit.
     pub refused: AtomicU64,
     /// Bytes of requests that are held now.
     pub received: AtomicU64,
@@ -40,6 +45,7 @@ impl Default for Counters {
         Counters {
             connected: zero(),
             accepted: zero(),
+            places: Mutex::default(),
             refused: zero(),
             received: zero(),
             bytes_in: zero(),
@@ -54,12 +60,6 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts a connection.
-    pub fn connect(&self) {
-        self.connected.fetch_add(1, Relaxed);
-        self.accepted.fetch_add(1, Relaxed);
-    }
-
     /// Counts a request.
     pub fn request(&self, key: i16) {
         if let Some(at) = APIS.iter().position(|api| api.key == key) {

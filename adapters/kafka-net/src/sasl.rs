@@ -8,19 +8,20 @@
 //! A wrong user is not told from a wrong password. Source: RFC 4616, RFC 5802, RFC 7677.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dolmen_host::same;
+use dolmen_kafka::scram::{self, Credential, Credentials};
 use hmac::{Mac, SimpleHmac};
 use sha2::digest::core_api::BlockSizeUser;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::catalog::random_id;
 
-/// Rounds of the hash: Kafka's least.
-const ITERATIONS: u32 = 4096;
+/// Rounds of the hash for a user of the settings: Kafka's least.
+const ITERATIONS: i32 = 4096;
 /// No message of a client is longer.
 const MESSAGE_LEN_MAX: usize = 4096;
 
@@ -29,10 +30,8 @@ const MESSAGE_LEN_MAX: usize = 4096;
 pub enum Mechanism {
     /// By its password.
     Plain,
-    /// By a proof over SHA-256.
-    Scram256,
-    /// By a proof over SHA-512.
-    Scram512,
+    /// By a proof over a hash.
+    Scram(scram::Mechanism),
 }
 
 impl Mechanism {
@@ -40,24 +39,18 @@ impl Mechanism {
     pub fn of(name: &str) -> Option<Mechanism> {
         match name {
             "PLAIN" => Some(Mechanism::Plain),
-            "SCRAM-SHA-256" => Some(Mechanism::Scram256),
-            "SCRAM-SHA-512" => Some(Mechanism::Scram512),
+            "SCRAM-SHA-256" => Some(Mechanism::Scram(scram::Mechanism::Sha256)),
+            "SCRAM-SHA-512" => Some(Mechanism::Scram(scram::Mechanism::Sha512)),
             _ => None,
         }
     }
 }
 
-/// What a server keeps of a user for one hash.
-struct Keys {
-    salt: Vec<u8>,
-    stored: Vec<u8>,
-    server: Vec<u8>,
-}
-
+/// A user of the settings: the password, and what SCRAM makes of it once it is needed.
 struct User {
     password: String,
-    sha256: OnceLock<Keys>,
-    sha512: OnceLock<Keys>,
+    sha256: OnceLock<Arc<Credential>>,
+    sha512: OnceLock<Arc<Credential>>,
 }
 
 /// Everyone who may come in.
@@ -72,12 +65,12 @@ impl User {
         User { password: password.to_owned(), sha256: OnceLock::new(), sha512: OnceLock::new() }
     }
 
-    fn keys(&self, mechanism: Mechanism) -> &Keys {
-        if mechanism == Mechanism::Scram512 {
-            self.sha512.get_or_init(|| Keys::of::<Sha512>(&self.password))
-        } else {
-            self.sha256.get_or_init(|| Keys::of::<Sha256>(&self.password))
-        }
+    fn credential(&self, mechanism: scram::Mechanism) -> Arc<Credential> {
+        let of = match mechanism {
+            scram::Mechanism::Sha256 => &self.sha256,
+            scram::Mechanism::Sha512 => &self.sha512,
+        };
+        of.get_or_init(|| Arc::new(credential(mechanism, &self.password))).clone()
     }
 }
 
@@ -92,16 +85,43 @@ impl Users {
     fn find(&self, name: &str) -> (&User, bool) {
         self.by_name.get(name).map_or((&self.nobody, false), |user| (user, true))
     }
+
+    /// The credential of a user for SCRAM: the one on record, or that of the settings' password.
+    fn credential(
+        &self,
+        records: &Credentials,
+        name: &str,
+        mechanism: scram::Mechanism,
+    ) -> (Arc<Credential>, bool) {
+        if let Some(credential) = records.get(name, mechanism) {
+            return (Arc::new(credential.clone()), true);
+        }
+        let (user, exists) = self.find(name);
+        (user.credential(mechanism), exists)
+    }
 }
 
-impl Keys {
-    fn of<D: Digest + BlockSizeUser + Clone>(password: &str) -> Keys {
-        let salt = random_id().0.to_vec();
-        let salted = stretch::<D>(password.as_bytes(), &salt);
-        let stored = D::digest(mac::<D>(&salted, &[b"Client Key"])).to_vec();
-        let server = mac::<D>(&salted, &[b"Server Key"]);
-        Keys { salt, stored, server }
+/// Of a password, with a salt of our own.
+fn credential(mechanism: scram::Mechanism, password: &str) -> Credential {
+    let salt = random_id().0.to_vec();
+    let salted = match mechanism {
+        scram::Mechanism::Sha256 => stretch::<Sha256>(password.as_bytes(), &salt),
+        scram::Mechanism::Sha512 => stretch::<Sha512>(password.as_bytes(), &salt),
+    };
+    kept(mechanism, &salted, salt, ITERATIONS)
+}
+
+/// What is kept of a salted password.
+pub fn kept(mechanism: scram::Mechanism, salted: &[u8], salt: Vec<u8>, iterations: i32) -> Credential {
+    match mechanism {
+        scram::Mechanism::Sha256 => kept_by::<Sha256>(salted, salt, iterations),
+        scram::Mechanism::Sha512 => kept_by::<Sha512>(salted, salt, iterations),
     }
+}
+
+fn kept_by<D: Digest + BlockSizeUser + Clone>(salted: &[u8], salt: Vec<u8>, iterations: i32) -> Credential {
+    let stored_key = D::digest(mac::<D>(salted, &[b"Client Key"])).to_vec();
+    Credential { salt, stored_key, server_key: mac::<D>(salted, &[b"Server Key"]), iterations }
 }
 
 fn mac<D: Digest + BlockSizeUser + Clone>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
@@ -131,9 +151,20 @@ enum Stage {
     /// It has chosen a mechanism.
     Chosen(Mechanism),
     /// SCRAM's first exchange is over.
-    Challenged { mechanism: Mechanism, user: String, nonce: String, messages: String },
+    Challenged(Challenge),
     /// It has proved that it is this user.
     Known(String),
+}
+
+/// What a client has to prove.
+#[derive(Debug)]
+struct Challenge {
+    mechanism: scram::Mechanism,
+    user: String,
+    exists: bool,
+    credential: Arc<Credential>,
+    nonce: String,
+    messages: String,
 }
 
 /// One connection.
@@ -189,14 +220,14 @@ impl Session {
     }
 
     /// Takes a token.
-    pub fn step(&mut self, users: &Users, token: &[u8]) -> Step {
+    pub fn step(&mut self, users: &Users, records: &Credentials, token: &[u8]) -> Step {
         let text = std::str::from_utf8(token).ok().filter(|text| text.len() <= MESSAGE_LEN_MAX);
         let next = match (text, std::mem::replace(&mut self.stage, Stage::Start)) {
             (Some(text), Stage::Chosen(Mechanism::Plain)) => plain(users, text),
-            (Some(text), Stage::Chosen(mechanism)) => challenge(users, mechanism, text),
-            (Some(text), Stage::Challenged { mechanism, user, nonce, messages }) => {
-                prove(users, mechanism, user, &nonce, messages, text)
+            (Some(text), Stage::Chosen(Mechanism::Scram(mechanism))) => {
+                challenge(users, records, mechanism, text)
             }
+            (Some(text), Stage::Challenged(challenge)) => prove(challenge, text),
             _ => None,
         };
         match next {
@@ -219,58 +250,62 @@ fn plain(users: &Users, text: &str) -> Option<(Stage, Vec<u8>)> {
 }
 
 /// `n,,n=user,r=nonce`.
-fn challenge(users: &Users, mechanism: Mechanism, text: &str) -> Option<(Stage, Vec<u8>)> {
+fn challenge(
+    users: &Users,
+    records: &Credentials,
+    mechanism: scram::Mechanism,
+    text: &str,
+) -> Option<(Stage, Vec<u8>)> {
     let bare = text.strip_prefix("n,").and_then(|rest| rest.split_once(',')).map(|(_, bare)| bare)?;
     let mut fields = bare.split(',');
     let name = fields.next()?.strip_prefix("n=")?;
     let user = name.replace("=2C", ",").replace("=3D", "=");
     let client_nonce = fields.next()?.strip_prefix("r=").filter(|nonce| !nonce.is_empty())?;
-    let keys = users.find(&user).0.keys(mechanism);
+    let (credential, exists) = users.credential(records, &user, mechanism);
     let nonce = format!("{client_nonce}{}", STANDARD.encode(random_id().0));
-    let answer = format!("r={nonce},s={},i={ITERATIONS}", STANDARD.encode(&keys.salt));
+    let answer = format!("r={nonce},s={},i={}", STANDARD.encode(&credential.salt), credential.iterations);
     let messages = format!("{bare},{answer}");
-    Some((Stage::Challenged { mechanism, user, nonce, messages }, answer.into_bytes()))
+    let challenge = Challenge { mechanism, user, exists, credential, nonce, messages };
+    Some((Stage::Challenged(challenge), answer.into_bytes()))
 }
 
 /// `c=biws,r=nonce,p=proof`.
-fn prove(
-    users: &Users,
-    mechanism: Mechanism,
-    user: String,
-    nonce: &str,
-    messages: String,
-    text: &str,
-) -> Option<(Stage, Vec<u8>)> {
+fn prove(challenge: Challenge, text: &str) -> Option<(Stage, Vec<u8>)> {
     let (bare, proof) = text.rsplit_once(",p=")?;
     let mut fields = bare.split(',');
     let is_bound = fields.next()? == "c=biws";
     // librdkafka before 2.6.1 puts its own part before it once more; Kafka takes that, and the proof is over what was sent.
-    let is_same = fields.next()?.strip_prefix("r=")?.ends_with(nonce);
+    let is_same = fields.next()?.strip_prefix("r=")?.ends_with(&challenge.nonce);
     let proof = STANDARD.decode(proof).ok()?;
-    let (found, exists) = users.find(&user);
-    let keys = found.keys(mechanism);
-    let about = format!("{messages},{bare}");
-    let signature = match mechanism {
-        Mechanism::Scram512 => check::<Sha512>(keys, about.as_bytes(), &proof),
-        _ => check::<Sha256>(keys, about.as_bytes(), &proof),
+    let about = format!("{},{bare}", challenge.messages);
+    let signature = match challenge.mechanism {
+        scram::Mechanism::Sha512 => check::<Sha512>(&challenge.credential, about.as_bytes(), &proof),
+        scram::Mechanism::Sha256 => check::<Sha256>(&challenge.credential, about.as_bytes(), &proof),
     };
-    let signature = signature.filter(|_| is_bound && is_same && exists)?;
-    Some((Stage::Known(user), format!("v={}", STANDARD.encode(signature)).into_bytes()))
+    let signature = signature.filter(|_| is_bound && is_same && challenge.exists)?;
+    Some((Stage::Known(challenge.user), format!("v={}", STANDARD.encode(signature)).into_bytes()))
 }
 
 /// The server's signature, if the proof is right.
-fn check<D: Digest + BlockSizeUser + Clone>(keys: &Keys, about: &[u8], proof: &[u8]) -> Option<Vec<u8>> {
-    let signature = mac::<D>(&keys.stored, &[about]);
+fn check<D: Digest + BlockSizeUser + Clone>(
+    credential: &Credential,
+    about: &[u8],
+    proof: &[u8],
+) -> Option<Vec<u8>> {
+    let signature = mac::<D>(&credential.stored_key, &[about]);
     if proof.len() != signature.len() {
         return None;
     }
     let client: Vec<u8> = proof.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
-    same(&D::digest(client), &keys.stored).then(|| mac::<D>(&keys.server, &[about]))
+    same(&D::digest(client), &credential.stored_key).then(|| mac::<D>(&credential.server_key, &[about]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHA256: Mechanism = Mechanism::Scram(scram::Mechanism::Sha256);
+    const SHA512: Mechanism = Mechanism::Scram(scram::Mechanism::Sha512);
 
     fn users() -> Users {
         Users::new(&[("tree".into(), "oak=,1".into())])
@@ -281,7 +316,8 @@ mod tests {
         let answer = |token: &str| {
             let mut session = Session::new(true);
             session.choose(Mechanism::Plain, false);
-            let is_taken = session.step(&users(), token.as_bytes()) == Step::Go(Vec::new());
+            let is_taken =
+                session.step(&users(), &Credentials::default(), token.as_bytes()) == Step::Go(Vec::new());
             assert_eq!(session.user(), is_taken.then_some("tree"));
             (is_taken, session.is_open())
         };
@@ -299,8 +335,7 @@ mod tests {
     fn scram_is_that_of_the_rfc() {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
         let salted = stretch::<Sha256>(b"pencil", &salt);
-        let stored = Sha256::digest(mac::<Sha256>(&salted, &[b"Client Key"])).to_vec();
-        let keys = Keys { salt, stored, server: mac::<Sha256>(&salted, &[b"Server Key"]) };
+        let keys = kept(scram::Mechanism::Sha256, &salted, salt, 4096);
         let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
         let about = format!(
             "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
@@ -317,10 +352,10 @@ mod tests {
         before_nonce: &str,
         changed: impl Fn(String) -> String,
     ) -> (Session, bool) {
-        let (users, mut session) = (users(), Session::new(true));
+        let (users, records, mut session) = (users(), Credentials::default(), Session::new(true));
         session.choose(mechanism, false);
         let first = format!("n={name},r=abc");
-        let Step::Go(answer) = session.step(&users, format!("n,,{first}").as_bytes()) else {
+        let Step::Go(answer) = session.step(&users, &records, format!("n,,{first}").as_bytes()) else {
             return (session, false);
         };
         let answer = String::from_utf8(answer).unwrap();
@@ -334,7 +369,7 @@ mod tests {
         let proof: Vec<u8> = key.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
         let last = changed(format!("{bare},p={}", STANDARD.encode(proof)));
         let wanted = mac::<D>(&mac::<D>(&salted, &[b"Server Key"]), &[about.as_bytes()]);
-        let is_proved = session.step(&users, last.as_bytes())
+        let is_proved = session.step(&users, &records, last.as_bytes())
             == Step::Go(format!("v={}", STANDARD.encode(wanted)).into_bytes());
         (session, is_proved)
     }
@@ -347,16 +382,13 @@ mod tests {
             is_proved
         };
         let (right, same) = (("tree", "oak=,1"), |text| text);
-        assert!(is_open(exchange::<Sha256>(Mechanism::Scram256, right, "", same)));
-        assert!(is_open(exchange::<Sha512>(Mechanism::Scram512, right, "", same)));
+        assert!(is_open(exchange::<Sha256>(SHA256, right, "", same)));
+        assert!(is_open(exchange::<Sha512>(SHA512, right, "", same)));
         for wrong in [("tree", "oak=,2"), ("bush", "oak=,1"), ("", "oak=,1")] {
-            assert!(!is_open(exchange::<Sha256>(Mechanism::Scram256, wrong, "", same)), "{wrong:?}");
-            assert!(!is_open(exchange::<Sha512>(Mechanism::Scram512, wrong, "", same)), "{wrong:?}");
+            assert!(!is_open(exchange::<Sha256>(SHA256, wrong, "", same)), "{wrong:?}");
+            assert!(!is_open(exchange::<Sha512>(SHA512, wrong, "", same)), "{wrong:?}");
         }
-        assert!(
-            is_open(exchange::<Sha256>(Mechanism::Scram256, right, "abc", same)),
-            "as older clients send it"
-        );
+        assert!(is_open(exchange::<Sha256>(SHA256, right, "abc", same)), "as older clients send it");
         let changes: [fn(String) -> String; 5] = [
             |text| text.replacen("c=biws", "c=eSws", 1),
             |text| text.replacen("r=abc", "r=abd", 1),
@@ -365,17 +397,17 @@ mod tests {
             |text| text.split(",p=").next().unwrap_or_default().to_owned(),
         ];
         for change in changes {
-            assert!(!is_open(exchange::<Sha256>(Mechanism::Scram256, right, "", change)));
+            assert!(!is_open(exchange::<Sha256>(SHA256, right, "", change)));
         }
     }
 
     #[test]
     fn no_token_opens_a_session_by_chance() {
-        for mechanism in [Mechanism::Plain, Mechanism::Scram256, Mechanism::Scram512] {
+        for mechanism in [Mechanism::Plain, SHA256, SHA512] {
             let mut session = Session::new(true);
             session.choose(mechanism, false);
             for token in [&b"n,,n=tree,r=x"[..], b"c=biws,r=x,p=AAAA", b"\xff", b""] {
-                let _ = session.step(&users(), token);
+                let _ = session.step(&users(), &Credentials::default(), token);
                 assert!(!session.is_open());
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -77,7 +77,6 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
-    let most = state.settings.number("max.connections").unsigned_abs();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -85,18 +84,14 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, remote)) => {
-                if state.counters.connected.load(Relaxed) >= most {
-                    state.counters.refused.fetch_add(1, Relaxed);
-                    continue;
-                }
-                let guard = (state.counters.connect(), alive.clone());
+                let Some(place) = Place::take(&state, remote.ip()) else { continue };
+                let guard = (place, alive.clone());
                 let (state, tls, stop) = (state.clone(), tls.clone(), stop.clone());
                 tokio::spawn(async move {
                     let result = admit(&state, stream, remote, tls, stop).await;
                     if let Err(error) = result {
                         tracing::debug!(target: "kafka", "{remote}: {error}");
                     }
-                    state.counters.connected.fetch_sub(1, Relaxed);
                     drop(guard);
                 });
             }
@@ -111,6 +106,49 @@ pub async fn serve(
     drop(listener);
     drop(alive);
     let _ = ended.recv().await;
+}
+
+/// One of the connections there may be, of all and of one address.
+struct Place {
+    state: Arc<State>,
+    address: IpAddr,
+}
+
+impl Place {
+    /// `None`: there are as many as there may be.
+    fn take(state: &Arc<State>, address: IpAddr) -> Option<Place> {
+        let (most, most_of_one) = {
+            let known = state.catalog.known();
+            let broker = state.settings.broker(&known.topics);
+            let most = |name| broker.number(name).unsigned_abs();
+            (most("max.connections"), most("max.connections.per.ip"))
+        };
+        let counters = &state.counters;
+        let mut places = counters.places.lock();
+        let of_one = places.get(&address).copied().unwrap_or(0);
+        if counters.connected.load(Relaxed) >= most || of_one >= most_of_one {
+            counters.refused.fetch_add(1, Relaxed);
+            return None;
+        }
+        places.insert(address, of_one + 1);
+        counters.connected.fetch_add(1, Relaxed);
+        counters.accepted.fetch_add(1, Relaxed);
+        Some(Place { state: state.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let counters = &self.state.counters;
+        counters.connected.fetch_sub(1, Relaxed);
+        let mut places = counters.places.lock();
+        if let Some(of_one) = places.get_mut(&self.address) {
+            *of_one -= 1;
+            if *of_one == 0 {
+                places.remove(&self.address);
+            }
+        }
+    }
 }
 
 async fn admit(

@@ -185,4 +185,34 @@ mod tests {
         assert_eq!(flushes(&[(FLUSH_MS, "1000"), (FLUSH_MESSAGES, "1")]), (1, 1000));
         assert_eq!(flushes(&[(FLUSH_MESSAGES, "50")]), (50, i64::MAX));
     }
+
+    /// Every source of this crate, and core's where settings are read by name.
+    fn sources() -> String {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders = vec![folder.join("src"), folder.join("../../core/kafka/src/group")];
+        let mut text = String::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                match entry.path() {
+                    path if path.is_dir() => folders.push(path),
+                    path => text.push_str(&std::fs::read_to_string(path).unwrap()),
+                }
+            }
+        }
+        text
+    }
+
+    /// A setting that says it has an effect is read somewhere, itself or through what it stands in for.
+    #[test]
+    fn settings_with_an_effect_are_read() {
+        let sources = sources();
+        let is_read = |name: &str| sources.contains(&format!("\"{name}\""));
+        let stands_in = |name: &str| {
+            let own = configs::TOPIC.iter().chain(configs::GROUP);
+            own.filter(|own| own.synonym == name).any(|own| own.has_effect && is_read(own.name))
+        };
+        let all = configs::BROKER.iter().chain(configs::TOPIC).chain(configs::GROUP);
+        let idle = all.filter(|one| one.has_effect && !is_read(one.name) && !stands_in(one.name));
+        assert_eq!(idle.map(|one| one.name).collect::<Vec<_>>(), [""; 0]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Settings, with Kafka's names, types, defaults and ranges.
 //!
-//! A topic's setting that is not given is the broker's of [`Setting::synonym`]'s name; the broker's is what it was started with, or was given while it ran,
+//! A topic's or a group's setting that is not given is the broker's of [`Setting::synonym`]'s name; the broker's is what it was started with, or was given while it ran,
 //! or its default. Lists are separated by commas.
 //!
 //! Source: the configuration reference of Kafka 4.4. Where ours differs, [`Setting::about`] says so.
@@ -13,7 +13,7 @@ use crate::ErrorCode;
 
 mod table;
 
-pub use table::{BROKER, TOPIC};
+pub use table::{BROKER, GROUP, TOPIC};
 
 /// What a setting's value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +60,7 @@ pub struct Setting {
     pub kind: Kind,
     /// Its value if none is given; `None` is null.
     pub default: Option<&'static str>,
-    /// Of a topic's setting: the broker's that stands in for it; empty if there is none.
+    /// Of a topic's or a group's setting: the broker's that stands in for it; empty if there is none.
     pub synonym: &'static str,
     /// Whether it may change while the broker runs.
     pub is_dynamic: bool,
@@ -98,6 +98,39 @@ pub fn topic(name: &str) -> Option<&'static Setting> {
     TOPIC.iter().find(|setting| setting.name == name)
 }
 
+/// A setting of groups by its name.
+pub fn group(name: &str) -> Option<&'static Setting> {
+    GROUP.iter().find(|setting| setting.name == name)
+}
+
+/// Settings of groups with their bounds among the broker's: the least and the most.
+const GROUP_BOUNDS: [(&str, &str, &str); 2] = [
+    (
+        "consumer.session.timeout.ms",
+        "group.consumer.min.session.timeout.ms",
+        "group.consumer.max.session.timeout.ms",
+    ),
+    (
+        "consumer.heartbeat.interval.ms",
+        "group.consumer.min.heartbeat.interval.ms",
+        "group.consumer.max.heartbeat.interval.ms",
+    ),
+];
+
+/// Whether a group may have these settings of its own: each within the broker's bounds, and the session longer than the interval.
+///
+/// # Errors
+/// [`ErrorCode::INVALID_CONFIG`].
+pub fn check_group(own: &BTreeMap<String, String>, broker: InForce<'_>) -> Result<(), ErrorCode> {
+    let force = broker.group(Some(own));
+    let is_bounded = GROUP_BOUNDS
+        .iter()
+        .filter(|(name, ..)| own.contains_key(*name))
+        .all(|(name, low, high)| (broker.number(low)..=broker.number(high)).contains(&force.number(name)));
+    let is_longer = force.number(GROUP_BOUNDS[0].0) > force.number(GROUP_BOUNDS[1].0);
+    if is_bounded && is_longer { Ok(()) } else { Err(ErrorCode::INVALID_CONFIG) }
+}
+
 /// A setting of the broker by its name.
 pub fn broker(name: &str) -> Option<&'static Setting> {
     BROKER.iter().find(|setting| setting.name == name)
@@ -115,12 +148,14 @@ pub enum Origin {
     StaticBroker = 4,
     /// The default.
     Default = 5,
+    /// The group's own.
+    Group = 8,
 }
 
 /// A value and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a> {
-    /// Its setting's name there: the topic's, or the broker's in its place.
+    /// Its setting's name there: the topic's or group's, or the broker's in its place.
     pub name: &'a str,
     /// The value; `None` is null.
     pub value: Option<&'a str>,
@@ -178,30 +213,61 @@ impl Static {
     }
 }
 
-/// The settings in force: what the broker was started with, what it was given while it ran, and a topic's own.
+/// Settings that come before the broker's: whose they are, and which are given.
+#[derive(Clone, Copy, Debug)]
+struct Own<'a> {
+    table: &'static [Setting],
+    origin: Origin,
+    given: Option<&'a BTreeMap<String, String>>,
+}
+
+/// The settings in force: what the broker was started with, what it was given while it ran, and a topic's or a group's own.
 #[derive(Clone, Copy, Debug)]
 pub struct InForce<'a> {
     started_with: &'a BTreeMap<String, String>,
     dynamic: &'a BTreeMap<String, String>,
-    topic: Option<&'a BTreeMap<String, String>>,
+    own: Option<Own<'a>>,
 }
 
 impl<'a> InForce<'a> {
     /// Of the broker; `dynamic` as [`crate::topics::Topics::broker_configs`] has it.
     pub const fn broker(started_with: &'a Static, dynamic: &'a BTreeMap<String, String>) -> Self {
-        InForce { started_with: &started_with.given, dynamic, topic: None }
+        InForce { started_with: &started_with.given, dynamic, own: None }
     }
 
     /// Of a topic with these settings of its own.
     #[must_use]
     pub const fn topic(self, own: &'a BTreeMap<String, String>) -> Self {
-        InForce { topic: Some(own), ..self }
+        self.of(TOPIC, Origin::Topic, Some(own))
+    }
+
+    /// Of a group, with settings of its own if it has any.
+    #[must_use]
+    pub const fn group(self, own: Option<&'a BTreeMap<String, String>>) -> Self {
+        self.of(GROUP, Origin::Group, own)
+    }
+
+    const fn of(
+        self,
+        table: &'static [Setting],
+        origin: Origin,
+        given: Option<&'a BTreeMap<String, String>>,
+    ) -> Self {
+        InForce { own: Some(Own { table, origin, given }), ..self }
+    }
+
+    /// The settings there are.
+    pub const fn table(&self) -> &'static [Setting] {
+        match self.own {
+            Some(own) => own.table,
+            None => BROKER,
+        }
     }
 
     /// Every value that could be in force for a setting, the one that is first: the synonyms of DescribeConfigs.
     pub fn values(&self, setting: &'static Setting) -> impl Iterator<Item = Value<'a>> {
-        let own = self.topic.and_then(|own| own.get(setting.name));
-        let of_broker = if self.topic.is_some() { setting.synonym } else { setting.name };
+        let own = self.own.and_then(|own| Some((own.given?.get(setting.name)?, own.origin)));
+        let of_broker = if self.own.is_some() { setting.synonym } else { setting.name };
         let given = |map: &'a BTreeMap<String, String>| map.get(of_broker).filter(|_| !of_broker.is_empty());
         let default = match broker(of_broker) {
             Some(of_broker) => of_broker,
@@ -209,7 +275,7 @@ impl<'a> InForce<'a> {
         };
         let value = |name, text: &'a String, origin| Value { name, value: Some(text), origin };
         let all = [
-            own.map(|text| value(setting.name, text, Origin::Topic)),
+            own.map(|(text, origin)| value(setting.name, text, origin)),
             given(self.dynamic).map(|text| value(of_broker, text, Origin::DynamicBroker)),
             given(self.started_with).map(|text| value(of_broker, text, Origin::StaticBroker)),
             Some(Value { name: default.name, value: default.default, origin: Origin::Default }),
@@ -219,7 +285,7 @@ impl<'a> InForce<'a> {
 
     /// The value in force; `None` for null, or for a name that is not known.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        let setting = if self.topic.is_some() { topic(name) } else { broker(name) };
+        let setting = self.table().iter().find(|setting| setting.name == name);
         self.values(setting?).next()?.value
     }
 

@@ -91,6 +91,7 @@ codes! {
     GROUP_ID_NOT_FOUND = 69, "There is no such group.";
     FETCH_SESSION_ID_NOT_FOUND = 70, "There is no such fetch session.";
     INVALID_FETCH_SESSION_EPOCH = 71, "The fetch session's epoch is wrong.";
+    TOPIC_DELETION_DISABLED = 73, "Topics are not deleted here: delete.topic.enable is off.";
     FENCED_LEADER_EPOCH = 74, "The client's leader epoch is older.";
     UNKNOWN_LEADER_EPOCH = 75, "The client's leader epoch is newer.";
     UNSUPPORTED_COMPRESSION_TYPE = 76, "The codec is not allowed in this version.";
@@ -104,6 +105,8 @@ codes! {
     UNSTABLE_OFFSET_COMMIT = 88, "Offsets of an open transaction are pending.";
     PRODUCER_FENCED = 90, "A newer producer has the transactional id.";
     RESOURCE_NOT_FOUND = 91, "There is nothing of this name.";
+    DUPLICATE_RESOURCE = 92, "The request names the same thing twice.";
+    UNACCEPTABLE_CREDENTIAL = 93, "The credential is not acceptable.";
     INCONSISTENT_TOPIC_ID = 103, "The topic's id is another one.";
     TRANSACTIONAL_ID_NOT_FOUND = 105, "There is no such transactional id.";
     UNKNOWN_TOPIC_ID = 100, "No topic has this id.";

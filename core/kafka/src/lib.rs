@@ -20,6 +20,7 @@ pub mod log;
 pub mod messages;
 pub mod partition;
 pub mod record;
+pub mod scram;
 pub mod topics;
 pub mod txn;
 pub mod wire;

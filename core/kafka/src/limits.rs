@@ -28,6 +28,18 @@ pub const PARTITIONS_MAX: i32 = 10_000;
 /// Groups of one broker: a client that invents them without end must not take all memory.
 pub const GROUPS_MAX: usize = 1 << 20;
 
+/// Groups that have settings of their own; every one is held in memory.
+pub const GROUPS_SET_MAX: usize = 1 << 16;
+
+/// SCRAM credentials of one broker: every one is held in memory.
+pub const CREDENTIALS_MAX: usize = 1 << 16;
+
+/// Bytes of the name of a user with a credential: all of them are held in memory.
+pub const USER_NAME_LEN_MAX: usize = 255;
+
+/// Bytes of a credential's salt: clients take 16 to 32.
+pub const SALT_LEN_MAX: usize = 1024;
+
 /// Members of one group where `group.max.size` says nothing less.
 pub const MEMBERS_MAX: usize = 10_000;
 

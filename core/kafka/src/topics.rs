@@ -1,10 +1,11 @@
-//! Topics, their partitions and settings, as a log of records remembers them.
+//! Topics, their partitions and settings, and what else stands on record: the log of the metadata.
 //!
 //! ```text
 //! record value    uvarint frame 1   uvarint API key   uvarint version   body
-//!   2 topic       name, id                    4 setting            kind (2 topic, 4 broker), whose, name, value or null
+//!   2 topic       name, id                    4 setting            kind (2 topic, 4 broker, 32 group), whose, name, value or null
 //!   3 partition   its number, the topic's id 12 feature            name, level
 //!   9 deletion    the topic's id             15 producer ids       the first that nobody has
+//!  11 credential  a user's, for SCRAM        22 its end            user and mechanism
 //! ```
 //! The records are those of Kafka's own metadata log. What a broker of ours decides is appended to [`FILE`], a log of record batches in the log
 //! directory that Apache Kafka does not look at; a directory that has none yet is read from Kafka's `__cluster_metadata-0`, its snapshots
@@ -22,10 +23,12 @@ use core::fmt::Write;
 use dolmen_codec::{Cursor, varint};
 
 use crate::configs;
-use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
+use crate::limits::{GROUPS_SET_MAX, PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
 use crate::messages::{
-    ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord, TopicRecord,
+    ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord,
+    RemoveUserScramCredentialRecord, TopicRecord, UserScramCredentialRecord,
 };
+use crate::scram::Credentials;
 use crate::wire::{List, Message, Uuid};
 use crate::{ErrorCode, WireError};
 
@@ -63,6 +66,8 @@ pub enum Resource<'a> {
     Topic(&'a str),
     /// The broker, or all brokers.
     Broker,
+    /// A group, which need not be there yet.
+    Group(&'a str),
 }
 
 /// A topic that is asked for.
@@ -100,6 +105,8 @@ pub struct Topics {
     /// Names with dots as underscores, to how many topics have them so.
     plain_names: BTreeMap<String, u32>,
     broker_configs: BTreeMap<String, String>,
+    group_configs: BTreeMap<String, BTreeMap<String, String>>,
+    credentials: Credentials,
     features: BTreeMap<String, i16>,
     next_producer_id: i64,
     version: u64,
@@ -137,6 +144,10 @@ impl Topics {
             key::PRODUCER_IDS => {
                 let next = ProducerIdsRecord::decode(body, version)?.next_producer_id;
                 self.next_producer_id = self.next_producer_id.max(next);
+            }
+            key::SCRAM_CREDENTIAL => self.credentials.put(&UserScramCredentialRecord::decode(body, version)?),
+            key::REMOVE_SCRAM_CREDENTIAL => {
+                self.credentials.remove(&RemoveUserScramCredentialRecord::decode(body, version)?);
             }
             _ => {}
         }
@@ -186,6 +197,7 @@ impl Topics {
                 None => return,
             },
             resource::BROKER => &mut self.broker_configs,
+            resource::GROUP => self.group_configs.entry(record.resource_name.into()).or_default(),
             _ => return,
         };
         match record.value {
@@ -195,6 +207,9 @@ impl Topics {
             None => {
                 configs.remove(record.name);
             }
+        }
+        if record.resource_type == resource::GROUP && configs.is_empty() {
+            self.group_configs.remove(record.resource_name);
         }
     }
 
@@ -243,6 +258,21 @@ impl Topics {
     /// Settings that were given to the broker while it ran.
     pub const fn broker_configs(&self) -> &BTreeMap<String, String> {
         &self.broker_configs
+    }
+
+    /// Settings of a group of its own, if it has any.
+    pub fn group_configs(&self, group: &str) -> Option<&BTreeMap<String, String>> {
+        self.group_configs.get(group)
+    }
+
+    /// The groups that have settings of their own.
+    pub fn groups_set(&self) -> impl Iterator<Item = &str> {
+        self.group_configs.keys().map(String::as_str)
+    }
+
+    /// Users' SCRAM credentials.
+    pub const fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// The finalized level of a feature, such as `transaction.version`.
@@ -318,6 +348,12 @@ impl Topics {
         for (name, value) in &self.broker_configs {
             records.push(config_record(Resource::Broker, name, Some(value))?);
         }
+        for (group, configs) in &self.group_configs {
+            for (name, value) in configs {
+                records.push(config_record(Resource::Group(group), name, Some(value))?);
+            }
+        }
+        records.extend(self.credentials.snapshot()?);
         if self.next_producer_id > 0 {
             let next_producer_id = self.next_producer_id;
             let ids = ProducerIdsRecord { broker_id, next_producer_id, ..ProducerIdsRecord::default() };
@@ -382,6 +418,10 @@ impl Topics {
                 configs::topic(name)
             }
             Resource::Broker => configs::broker(name),
+            Resource::Group(group) => {
+                self.check_group(group)?;
+                configs::group(name)
+            }
         };
         let setting = setting.ok_or(ErrorCode::INVALID_CONFIG)?;
         if resource == Resource::Broker && !setting.is_dynamic {
@@ -391,6 +431,43 @@ impl Topics {
             setting.check(value)?;
         }
         config_record(resource, name, value)
+    }
+
+    fn check_group(&self, group: &str) -> Result<(), ErrorCode> {
+        match self.group_configs.len() {
+            _ if group.is_empty() => Err(ErrorCode::INVALID_REQUEST),
+            count if count >= GROUPS_SET_MAX && !self.group_configs.contains_key(group) => {
+                Err(ErrorCode::POLICY_VIOLATION)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The records that give settings their values, or take them away, all of them or none. `broker`: the settings of the broker in force, which bound
+    /// those of groups.
+    ///
+    /// # Errors
+    /// As [`Topics::decide_set`], and [`ErrorCode::INVALID_CONFIG`] for values that do not go together.
+    pub fn decide_sets(
+        &self,
+        resource: Resource<'_>,
+        changes: &[(String, Option<String>)],
+        broker: configs::InForce<'_>,
+    ) -> Result<Vec<RecordValue>, ErrorCode> {
+        let one =
+            |(name, value): &(String, Option<String>)| self.decide_set(resource, name, value.as_deref());
+        let records = changes.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+        if let Resource::Group(group) = resource {
+            let mut own = self.group_configs(group).cloned().unwrap_or_default();
+            for (name, value) in changes {
+                match value {
+                    Some(value) => own.insert(name.clone(), value.clone()),
+                    None => own.remove(name),
+                };
+            }
+            configs::check_group(&own, broker)?;
+        }
+        Ok(records)
     }
 
     /// The record that finalizes a feature's level.
@@ -538,12 +615,14 @@ fn config_record(resource: Resource<'_>, name: &str, value: Option<&str>) -> Res
     let (resource_type, resource_name) = match resource {
         Resource::Topic(topic) => (resource::TOPIC, topic),
         Resource::Broker => (resource::BROKER, ""),
+        Resource::Group(group) => (resource::GROUP, group),
     };
     let config = ConfigRecord { resource_type, resource_name, name, value, ..ConfigRecord::default() };
     record(key::CONFIG, 0, &config)
 }
 
-fn record<'a>(key: u32, version: i16, body: &impl Message<'a>) -> Result<RecordValue, ErrorCode> {
+/// A record's value.
+pub(crate) fn record<'a>(key: u32, version: i16, body: &impl Message<'a>) -> Result<RecordValue, ErrorCode> {
     let mut out = Vec::new();
     for number in [FRAME_VERSION, key, u32::from(version.cast_unsigned())] {
         varint::put_u32(&mut out, number);
@@ -558,17 +637,20 @@ const FRAME_VERSION: u32 = 1;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// API keys of metadata records.
-mod key {
+pub(crate) mod key {
     pub const TOPIC: u32 = 2;
     pub const PARTITION: u32 = 3;
     pub const CONFIG: u32 = 4;
     pub const REMOVE_TOPIC: u32 = 9;
+    pub const SCRAM_CREDENTIAL: u32 = 11;
     pub const FEATURE_LEVEL: u32 = 12;
     pub const PRODUCER_IDS: u32 = 15;
+    pub const REMOVE_SCRAM_CREDENTIAL: u32 = 22;
 }
 
 /// Kinds of resources that have settings.
 mod resource {
     pub const TOPIC: i8 = 2;
     pub const BROKER: i8 = 4;
+    pub const GROUP: i8 = 32;
 }

@@ -1,5 +1,7 @@
 //! Settings, the cluster, and producers as administrators see them.
 
+use std::collections::BTreeMap;
+
 use dolmen_kafka::configs::{self, Kind, Origin, Setting};
 use dolmen_kafka::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse,
@@ -59,13 +61,16 @@ pub fn describe_configs(call: &Call) -> Result<Reply, WireError> {
         let topic = known.topics.topic(asked.resource_name);
         let found = match (asked.resource_type, topic) {
             (kind::TOPIC, Some(topic)) => Ok((broker.topic(&topic.configs), configs::TOPIC)),
+            (kind::GROUP, _) if !asked.resource_name.is_empty() => {
+                Ok((broker.group(known.topics.group_configs(asked.resource_name)), configs::GROUP))
+            }
             (kind::TOPIC, None) => {
                 Err(check_name(asked.resource_name).err().unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
             }
             (kind::BROKER, _) if asked.resource_name == node_id || asked.resource_name.is_empty() => {
                 Ok((broker, configs::BROKER))
             }
-            (kind::BROKER_LOGGER | kind::CLIENT_METRICS | kind::GROUP, _) => Ok((broker, &[][..])),
+            (kind::BROKER_LOGGER | kind::CLIENT_METRICS, _) => Ok((broker, &[][..])),
             _ => Err(ErrorCode::INVALID_REQUEST),
         };
         let mut one = out::DescribeConfigsResult {
@@ -140,6 +145,7 @@ type Change = (String, Option<String>);
 fn resource<'n>(call: &Call, kind: i8, name: &'n str) -> Result<Resource<'n>, ErrorCode> {
     match kind {
         kind::TOPIC => Ok(Resource::Topic(name)),
+        kind::GROUP => Ok(Resource::Group(name)),
         kind::BROKER if name.is_empty() || name == call.state.settings.node_id.to_string() => {
             Ok(Resource::Broker)
         }
@@ -151,8 +157,8 @@ fn resource<'n>(call: &Call, kind: i8, name: &'n str) -> Result<Resource<'n>, Er
 fn why(code: ErrorCode, kind: i8) -> Option<&'static str> {
     match kind {
         _ if code == ErrorCode::NONE => None,
-        kind::TOPIC | kind::BROKER => Some(code.about()),
-        _ => Some("Only topics and this broker have settings that can be changed here."),
+        kind::TOPIC | kind::BROKER | kind::GROUP => Some(code.about()),
+        _ => Some("Only topics, groups and this broker have settings that can be changed here."),
     }
 }
 
@@ -163,17 +169,20 @@ async fn set(
     changes: Result<Vec<Change>, ErrorCode>,
     is_trial: bool,
 ) -> ErrorCode {
+    if let Err(code) = resource(call, kind, name) {
+        return code;
+    }
     let (state, owned) = (call.state.clone(), name.to_owned());
-    let is_topic = match resource(call, kind, name) {
-        Ok(resource) => matches!(resource, Resource::Topic(_)),
-        Err(code) => return code,
-    };
     let changes = match changes {
         Ok(changes) => changes,
         Err(code) => return code,
     };
     let result = blocking(move || {
-        let resource = if is_topic { Resource::Topic(&owned) } else { Resource::Broker };
+        let resource = match kind {
+            kind::TOPIC => Resource::Topic(&owned),
+            kind::GROUP => Resource::Group(&owned),
+            _ => Resource::Broker,
+        };
         state.catalog.set(resource, &changes, is_trial)
     });
     result.await.err().unwrap_or(ErrorCode::NONE)
@@ -190,6 +199,7 @@ pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
             let known = call.state.catalog.known();
             let own = match asked.resource_type {
                 kind::TOPIC => known.topics.topic(asked.resource_name).map(|topic| &topic.configs),
+                kind::GROUP => known.topics.group_configs(asked.resource_name),
                 _ => Some(known.topics.broker_configs()),
             };
             let unnamed = own.into_iter().flatten().map(|(name, _)| name.clone());
@@ -220,15 +230,19 @@ pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> 
         let changes: Result<Vec<Change>, ErrorCode> = {
             let known = call.state.catalog.known();
             let broker = call.state.settings.broker(&known.topics);
-            let topic =
-                known.topics.topic(asked.resource_name).filter(|_| asked.resource_type == kind::TOPIC);
-            let force = topic.map_or(broker, |topic| broker.topic(&topic.configs));
-            let is_topic = asked.resource_type == kind::TOPIC;
+            let nothing = BTreeMap::new();
+            let force = match asked.resource_type {
+                kind::TOPIC => {
+                    let topic = known.topics.topic(asked.resource_name);
+                    broker.topic(topic.map_or(&nothing, |topic| &topic.configs))
+                }
+                kind::GROUP => broker.group(known.topics.group_configs(asked.resource_name)),
+                _ => broker,
+            };
             let one = |config: dolmen_kafka::messages::incremental_alter_configs_request::AlterableConfig<
                 '_,
             >| {
-                let setting =
-                    if is_topic { configs::topic(config.name) } else { configs::broker(config.name) };
+                let setting = force.table().iter().find(|setting| setting.name == config.name);
                 let setting = setting.ok_or(ErrorCode::INVALID_CONFIG)?;
                 let value = change(setting, config.config_operation, config.value, force.get(config.name))?;
                 Ok((config.name.to_owned(), value))
@@ -295,13 +309,14 @@ pub fn list_config_resources(call: &Call) -> Result<Reply, WireError> {
     let known = call.state.catalog.known();
     let node_id = call.state.settings.node_id.to_string();
     let names = known.topics.iter().map(|topic| (topic.name.as_str(), kind::TOPIC));
+    let groups = known.topics.groups_set().map(|name| (name, kind::GROUP));
     let brokers = [(node_id.as_str(), kind::BROKER), (node_id.as_str(), kind::BROKER_LOGGER)];
     let one = |(resource_name, resource_type)| listed::ConfigResource {
         resource_name,
         resource_type,
         ..Default::default()
     };
-    let found = names.chain(brokers).filter(|(_, kind)| is_asked(*kind)).map(one);
+    let found = names.chain(groups).chain(brokers).filter(|(_, kind)| is_asked(*kind)).map(one);
     call.answer(&ListConfigResourcesResponse { config_resources: found.collect(), ..Default::default() })
 }
 
@@ -310,8 +325,13 @@ pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeClusterRequest<'_> = call.request()?;
     let (host, port) = call.host();
     let node_id = call.state.settings.node_id;
-    let broker =
-        cluster::DescribeClusterBroker { broker_id: node_id, host: &host, port, ..Default::default() };
+    let broker = cluster::DescribeClusterBroker {
+        broker_id: node_id,
+        host: &host,
+        port,
+        rack: call.state.settings.text("broker.rack"),
+        ..Default::default()
+    };
     // Endpoint 1 is a broker's; controllers have none of their own here.
     let error = match request.endpoint_type {
         1 => ErrorCode::NONE,

@@ -51,7 +51,13 @@ pub async fn metadata(call: &Call) -> Result<Reply, WireError> {
     }
     let (host, port) = call.host();
     let node_id = call.state.settings.node_id;
-    let broker = out::MetadataResponseBroker { node_id, host: &host, port, ..Default::default() };
+    let broker = out::MetadataResponseBroker {
+        node_id,
+        host: &host,
+        port,
+        rack: if call.version >= 1 { call.state.settings.text("broker.rack") } else { None },
+        ..Default::default()
+    };
     let told = |are_asked: bool, all| if are_asked { all } else { NO_OPERATIONS };
     let operations = told(request.include_topic_authorized_operations, TOPIC_OPERATIONS);
     let topics = shown.iter().map(|shown| topic(call.version, node_id, operations, shown));

@@ -43,7 +43,7 @@ fn handshake(call: &Call) -> Result<Reply, WireError> {
 
 fn authenticate(call: &Call) -> Result<Reply, WireError> {
     let request: SaslAuthenticateRequest<'_> = call.request()?;
-    let step = call.peer.session.lock().step(&call.state.users, request.auth_bytes);
+    let step = step(&call.state, &call.peer, request.auth_bytes);
     match step {
         Step::Go(answer) => {
             call.answer(&SaslAuthenticateResponse { auth_bytes: &answer, ..Default::default() })
@@ -59,9 +59,14 @@ fn authenticate(call: &Call) -> Result<Reply, WireError> {
     }
 }
 
+fn step(state: &State, peer: &Peer, token: &[u8]) -> Step {
+    let known = state.catalog.known();
+    peer.session.lock().step(&state.users, known.topics.credentials(), token)
+}
+
 /// A token without headers, behind the oldest handshake.
 pub fn raw(state: &State, peer: &Peer, token: &[u8]) -> Reply {
-    match peer.session.lock().step(&state.users, token) {
+    match step(state, peer, token) {
         Step::Go(answer) => {
             let mut frame = (answer.len() as u32).to_be_bytes().to_vec();
             frame.extend_from_slice(&answer);

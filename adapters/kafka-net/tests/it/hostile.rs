@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use dolmen_kafka::messages::ApiVersionsRequest;
+use dolmen_kafka::messages::*;
+use dolmen_kafka::wire::Message;
 use dolmen_kafka_net::Settings;
 
 use crate::client::{Client, Running, batch};
@@ -137,4 +138,35 @@ fn an_unknown_setting_is_named_with_those_that_are_known() {
     assert!(error.contains("num.partitions, "), "{error}");
     let error = Settings::new(&[("num.partitions", "none")]).unwrap_err().to_string();
     assert!(error.starts_with("num.partitions=none"), "{error}");
+}
+
+/// A connection over a limit is closed; one that ends makes room, and the limit may change while the broker runs.
+#[test]
+fn connections_are_counted_for_all_and_for_each_address() {
+    for name in ["max.connections", "max.connections.per.ip"] {
+        let dir = tempfile::tempdir().unwrap();
+        let broker = Running::start(dir.path(), Settings::new(&[(name, "2")]).unwrap());
+        let is_served = |client: &mut Client| client.ask(&MetadataRequest::default(), 9).is_some();
+        let (mut first, mut second) = (broker.client(), broker.client());
+        assert!(is_served(&mut first) && is_served(&mut second));
+        assert!(!is_served(&mut broker.client()), "{name}");
+        drop(second);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !is_served(&mut broker.client()) {
+            assert!(std::time::Instant::now() < until, "{name}: no room is made");
+        }
+        assert_eq!(set_for_all(&mut first, name, "0"), 0);
+        assert!(!is_served(&mut broker.client()), "{name}");
+        assert!(is_served(&mut first), "who is in stays");
+    }
+}
+
+fn set_for_all(client: &mut Client, name: &str, value: &str) -> i16 {
+    use incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+    let configs = [AlterableConfig { name, value: Some(value), ..Default::default() }];
+    let resources =
+        [AlterConfigsResource { resource_type: 4, configs: (&configs[..]).into(), ..Default::default() }];
+    let request = IncrementalAlterConfigsRequest { resources: (&resources[..]).into(), ..Default::default() };
+    let body = client.ask(&request, 1).unwrap();
+    IncrementalAlterConfigsResponse::decode(&body, 1).unwrap().responses.first().unwrap().error_code
 }

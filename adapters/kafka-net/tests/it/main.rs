@@ -5,5 +5,6 @@ mod client;
 mod hostile;
 mod placement;
 mod restart;
+mod scram;
 mod security;
 mod transactions;

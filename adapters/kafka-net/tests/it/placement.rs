@@ -4,6 +4,7 @@ use dolmen_kafka::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
 use dolmen_kafka::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
+use dolmen_kafka::messages::describe_configs_request::DescribeConfigsResource;
 use dolmen_kafka::messages::elect_leaders_request::TopicPartitions;
 use dolmen_kafka::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use dolmen_kafka::messages::*;
@@ -109,7 +110,7 @@ fn what_has_settings_is_listed_by_kind() {
 }
 
 #[test]
-fn settings_of_groups_are_refused_in_words() {
+fn groups_have_settings_and_client_metrics_are_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let broker = Running::start(dir.path(), Settings::default());
     let mut client = broker.client();
@@ -130,9 +131,34 @@ fn settings_of_groups_are_refused_in_words() {
         (one.error_code, one.error_message.map(str::to_owned))
     };
     assert_eq!(altered(2, "t", "retention.ms", "1000"), (0, None));
-    let (code, about) = altered(32, "g", "consumer.session.timeout.ms", "50000");
+    assert_eq!(altered(32, "g", "consumer.session.timeout.ms", "50000"), (0, None));
+    assert_eq!(altered(32, "g", "consumer.session.timeout.ms", "50").0, 40);
+    assert_eq!(
+        altered(4, "1", "group.consumer.session.timeout.ms", "50000").0,
+        42,
+        "it is fixed at the start"
+    );
+    let (code, about) = altered(16, "m", "interval.ms", "50000");
     assert_eq!(code, 42);
-    assert!(about.is_some_and(|about| about.contains("Only topics and this broker")));
+    assert!(about.is_some_and(|about| about.contains("Only topics, groups and this broker")));
+    let resources = [DescribeConfigsResource {
+        resource_type: 32,
+        resource_name: "g",
+        configuration_keys: None,
+        ..Default::default()
+    }];
+    let request = DescribeConfigsRequest { resources: (&resources[..]).into(), ..Default::default() };
+    let body = client.ask(&request, 4).unwrap();
+    let response = DescribeConfigsResponse::decode(&body, 4).unwrap();
+    let configs = &response.results.first().unwrap().configs;
+    let told: Vec<_> = configs.iter().map(|one| (one.name, one.value.unwrap(), one.config_source)).collect();
+    let interval = ("consumer.heartbeat.interval.ms", "5000", 5);
+    assert_eq!(told, [interval, ("consumer.session.timeout.ms", "50000", 8)]);
+    let request =
+        ListConfigResourcesRequest { resource_types: [32].into_iter().collect(), ..Default::default() };
+    let body = client.ask(&request, 1).unwrap();
+    let response = ListConfigResourcesResponse::decode(&body, 1).unwrap();
+    assert!(response.config_resources.iter().map(|one| one.resource_name).eq(["g"]));
     broker.stop();
 }
 
@@ -159,5 +185,26 @@ fn operations_are_told_where_they_are_asked_for() {
         let response = DescribeClusterResponse::decode(&body, 0).unwrap();
         assert_eq!(response.cluster_authorized_operations, cluster);
     }
+    broker.stop();
+}
+
+#[test]
+fn the_rack_is_told_and_topics_stay_where_they_may_not_be_deleted() {
+    use delete_topics_request::DeleteTopicState;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings::new(&[("broker.rack", "r1"), ("delete.topic.enable", "false")]).unwrap();
+    let broker = Running::start(dir.path(), settings);
+    let mut client = broker.client();
+    client.make_topic("t");
+    let body = client.ask(&MetadataRequest::default(), 9).unwrap();
+    assert_eq!(MetadataResponse::decode(&body, 9).unwrap().brokers.first().unwrap().rack, Some("r1"));
+    let body = client.ask(&DescribeClusterRequest::default(), 0).unwrap();
+    assert_eq!(DescribeClusterResponse::decode(&body, 0).unwrap().brokers.first().unwrap().rack, Some("r1"));
+    let topics = [DeleteTopicState { name: Some("t"), ..Default::default() }];
+    let request = DeleteTopicsRequest { topics: (&topics[..]).into(), ..Default::default() };
+    let body = client.ask(&request, 6).unwrap();
+    assert_eq!(DeleteTopicsResponse::decode(&body, 6).unwrap().responses.first().unwrap().error_code, 73);
+    client.make_topic("t");
+    assert_eq!(client.fetch("t", 0, false).values().len(), 0, "it is still there");
     broker.stop();
 }

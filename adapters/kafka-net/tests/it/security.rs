@@ -21,15 +21,17 @@ fn broker(dir: &std::path::Path) -> Running {
     Running::start(dir, settings)
 }
 
-fn handshake(client: &mut Client, mechanism: &str) -> i16 {
+pub fn handshake(client: &mut Client, mechanism: &str) -> i16 {
     let request = SaslHandshakeRequest { mechanism };
     let body = client.ask(&request, 1).unwrap();
     SaslHandshakeResponse::decode(&body, 1).unwrap().error_code
 }
 
-fn authenticate(client: &mut Client, token: &[u8]) -> i16 {
+/// The server's token, or the code.
+pub fn authenticate(client: &mut Client, token: &[u8]) -> Result<Vec<u8>, i16> {
     let body = client.ask(&SaslAuthenticateRequest { auth_bytes: token, ..Default::default() }, 2).unwrap();
-    SaslAuthenticateResponse::decode(&body, 2).unwrap().error_code
+    let response = SaslAuthenticateResponse::decode(&body, 2).unwrap();
+    if response.error_code == 0 { Ok(response.auth_bytes.to_vec()) } else { Err(response.error_code) }
 }
 
 #[test]
@@ -40,11 +42,11 @@ fn nothing_is_served_before_a_client_has_said_who_it_is() {
     let mut client = broker.client();
     assert_eq!(handshake(&mut client, "GSSAPI"), 33);
     assert_eq!(handshake(&mut client, "PLAIN"), 0);
-    assert_eq!(authenticate(&mut client, b"\0tree\0elm"), 58);
+    assert_eq!(authenticate(&mut client, b"\0tree\0elm"), Err(58));
     assert_eq!(client.ask(&MetadataRequest::default(), 9), None);
     let mut client = broker.client();
     assert_eq!(handshake(&mut client, "PLAIN"), 0);
-    assert_eq!(authenticate(&mut client, b"\0tree\0oak"), 0);
+    assert_eq!(authenticate(&mut client, b"\0tree\0oak"), Ok(Vec::new()));
     client.make_topic("t");
     broker.stop();
 }

@@ -33,18 +33,43 @@ const fn fixed(name: &'static str, kind: Kind, default: &'static str, about: &'s
     Setting { is_dynamic: false, ..row(name, kind, default, "", about) }
 }
 
+/// A row that changes nothing.
+const fn idle(setting: Setting) -> Setting {
+    Setting { has_effect: false, ..setting }
+}
+
 /// A row that is taken and told and changes nothing.
 const fn told(name: &'static str, kind: Kind, default: &'static str, synonym: &'static str) -> Setting {
-    Setting {
-        has_effect: false,
-        ..row(name, kind, default, synonym, "Taken and told; nothing depends on it here.")
-    }
+    idle(row(name, kind, default, synonym, "Taken and told; nothing depends on it here."))
+}
+
+/// A row that is fixed when the broker starts, told, and changes nothing.
+const fn told_fixed(name: &'static str, kind: Kind, default: &'static str) -> Setting {
+    Setting { is_dynamic: false, ..told(name, kind, default, "") }
 }
 
 /// A row without a default.
 const fn unset(name: &'static str, kind: Kind, about: &'static str) -> Setting {
     Setting { default: None, ..fixed(name, kind, "", about) }
 }
+
+/// Settings of groups, of the newer protocol.
+pub const GROUP: &[Setting] = &[
+    row(
+        "consumer.heartbeat.interval.ms",
+        INT_FROM_1,
+        "5000",
+        "group.consumer.heartbeat.interval.ms",
+        "How often the group's members speak.",
+    ),
+    row(
+        "consumer.session.timeout.ms",
+        INT_FROM_1,
+        "45000",
+        "group.consumer.session.timeout.ms",
+        "A member of the group that is silent so long is put out.",
+    ),
+];
 
 /// Settings of topics.
 pub const TOPIC: &[Setting] = &[
@@ -55,10 +80,10 @@ pub const TOPIC: &[Setting] = &[
         "log.cleanup.policy",
         "Old segments go by age and size, or by key.",
     ),
-    row("compression.gzip.level", GZIP_LEVEL, "-1", "compression.gzip.level", "The level of gzip."),
-    row("compression.lz4.level", LZ4_LEVEL, "9", "compression.lz4.level", "The level of LZ4."),
-    row("compression.type", CODECS, "producer", "compression.type", "How batches are compressed in the log."),
-    row("compression.zstd.level", ZSTD_LEVEL, "3", "compression.zstd.level", "The level of Zstandard."),
+    told("compression.gzip.level", GZIP_LEVEL, "-1", "compression.gzip.level"),
+    told("compression.lz4.level", LZ4_LEVEL, "9", "compression.lz4.level"),
+    told("compression.type", CODECS, "producer", "compression.type"),
+    told("compression.zstd.level", ZSTD_LEVEL, "3", "compression.zstd.level"),
     row(
         "delete.retention.ms",
         LONG_FROM_0,
@@ -66,13 +91,7 @@ pub const TOPIC: &[Setting] = &[
         "log.cleaner.delete.retention.ms",
         "How long tombstones stay.",
     ),
-    row(
-        "file.delete.delay.ms",
-        LONG_FROM_0,
-        "60000",
-        "log.segment.delete.delay.ms",
-        "How long a deleted file stays.",
-    ),
+    told("file.delete.delay.ms", LONG_FROM_0, "60000", "log.segment.delete.delay.ms"),
     row("flush.messages", LONG_FROM_1, MAX, "log.flush.interval.messages", "Records between two syncs."),
     row("flush.ms", LONG_FROM_0, MAX, "log.flush.interval.ms", "Time between two syncs."),
     told("follower.replication.throttled.replicas", Kind::List(&[]), "", ""),
@@ -87,13 +106,7 @@ pub const TOPIC: &[Setting] = &[
     told("leader.replication.throttled.replicas", Kind::List(&[]), "", ""),
     told("local.retention.bytes", Kind::Long(-2, i64::MAX), "-2", ""),
     told("local.retention.ms", Kind::Long(-2, i64::MAX), "-2", ""),
-    row(
-        "max.compaction.lag.ms",
-        LONG_FROM_1,
-        MAX,
-        "log.cleaner.max.compaction.lag.ms",
-        "When a record must be cleaned.",
-    ),
+    told("max.compaction.lag.ms", LONG_FROM_1, MAX, "log.cleaner.max.compaction.lag.ms"),
     row("max.message.bytes", INT_FROM_0, "1048588", "message.max.bytes", "The largest batch."),
     row(
         "message.timestamp.after.max.ms",
@@ -116,13 +129,7 @@ pub const TOPIC: &[Setting] = &[
         "log.message.timestamp.type",
         "Whose clock timestamps are of.",
     ),
-    row(
-        "min.cleanable.dirty.ratio",
-        Kind::Double(0.0, 1.0),
-        "0.5",
-        "log.cleaner.min.cleanable.ratio",
-        "How much of a log is uncleaned before it is cleaned.",
-    ),
+    told("min.cleanable.dirty.ratio", Kind::Double(0.0, 1.0), "0.5", "log.cleaner.min.cleanable.ratio"),
     row(
         "min.compaction.lag.ms",
         LONG_FROM_0,
@@ -162,57 +169,44 @@ pub const BROKER: &[Setting] = &[
     row("auto.create.topics.enable", Kind::Bool, "true", "", "Topics come to be when they are asked for."),
     told("background.threads", INT_FROM_1, "10", ""),
     fixed("broker.id", INT, "1", "The broker's id."),
-    row("compression.gzip.level", GZIP_LEVEL, "-1", "", "The level of gzip."),
-    row("compression.lz4.level", LZ4_LEVEL, "9", "", "The level of LZ4."),
-    row("compression.type", CODECS, "producer", "", "How batches are compressed in the log."),
-    row("compression.zstd.level", ZSTD_LEVEL, "3", "", "The level of Zstandard."),
+    told("compression.gzip.level", GZIP_LEVEL, "-1", ""),
+    told("compression.lz4.level", LZ4_LEVEL, "9", ""),
+    told("compression.type", CODECS, "producer", ""),
+    told("compression.zstd.level", ZSTD_LEVEL, "3", ""),
     fixed("connections.max.idle.ms", LONG, "600000", "A connection that is silent so long is closed."),
-    fixed(
-        "controlled.shutdown.enable",
-        Kind::Bool,
-        "true",
-        "A stop syncs and closes; it is never anything else.",
-    ),
-    told("default.replication.factor", Kind::Int(1, 1), "1", ""),
+    told_fixed("controlled.shutdown.enable", Kind::Bool, "true"),
+    told_fixed("default.replication.factor", Kind::Int(1, 1), "1"),
     fixed("delete.topic.enable", Kind::Bool, "true", "Topics may be deleted."),
     fixed("fetch.max.bytes", Kind::Int(1024, i32::MAX), "57671680", "The largest answer to Fetch."),
-    told("fetch.purgatory.purge.interval.requests", INT, "1000", ""),
+    told_fixed("fetch.purgatory.purge.interval.requests", INT, "1000"),
+    told_fixed("group.consumer.assignors", Kind::List(&["uniform", "range"]), "uniform,range"),
     fixed(
-        "group.consumer.assignors",
-        Kind::List(&["uniform", "range"]),
-        "uniform,range",
-        "Assignors of the newer groups; the first is the default.",
-    ),
-    row(
         "group.consumer.heartbeat.interval.ms",
         INT_FROM_1,
         "5000",
-        "",
         "How often members of the newer groups speak.",
     ),
     fixed("group.consumer.max.heartbeat.interval.ms", INT_FROM_1, "15000", "The longest such interval."),
     fixed("group.consumer.max.session.timeout.ms", INT_FROM_1, "60000", "The longest such time-out."),
-    row("group.consumer.max.size", INT_FROM_1, "2147483647", "", "The most members of a newer group."),
-    fixed(
+    fixed("group.consumer.max.size", INT_FROM_1, "2147483647", "The most members of a newer group."),
+    idle(fixed(
         "group.consumer.migration.policy",
-        Kind::OneOf(&["disabled", "bidirectional", "upgrade", "downgrade"]),
+        Kind::OneOf(&["disabled"]),
         "disabled",
         "Groups do not change their protocol while they have members here: `disabled`, where Kafka has `bidirectional`.",
-    ),
+    )),
     fixed("group.consumer.min.heartbeat.interval.ms", INT_FROM_1, "5000", "The shortest such interval."),
     fixed("group.consumer.min.session.timeout.ms", INT_FROM_1, "45000", "The shortest such time-out."),
-    row(
+    fixed(
         "group.consumer.session.timeout.ms",
         INT_FROM_1,
         "45000",
-        "",
         "A member of a newer group that is silent so long is put out.",
     ),
-    fixed(
+    told_fixed(
         "group.coordinator.rebalance.protocols",
         Kind::List(&["classic", "consumer", "streams"]),
         "classic,consumer",
-        "The group protocols that are spoken.",
     ),
     fixed(
         "group.initial.rebalance.delay.ms",
@@ -223,29 +217,23 @@ pub const BROKER: &[Setting] = &[
     fixed("group.max.session.timeout.ms", INT, "1800000", "The longest session time-out."),
     fixed("group.max.size", INT_FROM_1, "2147483647", "The most members of a group."),
     fixed("group.min.session.timeout.ms", INT, "6000", "The shortest session time-out."),
-    told("inter.broker.listener.name", Kind::Text, "PLAINTEXT", ""),
+    told_fixed("inter.broker.listener.name", Kind::Text, "PLAINTEXT"),
     told("listener.security.protocol.map", Kind::Text, "", ""),
     told("listeners", Kind::List(&[]), "", ""),
     row("log.cleaner.backoff.ms", LONG_FROM_0, "15000", "", "How often the cleaner looks."),
     told("log.cleaner.dedupe.buffer.size", LONG, "134217728", ""),
     row("log.cleaner.delete.retention.ms", LONG_FROM_0, "86400000", "", "How long tombstones stay."),
-    row("log.cleaner.enable", Kind::Bool, "true", "", "Compacted topics are compacted."),
+    told_fixed("log.cleaner.enable", Kind::Bool, "true"),
     told("log.cleaner.io.buffer.load.factor", Kind::Double(0.0, f64::MAX), "0.9", ""),
     told("log.cleaner.io.buffer.size", INT_FROM_0, "524288", ""),
     told("log.cleaner.io.max.bytes.per.second", Kind::Double(0.0, f64::MAX), "1.7976931348623157E308", ""),
-    row("log.cleaner.max.compaction.lag.ms", LONG_FROM_1, MAX, "", "When a record must be cleaned."),
-    row(
-        "log.cleaner.min.cleanable.ratio",
-        Kind::Double(0.0, 1.0),
-        "0.5",
-        "",
-        "How much of a log is uncleaned before it is cleaned.",
-    ),
+    told("log.cleaner.max.compaction.lag.ms", LONG_FROM_1, MAX, ""),
+    told("log.cleaner.min.cleanable.ratio", Kind::Double(0.0, 1.0), "0.5", ""),
     row("log.cleaner.min.compaction.lag.ms", LONG_FROM_0, "0", "", "When a record may be cleaned."),
     told("log.cleaner.threads", INT_FROM_0, "1", ""),
     row("log.cleanup.policy", POLICIES, "delete", "", "Old segments go by age and size, or by key."),
-    told("log.dir", Kind::Text, "", ""),
-    told("log.dirs", Kind::Text, "", ""),
+    told_fixed("log.dir", Kind::Text, ""),
+    told_fixed("log.dirs", Kind::Text, ""),
     row(
         "log.flush.interval.messages",
         LONG_FROM_1,
@@ -260,9 +248,9 @@ pub const BROKER: &[Setting] = &[
         "",
         "Time between two syncs. Given at the start without a number of records, it alone decides.",
     ),
-    told("log.flush.offset.checkpoint.interval.ms", INT_FROM_0, "60000", ""),
-    told("log.flush.scheduler.interval.ms", LONG, MAX, ""),
-    told("log.flush.start.offset.checkpoint.interval.ms", INT_FROM_0, "60000", ""),
+    told_fixed("log.flush.offset.checkpoint.interval.ms", INT_FROM_0, "60000"),
+    told_fixed("log.flush.scheduler.interval.ms", LONG, MAX),
+    told_fixed("log.flush.start.offset.checkpoint.interval.ms", INT_FROM_0, "60000"),
     row("log.index.interval.bytes", INT_FROM_0, "4096", "", "Bytes between two index entries."),
     told("log.index.size.max.bytes", Kind::Int(4, i32::MAX), "10485760", ""),
     row(
@@ -287,15 +275,10 @@ pub const BROKER: &[Setting] = &[
     told("log.roll.jitter.ms", LONG_FROM_0, "0", ""),
     row("log.roll.ms", LONG_FROM_1, "604800000", "", "How old a segment's first record grows."),
     row("log.segment.bytes", Kind::Int(1 << 20, i32::MAX), "1073741824", "", "How large a segment grows."),
-    row("log.segment.delete.delay.ms", LONG_FROM_0, "60000", "", "How long a deleted file stays."),
-    fixed("max.connections", INT_FROM_0, "2147483647", "The most connections."),
+    told("log.segment.delete.delay.ms", LONG_FROM_0, "60000", ""),
+    row("max.connections", INT_FROM_0, "2147483647", "", "The most connections."),
     row("max.connections.per.ip", INT_FROM_0, "2147483647", "", "The most connections of one address."),
-    fixed(
-        "max.incremental.fetch.session.cache.slots",
-        INT_FROM_0,
-        "1000",
-        "Fetch sessions; none are kept here: every fetch is a full one.",
-    ),
+    told_fixed("max.incremental.fetch.session.cache.slots", INT_FROM_0, "1000"),
     row("message.max.bytes", INT_FROM_0, "1048588", "", "The largest batch."),
     told("min.insync.replicas", INT_FROM_1, "1", ""),
     fixed("node.id", INT_FROM_0, "1", "The broker's id."),
@@ -309,8 +292,8 @@ pub const BROKER: &[Setting] = &[
     ),
     told("num.recovery.threads.per.data.dir", INT_FROM_1, "2", ""),
     fixed("offset.metadata.max.bytes", INT, "4096", "The longest text beside an offset."),
-    told("offsets.commit.timeout.ms", INT_FROM_1, "5000", ""),
-    told("offsets.load.buffer.size", INT_FROM_1, "5242880", ""),
+    told_fixed("offsets.commit.timeout.ms", INT_FROM_1, "5000"),
+    told_fixed("offsets.load.buffer.size", INT_FROM_1, "5242880"),
     fixed(
         "offsets.retention.check.interval.ms",
         LONG_FROM_1,
@@ -323,21 +306,21 @@ pub const BROKER: &[Setting] = &[
         "10080",
         "How long offsets stay when their group has no members.",
     ),
-    told("offsets.topic.compression.codec", INT, "0", ""),
+    told_fixed("offsets.topic.compression.codec", INT, "0"),
     fixed(
         "offsets.topic.num.partitions",
         Kind::Int(1, crate::limits::PARTITIONS_MAX),
         "50",
         "Partitions of __consumer_offsets when it is made.",
     ),
-    told("offsets.topic.replication.factor", Kind::Short(1, i16::MAX), "1", ""),
+    told_fixed("offsets.topic.replication.factor", Kind::Short(1, i16::MAX), "1"),
     fixed(
         "offsets.topic.segment.bytes",
         INT_FROM_1,
         "104857600",
         "How large a segment of __consumer_offsets grows.",
     ),
-    told("process.roles", Kind::List(&["broker", "controller"]), "broker,controller", ""),
+    told_fixed("process.roles", Kind::List(&["broker", "controller"]), "broker,controller"),
     row(
         "producer.id.expiration.ms",
         INT_FROM_1,
@@ -351,9 +334,9 @@ pub const BROKER: &[Setting] = &[
         "600000",
         "How often silent producers are looked for.",
     ),
-    told("queued.max.requests", INT_FROM_1, "500", ""),
-    told("replica.fetch.max.bytes", INT_FROM_0, "1048576", ""),
-    fixed("request.timeout.ms", INT, "30000", "How long a request may wait."),
+    told_fixed("queued.max.requests", INT_FROM_1, "500"),
+    told_fixed("replica.fetch.max.bytes", INT_FROM_0, "1048576"),
+    told_fixed("request.timeout.ms", INT, "30000"),
     fixed(
         "sasl.enabled.mechanisms",
         Kind::List(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]),
@@ -362,8 +345,8 @@ pub const BROKER: &[Setting] = &[
     ),
     told("sasl.kerberos.min.time.before.relogin", LONG, "60000", ""),
     fixed("socket.request.max.bytes", INT_FROM_1, "104857600", "The largest request."),
-    told("socket.receive.buffer.bytes", INT, "102400", ""),
-    told("socket.send.buffer.bytes", INT, "102400", ""),
+    told_fixed("socket.receive.buffer.bytes", INT, "102400"),
+    told_fixed("socket.send.buffer.bytes", INT, "102400"),
     fixed(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms",
         INT_FROM_1,
@@ -376,28 +359,23 @@ pub const BROKER: &[Setting] = &[
         "900000",
         "The longest that a transaction may stay open.",
     ),
-    row(
+    idle(row(
         "transaction.partition.verification.enable",
         Kind::Bool,
         "true",
         "",
         "Always on here, whatever it says.",
-    ),
-    fixed(
-        "transaction.remove.expired.transaction.cleanup.interval.ms",
-        INT_FROM_1,
-        "3600000",
-        "How often expired transactional ids are looked for.",
-    ),
-    told("transaction.state.log.load.buffer.size", INT_FROM_1, "5242880", ""),
-    told("transaction.state.log.min.isr", INT_FROM_1, "1", ""),
+    )),
+    told_fixed("transaction.remove.expired.transaction.cleanup.interval.ms", INT_FROM_1, "3600000"),
+    told_fixed("transaction.state.log.load.buffer.size", INT_FROM_1, "5242880"),
+    told_fixed("transaction.state.log.min.isr", INT_FROM_1, "1"),
     fixed(
         "transaction.state.log.num.partitions",
         Kind::Int(1, crate::limits::PARTITIONS_MAX),
         "50",
         "Partitions of __transaction_state when it is made.",
     ),
-    told("transaction.state.log.replication.factor", Kind::Short(1, i16::MAX), "1", ""),
+    told_fixed("transaction.state.log.replication.factor", Kind::Short(1, i16::MAX), "1"),
     fixed(
         "transaction.state.log.segment.bytes",
         INT_FROM_1,

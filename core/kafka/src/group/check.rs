@@ -21,7 +21,7 @@ pub fn check_record(bytes: &[u8]) {
     let mut groups = Groups::new(Settings::default(), 0);
     let loaded = groups.load(0, &batch, &[]);
     assert_eq!(loaded.is_ok(), said.is_ok(), "what parses is taken over");
-    groups.start(dolmen_base::Time::ZERO);
+    groups.start(dolmen_base::Time::ZERO, &crate::topics::Topics::new());
     assert!(groups.poll().is_none(), "a log asks for nothing");
 }
 

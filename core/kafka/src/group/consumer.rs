@@ -44,8 +44,12 @@ pub type Targets = BTreeMap<Uuid, BTreeSet<i32>>;
 pub struct Settings {
     /// `group.consumer.heartbeat.interval.ms`.
     pub heartbeat_interval_ms: i32,
+    /// `group.consumer.min.heartbeat.interval.ms` and its `max`: bounds of what groups may have of their own.
+    pub heartbeat_interval_ms_bounds: (i32, i32),
     /// `group.consumer.session.timeout.ms`.
     pub session_timeout_ms: i32,
+    /// `group.consumer.min.session.timeout.ms` and its `max`.
+    pub session_timeout_ms_bounds: (i32, i32),
     /// `group.consumer.max.size`.
     pub size_max: usize,
 }
@@ -53,7 +57,38 @@ pub struct Settings {
 impl Default for Settings {
     /// Kafka's defaults.
     fn default() -> Self {
-        Settings { heartbeat_interval_ms: 5_000, session_timeout_ms: 45_000, size_max: MEMBERS_MAX }
+        Settings {
+            heartbeat_interval_ms: 5_000,
+            heartbeat_interval_ms_bounds: (5_000, 15_000),
+            session_timeout_ms: 45_000,
+            session_timeout_ms_bounds: (45_000, 60_000),
+            size_max: MEMBERS_MAX,
+        }
+    }
+}
+
+impl Settings {
+    /// Those of a group: its own come first, within the broker's bounds, which may have changed since.
+    #[must_use]
+    pub fn of_group(self, topics: &Topics, group: &str) -> Settings {
+        let Some(own) = topics.group_configs(group) else { return self };
+        let given = |name: &str, (low, high): (i32, i32), else_ms| {
+            let own = own.get(name).and_then(|value| value.parse::<i32>().ok());
+            own.map_or(else_ms, |ms| ms.min(high).max(low))
+        };
+        Settings {
+            heartbeat_interval_ms: given(
+                "consumer.heartbeat.interval.ms",
+                self.heartbeat_interval_ms_bounds,
+                self.heartbeat_interval_ms,
+            ),
+            session_timeout_ms: given(
+                "consumer.session.timeout.ms",
+                self.session_timeout_ms_bounds,
+                self.session_timeout_ms,
+            ),
+            ..self
+        }
     }
 }
 
@@ -173,7 +208,7 @@ impl Default for Consumers {
 pub struct Facts<'a> {
     /// The wall clock, in milliseconds.
     pub now_ms: i64,
-    /// The broker's settings.
+    /// The group's settings.
     pub settings: &'a Settings,
     /// The topics that are there.
     pub topics: &'a Topics,

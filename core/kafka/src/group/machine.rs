@@ -309,15 +309,17 @@ impl Groups {
     }
 
     /// Begins: every member has a whole session before it.
-    pub fn start(&mut self, now: Time) {
+    pub fn start(&mut self, now: Time, topics: &Topics) {
         let now_ms = millis(now);
+        let settings = self.settings.consumer;
         let names: Vec<String> = self.slots.keys().cloned().collect();
         for name in names {
             if let Some(slot) = self.slots.get_mut(&name) {
                 match &mut slot.kind {
                     Kind::Classic(group) => group.start(now_ms),
                     Kind::Consumers(group) => {
-                        let until_ms = now_ms + i64::from(self.settings.consumer.session_timeout_ms);
+                        let session_ms = settings.of_group(topics, &name).session_timeout_ms;
+                        let until_ms = now_ms + i64::from(session_ms);
                         slot.sessions = group.members.keys().map(|id| (id.clone(), until_ms)).collect();
                         for member in group.members.values() {
                             if member.state == MemberState::UnrevokedPartitions {
@@ -586,7 +588,7 @@ impl Groups {
             return self.answer(caller, refuse(ErrorCode::COORDINATOR_NOT_AVAILABLE));
         }
         let fresh = self.fresh();
-        let settings = self.settings.consumer;
+        let settings = self.settings.consumer.of_group(at.topics, &name);
         let facts = consumer::Facts { now_ms: at.now_ms, settings: &settings, topics: at.topics };
         let none = Consumers::default();
         let mut is_upgrade = false;
@@ -603,7 +605,7 @@ impl Groups {
         match consumer::beat(group, &ask, &client, fresh, facts) {
             Decision::Refuse(code) => self.answer(caller, refuse(code)),
             Decision::Answer(answer) => {
-                self.spoke(&name, &answer, at.now_ms);
+                self.spoke(at, &name, &answer);
                 self.answer(caller, Answer::Beat(answer));
                 self.touch(&name);
             }
@@ -660,7 +662,7 @@ impl Groups {
             slot.sessions.remove(id);
         }
         if let Some(answer) = answer {
-            self.spoke(name, &answer, at.now_ms);
+            self.spoke(at, name, &answer);
             if let Some(caller) = caller {
                 self.answer(caller, Answer::Beat(answer));
             }
@@ -668,8 +670,9 @@ impl Groups {
     }
 
     /// A member has spoken: its session begins anew.
-    fn spoke(&mut self, name: &str, answer: &Beaten, now_ms: i64) {
-        let until_ms = now_ms + i64::from(self.settings.consumer.session_timeout_ms);
+    fn spoke(&mut self, at: At<'_>, name: &str, answer: &Beaten) {
+        let session_ms = self.settings.consumer.of_group(at.topics, name).session_timeout_ms;
+        let until_ms = at.now_ms + i64::from(session_ms);
         let (Some(slot), Some(id)) = (self.slots.get_mut(name), &answer.member) else { return };
         let is_member = matches!(&slot.kind, Kind::Consumers(group) if group.members.contains_key(id));
         if is_member {
@@ -920,8 +923,8 @@ impl Groups {
                 gone.sort();
                 gone.dedup();
                 gone.retain(|id| group.members.contains_key(id));
-                let facts =
-                    consumer::Facts { now_ms: at.now_ms, settings: &settings.consumer, topics: at.topics };
+                let settings = settings.consumer.of_group(at.topics, name);
+                let facts = consumer::Facts { now_ms: at.now_ms, settings: &settings, topics: at.topics };
                 if gone.is_empty() {
                     let members = &group.members;
                     slot.sessions.retain(|id, _| members.contains_key(id));

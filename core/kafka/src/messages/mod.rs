@@ -15,6 +15,8 @@ pub mod alter_partition_reassignments_request;
 pub mod alter_partition_reassignments_response;
 pub mod alter_replica_log_dirs_request;
 pub mod alter_replica_log_dirs_response;
+pub mod alter_user_scram_credentials_request;
+pub mod alter_user_scram_credentials_response;
 pub mod api_versions_request;
 pub mod api_versions_response;
 pub mod config_record;
@@ -62,10 +64,14 @@ pub mod describe_log_dirs_request;
 pub mod describe_log_dirs_response;
 pub mod describe_producers_request;
 pub mod describe_producers_response;
+pub mod describe_quorum_request;
+pub mod describe_quorum_response;
 pub mod describe_topic_partitions_request;
 pub mod describe_topic_partitions_response;
 pub mod describe_transactions_request;
 pub mod describe_transactions_response;
+pub mod describe_user_scram_credentials_request;
+pub mod describe_user_scram_credentials_response;
 pub mod elect_leaders_request;
 pub mod elect_leaders_response;
 pub mod end_txn_marker;
@@ -144,6 +150,8 @@ pub use alter_partition_reassignments_request::AlterPartitionReassignmentsReques
 pub use alter_partition_reassignments_response::AlterPartitionReassignmentsResponse;
 pub use alter_replica_log_dirs_request::AlterReplicaLogDirsRequest;
 pub use alter_replica_log_dirs_response::AlterReplicaLogDirsResponse;
+pub use alter_user_scram_credentials_request::AlterUserScramCredentialsRequest;
+pub use alter_user_scram_credentials_response::AlterUserScramCredentialsResponse;
 pub use api_versions_request::ApiVersionsRequest;
 pub use api_versions_response::ApiVersionsResponse;
 pub use config_record::ConfigRecord;
@@ -191,10 +199,14 @@ pub use describe_log_dirs_request::DescribeLogDirsRequest;
 pub use describe_log_dirs_response::DescribeLogDirsResponse;
 pub use describe_producers_request::DescribeProducersRequest;
 pub use describe_producers_response::DescribeProducersResponse;
+pub use describe_quorum_request::DescribeQuorumRequest;
+pub use describe_quorum_response::DescribeQuorumResponse;
 pub use describe_topic_partitions_request::DescribeTopicPartitionsRequest;
 pub use describe_topic_partitions_response::DescribeTopicPartitionsResponse;
 pub use describe_transactions_request::DescribeTransactionsRequest;
 pub use describe_transactions_response::DescribeTransactionsResponse;
+pub use describe_user_scram_credentials_request::DescribeUserScramCredentialsRequest;
+pub use describe_user_scram_credentials_response::DescribeUserScramCredentialsResponse;
 pub use elect_leaders_request::ElectLeadersRequest;
 pub use elect_leaders_response::ElectLeadersResponse;
 pub use end_txn_marker::EndTxnMarker;
@@ -304,6 +316,9 @@ pub const APIS: &[Api] = &[
     Api { key: 45, name: "AlterPartitionReassignments", low: 0, high: 1, flexible_from: 0 },
     Api { key: 46, name: "ListPartitionReassignments", low: 0, high: 0, flexible_from: 0 },
     Api { key: 47, name: "OffsetDelete", low: 0, high: 0, flexible_from: i16::MAX },
+    Api { key: 50, name: "DescribeUserScramCredentials", low: 0, high: 0, flexible_from: 0 },
+    Api { key: 51, name: "AlterUserScramCredentials", low: 0, high: 0, flexible_from: 0 },
+    Api { key: 55, name: "DescribeQuorum", low: 0, high: 2, flexible_from: 0 },
     Api { key: 60, name: "DescribeCluster", low: 0, high: 2, flexible_from: 0 },
     Api { key: 61, name: "DescribeProducers", low: 0, high: 0, flexible_from: 0 },
     Api { key: 65, name: "DescribeTransactions", low: 0, high: 0, flexible_from: 0 },

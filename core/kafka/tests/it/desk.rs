@@ -47,7 +47,7 @@ impl Desk {
 
     pub fn with(settings: Settings) -> Desk {
         let mut groups = Groups::new(settings, 1);
-        groups.start(Time::from_millis(1_000));
+        groups.start(Time::from_millis(1_000), &Topics::new());
         let mut desk = Desk {
             groups,
             topics: Topics::new(),
@@ -156,7 +156,7 @@ impl Desk {
             let (batch, _) = Batch::split(bytes, 0).unwrap();
             self.groups.load(0, &batch, &[]).unwrap();
         }
-        self.groups.start(self.time());
+        self.groups.start(self.time(), &self.topics);
         self.held.clear();
     }
 

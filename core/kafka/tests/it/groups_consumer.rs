@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use dolmen_base::Rng;
 use dolmen_kafka::ErrorCode;
 use dolmen_kafka::control::Outcome;
+use dolmen_kafka::group::Settings;
 use dolmen_kafka::group::ask::{Answer, Ask, Beat, Commit};
 use dolmen_kafka::group::assignor::{NAMES, Subscriber, assign};
-use dolmen_kafka::group::consumer::{MemberState, Targets};
+use dolmen_kafka::group::consumer::{self, MemberState, Targets};
 use dolmen_kafka::group::machine::AppendError;
 use dolmen_kafka::wire::Uuid;
 
@@ -466,4 +467,40 @@ fn range_gives_runs_in_the_order_of_names() {
         (Some(vec![0, 1, 2]), Some(vec![3, 4]), Some(vec![5, 6]))
     );
     assert_eq!((of("y", u), of("z", u), of("x", u)), (Some(vec![0]), Some(vec![1]), None));
+}
+
+#[test]
+fn a_group_may_have_a_session_and_an_interval_of_its_own() {
+    let mut desk = Desk::new();
+    let started_with = dolmen_kafka::configs::Static::new();
+    let set = |desk: &mut Desk, value: &str| {
+        let changes = [
+            ("consumer.session.timeout.ms".to_owned(), Some(value.to_owned())),
+            ("consumer.heartbeat.interval.ms".to_owned(), Some("7000".to_owned())),
+        ];
+        let broker = dolmen_kafka::configs::InForce::broker(&started_with, desk.topics.broker_configs());
+        let group = dolmen_kafka::topics::Resource::Group("g");
+        let records = desk.topics.decide_sets(group, &changes, broker).unwrap();
+        records.iter().for_each(|record| desk.topics.load(record).unwrap());
+    };
+    set(&mut desk, "60000");
+    let own = desk.beat(first_beat("g", "m", &["t"]));
+    let other = desk.beat(first_beat("h", "m", &["t"]));
+    assert_eq!((own.interval_ms, other.interval_ms), (7000, 5000));
+    let has_member = |desk: &Desk, group| desk.groups.consumer(group).is_some_and(|g| !g.members.is_empty());
+    desk.wait(50_000);
+    assert_eq!((has_member(&desk, "g"), has_member(&desk, "h")), (true, false));
+    // A session that began before the change ends when it was said to; the next is the new one.
+    set(&mut desk, "45000");
+    assert_eq!(desk.beat(next_beat("g", "m", 2, None)).error, ErrorCode::NONE);
+    desk.wait(46_000);
+    assert!(!has_member(&desk, "g"));
+    // What a broker with other bounds wrote is brought within ours.
+    desk.restart();
+    let tight = Settings {
+        consumer: consumer::Settings { session_timeout_ms_bounds: (45_000, 46_000), ..settings().consumer },
+        ..settings()
+    };
+    set(&mut desk, "60000");
+    assert_eq!(tight.consumer.of_group(&desk.topics, "g").session_timeout_ms, 46_000);
 }

@@ -180,7 +180,7 @@ impl World {
         ];
         let members = roles.into_iter().zip(1..).map(|(role, node)| member(node, role, &mut rng)).collect();
         let mut groups = Groups::new(settings(), seed);
-        groups.start(Time::from_millis(1));
+        groups.start(Time::from_millis(1), &Topics::new());
         World {
             seed,
             net: Network::new(rng.next_u64(), weather),
@@ -417,7 +417,7 @@ impl World {
             let (batch, _) = Batch::split(bytes, 0).unwrap();
             self.groups.load(0, &batch, &[]).unwrap();
         }
-        self.groups.start(self.now);
+        self.groups.start(self.now, &self.topics);
         self.judge_state();
     }
 

@@ -18,5 +18,6 @@ mod log;
 mod log_files;
 mod messages;
 mod partition;
+mod scram;
 mod seeds;
 mod topics;

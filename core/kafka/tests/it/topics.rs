@@ -332,3 +332,53 @@ fn damaged_records_are_refused() {
     assert_eq!(topics.load(&[1, 20, 0, 0]), Ok(()));
     assert!(topics.is_empty());
 }
+
+/// The bounds are Kafka's: a session of 45 to 60 seconds, an interval of 5 to 15.
+#[test]
+fn groups_have_settings_of_their_own_within_the_brokers_bounds() {
+    let started_with = Static::new();
+    let mut topics = Topics::new();
+    let set = |topics: &mut Topics, group: &str, changes: &[(&str, Option<&str>)]| {
+        let changes: Vec<_> =
+            changes.iter().map(|(name, value)| ((*name).into(), value.map(str::to_owned))).collect();
+        let broker = InForce::broker(&started_with, topics.broker_configs());
+        let records = topics.decide_sets(Resource::Group(group), &changes, broker)?;
+        records.iter().for_each(|record| topics.load(record).unwrap());
+        Ok::<_, ErrorCode>(())
+    };
+    let (session, interval) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    for wrong in [
+        &[(session, Some("44999"))][..],
+        &[(session, Some("60001"))],
+        &[(session, Some("x"))],
+        &[(interval, Some("4999"))],
+        &[(interval, Some("15001"))],
+        &[(session, Some("50000")), (interval, Some("0"))],
+        &[("share.session.timeout.ms", Some("50000"))],
+        &[("retention.ms", Some("50000"))],
+    ] {
+        assert_eq!(set(&mut topics, "g", wrong), Err(ErrorCode::INVALID_CONFIG), "{wrong:?}");
+    }
+    assert_eq!(set(&mut topics, "", &[(session, Some("50000"))]), Err(ErrorCode::INVALID_REQUEST));
+    assert_eq!(topics.groups_set().count(), 0);
+    set(&mut topics, "g", &[(session, Some("50000")), (interval, Some("6000"))]).unwrap();
+    set(&mut topics, "h", &[(interval, Some("7000"))]).unwrap();
+    let broker = InForce::broker(&started_with, topics.broker_configs());
+    let force = broker.group(topics.group_configs("g"));
+    let values: Vec<_> =
+        force.values(configs::group(session).unwrap()).map(|value| (value.value, value.origin)).collect();
+    assert_eq!(values, [(Some("50000"), Origin::Group), (Some("45000"), Origin::Default)]);
+    assert_eq!(broker.group(topics.group_configs("other")).int(interval), 5000);
+    let mut again = Topics::new();
+    topics.snapshot(1).unwrap().iter().for_each(|record| again.load(record).unwrap());
+    assert_eq!(again.group_configs("g"), topics.group_configs("g"));
+    set(&mut topics, "g", &[(session, None), (interval, None)]).unwrap();
+    assert_eq!(topics.groups_set().collect::<Vec<_>>(), ["h"]);
+    // A broker whose bounds let the interval be as long as the session.
+    let mut wide = Static::new();
+    wide.set("group.consumer.max.heartbeat.interval.ms", "90000").unwrap();
+    let broker = InForce::broker(&wide, topics.broker_configs());
+    let change = [(interval.to_owned(), Some("45000".to_owned()))];
+    let decided = topics.decide_sets(Resource::Group("g"), &change, broker);
+    assert_eq!(decided, Err(ErrorCode::INVALID_CONFIG));
+}
