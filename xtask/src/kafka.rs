@@ -66,6 +66,7 @@ const APIS: &[&str] = &[
     "DescribeUserScramCredentials",
     "AlterUserScramCredentials",
     "DescribeQuorum",
+    "DescribeClientQuotas",
 ];
 
 /// What stands in records of internal topics and of the metadata log, in producer snapshots and inside group messages.

@@ -13,6 +13,7 @@ mod offsets;
 mod placement;
 mod produce;
 mod quorum;
+mod quotas;
 mod sasl;
 mod scram;
 mod transactions;
@@ -210,6 +211,7 @@ async fn dispatch(call: &Call) -> Result<Reply, WireError> {
         44 => admin::incremental_alter_configs(call).await,
         45 => placement::alter_partition_reassignments(call),
         46 => placement::list_partition_reassignments(call),
+        48 => quotas::describe(call),
         50 => scram::describe(call),
         51 => scram::alter(call).await,
         55 => quorum::describe(call).await,

@@ -15,9 +15,10 @@ use dolmen_fs::Dir;
 use dolmen_host::Fault;
 use dolmen_kafka::ErrorCode;
 use dolmen_kafka::batch::{Batch, Builder, Meta};
+use dolmen_kafka::configs::Refusal;
 use dolmen_kafka::log::recovery::{Found, look};
 use dolmen_kafka::record::Record;
-use dolmen_kafka::topics::{self, NewTopic, RecordValue, Resource, Topic, Topics};
+use dolmen_kafka::topics::{self, Alteration, NewTopic, RecordValue, Resource, Topic, Topics};
 use dolmen_kafka::wire::Uuid;
 use parking_lot::{Mutex, RwLock};
 
@@ -354,20 +355,21 @@ impl Catalog {
         Ok(())
     }
 
-    /// Changes settings: each name gets its value, or loses it. Blocks.
+    /// Changes settings. Blocks.
     ///
     /// # Errors
-    /// As [`Topics::decide_sets`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
-    pub fn set(
+    /// As [`Topics::decide_alter`], and [`ErrorCode::KAFKA_STORAGE_ERROR`].
+    pub fn alter(
         &self,
         resource: Resource<'_>,
-        changes: &[(String, Option<String>)],
+        changes: &[Alteration],
+        is_all: bool,
         is_trial: bool,
-    ) -> Result<(), ErrorCode> {
+    ) -> Result<(), Refusal> {
         let mut log = self.records.lock();
         let records = {
             let known = self.known.read();
-            known.topics.decide_sets(resource, changes, self.settings.broker(&known.topics))?
+            known.topics.decide_alter(resource, changes, is_all, self.settings.broker(&known.topics))?
         };
         if is_trial || records.is_empty() {
             return Ok(());

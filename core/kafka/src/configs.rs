@@ -6,6 +6,7 @@
 //! Source: the configuration reference of Kafka 4.4. Where ours differs, [`Setting::about`] says so.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
@@ -47,6 +48,22 @@ impl Kind {
             Kind::Long(..) => 5,
             Kind::Double(..) => 6,
             Kind::List(_) => 7,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    /// What is expected, as it stands in a refusal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Bool => f.write_str("true or false"),
+            Kind::Short(low, high) => write!(f, "a number from {low} to {high}"),
+            Kind::Int(low, high) => write!(f, "a number from {low} to {high}"),
+            Kind::Long(low, high) => write!(f, "a number from {low} to {high}"),
+            Kind::Double(low, high) => write!(f, "a number from {low:.1} to {high:.1}"),
+            Kind::Text | Kind::List([]) => f.write_str("any text"),
+            Kind::OneOf(known) => write!(f, "one of {}", known.join(", ")),
+            Kind::List(known) => write!(f, "words of {}, with commas between", known.join(", ")),
         }
     }
 }
@@ -121,14 +138,23 @@ const GROUP_BOUNDS: [(&str, &str, &str); 2] = [
 ///
 /// # Errors
 /// [`ErrorCode::INVALID_CONFIG`].
-pub fn check_group(own: &BTreeMap<String, String>, broker: InForce<'_>) -> Result<(), ErrorCode> {
+pub fn check_group(own: &BTreeMap<String, String>, broker: InForce<'_>) -> Result<(), Refusal> {
     let force = broker.group(Some(own));
-    let is_bounded = GROUP_BOUNDS
-        .iter()
-        .filter(|(name, ..)| own.contains_key(*name))
-        .all(|(name, low, high)| (broker.number(low)..=broker.number(high)).contains(&force.number(name)));
-    let is_longer = force.number(GROUP_BOUNDS[0].0) > force.number(GROUP_BOUNDS[1].0);
-    if is_bounded && is_longer { Ok(()) } else { Err(ErrorCode::INVALID_CONFIG) }
+    for (name, low, high) in GROUP_BOUNDS {
+        let (low, high) = (broker.number(low), broker.number(high));
+        if own.contains_key(name) && !(low..=high).contains(&force.number(name)) {
+            return Err(Refusal::new(
+                ErrorCode::INVALID_CONFIG,
+                format!("{name} must be in the range {low} to {high} inclusive."),
+            ));
+        }
+    }
+    let [(session, ..), (interval, ..)] = GROUP_BOUNDS;
+    if force.number(session) <= force.number(interval) {
+        let why = format!("{session} must be greater than {interval}.");
+        return Err(Refusal::new(ErrorCode::INVALID_CONFIG, why));
+    }
+    Ok(())
 }
 
 /// A setting of the broker by its name.
@@ -161,6 +187,28 @@ pub struct Value<'a> {
     pub value: Option<&'a str>,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// Why a change of settings is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: ErrorCode,
+    /// What is said beside it.
+    pub why: String,
+}
+
+impl Refusal {
+    /// Of a code, in these words.
+    pub const fn new(code: ErrorCode, why: String) -> Refusal {
+        Refusal { code, why }
+    }
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Refusal {
+        Refusal::new(code, code.about().into())
+    }
 }
 
 /// Why a setting is refused.

@@ -23,7 +23,7 @@ use core::fmt::Write;
 use dolmen_codec::{Cursor, varint};
 
 use crate::configs;
-use crate::limits::{GROUPS_SET_MAX, PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
+use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
 use crate::messages::{
     ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord,
     RemoveUserScramCredentialRecord, TopicRecord, UserScramCredentialRecord,
@@ -31,6 +31,10 @@ use crate::messages::{
 use crate::scram::Credentials;
 use crate::wire::{List, Message, Uuid};
 use crate::{ErrorCode, WireError};
+
+mod alter;
+
+pub use alter::{Alteration, Operation};
 
 /// The file with the records, in the log directory.
 pub const FILE: &str = "dolmen-metadata.log";
@@ -399,75 +403,6 @@ impl Topics {
             }
         }
         added.map(|partition| partition_record(topic.id, partition, defaults.broker_id)).collect()
-    }
-
-    /// The record that gives a setting a value, or takes it away.
-    ///
-    /// # Errors
-    /// [`ErrorCode::UNKNOWN_TOPIC_OR_PARTITION`], [`ErrorCode::INVALID_CONFIG`], [`ErrorCode::INVALID_REQUEST`] for a setting of the broker that cannot be
-    /// changed while it runs.
-    pub fn decide_set(
-        &self,
-        resource: Resource<'_>,
-        name: &str,
-        value: Option<&str>,
-    ) -> Result<RecordValue, ErrorCode> {
-        let setting = match resource {
-            Resource::Topic(topic) => {
-                self.by_name.get(topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-                configs::topic(name)
-            }
-            Resource::Broker => configs::broker(name),
-            Resource::Group(group) => {
-                self.check_group(group)?;
-                configs::group(name)
-            }
-        };
-        let setting = setting.ok_or(ErrorCode::INVALID_CONFIG)?;
-        if resource == Resource::Broker && !setting.is_dynamic {
-            return Err(ErrorCode::INVALID_REQUEST);
-        }
-        if let Some(value) = value {
-            setting.check(value)?;
-        }
-        config_record(resource, name, value)
-    }
-
-    fn check_group(&self, group: &str) -> Result<(), ErrorCode> {
-        match self.group_configs.len() {
-            _ if group.is_empty() => Err(ErrorCode::INVALID_REQUEST),
-            count if count >= GROUPS_SET_MAX && !self.group_configs.contains_key(group) => {
-                Err(ErrorCode::POLICY_VIOLATION)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The records that give settings their values, or take them away, all of them or none. `broker`: the settings of the broker in force, which bound
-    /// those of groups.
-    ///
-    /// # Errors
-    /// As [`Topics::decide_set`], and [`ErrorCode::INVALID_CONFIG`] for values that do not go together.
-    pub fn decide_sets(
-        &self,
-        resource: Resource<'_>,
-        changes: &[(String, Option<String>)],
-        broker: configs::InForce<'_>,
-    ) -> Result<Vec<RecordValue>, ErrorCode> {
-        let one =
-            |(name, value): &(String, Option<String>)| self.decide_set(resource, name, value.as_deref());
-        let records = changes.iter().map(one).collect::<Result<Vec<_>, _>>()?;
-        if let Resource::Group(group) = resource {
-            let mut own = self.group_configs(group).cloned().unwrap_or_default();
-            for (name, value) in changes {
-                match value {
-                    Some(value) => own.insert(name.clone(), value.clone()),
-                    None => own.remove(name),
-                };
-            }
-            configs::check_group(&own, broker)?;
-        }
-        Ok(records)
     }
 
     /// The record that finalizes a feature's level.

@@ -1,8 +1,6 @@
 //! Settings, the cluster, and producers as administrators see them.
 
-use std::collections::BTreeMap;
-
-use dolmen_kafka::configs::{self, Kind, Origin, Setting};
+use dolmen_kafka::configs::{self, Origin, Refusal, Setting};
 use dolmen_kafka::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse,
     DescribeConfigsRequest, DescribeConfigsResponse, DescribeProducersRequest, DescribeProducersResponse,
@@ -12,7 +10,7 @@ use dolmen_kafka::messages::{
     describe_producers_response as producers, incremental_alter_configs_response as incremental,
     list_config_resources_response as listed,
 };
-use dolmen_kafka::topics::{Resource, Topic, Topics, check_name};
+use dolmen_kafka::topics::{Alteration, Operation, Resource, Topic, Topics, check_name};
 use dolmen_kafka::wire::List;
 use dolmen_kafka::{ErrorCode, WireError};
 
@@ -138,160 +136,98 @@ fn row<'s>(
     }
 }
 
-/// What is to become of one setting.
-type Change = (String, Option<String>);
-
-/// The resource that a request names.
-fn resource<'n>(call: &Call, kind: i8, name: &'n str) -> Result<Resource<'n>, ErrorCode> {
-    match kind {
-        kind::TOPIC => Ok(Resource::Topic(name)),
-        kind::GROUP => Ok(Resource::Group(name)),
-        kind::BROKER if name.is_empty() || name == call.state.settings.node_id.to_string() => {
-            Ok(Resource::Broker)
-        }
-        _ => Err(ErrorCode::INVALID_REQUEST),
-    }
-}
-
-/// What is told beside the code where settings were not changed.
-fn why(code: ErrorCode, kind: i8) -> Option<&'static str> {
-    match kind {
-        _ if code == ErrorCode::NONE => None,
-        kind::TOPIC | kind::BROKER | kind::GROUP => Some(code.about()),
-        _ => Some("Only topics, groups and this broker have settings that can be changed here."),
-    }
-}
-
-async fn set(
-    call: &Call,
-    kind: i8,
-    name: &str,
-    changes: Result<Vec<Change>, ErrorCode>,
-    is_trial: bool,
-) -> ErrorCode {
-    if let Err(code) = resource(call, kind, name) {
-        return code;
-    }
-    let (state, owned) = (call.state.clone(), name.to_owned());
-    let changes = match changes {
-        Ok(changes) => changes,
-        Err(code) => return code,
+/// Whether a resource has settings that can be changed.
+fn is_changed(call: &Call, kind: i8, name: &str) -> Result<(), Refusal> {
+    let node_id = call.state.settings.node_id;
+    let why = match kind {
+        kind::TOPIC | kind::GROUP => return Ok(()),
+        kind::BROKER if name.is_empty() || name == node_id.to_string() => return Ok(()),
+        kind::BROKER => format!("This broker is {node_id}, and there is no other."),
+        _ => "Only topics, groups and this broker have settings that can be changed here.".to_owned(),
     };
-    let result = blocking(move || {
+    Err(Refusal::new(ErrorCode::INVALID_REQUEST, why))
+}
+
+async fn alter(
+    call: &Call,
+    (kind, name): (i8, &str),
+    changes: Vec<Alteration>,
+    is_all: bool,
+    is_trial: bool,
+) -> Result<(), Refusal> {
+    is_changed(call, kind, name)?;
+    let (state, owned) = (call.state.clone(), name.to_owned());
+    blocking(move || {
         let resource = match kind {
             kind::TOPIC => Resource::Topic(&owned),
             kind::GROUP => Resource::Group(&owned),
             _ => Resource::Broker,
         };
-        state.catalog.set(resource, &changes, is_trial)
-    });
-    result.await.err().unwrap_or(ErrorCode::NONE)
+        state.catalog.alter(resource, &changes, is_all, is_trial)
+    })
+    .await
+}
+
+/// What is answered of one resource: the code, and the words beside it.
+fn told(result: &Result<(), Refusal>) -> (i16, Option<&str>) {
+    match result {
+        Ok(()) => (ErrorCode::NONE.0, None),
+        Err(refusal) => (refusal.code.0, Some(&refusal.why)),
+    }
 }
 
 /// Handles AlterConfigs: what is not named goes back to its default.
 pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
     let request: AlterConfigsRequest<'_> = call.request()?;
-    let mut responses = Vec::new();
+    let mut results = Vec::new();
     for asked in request.resources.iter() {
-        let given = asked.configs.iter().map(|one| (one.name.to_owned(), one.value.map(str::to_owned)));
-        let mut changes: Vec<Change> = given.collect();
-        {
-            let known = call.state.catalog.known();
-            let own = match asked.resource_type {
-                kind::TOPIC => known.topics.topic(asked.resource_name).map(|topic| &topic.configs),
-                kind::GROUP => known.topics.group_configs(asked.resource_name),
-                _ => Some(known.topics.broker_configs()),
-            };
-            let unnamed = own.into_iter().flatten().map(|(name, _)| name.clone());
-            let unnamed = unnamed
-                .filter(|name| asked.configs.iter().all(|one| one.name != name))
-                .map(|name| (name, None));
-            let unnamed: Vec<Change> = unnamed.collect();
-            changes.extend(unnamed);
-        }
-        let code =
-            set(call, asked.resource_type, asked.resource_name, Ok(changes), request.validate_only).await;
-        responses.push(altered::AlterConfigsResourceResponse {
-            error_code: code.0,
-            error_message: why(code, asked.resource_type),
-            resource_type: asked.resource_type,
-            resource_name: asked.resource_name,
-            ..Default::default()
+        let changes = asked.configs.iter().map(|one| Alteration {
+            name: one.name.to_owned(),
+            operation: Some(if one.value.is_some() { Operation::Set } else { Operation::Delete }),
+            value: one.value.map(str::to_owned),
         });
+        let of = (asked.resource_type, asked.resource_name);
+        results.push((of, alter(call, of, changes.collect(), true, request.validate_only).await));
     }
-    call.answer(&AlterConfigsResponse { responses: responses.into(), ..Default::default() })
+    let responses = results.iter().map(|((resource_type, resource_name), result)| {
+        let (error_code, error_message) = told(result);
+        altered::AlterConfigsResourceResponse {
+            error_code,
+            error_message,
+            resource_type: *resource_type,
+            resource_name,
+            ..Default::default()
+        }
+    });
+    let responses = responses.collect();
+    call.answer(&AlterConfigsResponse { responses, ..Default::default() })
 }
 
 /// Handles IncrementalAlterConfigs.
 pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> {
     let request: IncrementalAlterConfigsRequest<'_> = call.request()?;
-    let mut responses = Vec::new();
+    let mut results = Vec::new();
     for asked in request.resources.iter() {
-        let changes: Result<Vec<Change>, ErrorCode> = {
-            let known = call.state.catalog.known();
-            let broker = call.state.settings.broker(&known.topics);
-            let nothing = BTreeMap::new();
-            let force = match asked.resource_type {
-                kind::TOPIC => {
-                    let topic = known.topics.topic(asked.resource_name);
-                    broker.topic(topic.map_or(&nothing, |topic| &topic.configs))
-                }
-                kind::GROUP => broker.group(known.topics.group_configs(asked.resource_name)),
-                _ => broker,
-            };
-            let one = |config: dolmen_kafka::messages::incremental_alter_configs_request::AlterableConfig<
-                '_,
-            >| {
-                let setting = force.table().iter().find(|setting| setting.name == config.name);
-                let setting = setting.ok_or(ErrorCode::INVALID_CONFIG)?;
-                let value = change(setting, config.config_operation, config.value, force.get(config.name))?;
-                Ok((config.name.to_owned(), value))
-            };
-            asked.configs.iter().map(one).collect()
-        };
-        let code = set(call, asked.resource_type, asked.resource_name, changes, request.validate_only).await;
-        responses.push(incremental::AlterConfigsResourceResponse {
-            error_code: code.0,
-            error_message: why(code, asked.resource_type),
-            resource_type: asked.resource_type,
-            resource_name: asked.resource_name,
-            ..Default::default()
+        let changes = asked.configs.iter().map(|one| Alteration {
+            name: one.name.to_owned(),
+            operation: Operation::from_code(one.config_operation),
+            value: one.value.map(str::to_owned),
         });
+        let of = (asked.resource_type, asked.resource_name);
+        results.push((of, alter(call, of, changes.collect(), false, request.validate_only).await));
     }
-    call.answer(&IncrementalAlterConfigsResponse { responses: responses.into(), ..Default::default() })
-}
-
-/// What a setting becomes: 0 sets it, 1 takes it away, 2 and 3 add to a list and take from it.
-fn change(
-    setting: &Setting,
-    operation: i8,
-    value: Option<&str>,
-    now: Option<&str>,
-) -> Result<Option<String>, ErrorCode> {
-    let is_list = matches!(setting.kind, Kind::List(_));
-    let words = |text: &str| -> Vec<String> {
-        text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
-    };
-    let given = value.ok_or(ErrorCode::INVALID_CONFIG);
-    match operation {
-        0 => Ok(Some(given?.to_owned())),
-        1 => Ok(None),
-        2 | 3 if !is_list => Err(ErrorCode::INVALID_CONFIG),
-        2 => {
-            let mut all = words(now.unwrap_or_default());
-            all.extend(
-                words(given?).into_iter().filter(|word| !words(now.unwrap_or_default()).contains(word)),
-            );
-            Ok(Some(all.join(",")))
+    let responses = results.iter().map(|((resource_type, resource_name), result)| {
+        let (error_code, error_message) = told(result);
+        incremental::AlterConfigsResourceResponse {
+            error_code,
+            error_message,
+            resource_type: *resource_type,
+            resource_name,
+            ..Default::default()
         }
-        3 => {
-            let gone = words(given?);
-            let left: Vec<String> =
-                words(now.unwrap_or_default()).into_iter().filter(|word| !gone.contains(word)).collect();
-            Ok(Some(left.join(",")))
-        }
-        _ => Err(ErrorCode::INVALID_REQUEST),
-    }
+    });
+    let responses = responses.collect();
+    call.answer(&IncrementalAlterConfigsResponse { responses, ..Default::default() })
 }
 
 /// Handles ListConfigResources. Version 0 asks for client metrics alone, of which there are none.

@@ -153,3 +153,15 @@ fn the_quorum_is_this_broker() {
     assert_eq!([ends[1] - ends[0], ends[2] - ends[1]], [2, 2], "a topic and its partition each");
     broker.stop();
 }
+
+#[test]
+fn there_are_no_quotas() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Running::start(dir.path(), Settings::default());
+    for version in 0..=1 {
+        let body = broker.client().ask(&DescribeClientQuotasRequest::default(), version).unwrap();
+        let response = DescribeClientQuotasResponse::decode(&body, version).unwrap();
+        assert_eq!((response.error_code, response.entries.unwrap().len()), (0, 0));
+    }
+    broker.stop();
+}

@@ -54,6 +54,8 @@ pub mod delete_topics_request;
 pub mod delete_topics_response;
 pub mod describe_acls_request;
 pub mod describe_acls_response;
+pub mod describe_client_quotas_request;
+pub mod describe_client_quotas_response;
 pub mod describe_cluster_request;
 pub mod describe_cluster_response;
 pub mod describe_configs_request;
@@ -189,6 +191,8 @@ pub use delete_topics_request::DeleteTopicsRequest;
 pub use delete_topics_response::DeleteTopicsResponse;
 pub use describe_acls_request::DescribeAclsRequest;
 pub use describe_acls_response::DescribeAclsResponse;
+pub use describe_client_quotas_request::DescribeClientQuotasRequest;
+pub use describe_client_quotas_response::DescribeClientQuotasResponse;
 pub use describe_cluster_request::DescribeClusterRequest;
 pub use describe_cluster_response::DescribeClusterResponse;
 pub use describe_configs_request::DescribeConfigsRequest;
@@ -316,6 +320,7 @@ pub const APIS: &[Api] = &[
     Api { key: 45, name: "AlterPartitionReassignments", low: 0, high: 1, flexible_from: 0 },
     Api { key: 46, name: "ListPartitionReassignments", low: 0, high: 0, flexible_from: 0 },
     Api { key: 47, name: "OffsetDelete", low: 0, high: 0, flexible_from: i16::MAX },
+    Api { key: 48, name: "DescribeClientQuotas", low: 0, high: 1, flexible_from: 1 },
     Api { key: 50, name: "DescribeUserScramCredentials", low: 0, high: 0, flexible_from: 0 },
     Api { key: 51, name: "AlterUserScramCredentials", low: 0, high: 0, flexible_from: 0 },
     Api { key: 55, name: "DescribeQuorum", low: 0, high: 2, flexible_from: 0 },

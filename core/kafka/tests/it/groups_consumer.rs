@@ -10,6 +10,7 @@ use dolmen_kafka::group::ask::{Answer, Ask, Beat, Commit};
 use dolmen_kafka::group::assignor::{NAMES, Subscriber, assign};
 use dolmen_kafka::group::consumer::{self, MemberState, Targets};
 use dolmen_kafka::group::machine::AppendError;
+use dolmen_kafka::topics::{Alteration, Operation};
 use dolmen_kafka::wire::Uuid;
 
 use crate::desk::{
@@ -474,13 +475,16 @@ fn a_group_may_have_a_session_and_an_interval_of_its_own() {
     let mut desk = Desk::new();
     let started_with = dolmen_kafka::configs::Static::new();
     let set = |desk: &mut Desk, value: &str| {
-        let changes = [
-            ("consumer.session.timeout.ms".to_owned(), Some(value.to_owned())),
-            ("consumer.heartbeat.interval.ms".to_owned(), Some("7000".to_owned())),
-        ];
+        let change = |name: &str, value: &str| Alteration {
+            name: name.into(),
+            operation: Some(Operation::Set),
+            value: Some(value.into()),
+        };
+        let changes =
+            [change("consumer.session.timeout.ms", value), change("consumer.heartbeat.interval.ms", "7000")];
         let broker = dolmen_kafka::configs::InForce::broker(&started_with, desk.topics.broker_configs());
         let group = dolmen_kafka::topics::Resource::Group("g");
-        let records = desk.topics.decide_sets(group, &changes, broker).unwrap();
+        let records = desk.topics.decide_alter(group, &changes, false, broker).unwrap();
         records.iter().for_each(|record| desk.topics.load(record).unwrap());
     };
     set(&mut desk, "60000");

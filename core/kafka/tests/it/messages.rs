@@ -135,8 +135,16 @@ fn defaults_of_every_message_survive_every_version() {
         ListPartitionReassignmentsResponse,
         ListConfigResourcesRequest,
         ListConfigResourcesResponse,
+        DescribeUserScramCredentialsRequest,
+        DescribeUserScramCredentialsResponse,
+        AlterUserScramCredentialsRequest,
+        AlterUserScramCredentialsResponse,
+        DescribeQuorumRequest,
+        DescribeQuorumResponse,
+        DescribeClientQuotasRequest,
+        DescribeClientQuotasResponse,
     );
-    assert_eq!(messages::APIS.len(), 48);
+    assert_eq!(messages::APIS.len(), 52);
 }
 
 #[test]

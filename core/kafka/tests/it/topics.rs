@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use dolmen_kafka::ErrorCode;
 use dolmen_kafka::batch::Batch;
-use dolmen_kafka::configs::{self, InForce, Kind, Origin, SetError, Static};
+use dolmen_kafka::configs::{self, InForce, Kind, Origin, Refusal, SetError, Static};
 use dolmen_kafka::topics::{
-    Defaults, NewTopic, Resource, Topics, check_name, folder, id_text, parse_folder, parse_id,
-    parse_partition_metadata, partition_metadata,
+    Alteration, Defaults, NewTopic, Operation, Resource, Topics, check_name, folder, id_text, parse_folder,
+    parse_id, parse_partition_metadata, partition_metadata,
 };
 use dolmen_kafka::wire::Uuid;
 
@@ -211,6 +211,93 @@ fn folders_without_a_record_are_topics() {
     assert_eq!(again.topic("bare").unwrap().id, bare);
 }
 
+/// Sets these, or takes them away.
+fn altered(
+    topics: &Topics,
+    of: Resource<'_>,
+    changes: &[(&str, Option<&str>)],
+    is_all: bool,
+    started_with: &Static,
+) -> Result<Vec<Vec<u8>>, Refusal> {
+    let change = |(name, value): &(&str, Option<&str>)| Alteration {
+        name: (*name).into(),
+        operation: Some(if value.is_some() { Operation::Set } else { Operation::Delete }),
+        value: value.map(str::to_owned),
+    };
+    let changes: Vec<_> = changes.iter().map(change).collect();
+    topics.decide_alter(of, &changes, is_all, InForce::broker(started_with, topics.broker_configs()))
+}
+
+#[test]
+fn settings_are_changed_all_or_none_and_refused_in_words() {
+    let started = Static::new();
+    let mut topics = Topics::new();
+    created(&mut topics, &named("t"), 1).unwrap();
+    let t = Resource::Topic("t");
+    let mut change = |of: Resource<'_>, name: &str, code: i8, value: Option<&str>, is_all| {
+        let broker = InForce::broker(&started, topics.broker_configs());
+        let one = Alteration {
+            name: name.into(),
+            operation: Operation::from_code(code),
+            value: value.map(str::to_owned),
+        };
+        let first =
+            Alteration { name: "flush.ms".into(), operation: Some(Operation::Set), value: Some("7".into()) };
+        let both = if of == t { vec![first, one] } else { vec![one] };
+        let records = topics.decide_alter(of, &both, is_all, broker).map_err(|refusal| refusal.why)?;
+        records.iter().for_each(|record| topics.load(record).unwrap());
+        Ok::<_, String>(topics.topic("t").unwrap().configs.clone())
+    };
+    let mut refused = |of, name: &str, code, value| change(of, name, code, value, false).unwrap_err();
+    assert_eq!(refused(t, "nix", 0, Some("1")), "nix is no setting of a topic here.");
+    assert_eq!(refused(Resource::Broker, "nix", 0, Some("1")), "nix is no setting of the broker here.");
+    assert_eq!(refused(Resource::Group("g"), "nix", 0, Some("1")), "nix is no setting of a group here.");
+    assert_eq!(
+        refused(Resource::Broker, "num.partitions", 0, Some("1")),
+        "num.partitions is fixed when the broker starts; set it there."
+    );
+    assert_eq!(
+        refused(t, "segment.ms", 0, Some("0")),
+        "segment.ms is a number from 1 to 9223372036854775807, not \"0\"."
+    );
+    assert_eq!(
+        refused(t, "cleanup.policy", 2, Some("x,compact")),
+        "cleanup.policy is words of compact, delete, with commas between, not \"delete,x,compact\"."
+    );
+    assert_eq!(refused(t, "preallocate", 0, Some("yes")), "preallocate is true or false, not \"yes\".");
+    assert_eq!(
+        refused(t, "min.cleanable.dirty.ratio", 0, Some("2")),
+        "min.cleanable.dirty.ratio is a number from 0.0 to 1.0, not \"2\"."
+    );
+    assert_eq!(
+        refused(t, "message.timestamp.type", 0, Some("\n")),
+        "message.timestamp.type is one of CreateTime, LogAppendTime, not \"\\n\"."
+    );
+    assert_eq!(refused(t, "segment.ms", 2, Some("5")), "segment.ms is no list: it can be set, no more.");
+    assert_eq!(
+        refused(t, "cleanup.policy", 4, Some("5")),
+        "cleanup.policy: there are operations 0 to 3, no others."
+    );
+    assert_eq!(refused(t, "preallocate", 0, None), "preallocate: a value is needed, true or false.");
+    assert_eq!(
+        refused(Resource::Topic("u"), "segment.ms", 0, Some("5")),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.about()
+    );
+    assert!(refused(t, "nix", 0, Some(&"1".repeat(9999))).len() < 200);
+    // Nothing of what was refused has been set, the first of the two neither.
+    let mut after = |name, code, value, is_all| {
+        let configs = change(t, name, code, Some(value), is_all).unwrap();
+        configs.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        after("cleanup.policy", 2, "compact,delete", false),
+        ["cleanup.policy=delete,compact", "flush.ms=7"]
+    );
+    assert_eq!(after("cleanup.policy", 3, "delete, x", false), ["cleanup.policy=compact", "flush.ms=7"]);
+    assert_eq!(after("segment.ms", 0, "5", true), ["flush.ms=7", "segment.ms=5"], "the rest is gone");
+    assert_eq!(after("segment.ms", 1, "", true), ["flush.ms=7"]);
+}
+
 #[test]
 fn settings_of_a_topic_and_of_the_broker_in_their_order() {
     let mut started = Static::new();
@@ -227,8 +314,9 @@ fn settings_of_a_topic_and_of_the_broker_in_their_order() {
     assert_eq!(get(&topics, "retention.ms").as_deref(), Some("1000"));
     assert_eq!(get(&topics, "max.message.bytes").as_deref(), Some("1048588"));
     let set = |topics: &mut Topics, of: Resource<'_>, name: &str, value: Option<&str>| {
-        let record = topics.decide_set(of, name, value)?;
-        topics.load(&record).unwrap();
+        let records =
+            altered(topics, of, &[(name, value)], false, &started).map_err(|refusal| refusal.code)?;
+        records.iter().for_each(|record| topics.load(record).unwrap());
         Ok::<(), ErrorCode>(())
     };
     set(&mut topics, Resource::Broker, "log.retention.ms", Some("2000")).unwrap();
@@ -339,10 +427,8 @@ fn groups_have_settings_of_their_own_within_the_brokers_bounds() {
     let started_with = Static::new();
     let mut topics = Topics::new();
     let set = |topics: &mut Topics, group: &str, changes: &[(&str, Option<&str>)]| {
-        let changes: Vec<_> =
-            changes.iter().map(|(name, value)| ((*name).into(), value.map(str::to_owned))).collect();
-        let broker = InForce::broker(&started_with, topics.broker_configs());
-        let records = topics.decide_sets(Resource::Group(group), &changes, broker)?;
+        let of = Resource::Group(group);
+        let records = altered(topics, of, changes, false, &started_with).map_err(|refusal| refusal.code)?;
         records.iter().for_each(|record| topics.load(record).unwrap());
         Ok::<_, ErrorCode>(())
     };
@@ -377,8 +463,13 @@ fn groups_have_settings_of_their_own_within_the_brokers_bounds() {
     // A broker whose bounds let the interval be as long as the session.
     let mut wide = Static::new();
     wide.set("group.consumer.max.heartbeat.interval.ms", "90000").unwrap();
-    let broker = InForce::broker(&wide, topics.broker_configs());
-    let change = [(interval.to_owned(), Some("45000".to_owned()))];
-    let decided = topics.decide_sets(Resource::Group("g"), &change, broker);
-    assert_eq!(decided, Err(ErrorCode::INVALID_CONFIG));
+    let refused =
+        altered(&topics, Resource::Group("g"), &[(interval, Some("45000"))], false, &wide).unwrap_err();
+    assert_eq!(
+        refused.why,
+        "consumer.session.timeout.ms must be greater than consumer.heartbeat.interval.ms."
+    );
+    // Bounds are of the broker that started with them.
+    let refused = altered(&topics, Resource::Group("g"), &[(session, Some("50"))], false, &wide).unwrap_err();
+    assert_eq!(refused.why, "consumer.session.timeout.ms must be in the range 45000 to 60000 inclusive.");
 }
