@@ -5,6 +5,7 @@
 //!   2 topic       name, id                    4 setting            kind (2 topic, 4 broker), whose, name, value or null
 //!   3 partition   its number, the topic's id 12 feature            name, level
 //!   9 deletion    the topic's id             15 producer ids       the first that nobody has
+//!  18 access rule id, type, name …           19 its deletion        the id
 //! ```
 //! The records are those of Kafka's own metadata log. What a broker of ours decides is appended to [`FILE`], a log of record batches in the log
 //! directory that Apache Kafka does not look at; a directory that has none yet is read from Kafka's `__cluster_metadata-0`, its snapshots
@@ -16,15 +17,18 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
 use dolmen_codec::{Cursor, varint};
 
+use crate::acl::Acls;
 use crate::configs;
 use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
 use crate::messages::{
-    ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord, TopicRecord,
+    AccessControlEntryRecord, ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord,
+    RemoveAccessControlEntryRecord, RemoveTopicRecord, TopicRecord,
 };
 use crate::wire::{List, Message, Uuid};
 use crate::{ErrorCode, WireError};
@@ -102,6 +106,7 @@ pub struct Topics {
     broker_configs: BTreeMap<String, String>,
     features: BTreeMap<String, i16>,
     next_producer_id: i64,
+    acls: Arc<Acls>,
     version: u64,
 }
 
@@ -137,6 +142,13 @@ impl Topics {
             key::PRODUCER_IDS => {
                 let next = ProducerIdsRecord::decode(body, version)?.next_producer_id;
                 self.next_producer_id = self.next_producer_id.max(next);
+            }
+            key::ACL => {
+                Arc::make_mut(&mut self.acls).made(&AccessControlEntryRecord::decode(body, version)?)?
+            }
+            key::REMOVE_ACL => {
+                let id = RemoveAccessControlEntryRecord::decode(body, version)?.id;
+                Arc::make_mut(&mut self.acls).removed(id);
             }
             _ => {}
         }
@@ -255,6 +267,11 @@ impl Topics {
         self.next_producer_id
     }
 
+    /// The access rules. Whoever holds on to them has those of this moment.
+    pub const fn acls(&self) -> &Arc<Acls> {
+        &self.acls
+    }
+
     /// A number that grows with every change.
     pub const fn version(&self) -> u64 {
         self.version
@@ -322,6 +339,9 @@ impl Topics {
             let next_producer_id = self.next_producer_id;
             let ids = ProducerIdsRecord { broker_id, next_producer_id, ..ProducerIdsRecord::default() };
             records.push(record(key::PRODUCER_IDS, 0, &ids)?);
+        }
+        for rule in self.acls.snapshot() {
+            records.push(rule?);
         }
         Ok(records)
     }
@@ -543,7 +563,8 @@ fn config_record(resource: Resource<'_>, name: &str, value: Option<&str>) -> Res
     record(key::CONFIG, 0, &config)
 }
 
-fn record<'a>(key: u32, version: i16, body: &impl Message<'a>) -> Result<RecordValue, ErrorCode> {
+/// A record's value.
+pub(crate) fn record<'a>(key: u32, version: i16, body: &impl Message<'a>) -> Result<RecordValue, ErrorCode> {
     let mut out = Vec::new();
     for number in [FRAME_VERSION, key, u32::from(version.cast_unsigned())] {
         varint::put_u32(&mut out, number);
@@ -558,13 +579,15 @@ const FRAME_VERSION: u32 = 1;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// API keys of metadata records.
-mod key {
+pub(crate) mod key {
     pub const TOPIC: u32 = 2;
     pub const PARTITION: u32 = 3;
     pub const CONFIG: u32 = 4;
     pub const REMOVE_TOPIC: u32 = 9;
     pub const FEATURE_LEVEL: u32 = 12;
     pub const PRODUCER_IDS: u32 = 15;
+    pub const ACL: u32 = 18;
+    pub const REMOVE_ACL: u32 = 19;
 }
 
 /// Kinds of resources that have settings.
