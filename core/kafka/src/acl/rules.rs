@@ -109,6 +109,21 @@ pub struct Found<'a> {
     pub id: Uuid,
 }
 
+impl Found<'_> {
+    /// The rule itself.
+    pub fn to_rule(&self) -> Rule {
+        Rule {
+            resource_type: self.resource_type,
+            pattern: self.pattern,
+            name: self.name.into(),
+            principal: self.principal.into(),
+            host: self.host.into(),
+            operation: self.operation,
+            permission: self.permission,
+        }
+    }
+}
+
 /// What becomes of rules that are to be made: of each, and the records.
 pub type Created = (Vec<Result<(), Refusal>>, Vec<RecordValue>);
 

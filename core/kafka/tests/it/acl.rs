@@ -279,24 +279,12 @@ fn decisions_and_filters_equal_those_of_a_plain_reading() {
             }
             let like = any_rule(&mut rng);
             let filter = some_of(&mut rng, &like);
-            let found: Vec<Rule> = topics.acls().matching(&filter).map(|found| owned(&found)).collect();
+            let found: Vec<Rule> = topics.acls().matching(&filter).map(|found| found.to_rule()).collect();
             let expected: Vec<Rule> = rules.iter().filter(|rule| filter.takes(rule)).cloned().collect();
             assert_eq!(found, expected, "{filter:?}");
         }
     }
     assert!(asked / 5 < allowed && allowed < asked * 4 / 5, "{allowed} of {asked}");
-}
-
-fn owned(found: &dolmen_kafka::acl::Found<'_>) -> Rule {
-    Rule {
-        resource_type: found.resource_type,
-        pattern: found.pattern,
-        name: found.name.into(),
-        principal: found.principal.into(),
-        host: found.host.into(),
-        operation: found.operation,
-        permission: found.permission,
-    }
 }
 
 /// The filter of one rule.
