@@ -5,6 +5,7 @@
 
 mod acls;
 mod admin;
+pub mod authorize;
 #[cfg(test)]
 mod costs;
 mod fetch;
@@ -200,8 +201,8 @@ async fn dispatch(call: &Call) -> Result<Reply, WireError> {
         27 => transactions::write_markers(call).await,
         28 => transactions::commit_offsets(call).await,
         29 => acls::describe(call),
-        30 => acls::create(call),
-        31 => acls::delete(call),
+        30 => acls::create(call).await,
+        31 => acls::delete(call).await,
         32 => admin::describe_configs(call),
         33 => admin::alter_configs(call).await,
         34 => placement::alter_replica_log_dirs(call),

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use dolmen_base::Time;
 use dolmen_host::Fault;
+use dolmen_kafka::acl::ResourceType;
 use dolmen_kafka::control::Outcome;
-use dolmen_kafka::group::ask::Commit;
 use dolmen_kafka::group::machine::AppendError;
 use dolmen_kafka::group::{
-    Answer, Ask, Client, Effect, Groups, Input, classic, consumer, machine, records, serve as wire,
+    Answer, Ask, Client, Effect, Groups, Input, classic, consumer, machine, permit, records, serve as wire,
 };
 use dolmen_kafka::topics::CONSUMER_OFFSETS;
 use dolmen_kafka::txn::Producer;
@@ -23,6 +23,7 @@ use dolmen_kafka::{ErrorCode, WireError};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::api::authorize::Gate;
 use crate::api::{Call, blocking};
 use crate::broker::State;
 use crate::catalog::Catalog;
@@ -224,14 +225,31 @@ impl GroupDriver {
 /// Handles what is asked of groups.
 pub async fn serve(call: &Call) -> Result<Reply, WireError> {
     let ask = call.read_with(wire::read)?;
+    let gate = Gate::of(call);
+    let may = |operation, kind, name: &str| gate.may(operation, kind, name);
+    let (ask, refused) = if gate.is_open() {
+        (ask, None)
+    } else {
+        let split = permit::split(ask, call.version, &call.state.catalog.known().topics, &may);
+        match split {
+            Ok((ask, refused)) => (ask, Some(refused)),
+            Err(answer) => return respond(call, &answer),
+        }
+    };
     if is_of_log(call).await.is_err() {
         // Its log cannot be made: the client tries again.
         return Ok(Reply::Close);
     }
-    match call.state.groups.ask(&call.state, client(call), ask).await {
-        Some(answer) => respond(call, &answer),
-        None => Ok(Reply::Close),
+    let Some(mut answer) = call.state.groups.ask(&call.state, client(call), ask).await else {
+        return Ok(Reply::Close);
+    };
+    if call.read_with(wire::asks_operations)? {
+        permit::tell_operations(&mut answer, |group| gate.operations(ResourceType::Group, group));
     }
+    if let Some(refused) = refused {
+        answer = permit::join(answer, refused, &may);
+    }
+    respond(call, &answer)
 }
 
 /// Makes the topic of the log if it is not there.
@@ -247,25 +265,38 @@ fn client(call: &Call) -> Client {
     Client { id: call.client.clone(), host: format!("/{}", call.peer.remote.ip()) }
 }
 
-fn respond(call: &Call, answer: &Answer) -> Result<Reply, WireError> {
+/// Answers.
+pub fn respond(call: &Call, answer: &Answer) -> Result<Reply, WireError> {
     call.answer_with(|out| wire::write(answer, call.key, call.version, out))
 }
 
-/// Handles TxnOffsetCommit; `checked`: whether the transaction has the group's partition.
+/// What of a TxnOffsetCommit may be asked: by the client, who may write with the transactional id and read the group, if so.
+pub fn permitted(call: &Call, gate: &Gate, is_writer: bool) -> Result<(Ask, permit::Refused), Answer> {
+    let ask = call.read_with(wire::read).ok();
+    let Some(Ask::Commit(commit)) = ask else { return Err(Answer::Commit(Vec::new())) };
+    if !is_writer {
+        return Err(permit::refused_commit(&commit, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+    }
+    let may = |operation, kind, name: &str| gate.may(operation, kind, name);
+    permit::split(Ask::Commit(commit), call.version, &call.state.catalog.known().topics, &may)
+}
+
+/// Handles TxnOffsetCommit, of which this may be asked; `checked`: whether the transaction has the group's partition.
 pub async fn commit_in_transaction(
     call: &Call,
     id: &str,
     producer: Producer,
+    (ask, refused): (Ask, permit::Refused),
     checked: Result<(), ErrorCode>,
 ) -> Result<Reply, WireError> {
-    let ask = call.read_with(wire::read)?;
     let Ask::Commit(commit) = &ask else { return Ok(Reply::Close) };
+    let join = |answer| permit::join(answer, refused, &|_, _, _| true);
     if let Err(code) = checked {
-        return respond(call, &refused(commit, told(call, code)));
+        return respond(call, &join(permit::refused_commit(commit, told(call, code))));
     }
     let groups = &call.state.groups;
     groups.committing.lock().entry(producer.id).or_insert_with(|| (id.to_owned(), 0)).1 += 1;
-    let answer = groups.ask(&call.state, client(call), ask.clone()).await;
+    let answer = groups.ask(&call.state, client(call), ask).await;
     {
         let mut committing = groups.committing.lock();
         if let Some((_, count)) = committing.get_mut(&producer.id) {
@@ -280,19 +311,11 @@ pub async fn commit_in_transaction(
             for (_, code) in topics.iter_mut().flat_map(|(_, partitions)| partitions) {
                 *code = told(call, *code);
             }
-            respond(call, &Answer::Commit(topics))
+            respond(call, &join(Answer::Commit(topics)))
         }
         Some(answer) => respond(call, &answer),
         None => Ok(Reply::Close),
     }
-}
-
-/// The answer with one code for all that was to be committed.
-fn refused(commit: &Commit, code: ErrorCode) -> Answer {
-    let topics = commit.topics.iter().map(|(name, partitions)| {
-        (name.clone(), partitions.iter().map(|one| (one.partition, code)).collect())
-    });
-    Answer::Commit(topics.collect())
 }
 
 /// A code as this version of TxnOffsetCommit knows it.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dolmen_host::Fault;
+use dolmen_kafka::acl::Policy;
 use dolmen_kafka::batch::TimestampType;
 use dolmen_kafka::configs::{self, InForce, Static};
 use dolmen_kafka::log::LogSettings;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub users: Vec<(String, String)>,
     /// The mechanisms by which clients prove who they are.
     pub mechanisms: Vec<String>,
+    /// With an authorizer: what holds beside the access rules.
+    pub authorizer: Option<Policy>,
 }
 
 impl Default for Settings {
@@ -68,7 +71,12 @@ impl Settings {
             list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
         };
         let mechanisms = words("sasl.enabled.mechanisms");
-        Ok(Settings { node_id, advertised, users: Vec::new(), mechanisms, given: all })
+        let super_users = force.get("super.users").unwrap_or_default();
+        let policy = Policy::new(super_users, force.is_on("allow.everyone.if.no.acl.found"))
+            .map_err(|refusal| format!("super.users={super_users}: {refusal}"))?;
+        let has_authorizer = force.get("authorizer.class.name").is_some_and(|name| !name.is_empty());
+        let authorizer = has_authorizer.then_some(policy);
+        Ok(Settings { node_id, advertised, users: Vec::new(), mechanisms, authorizer, given: all })
     }
 
     /// The broker's settings in force.
@@ -150,7 +158,13 @@ fn explain(name: &str, value: &str, error: configs::SetError) -> String {
             let known: Vec<&str> = configs::BROKER.iter().map(|setting| setting.name).collect();
             format!("{name} is no setting of a Kafka broker here; there are {}", known.join(", "))
         }
-        _ => format!("{name}={value}: {error}"),
+        _ => match configs::broker(name).map(|setting| setting.kind) {
+            Some(configs::Kind::OneOf(words)) => {
+                let words = words.iter().map(|word| if word.is_empty() { "nothing" } else { word });
+                format!("{name}={value}: it is one of: {}", words.collect::<Vec<_>>().join(", "))
+            }
+            _ => format!("{name}={value}: {error}"),
+        },
     }
 }
 
@@ -176,6 +190,23 @@ mod tests {
     fn flushes(given: &[(&str, &str)]) -> (i64, i64) {
         let settings = Settings::new(given).unwrap();
         (settings.number(FLUSH_MESSAGES), settings.number(FLUSH_MS))
+    }
+
+    #[test]
+    fn an_authorizer_is_kafkas_or_none_and_super_users_have_a_type() {
+        let class = "authorizer.class.name";
+        assert_eq!(Settings::new(&[("super.users", "User:a")]).unwrap().authorizer, None);
+        assert_eq!(Settings::new(&[(class, "")]).unwrap().authorizer, None);
+        let given = [(class, dolmen_kafka::acl::AUTHORIZER), ("super.users", "User:a;User:b")];
+        assert_eq!(Settings::new(&given).unwrap().authorizer, Policy::new("User:a; User:b", false).ok());
+        let refused = |given| Settings::new(&[given]).unwrap_err().to_string();
+        let zookeepers = refused((class, "kafka.security.authorizer.AclAuthorizer"));
+        assert!(
+            zookeepers
+                .ends_with("it is one of: nothing, org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+            "{zookeepers}"
+        );
+        assert!(refused(("super.users", "root")).contains("colon"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod classic;
 pub mod consumer;
 pub mod machine;
 pub mod offsets;
+pub mod permit;
 pub mod records;
 pub mod serve;
 

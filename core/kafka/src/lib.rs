@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod acl;
 pub mod batch;
 pub mod check;
 pub mod client;

@@ -49,6 +49,15 @@ pub const WAITING_MAX: usize = 1 << 14;
 /// Bytes of a regular expression as a client writes it: what stands for it while it is read is ninety times as long.
 pub const PATTERN_LEN_MAX: usize = 32 << 10;
 
+/// Access rules of one broker: whoever may make them must not take all memory. More than any cluster that Kafka's manual thinks of has.
+pub const ACLS_MAX: usize = 1 << 16;
+
+/// Access rules that one request makes or takes away: Kafka's `MAX_RECORDS_PER_USER_OP`.
+pub const ACLS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Bytes of an access rule's name, principal and host together: a topic's name has 249, and all rules stay in memory.
+pub const ACL_TEXT_LEN_MAX: usize = 4096;
+
 /// Elements that the arrays of one request may have together: an element of a byte or two becomes up to four hundred bytes while its
 /// answer is made, so that short ones are counted. Sixteen bytes each is less than any client's offsets, partitions of a fetch, or names take on the average.
 pub const fn request_elements_max(request_len: usize) -> usize {

@@ -6,6 +6,7 @@
 //!   3 partition   its number, the topic's id 12 feature            name, level
 //!   9 deletion    the topic's id             15 producer ids       the first that nobody has
 //!  11 credential  a user's, for SCRAM        22 its end            user and mechanism
+//!  18 access rule id, type, name …           19 its deletion        the id
 //! ```
 //! The records are those of Kafka's own metadata log. What a broker of ours decides is appended to [`FILE`], a log of record batches in the log
 //! directory that Apache Kafka does not look at; a directory that has none yet is read from Kafka's `__cluster_metadata-0`, its snapshots
@@ -17,16 +18,19 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
 use dolmen_codec::{Cursor, varint};
 
+use crate::acl::Acls;
 use crate::configs;
 use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
 use crate::messages::{
-    ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord,
-    RemoveUserScramCredentialRecord, TopicRecord, UserScramCredentialRecord,
+    AccessControlEntryRecord, ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord,
+    RemoveAccessControlEntryRecord, RemoveTopicRecord, RemoveUserScramCredentialRecord, TopicRecord,
+    UserScramCredentialRecord,
 };
 use crate::scram::Credentials;
 use crate::wire::{List, Message, Uuid};
@@ -34,7 +38,7 @@ use crate::{ErrorCode, WireError};
 
 mod alter;
 
-pub use alter::{Alteration, Operation};
+pub use alter::{Alteration, Change};
 
 /// The file with the records, in the log directory.
 pub const FILE: &str = "dolmen-metadata.log";
@@ -113,6 +117,7 @@ pub struct Topics {
     credentials: Credentials,
     features: BTreeMap<String, i16>,
     next_producer_id: i64,
+    acls: Arc<Acls>,
     version: u64,
 }
 
@@ -152,6 +157,13 @@ impl Topics {
             key::SCRAM_CREDENTIAL => self.credentials.put(&UserScramCredentialRecord::decode(body, version)?),
             key::REMOVE_SCRAM_CREDENTIAL => {
                 self.credentials.remove(&RemoveUserScramCredentialRecord::decode(body, version)?);
+            }
+            key::ACL => {
+                Arc::make_mut(&mut self.acls).made(&AccessControlEntryRecord::decode(body, version)?)?
+            }
+            key::REMOVE_ACL => {
+                let id = RemoveAccessControlEntryRecord::decode(body, version)?.id;
+                Arc::make_mut(&mut self.acls).removed(id);
             }
             _ => {}
         }
@@ -289,6 +301,11 @@ impl Topics {
         self.next_producer_id
     }
 
+    /// The access rules. Whoever holds on to them has those of this moment.
+    pub const fn acls(&self) -> &Arc<Acls> {
+        &self.acls
+    }
+
     /// A number that grows with every change.
     pub const fn version(&self) -> u64 {
         self.version
@@ -362,6 +379,9 @@ impl Topics {
             let next_producer_id = self.next_producer_id;
             let ids = ProducerIdsRecord { broker_id, next_producer_id, ..ProducerIdsRecord::default() };
             records.push(record(key::PRODUCER_IDS, 0, &ids)?);
+        }
+        for rule in self.acls.snapshot() {
+            records.push(rule?);
         }
         Ok(records)
     }
@@ -580,6 +600,8 @@ pub(crate) mod key {
     pub const SCRAM_CREDENTIAL: u32 = 11;
     pub const FEATURE_LEVEL: u32 = 12;
     pub const PRODUCER_IDS: u32 = 15;
+    pub const ACL: u32 = 18;
+    pub const REMOVE_ACL: u32 = 19;
     pub const REMOVE_SCRAM_CREDENTIAL: u32 = 22;
 }
 

@@ -1,5 +1,6 @@
 //! Settings, the cluster, and producers as administrators see them.
 
+use dolmen_kafka::acl::{Operation, ResourceType};
 use dolmen_kafka::configs::{self, Origin, Refusal, Setting};
 use dolmen_kafka::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeClusterRequest, DescribeClusterResponse,
@@ -10,11 +11,12 @@ use dolmen_kafka::messages::{
     describe_producers_response as producers, incremental_alter_configs_response as incremental,
     list_config_resources_response as listed,
 };
-use dolmen_kafka::topics::{Alteration, Operation, Resource, Topic, Topics, check_name};
+use dolmen_kafka::topics::{Alteration, Change, Resource, Topic, Topics, check_name};
 use dolmen_kafka::wire::List;
 use dolmen_kafka::{ErrorCode, WireError};
 
-use super::metadata::{CLUSTER_OPERATIONS, NO_OPERATIONS};
+use super::authorize::Gate;
+use super::metadata::NO_OPERATIONS;
 use super::{Call, blocking};
 use crate::server::Reply;
 use crate::settings::Settings;
@@ -26,6 +28,15 @@ mod kind {
     pub const BROKER_LOGGER: i8 = 8;
     pub const CLIENT_METRICS: i8 = 16;
     pub const GROUP: i8 = 32;
+}
+
+/// Whether the client may do this with the settings of a resource: a topic's, a group's, or else the cluster's.
+fn permitted(gate: &Gate, operation: Operation, kind: i8, name: &str) -> Result<(), ErrorCode> {
+    match kind {
+        kind::TOPIC => gate.topic(operation, name),
+        kind::GROUP => gate.check(operation, ResourceType::Group, name),
+        _ => gate.cluster(operation),
+    }
 }
 
 /// The settings of a new topic, for the answer to CreateTopics.
@@ -52,6 +63,7 @@ pub fn created_configs<'t>(
 /// Handles DescribeConfigs.
 pub fn describe_configs(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeConfigsRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let known = call.state.catalog.known();
     let broker = call.state.settings.broker(&known.topics);
     let node_id = call.state.settings.node_id.to_string();
@@ -76,7 +88,9 @@ pub fn describe_configs(call: &Call) -> Result<Reply, WireError> {
             resource_name: asked.resource_name,
             ..Default::default()
         };
-        match found {
+        let permitted =
+            permitted(&gate, Operation::DescribeConfigs, asked.resource_type, asked.resource_name);
+        match permitted.and(found) {
             Err(code) => (one.error_code, one.error_message) = (code.0, Some(code.about())),
             Ok((force, table)) => {
                 let is_asked = |setting: &&Setting| {
@@ -157,6 +171,7 @@ async fn alter(
 ) -> Result<(), Refusal> {
     is_changed(call, kind, name)?;
     let (state, owned) = (call.state.clone(), name.to_owned());
+    permitted(&Gate::of(call), Operation::AlterConfigs, kind, name)?;
     blocking(move || {
         let resource = match kind {
             kind::TOPIC => Resource::Topic(&owned),
@@ -183,7 +198,7 @@ pub async fn alter_configs(call: &Call) -> Result<Reply, WireError> {
     for asked in request.resources.iter() {
         let changes = asked.configs.iter().map(|one| Alteration {
             name: one.name.to_owned(),
-            operation: Some(if one.value.is_some() { Operation::Set } else { Operation::Delete }),
+            operation: Some(if one.value.is_some() { Change::Set } else { Change::Delete }),
             value: one.value.map(str::to_owned),
         });
         let of = (asked.resource_type, asked.resource_name);
@@ -210,7 +225,7 @@ pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> 
     for asked in request.resources.iter() {
         let changes = asked.configs.iter().map(|one| Alteration {
             name: one.name.to_owned(),
-            operation: Operation::from_code(one.config_operation),
+            operation: Change::from_code(one.config_operation),
             value: one.value.map(str::to_owned),
         });
         let of = (asked.resource_type, asked.resource_name);
@@ -233,6 +248,9 @@ pub async fn incremental_alter_configs(call: &Call) -> Result<Reply, WireError> 
 /// Handles ListConfigResources. Version 0 asks for client metrics alone, of which there are none.
 pub fn list_config_resources(call: &Call) -> Result<Reply, WireError> {
     let request: ListConfigResourcesRequest<'_> = call.request()?;
+    if let Err(code) = Gate::of(call).cluster(Operation::DescribeConfigs) {
+        return call.answer(&ListConfigResourcesResponse { error_code: code.0, ..Default::default() });
+    }
     let kinds = [kind::TOPIC, kind::BROKER, kind::BROKER_LOGGER, kind::CLIENT_METRICS, kind::GROUP];
     if request.resource_types.iter().any(|asked| !kinds.contains(&asked)) {
         let error_code = ErrorCode::UNSUPPORTED_VERSION.0;
@@ -281,7 +299,7 @@ pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
         controller_id: node_id,
         brokers: [broker].into_iter().collect(),
         cluster_authorized_operations: if request.include_cluster_authorized_operations {
-            CLUSTER_OPERATIONS
+            Gate::of(call).cluster_operations()
         } else {
             NO_OPERATIONS
         },
@@ -292,10 +310,12 @@ pub fn describe_cluster(call: &Call) -> Result<Reply, WireError> {
 /// Handles DescribeProducers.
 pub fn describe_producers(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeProducersRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let topics = request.topics.iter().map(|topic| {
+        let permitted = check_name(topic.name).and_then(|()| gate.topic(Operation::Read, topic.name));
         let partitions = topic.partition_indexes.iter().map(|index| {
             let mut one = producers::PartitionResponse { partition_index: index, ..Default::default() };
-            match call.state.catalog.log(topic.name, index) {
+            match permitted.and_then(|()| call.state.catalog.log(topic.name, index)) {
                 Err(code) => (one.error_code, one.error_message) = (code.0, Some(code.about())),
                 Ok(log) => {
                     let inner = log.lock();

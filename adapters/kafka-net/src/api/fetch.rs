@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use dolmen_kafka::acl::Operation;
 use dolmen_kafka::messages::{FetchRequest, FetchResponse, fetch_request as asked, fetch_response as out};
 use dolmen_kafka::wire::{List, Uuid};
 use dolmen_kafka::{ErrorCode, WireError};
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Call;
+use super::authorize::Gate;
 use crate::server::Reply;
 use crate::storage::log::Want;
 use crate::storage::{PartitionLog, Read};
@@ -42,8 +44,10 @@ pub async fn fetch(call: &Call) -> Result<Reply, WireError> {
         let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
         return call.answer(&FetchResponse { error_code, ..Default::default() });
     }
+    let gate = Gate::of(call);
     let topics: Vec<AskedTopic> =
-        request.topics.iter().map(|topic| resolve(call, &request, &topic)).collect();
+        request.topics.iter().map(|topic| resolve(call, &gate, &request, &topic)).collect();
+    drop(gate);
     let most = call.state.settings.int("fetch.max.bytes");
     let len_max = usize::try_from(request.max_bytes.min(most)).unwrap_or(0);
     let len_min = usize::try_from(request.min_bytes).unwrap_or(0);
@@ -68,7 +72,12 @@ pub async fn fetch(call: &Call) -> Result<Reply, WireError> {
     }
 }
 
-fn resolve(call: &Call, request: &FetchRequest<'_>, topic: &asked::FetchTopic<'_>) -> AskedTopic {
+fn resolve(
+    call: &Call,
+    gate: &Gate,
+    request: &FetchRequest<'_>,
+    topic: &asked::FetchTopic<'_>,
+) -> AskedTopic {
     let known = call.state.catalog.known();
     let by_id = call.version >= 13;
     let name = if by_id {
@@ -76,12 +85,18 @@ fn resolve(call: &Call, request: &FetchRequest<'_>, topic: &asked::FetchTopic<'_
     } else {
         Some(topic.topic)
     };
+    let permitted = match name {
+        // Whoever says that it is a broker must be one, to be told anything.
+        _ if is_follower(request) => {
+            gate.cluster(Operation::ClusterAction).map_err(|_| ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+        }
+        Some(name) => gate.topic(Operation::Read, name),
+        None => Ok(()),
+    };
+    let log = |index| known.log(name.ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?, index).cloned();
     let one = |partition: asked::FetchPartition<'_>| Asked {
         index: partition.partition,
-        log: match name {
-            None => Err(ErrorCode::UNKNOWN_TOPIC_ID),
-            Some(name) => known.log(name, partition.partition).cloned(),
-        },
+        log: permitted.and_then(|()| log(partition.partition)),
         epoch: partition.current_leader_epoch,
         want: Want {
             offset: partition.fetch_offset,
@@ -92,6 +107,11 @@ fn resolve(call: &Call, request: &FetchRequest<'_>, topic: &asked::FetchTopic<'_
     };
     let partitions = topic.partitions.iter().map(one).collect();
     AskedTopic { name: name.unwrap_or_default().to_owned(), id: topic.topic_id, partitions }
+}
+
+/// Whether a broker asks, to keep a copy.
+fn is_follower(request: &FetchRequest<'_>) -> bool {
+    request.replica_id >= 0 || request.replica_state.replica_id >= 0
 }
 
 /// What was found in every partition, in the order of the request.

@@ -1,5 +1,6 @@
 //! Metadata, FindCoordinator, and what makes and unmakes topics.
 
+use dolmen_kafka::acl::{Operation, ResourceType};
 use dolmen_kafka::messages::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteTopicsRequest, DeleteTopicsResponse, DescribeTopicPartitionsRequest,
@@ -13,15 +14,12 @@ use dolmen_kafka::topics::{CONSUMER_OFFSETS, NewTopic, TRANSACTION_STATE, Topic,
 use dolmen_kafka::wire::{List, Uuid};
 use dolmen_kafka::{ErrorCode, WireError};
 
+use super::authorize::Gate;
 use super::{Call, blocking};
 use crate::server::Reply;
 
 /// Operations that nobody asked for.
 pub const NO_OPERATIONS: i32 = i32::MIN;
-/// What a client may do with a topic, as bits: read, write, create, delete, alter, describe, and the same of settings. Nobody is refused any.
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
-/// What a client may do with the cluster: create, alter, describe, act as a broker, describe and alter settings, write without transactions.
-pub const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
 /// A topic as Metadata shows it.
 enum Shown {
@@ -37,15 +35,17 @@ pub async fn metadata(call: &Call) -> Result<Reply, WireError> {
         Some(topics) => call.version == 0 && topics.is_empty(),
     };
     let mut shown = Vec::new();
+    let gate = Gate::of(call);
     if is_all {
         let known = call.state.catalog.known();
-        shown.extend(known.topics.iter().map(|topic| Shown::Topic(topic.clone(), epoch_of(&known, topic))));
+        let told = known.topics.iter().filter(|topic| gate.topic(Operation::Describe, &topic.name).is_ok());
+        shown.extend(told.map(|topic| Shown::Topic(topic.clone(), epoch_of(&known, topic))));
     } else if let Some(topics) = &request.topics {
         let creates = call.version < 4 || request.allow_auto_topic_creation;
         for topic in topics.iter() {
             shown.push(match topic.name {
-                Some(name) => by_name(call, name, creates).await,
-                None => by_id(call, topic.topic_id),
+                Some(name) => by_name(call, &gate, name, creates).await,
+                None => by_id(call, &gate, topic.topic_id),
             });
         }
     }
@@ -58,18 +58,20 @@ pub async fn metadata(call: &Call) -> Result<Reply, WireError> {
         rack: if call.version >= 1 { call.state.settings.text("broker.rack") } else { None },
         ..Default::default()
     };
-    let told = |are_asked: bool, all| if are_asked { all } else { NO_OPERATIONS };
-    let operations = told(request.include_topic_authorized_operations, TOPIC_OPERATIONS);
-    let topics = shown.iter().map(|shown| topic(call.version, node_id, operations, shown));
+    let operations = |name: &str| match request.include_topic_authorized_operations {
+        true => gate.operations(ResourceType::Topic, name),
+        false => NO_OPERATIONS,
+    };
+    let topics = shown.iter().map(|shown| topic(call.version, node_id, &operations, shown));
     call.answer(&MetadataResponse {
         brokers: [broker].into_iter().collect(),
         cluster_id: (call.version >= 2).then_some(call.state.cluster_id.as_str()),
         controller_id: if call.version >= 1 { node_id } else { -1 },
         topics: topics.collect(),
-        cluster_authorized_operations: told(
-            request.include_cluster_authorized_operations,
-            CLUSTER_OPERATIONS,
-        ),
+        cluster_authorized_operations: match request.include_cluster_authorized_operations {
+            true => gate.cluster_operations(),
+            false => NO_OPERATIONS,
+        },
         ..Default::default()
     })
 }
@@ -78,15 +80,23 @@ fn epoch_of(known: &crate::catalog::Known, topic: &Topic) -> i32 {
     known.logs_of(&topic.name).first().map_or(0, |log| log.lock().leader_epoch())
 }
 
-fn by_id(call: &Call, id: Uuid) -> Shown {
+fn by_id(call: &Call, gate: &Gate, id: Uuid) -> Shown {
     let known = call.state.catalog.known();
     match known.topics.topic_by_id(id) {
+        Some(topic) if gate.topic(Operation::Describe, &topic.name).is_err() => {
+            Shown::Error(None, id, ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+        }
         Some(topic) => Shown::Topic(topic.clone(), epoch_of(&known, topic)),
         None => Shown::Error(None, id, ErrorCode::UNKNOWN_TOPIC_ID),
     }
 }
 
-async fn by_name(call: &Call, name: &str, creates: bool) -> Shown {
+async fn by_name(call: &Call, gate: &Gate, name: &str, creates: bool) -> Shown {
+    let refused = |code| Shown::Error(Some(name.to_owned()), Uuid::default(), code);
+    // Whether there is one is not told to who may not know.
+    if let Err(code) = gate.topic(Operation::Describe, name) {
+        return refused(code);
+    }
     {
         let known = call.state.catalog.known();
         if let Some(topic) = known.topics.topic(name) {
@@ -99,8 +109,11 @@ async fn by_name(call: &Call, name: &str, creates: bool) -> Shown {
             Ok(()) => None,
         };
         if let Some(error) = error {
-            return Shown::Error(Some(name.to_owned()), Uuid::default(), error);
+            return refused(error);
         }
+    }
+    if let Err(code) = may_create(gate, name) {
+        return refused(code);
     }
     let (state, owned) = (call.state.clone(), name.to_owned());
     let result = blocking(move || {
@@ -120,11 +133,21 @@ async fn by_name(call: &Call, name: &str, creates: bool) -> Shown {
     });
     match result.await {
         Ok(topic) => Shown::Topic(topic, 0),
-        Err(code) => Shown::Error(Some(name.to_owned()), Uuid::default(), code),
+        Err(code) => refused(code),
     }
 }
 
-fn topic(version: i16, node_id: i32, operations: i32, shown: &Shown) -> out::MetadataResponseTopic<'_> {
+/// Whether a topic of this name may be made.
+fn may_create(gate: &Gate, name: &str) -> Result<(), ErrorCode> {
+    gate.cluster(Operation::Create).or_else(|_| gate.topic(Operation::Create, name))
+}
+
+fn topic<'s>(
+    version: i16,
+    node_id: i32,
+    operations: &dyn Fn(&str) -> i32,
+    shown: &'s Shown,
+) -> out::MetadataResponseTopic<'s> {
     let base =
         out::MetadataResponseTopic { topic_authorized_operations: NO_OPERATIONS, ..Default::default() };
     match shown {
@@ -149,7 +172,7 @@ fn topic(version: i16, node_id: i32, operations: i32, shown: &Shown) -> out::Met
                 topic_id: if version >= 10 { topic.id } else { Uuid::default() },
                 is_internal: version >= 1 && is_internal(&topic.name),
                 partitions: (0..topic.partition_count).map(partition).collect(),
-                topic_authorized_operations: operations,
+                topic_authorized_operations: operations(&topic.name),
                 ..base
             }
         }
@@ -159,10 +182,12 @@ fn topic(version: i16, node_id: i32, operations: i32, shown: &Shown) -> out::Met
 /// Handles DescribeTopicPartitions.
 pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeTopicPartitionsRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let known = call.state.catalog.known();
     let mut names: Vec<&str> = request.topics.iter().map(|topic| topic.name).collect();
+    let is_told = |name: &str| gate.topic(Operation::Describe, name).is_ok();
     if names.is_empty() {
-        names = known.topics.iter().map(|topic| topic.name.as_str()).collect();
+        names = known.topics.iter().map(|topic| topic.name.as_str()).filter(|name| is_told(name)).collect();
     }
     names.sort_unstable();
     names.dedup();
@@ -172,14 +197,20 @@ pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
     let (mut topics, mut next) = (Vec::new(), None);
     let node_id = call.state.settings.node_id;
     for name in names.into_iter().filter(|name| *name >= from.0) {
-        let Some(topic) = known.topics.topic(name) else {
-            topics.push(described::DescribeTopicPartitionsResponseTopic {
-                error_code: check_name(name).err().unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).0,
-                name: Some(name),
-                topic_authorized_operations: NO_OPERATIONS,
-                ..Default::default()
-            });
-            continue;
+        let missing = || check_name(name).err().unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let found =
+            gate.topic(Operation::Describe, name).and_then(|()| known.topics.topic(name).ok_or_else(missing));
+        let topic = match found {
+            Ok(topic) => topic,
+            Err(code) => {
+                topics.push(described::DescribeTopicPartitionsResponseTopic {
+                    error_code: code.0,
+                    name: Some(name),
+                    topic_authorized_operations: NO_OPERATIONS,
+                    ..Default::default()
+                });
+                continue;
+            }
         };
         let first = if name == from.0 { from.1.max(0) } else { 0 };
         let end = topic.partition_count.min(first.saturating_add(i32::try_from(left).unwrap_or(i32::MAX)));
@@ -203,7 +234,7 @@ pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
             topic_id: topic.id,
             is_internal: is_internal(name),
             partitions: (first..end).map(partition).collect(),
-            topic_authorized_operations: TOPIC_OPERATIONS,
+            topic_authorized_operations: gate.operations(ResourceType::Topic, name),
             ..Default::default()
         });
         left -= usize::try_from(end - first).unwrap_or(left).min(left);
@@ -225,13 +256,21 @@ const PARTITIONS_TOLD_MAX: usize = 2000;
 /// Handles FindCoordinator: it is always this broker. The topic of its records is made if it is not there.
 pub async fn find_coordinator(call: &Call) -> Result<Reply, WireError> {
     let request: FindCoordinatorRequest<'_> = call.request()?;
-    let topic = match request.key_type {
-        0 => Some(CONSUMER_OFFSETS),
-        1 => Some(TRANSACTION_STATE),
-        _ => None,
+    let (topic, kind) = match request.key_type {
+        0 => (Some(CONSUMER_OFFSETS), ResourceType::Group),
+        _ => (Some(TRANSACTION_STATE).filter(|_| request.key_type == 1), ResourceType::TransactionalId),
+    };
+    let gate = Gate::of(call);
+    let permitted = |key: &str| gate.check(Operation::Describe, kind, key);
+    let is_new = call.version >= 4;
+    let is_asked = match is_new {
+        true => request.coordinator_keys.iter().any(|key| permitted(key).is_ok()),
+        false => permitted(request.key).is_ok(),
     };
     let error = match topic {
         None => ErrorCode::INVALID_REQUEST,
+        // Nothing is made for who may not know.
+        Some(_) if !is_asked => ErrorCode::NONE,
         Some(topic) => {
             let state = call.state.clone();
             let made = blocking(move || state.internal_topic(topic)).await;
@@ -239,24 +278,25 @@ pub async fn find_coordinator(call: &Call) -> Result<Reply, WireError> {
         }
     };
     let (host, port) = call.host();
-    let (node_id, host, port) = match error {
-        ErrorCode::NONE => (call.state.settings.node_id, host.as_str(), port),
-        _ => (-1, "", -1),
+    let found = |key: &str| {
+        let error = match topic {
+            Some(_) => permitted(key).err().unwrap_or(error),
+            None => error,
+        };
+        match error {
+            ErrorCode::NONE => (error.0, call.state.settings.node_id, host.as_str(), port),
+            _ => (error.0, -1, "", -1),
+        }
     };
     let mut response = FindCoordinatorResponse::default();
-    if call.version >= 4 {
-        let one = |key| coordinated::Coordinator {
-            key,
-            node_id,
-            host,
-            port,
-            error_code: error.0,
-            ..Default::default()
+    if is_new {
+        let one = |key| {
+            let (error_code, node_id, host, port) = found(key);
+            coordinated::Coordinator { key, node_id, host, port, error_code, ..Default::default() }
         };
         response.coordinators = request.coordinator_keys.iter().map(one).collect();
     } else {
-        (response.error_code, response.node_id, response.host, response.port) =
-            (error.0, node_id, host, port);
+        (response.error_code, response.node_id, response.host, response.port) = found(request.key);
     }
     call.answer(&response)
 }
@@ -264,11 +304,14 @@ pub async fn find_coordinator(call: &Call) -> Result<Reply, WireError> {
 /// Handles CreateTopics.
 pub async fn create_topics(call: &Call) -> Result<Reply, WireError> {
     let request: CreateTopicsRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let mut results: Vec<(String, Result<Topic, ErrorCode>)> = Vec::new();
     for topic in request.topics.iter() {
         let is_double = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
         let result = if is_double {
             Err(ErrorCode::INVALID_REQUEST)
+        } else if let Err(code) = may_create(&gate, topic.name) {
+            Err(code)
         } else {
             create(call, &topic, request.validate_only).await
         };
@@ -284,6 +327,10 @@ pub async fn create_topics(call: &Call) -> Result<Reply, WireError> {
             }
             Ok(topic) if call.version >= 5 => {
                 one.topic_id = if call.version >= 7 { topic.id } else { Uuid::default() };
+                if let Err(code) = gate.topic(Operation::DescribeConfigs, name) {
+                    one.topic_config_error_code = code.0;
+                    return one;
+                }
                 one.num_partitions = topic.partition_count;
                 one.replication_factor = 1;
                 one.configs = Some(super::admin::created_configs(&call.state.settings, &known.topics, topic));
@@ -329,11 +376,28 @@ pub async fn delete_topics(call: &Call) -> Result<Reply, WireError> {
     } else {
         asked.extend(request.topic_names.iter().map(|name| (Some(name.to_owned()), Uuid::default())));
     }
+    let gate = Gate::of(call);
+    let is_all = gate.cluster(Operation::Delete).is_ok();
+    let may = |operation, name: &str| if is_all { Ok(()) } else { gate.topic(operation, name) };
     let mut results = Vec::new();
     for (name, id) in asked {
         let named = name
             .clone()
             .or_else(|| call.state.catalog.known().topics.topic_by_id(id).map(|topic| topic.name.clone()));
+        let permitted = match (&named, &name) {
+            (None, _) => Ok(()),
+            (Some(topic), None) => may(Operation::Delete, topic),
+            // Whether there is one is not told to who may not know.
+            (Some(topic), Some(_)) => may(Operation::Describe, topic).and_then(|()| {
+                let is_there = call.state.catalog.known().topics.topic(topic).is_some();
+                if is_there { may(Operation::Delete, topic) } else { Ok(()) }
+            }),
+        };
+        if let Err(code) = permitted {
+            let is_told = |topic: &String| name.is_some() || may(Operation::Describe, topic).is_ok();
+            results.push((named.filter(is_told), id, code));
+            continue;
+        }
         let (code, id) = match named.clone() {
             None => (ErrorCode::UNKNOWN_TOPIC_ID, id),
             Some(name) => {
@@ -362,6 +426,7 @@ pub async fn delete_topics(call: &Call) -> Result<Reply, WireError> {
 /// Handles CreatePartitions.
 pub async fn create_partitions(call: &Call) -> Result<Reply, WireError> {
     let request: CreatePartitionsRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let mut results = Vec::new();
     for topic in request.topics.iter() {
         let (name, count) = (topic.name.to_owned(), topic.count);
@@ -370,7 +435,9 @@ pub async fn create_partitions(call: &Call) -> Result<Reply, WireError> {
             .as_ref()
             .map(|list| list.iter().map(|one| one.broker_ids.iter().collect()).collect());
         let (state, is_trial) = (call.state.clone(), request.validate_only);
+        let permitted = gate.topic(Operation::Alter, topic.name);
         let result = blocking(move || {
+            permitted?;
             let assignments: Option<Vec<&[i32]>> =
                 assignments.as_ref().map(|list| list.iter().map(Vec::as_slice).collect());
             state.catalog.grow(&name, count, assignments.as_deref(), is_trial)

@@ -1,5 +1,6 @@
 //! ListOffsets, DeleteRecords, OffsetForLeaderEpoch.
 
+use dolmen_kafka::acl::Operation;
 use dolmen_kafka::messages::{
     DeleteRecordsRequest, DeleteRecordsResponse, ListOffsetsRequest, ListOffsetsResponse,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, delete_records_response as deleted,
@@ -8,6 +9,7 @@ use dolmen_kafka::messages::{
 use dolmen_kafka::topics::is_internal;
 use dolmen_kafka::{ErrorCode, WireError};
 
+use super::authorize::Gate;
 use super::fetch::check_epoch;
 use super::{Call, blocking};
 use crate::server::Reply;
@@ -27,9 +29,12 @@ mod special {
 pub fn list_offsets(call: &Call) -> Result<Reply, WireError> {
     let request: ListOffsetsRequest<'_> = call.request()?;
     let is_committed = request.isolation_level == 1;
+    let gate = Gate::of(call);
     let topics = request.topics.iter().map(|topic| {
+        let permitted = gate.topic(Operation::Describe, topic.name);
         let partitions = topic.partitions.iter().map(|asked| {
-            let found = call.state.catalog.log(topic.name, asked.partition_index).and_then(|log| {
+            let log = permitted.and_then(|()| call.state.catalog.log(topic.name, asked.partition_index));
+            let found = log.and_then(|log| {
                 check_epoch(&log, asked.current_leader_epoch)?;
                 let found = offset_at(&log, asked.timestamp, is_committed, call.version)?;
                 Ok((found, log.lock().leader_epoch()))
@@ -86,11 +91,13 @@ fn offset_at(
 /// Handles DeleteRecords.
 pub async fn delete_records(call: &Call) -> Result<Reply, WireError> {
     let request: DeleteRecordsRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let mut topics = Vec::new();
     for topic in request.topics.iter() {
+        let permitted = gate.topic(Operation::Delete, topic.name);
         let mut partitions = Vec::new();
         for asked in topic.partitions.iter() {
-            let log = call.state.catalog.log(topic.name, asked.partition_index);
+            let log = permitted.and_then(|()| call.state.catalog.log(topic.name, asked.partition_index));
             let result = match log {
                 Ok(_) if is_internal(topic.name) => Err(ErrorCode::INVALID_TOPIC_EXCEPTION),
                 Ok(log) => blocking(move || log.delete_records(asked.offset)).await,
@@ -115,9 +122,13 @@ pub async fn delete_records(call: &Call) -> Result<Reply, WireError> {
 /// Handles OffsetForLeaderEpoch.
 pub fn offset_for_leader_epoch(call: &Call) -> Result<Reply, WireError> {
     let request: OffsetForLeaderEpochRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
+    let is_broker = gate.cluster(Operation::ClusterAction).is_ok();
     let topics = request.topics.iter().map(|topic| {
+        let permitted = if is_broker { Ok(()) } else { gate.topic(Operation::Describe, topic.topic) };
         let partitions = topic.partitions.iter().map(|asked| {
-            let found = call.state.catalog.log(topic.topic, asked.partition).and_then(|log| {
+            let log = permitted.and_then(|()| call.state.catalog.log(topic.topic, asked.partition));
+            let found = log.and_then(|log| {
                 check_epoch(&log, asked.current_leader_epoch)?;
                 Ok(log.epoch_end(asked.leader_epoch))
             });

@@ -1,6 +1,7 @@
 //! Where partitions are: leaders, directories, moves. One broker with one directory has nothing to choose; what asks for what is there already
 //! is told so, anything else is refused.
 
+use dolmen_kafka::acl::Operation;
 use dolmen_kafka::messages::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, AlterReplicaLogDirsRequest,
     AlterReplicaLogDirsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse, ElectLeadersRequest,
@@ -11,12 +12,14 @@ use dolmen_kafka::messages::{
 use dolmen_kafka::{ErrorCode, WireError};
 
 use super::Call;
+use super::authorize::Gate;
 use crate::server::Reply;
 
 /// Handles ElectLeaders: the one replica leads already.
 pub fn elect_leaders(call: &Call) -> Result<Reply, WireError> {
     let request: ElectLeadersRequest<'_> = call.request()?;
-    if !(0..=1).contains(&request.election_type) {
+    let permitted = Gate::of(call).cluster(Operation::Alter);
+    if permitted.is_ok() && !(0..=1).contains(&request.election_type) {
         let error_code = ErrorCode::INVALID_REQUEST.0;
         return call.answer(&ElectLeadersResponse { error_code, ..Default::default() });
     }
@@ -24,7 +27,7 @@ pub fn elect_leaders(call: &Call) -> Result<Reply, WireError> {
     let topics = request.topic_partitions.as_ref().into_iter().flat_map(|topics| topics.iter());
     let results = topics.map(|topic| {
         let partitions = topic.partitions.iter().map(|index| {
-            let found = call.state.catalog.log(topic.topic, index);
+            let found = permitted.and_then(|()| call.state.catalog.log(topic.topic, index));
             let code = found.err().unwrap_or(ErrorCode::ELECTION_NOT_NEEDED);
             elected::PartitionResult {
                 partition_id: index,
@@ -39,12 +42,19 @@ pub fn elect_leaders(call: &Call) -> Result<Reply, WireError> {
             ..Default::default()
         }
     });
-    call.answer(&ElectLeadersResponse { replica_election_results: results.collect(), ..Default::default() })
+    call.answer(&ElectLeadersResponse {
+        error_code: permitted.err().unwrap_or(ErrorCode::NONE).0,
+        replica_election_results: results.collect(),
+        ..Default::default()
+    })
 }
 
 /// Handles DescribeLogDirs.
 pub fn describe_log_dirs(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeLogDirsRequest<'_> = call.request()?;
+    if let Err(code) = Gate::of(call).cluster(Operation::Describe) {
+        return call.answer(&DescribeLogDirsResponse { error_code: code.0, ..Default::default() });
+    }
     let known = call.state.catalog.known();
     let one = |index: i32, len| dirs::DescribeLogDirsPartition {
         partition_index: index,
@@ -82,13 +92,15 @@ pub fn describe_log_dirs(call: &Call) -> Result<Reply, WireError> {
 /// Handles AlterReplicaLogDirs: there is one directory.
 pub fn alter_replica_log_dirs(call: &Call) -> Result<Reply, WireError> {
     let request: AlterReplicaLogDirsRequest<'_> = call.request()?;
+    let permitted = Gate::of(call).cluster(Operation::Alter);
     let root = call.state.catalog.root();
     let mut results = Vec::new();
     for dir in request.dirs.iter() {
         let is_here = std::path::Path::new(dir.path) == root;
         for topic in dir.topics.iter() {
             let partitions = topic.partitions.iter().map(|index| {
-                let code = match call.state.catalog.log(topic.name, index) {
+                let code = match permitted.and_then(|()| call.state.catalog.log(topic.name, index)) {
+                    Err(code) if permitted.is_err() => code,
                     _ if !is_here => ErrorCode::LOG_DIR_NOT_FOUND,
                     Err(code) => code,
                     Ok(_) => ErrorCode::NONE,
@@ -112,10 +124,12 @@ pub fn alter_replica_log_dirs(call: &Call) -> Result<Reply, WireError> {
 /// Handles AlterPartitionReassignments: every replica is on this broker and stays.
 pub fn alter_partition_reassignments(call: &Call) -> Result<Reply, WireError> {
     let request: AlterPartitionReassignmentsRequest<'_> = call.request()?;
+    let permitted = Gate::of(call).cluster(Operation::Alter);
     let node_id = call.state.settings.node_id;
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
-            let code = match (call.state.catalog.log(topic.name, asked.partition_index), &asked.replicas) {
+            let log = permitted.and_then(|()| call.state.catalog.log(topic.name, asked.partition_index));
+            let code = match (log, &asked.replicas) {
                 (Err(code), _) => code,
                 (Ok(_), None) => ErrorCode::NO_REASSIGNMENT_IN_PROGRESS,
                 (Ok(_), Some(ids)) if ids.iter().eq([node_id]) => ErrorCode::NONE,
@@ -136,7 +150,8 @@ pub fn alter_partition_reassignments(call: &Call) -> Result<Reply, WireError> {
     });
     call.answer(&AlterPartitionReassignmentsResponse {
         allow_replication_factor_change: request.allow_replication_factor_change,
-        error_message: None,
+        error_code: permitted.err().unwrap_or(ErrorCode::NONE).0,
+        error_message: permitted.err().map(ErrorCode::about),
         responses: topics.collect(),
         ..Default::default()
     })
@@ -145,5 +160,10 @@ pub fn alter_partition_reassignments(call: &Call) -> Result<Reply, WireError> {
 /// Handles ListPartitionReassignments: none is ever under way.
 pub fn list_partition_reassignments(call: &Call) -> Result<Reply, WireError> {
     let _: ListPartitionReassignmentsRequest<'_> = call.request()?;
-    call.answer(&ListPartitionReassignmentsResponse { error_message: None, ..Default::default() })
+    let permitted = Gate::of(call).cluster(Operation::Describe);
+    call.answer(&ListPartitionReassignmentsResponse {
+        error_code: permitted.err().unwrap_or(ErrorCode::NONE).0,
+        error_message: permitted.err().map(ErrorCode::about),
+        ..Default::default()
+    })
 }

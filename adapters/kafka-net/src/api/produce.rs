@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use dolmen_kafka::acl::{Operation, ResourceType};
 use dolmen_kafka::batch::Batch;
 use dolmen_kafka::log::produced::{self, Refusal};
 use dolmen_kafka::messages::{ProduceRequest, ProduceResponse, produce_response as out};
@@ -22,6 +23,7 @@ use dolmen_kafka::wire::{List, Uuid};
 use dolmen_kafka::{ErrorCode, WireError};
 use tokio::sync::oneshot;
 
+use super::authorize::Gate;
 use super::{Call, answer};
 use crate::broker::State;
 use crate::server::Reply;
@@ -67,8 +69,10 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
     let started = Instant::now();
     let request: ProduceRequest<'_> = call.request()?;
     let id = request.transactional_id;
+    let gate = Gate::of(call);
+    let permitted = writes_in_transaction(&gate, &request);
     let added = match id {
-        Some(id) if call.version >= ADDS_FROM => add(call, &request, id).await,
+        Some(id) if call.version >= ADDS_FROM && permitted.is_ok() => add(call, &gate, &request, id).await,
         _ => Ok(()),
     };
     let mut topics = Vec::new();
@@ -79,8 +83,13 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
                 call.state.catalog.known().topics.topic_by_id(topic.topic_id).map(|topic| topic.name.clone())
             }
         };
+        let permitted = permitted.and_then(|()| match &name {
+            Some(name) => gate.topic(Operation::Write, name),
+            None => Ok(()),
+        });
         let one = |partition: dolmen_kafka::messages::produce_request::PartitionProduceData<'_>| {
             let result = match (&name, request.acks) {
+                _ if let Err(code) = permitted => Err(code.into()),
                 (_, ..=-2 | 2..) => Err(ErrorCode::INVALID_REQUIRED_ACKS.into()),
                 (None, _) => Err(ErrorCode::UNKNOWN_TOPIC_ID.into()),
                 (Some(name), _) => append(call, id, added, name, partition.index, partition.records),
@@ -100,8 +109,27 @@ pub async fn produce(call: &Call) -> Result<Reply, WireError> {
     Ok(if waits { Reply::Later(Box::pin(answer)) } else { answer.await })
 }
 
+/// Whether the client may write with the transactional id, if a batch is part of a transaction.
+fn writes_in_transaction(gate: &Gate, request: &ProduceRequest<'_>) -> Result<(), ErrorCode> {
+    if gate.is_open() {
+        return Ok(());
+    }
+    let is_part = |records: Option<&[u8]>| {
+        Batch::split(records.unwrap_or_default(), 0).is_ok_and(|(batch, _)| batch.is_transactional())
+    };
+    let is_transactional = request
+        .topic_data
+        .iter()
+        .any(|topic| topic.partition_data.iter().any(|partition| is_part(partition.records)));
+    match request.transactional_id {
+        _ if !is_transactional => Ok(()),
+        Some(id) => gate.check(Operation::Write, ResourceType::TransactionalId, id),
+        None => Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+    }
+}
+
 /// Adds what is written to the transaction, all of it at once.
-async fn add(call: &Call, request: &ProduceRequest<'_>, id: &str) -> Result<(), ErrorCode> {
+async fn add(call: &Call, gate: &Gate, request: &ProduceRequest<'_>, id: &str) -> Result<(), ErrorCode> {
     let (mut partitions, mut producers) = (Partitions::new(), BTreeSet::new());
     {
         let known = call.state.catalog.known();
@@ -111,6 +139,9 @@ async fn add(call: &Call, request: &ProduceRequest<'_>, id: &str) -> Result<(), 
                 _ => known.topics.topic_by_id(topic.topic_id),
             };
             let Some(record) = name else { continue };
+            if gate.topic(Operation::Write, &record.name).is_err() {
+                continue;
+            }
             for partition in topic.partition_data.iter() {
                 let bytes = partition.records.unwrap_or_default();
                 let Ok((batch, _)) = Batch::split(bytes, 0) else { continue };

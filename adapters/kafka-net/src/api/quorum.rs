@@ -1,11 +1,13 @@
 //! The quorum of the metadata: this broker alone, which writes its own log of it.
 
+use dolmen_kafka::acl::Operation;
 use dolmen_kafka::messages::{
     DescribeQuorumRequest, DescribeQuorumResponse, describe_quorum_response as out,
 };
 use dolmen_kafka::topics::CLUSTER_METADATA;
 use dolmen_kafka::{ErrorCode, WireError};
 
+use super::authorize::Gate;
 use super::{Call, blocking};
 use crate::server::Reply;
 use crate::settings::now_ms;
@@ -13,10 +15,17 @@ use crate::settings::now_ms;
 /// Handles DescribeQuorum.
 pub async fn describe(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeQuorumRequest<'_> = call.request()?;
+    let are_told = call.version >= 2;
+    if let Err(code) = Gate::of(call).cluster(Operation::Describe) {
+        return call.answer(&DescribeQuorumResponse {
+            error_code: code.0,
+            error_message: Some(if are_told { code.about() } else { "" }),
+            ..Default::default()
+        });
+    }
     let state = call.state.clone();
     let end = blocking(move || state.catalog.records_end()).await;
     let (node_id, now_ms) = (call.state.settings.node_id, now_ms());
-    let are_told = call.version >= 2;
     let voter = out::ReplicaState {
         replica_id: node_id,
         log_end_offset: end,

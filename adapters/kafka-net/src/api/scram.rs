@@ -1,5 +1,6 @@
 //! Users' SCRAM credentials.
 
+use dolmen_kafka::acl::Operation;
 use dolmen_kafka::messages::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, DescribeUserScramCredentialsRequest,
     DescribeUserScramCredentialsResponse, alter_user_scram_credentials_response as altered,
@@ -8,6 +9,7 @@ use dolmen_kafka::messages::{
 use dolmen_kafka::scram::{Credential, Mechanism, Refusal, Upsertion};
 use dolmen_kafka::{ErrorCode, WireError};
 
+use super::authorize::Gate;
 use super::{Call, blocking};
 use crate::sasl::kept;
 use crate::server::Reply;
@@ -15,6 +17,13 @@ use crate::server::Reply;
 /// Handles DescribeUserScramCredentials.
 pub fn describe(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeUserScramCredentialsRequest<'_> = call.request()?;
+    if let Err(code) = Gate::of(call).cluster(Operation::Describe) {
+        return call.answer(&DescribeUserScramCredentialsResponse {
+            error_code: code.0,
+            error_message: Some(code.about()),
+            ..Default::default()
+        });
+    }
     let users: Vec<&str> =
         request.users.iter().flat_map(|users| users.iter()).map(|user| user.name).collect();
     let known = call.state.catalog.known();
@@ -51,8 +60,10 @@ pub async fn alter(call: &Call) -> Result<Reply, WireError> {
             (one.name.to_owned(), one.mechanism, credential)
         })
         .collect();
+    let permitted = Gate::of(call).cluster(Operation::Alter);
     let state = call.state.clone();
     let changed = blocking(move || {
+        permitted?;
         state.catalog.change(|topics| {
             let deletions: Vec<(&str, i8)> =
                 deletions.iter().map(|(user, mechanism)| (user.as_str(), *mechanism)).collect();

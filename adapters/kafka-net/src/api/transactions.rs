@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dolmen_kafka::acl::{Operation, ResourceType};
 use dolmen_kafka::control::Outcome;
 use dolmen_kafka::group::partition_of;
 use dolmen_kafka::messages::{
@@ -13,7 +14,7 @@ use dolmen_kafka::messages::{
     describe_transactions_response as described, list_transactions_response as listed,
     write_txn_markers_response as marked,
 };
-use dolmen_kafka::topics::CONSUMER_OFFSETS;
+use dolmen_kafka::topics::{CONSUMER_OFFSETS, is_internal};
 use dolmen_kafka::txn::decide::downgraded;
 use dolmen_kafka::txn::machine::Ask;
 use dolmen_kafka::txn::state::Partitions;
@@ -22,6 +23,7 @@ use dolmen_kafka::wire::List;
 use dolmen_kafka::{ErrorCode, WireError};
 use tokio::sync::oneshot;
 
+use super::authorize::Gate;
 use super::{Call, blocking};
 use crate::server::Reply;
 use crate::settings::now_ms;
@@ -36,7 +38,14 @@ pub fn is_raised(call: &Call, is_newer: bool) -> bool {
 pub async fn init_producer_id(call: &Call) -> Result<Reply, WireError> {
     let request: InitProducerIdRequest<'_> = call.request()?;
     let expected = Producer { id: request.producer_id, epoch: request.producer_epoch };
+    let gate = Gate::of(call);
+    let permitted = match request.transactional_id {
+        Some(id) => gate.check(Operation::Write, ResourceType::TransactionalId, id),
+        None if gate.may_some(Operation::Write, ResourceType::Topic) => Ok(()),
+        None => gate.cluster(Operation::IdempotentWrite),
+    };
     let result = match request.transactional_id {
+        _ if permitted.is_err() => permitted.map(|()| Producer::NONE),
         None => call.state.transactions.idempotent(&call.state).await,
         Some(id) => {
             let ask = Ask::Init { timeout_ms: request.transaction_timeout_ms, expected };
@@ -64,6 +73,7 @@ struct Addition<'a> {
 /// Handles AddPartitionsToTxn.
 pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
     let request: AddPartitionsToTxnRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     if call.version < 4 {
         let addition = Addition {
             id: request.v3_and_below_transactional_id,
@@ -74,10 +84,14 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
             is_check: false,
             topics: request.v3_and_below_topics.clone(),
         };
-        let results = add(call, &addition).await;
+        let results = add(call, &gate, &addition).await;
         let response =
             AddPartitionsToTxnResponse { results_by_topic_v3_and_below: results, ..Default::default() };
         return call.answer(&response);
+    }
+    // These come from brokers.
+    if let Err(code) = gate.cluster(Operation::ClusterAction) {
+        return call.answer(&AddPartitionsToTxnResponse { error_code: code.0, ..Default::default() });
     }
     let mut results = Vec::new();
     for transaction in request.transactions.iter() {
@@ -89,7 +103,7 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
         };
         results.push(added::AddPartitionsToTxnResult {
             transactional_id: addition.id,
-            topic_results: add(call, &addition).await,
+            topic_results: add(call, &gate, &addition).await,
             ..Default::default()
         });
     }
@@ -97,12 +111,29 @@ pub async fn add_partitions(call: &Call) -> Result<Reply, WireError> {
 }
 
 /// Adds the partitions, or none of them if one is not there; or looks whether they are part of the transaction.
-async fn add<'a>(call: &Call, addition: &Addition<'a>) -> List<'a, added::AddPartitionsToTxnTopicResult<'a>> {
+async fn add<'a>(
+    call: &Call,
+    gate: &Gate,
+    addition: &Addition<'a>,
+) -> List<'a, added::AddPartitionsToTxnTopicResult<'a>> {
     let mut missing: BTreeMap<(&str, i32), ErrorCode> = BTreeMap::new();
     let mut partitions = Partitions::new();
+    // What brokers ask is checked as a whole.
+    let is_client = call.version < 4;
+    let permitted = match is_client {
+        true => gate.check(Operation::Write, ResourceType::TransactionalId, addition.id),
+        false => Ok(()),
+    };
     for topic in addition.topics.iter() {
+        let writes = match is_client {
+            true if is_internal(topic.name) => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+            true => gate.topic(Operation::Write, topic.name),
+            false => Ok(()),
+        };
         for index in topic.partitions.iter() {
-            if let Err(code) = call.state.catalog.log(topic.name, index) {
+            let found =
+                permitted.and(writes).and_then(|()| call.state.catalog.log(topic.name, index).map(drop));
+            if let Err(code) = found {
                 missing.insert((topic.name, index), code);
             }
             partitions.entry(topic.name.to_owned()).or_default().insert(index);
@@ -167,7 +198,12 @@ async fn add_group(
 pub async fn add_offsets(call: &Call) -> Result<Reply, WireError> {
     let request: AddOffsetsToTxnRequest<'_> = call.request()?;
     let producer = Producer { id: request.producer_id, epoch: request.producer_epoch };
+    let gate = Gate::of(call);
+    let permitted = gate
+        .check(Operation::Write, ResourceType::TransactionalId, request.transactional_id)
+        .and_then(|()| gate.check(Operation::Read, ResourceType::Group, request.group_id));
     let result = match request.transactional_id {
+        _ if permitted.is_err() => permitted,
         "" => Err(ErrorCode::INVALID_REQUEST),
         id => add_group(call, id, producer, request.group_id, TransactionVersion::Tv0).await,
     };
@@ -182,7 +218,10 @@ const END_RAISES_FROM: i16 = 5;
 pub async fn end(call: &Call) -> Result<Reply, WireError> {
     let request: EndTxnRequest<'_> = call.request()?;
     let is_newer = call.version >= END_RAISES_FROM;
+    let permitted =
+        Gate::of(call).check(Operation::Write, ResourceType::TransactionalId, request.transactional_id);
     let result = match request.transactional_id {
+        _ if permitted.is_err() => permitted.map(|()| Producer::NONE),
         "" => Err(ErrorCode::INVALID_REQUEST),
         _ if !is_raised(call, is_newer) => Err(ErrorCode::UNSUPPORTED_VERSION),
         id => {
@@ -206,6 +245,8 @@ pub async fn end(call: &Call) -> Result<Reply, WireError> {
 /// Handles WriteTxnMarkers: an administrator ends what hangs.
 pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
     let request: WriteTxnMarkersRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
+    let permitted = gate.cluster(Operation::Alter).or_else(|_| gate.cluster(Operation::ClusterAction));
     let mut waiting = Vec::new();
     for marker in request.markers.iter() {
         let wanted = Wanted {
@@ -221,7 +262,8 @@ pub async fn write_markers(call: &Call) -> Result<Reply, WireError> {
                     // Nobody is there any more where the connection was closed.
                     let _ = sender.send(result);
                 });
-                let begun = write_marker(&call.state, topic.name, index, wanted, done);
+                let begun =
+                    permitted.and_then(|()| write_marker(&call.state, topic.name, index, wanted, done));
                 waiting.push((begun, receiver));
             }
         }
@@ -270,6 +312,12 @@ pub async fn commit_offsets(call: &Call) -> Result<Reply, WireError> {
     let request: TxnOffsetCommitRequest<'_> = call.request()?;
     let producer = Producer { id: request.producer_id, epoch: request.producer_epoch };
     let (id, group) = (request.transactional_id, request.group_id);
+    let gate = Gate::of(call);
+    let is_writer = gate.may(Operation::Write, ResourceType::TransactionalId, id);
+    let permitted = match crate::groups::permitted(call, &gate, is_writer) {
+        Ok(permitted) => permitted,
+        Err(answer) => return crate::groups::respond(call, &answer),
+    };
     let checked = if call.version >= COMMIT_ADDS_FROM {
         match is_raised(call, true) {
             true => add_group(call, id, producer, group, TransactionVersion::Tv2).await,
@@ -281,12 +329,13 @@ pub async fn commit_offsets(call: &Call) -> Result<Reply, WireError> {
             Err(code) => Err(code),
         }
     };
-    crate::groups::commit_in_transaction(call, id, producer, checked).await
+    crate::groups::commit_in_transaction(call, id, producer, permitted, checked).await
 }
 
 /// Handles DescribeTransactions.
 pub fn describe(call: &Call) -> Result<Reply, WireError> {
     let request: DescribeTransactionsRequest<'_> = call.request()?;
+    let gate = Gate::of(call);
     let machine = call.state.transactions.machine();
     let states = request.transactional_ids.iter().map(|id| {
         let none = described::TransactionState {
@@ -295,6 +344,10 @@ pub fn describe(call: &Call) -> Result<Reply, WireError> {
             producer_epoch: -1,
             ..Default::default()
         };
+        if let Err(code) = gate.check(Operation::Describe, ResourceType::TransactionalId, id) {
+            let told = described::TransactionState { transactional_id: id, ..Default::default() };
+            return described::TransactionState { error_code: code.0, ..told };
+        }
         let Some(entry) = machine.entry(id).filter(|_| !id.is_empty()) else {
             let code = if id.is_empty() {
                 ErrorCode::INVALID_REQUEST
@@ -303,7 +356,9 @@ pub fn describe(call: &Call) -> Result<Reply, WireError> {
             };
             return described::TransactionState { error_code: code.0, ..none };
         };
-        let topics = entry.partitions.iter().map(|(topic, indexes)| described::TopicData {
+        let told =
+            entry.partitions.iter().filter(|(topic, _)| gate.topic(Operation::Describe, topic).is_ok());
+        let topics = told.map(|(topic, indexes)| described::TopicData {
             topic,
             partitions: indexes.iter().copied().collect(),
             ..Default::default()
@@ -329,6 +384,7 @@ pub fn list(call: &Call) -> Result<Reply, WireError> {
     let unknown = request.state_filters.iter().filter(|name| !known.contains(name)).collect();
     let now_ms = now_ms();
     let pattern = request.transactional_id_pattern.filter(|pattern| !pattern.is_empty());
+    let gate = Gate::of(call);
     let machine = call.state.transactions.machine();
     let states: Vec<&str> = request.state_filters.iter().filter(|name| known.contains(name)).collect();
     let fits = |entry: &dolmen_kafka::txn::Entry| {
@@ -346,7 +402,9 @@ pub fn list(call: &Call) -> Result<Reply, WireError> {
             return call.answer(&ListTransactionsResponse { error_code: code.0, ..Default::default() });
         }
     };
-    let states = matching.filter(|(_, entry)| fits(entry)).map(|(id, entry)| listed::TransactionState {
+    let is_told = |id: &str| gate.may(Operation::Describe, ResourceType::TransactionalId, id);
+    let matching = matching.filter(|(id, entry)| fits(entry) && is_told(id));
+    let states = matching.map(|(id, entry)| listed::TransactionState {
         transactional_id: id,
         producer_id: entry.producer.id,
         transaction_state: entry.status.name(),

@@ -166,6 +166,18 @@ pub const TOPIC: &[Setting] = &[
 /// Settings of the broker: those that `--kafka-set` takes.
 pub const BROKER: &[Setting] = &[
     fixed("advertised.listeners", Kind::List(&[]), "", "Where clients reach the broker."),
+    fixed(
+        "allow.everyone.if.no.acl.found",
+        Kind::Bool,
+        "false",
+        "With an authorizer: what no access rule speaks of, everyone may do.",
+    ),
+    fixed(
+        "authorizer.class.name",
+        Kind::OneOf(&["", crate::acl::AUTHORIZER]),
+        "",
+        "What access rules are kept and followed by; empty: whoever came in may do everything.",
+    ),
     row("auto.create.topics.enable", Kind::Bool, "true", "", "Topics come to be when they are asked for."),
     told("background.threads", INT_FROM_1, "10", ""),
     fixed("broker.id", INT, "1", "The broker's id."),
@@ -347,6 +359,12 @@ pub const BROKER: &[Setting] = &[
     fixed("socket.request.max.bytes", INT_FROM_1, "104857600", "The largest request."),
     told_fixed("socket.receive.buffer.bytes", INT, "102400"),
     told_fixed("socket.send.buffer.bytes", INT, "102400"),
+    fixed(
+        "super.users",
+        Kind::Text,
+        "",
+        "With an authorizer: who may do everything, as User:NAME, with semicolons between them.",
+    ),
     fixed(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms",
         INT_FROM_1,

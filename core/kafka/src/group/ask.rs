@@ -346,6 +346,23 @@ pub struct Described {
     pub protocol: String,
     /// Its members.
     pub members: Vec<DescribedMember>,
+    /// What the client may do with it, as bits, if it is told.
+    pub operations: Option<i32>,
+}
+
+impl Described {
+    /// A refusal: nothing is told.
+    pub const fn refused(group: String, error: ErrorCode) -> Described {
+        Described {
+            error,
+            group,
+            state: "",
+            protocol_type: String::new(),
+            protocol: String::new(),
+            members: Vec::new(),
+            operations: None,
+        }
+    }
 }
 
 /// A member as DescribeGroups tells it.
@@ -418,6 +435,15 @@ pub struct DescribedConsumers {
     pub assignor: &'static str,
     /// Its members.
     pub members: Vec<DescribedConsumer>,
+    /// What the client may do with it, as bits, if it is told.
+    pub operations: Option<i32>,
+}
+
+impl DescribedConsumers {
+    /// A refusal: nothing is told.
+    pub fn refused(group: String, error: ErrorCode) -> DescribedConsumers {
+        DescribedConsumers { error, group, ..DescribedConsumers::default() }
+    }
 }
 
 /// A member as ConsumerGroupDescribe tells it.

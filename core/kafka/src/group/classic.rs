@@ -900,6 +900,7 @@ impl Classic {
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
             protocol: protocol.into(),
             members: self.members.values().map(of).collect(),
+            operations: None,
         }
     }
 

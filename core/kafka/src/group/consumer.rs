@@ -816,6 +816,7 @@ impl Consumers {
             target_epoch: self.target_epoch,
             assignor: self.assignor(),
             members: self.members.values().map(of).collect(),
+            operations: None,
         }
     }
 }

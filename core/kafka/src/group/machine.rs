@@ -979,25 +979,14 @@ fn refusal(ask: &Ask, code: ErrorCode) -> Answer {
         Ask::Heartbeat(_) => Answer::Heartbeat(code),
         Ask::Leave(_) => Answer::Leave { error: code, members: Vec::new() },
         Ask::Describe { groups, .. } => {
-            let one = |group: &String| Described {
-                error: code,
-                group: group.clone(),
-                state: "",
-                protocol_type: String::new(),
-                protocol: String::new(),
-                members: Vec::new(),
-            };
+            let one = |group: &String| Described::refused(group.clone(), code);
             Answer::Describe(groups.iter().map(one).collect())
         }
         Ask::List { .. } => Answer::List { error: code, groups: Vec::new() },
         Ask::Delete(groups) => Answer::Delete(groups.iter().map(|group| (group.clone(), code)).collect()),
         Ask::Beat(_) => Answer::Beat(Beaten::refused(code)),
         Ask::DescribeConsumers(groups) => {
-            let one = |group: &String| DescribedConsumers {
-                error: code,
-                group: group.clone(),
-                ..DescribedConsumers::default()
-            };
+            let one = |group: &String| DescribedConsumers::refused(group.clone(), code);
             Answer::DescribeConsumers(groups.iter().map(one).collect())
         }
         Ask::Commit(ask) => {

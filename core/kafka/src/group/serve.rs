@@ -104,6 +104,20 @@ pub fn read(key: i16, version: i16, body: &[u8]) -> Result<Ask, WireError> {
     })
 }
 
+/// Whether a request asks what its client may do with the groups that it is told of.
+///
+/// # Errors
+/// As [`read`].
+pub fn asks_operations(key: i16, version: i16, body: &[u8]) -> Result<bool, WireError> {
+    Ok(match key {
+        api::DESCRIBE => DescribeGroupsRequest::decode_request(body, version)?.include_authorized_operations,
+        api::DESCRIBE_CONSUMERS => {
+            ConsumerGroupDescribeRequest::decode_request(body, version)?.include_authorized_operations
+        }
+        _ => false,
+    })
+}
+
 fn texts<'a>(list: &List<'a, &'a str>) -> Vec<String> {
     list.iter().map(String::from).collect()
 }
@@ -366,6 +380,7 @@ fn write_described(groups: &[Described], version: i16, out: &mut Vec<u8>) -> Res
                 ..described::DescribedGroupMember::default()
             })
             .collect(),
+        authorized_operations: group.operations.unwrap_or(i32::MIN),
         ..described::DescribedGroup::default()
     });
     DescribeGroupsResponse { groups: groups.collect(), ..DescribeGroupsResponse::default() }
@@ -412,6 +427,9 @@ fn write_consumers(groups: &[DescribedConsumers], version: i16, out: &mut Vec<u8
     }
     let groups = groups.iter().map(|group| described_consumers::DescribedGroup {
         error_code: group.error.0,
+        error_message: (group.error == ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+            .then_some("The group has described topic(s) that the client is not authorized to describe."),
+        authorized_operations: group.operations.unwrap_or(i32::MIN),
         group_id: &group.group,
         group_state: group.state,
         group_epoch: group.epoch,

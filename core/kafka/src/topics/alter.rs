@@ -16,7 +16,7 @@ const SHOWN_LEN_MAX: usize = 100;
 /// What becomes of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i8)]
-pub enum Operation {
+pub enum Change {
     /// It gets the value.
     Set = 0,
     /// It goes back to what it is without one.
@@ -27,14 +27,14 @@ pub enum Operation {
     Subtract = 3,
 }
 
-impl Operation {
+impl Change {
     /// By its number in IncrementalAlterConfigs.
-    pub const fn from_code(code: i8) -> Option<Operation> {
+    pub const fn from_code(code: i8) -> Option<Change> {
         match code {
-            0 => Some(Operation::Set),
-            1 => Some(Operation::Delete),
-            2 => Some(Operation::Append),
-            3 => Some(Operation::Subtract),
+            0 => Some(Change::Set),
+            1 => Some(Change::Delete),
+            2 => Some(Change::Append),
+            3 => Some(Change::Subtract),
             _ => None,
         }
     }
@@ -46,7 +46,7 @@ pub struct Alteration {
     /// Its name.
     pub name: String,
     /// What becomes of it; `None`: the request said something that is none.
-    pub operation: Option<Operation>,
+    pub operation: Option<Change>,
     /// The value, or the words.
     pub value: Option<String>,
 }
@@ -145,13 +145,13 @@ fn become_of(setting: &Setting, change: &Alteration, now: Option<&str>) -> Resul
             format!("{name}: there are operations 0 to 3, no others."),
         );
     };
-    if operation == Operation::Delete {
+    if operation == Change::Delete {
         return Ok(None);
     }
     let Some(given) = &change.value else {
         return refused(ErrorCode::INVALID_CONFIG, format!("{name}: a value is needed, {}.", setting.kind));
     };
-    if operation == Operation::Set {
+    if operation == Change::Set {
         return Ok(Some(given.clone()));
     }
     if !matches!(setting.kind, Kind::List(_)) {
@@ -159,7 +159,7 @@ fn become_of(setting: &Setting, change: &Alteration, now: Option<&str>) -> Resul
     }
     let given = words(given);
     let mut all = words(now.unwrap_or_default());
-    if operation == Operation::Append {
+    if operation == Change::Append {
         let added: Vec<&str> = given.into_iter().filter(|word| !all.contains(word)).collect();
         all.extend(added);
     } else {

@@ -10,7 +10,7 @@ use dolmen_kafka::group::ask::{Answer, Ask, Beat, Commit};
 use dolmen_kafka::group::assignor::{NAMES, Subscriber, assign};
 use dolmen_kafka::group::consumer::{self, MemberState, Targets};
 use dolmen_kafka::group::machine::AppendError;
-use dolmen_kafka::topics::{Alteration, Operation};
+use dolmen_kafka::topics::{Alteration, Change};
 use dolmen_kafka::wire::Uuid;
 
 use crate::desk::{
@@ -477,7 +477,7 @@ fn a_group_may_have_a_session_and_an_interval_of_its_own() {
     let set = |desk: &mut Desk, value: &str| {
         let change = |name: &str, value: &str| Alteration {
             name: name.into(),
-            operation: Some(Operation::Set),
+            operation: Some(Change::Set),
             value: Some(value.into()),
         };
         let changes =

@@ -1,6 +1,7 @@
 //! Judged by a real Kafka's files and by round trips.
 #![allow(clippy::disallowed_methods)] // a test reads files
 
+mod acl;
 mod batches;
 mod coordinator;
 mod coordinator_machine;

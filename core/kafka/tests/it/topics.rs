@@ -6,7 +6,7 @@ use dolmen_kafka::ErrorCode;
 use dolmen_kafka::batch::Batch;
 use dolmen_kafka::configs::{self, InForce, Kind, Origin, Refusal, SetError, Static};
 use dolmen_kafka::topics::{
-    Alteration, Defaults, NewTopic, Operation, Resource, Topics, check_name, folder, id_text, parse_folder,
+    Alteration, Change, Defaults, NewTopic, Resource, Topics, check_name, folder, id_text, parse_folder,
     parse_id, parse_partition_metadata, partition_metadata,
 };
 use dolmen_kafka::wire::Uuid;
@@ -221,7 +221,7 @@ fn altered(
 ) -> Result<Vec<Vec<u8>>, Refusal> {
     let change = |(name, value): &(&str, Option<&str>)| Alteration {
         name: (*name).into(),
-        operation: Some(if value.is_some() { Operation::Set } else { Operation::Delete }),
+        operation: Some(if value.is_some() { Change::Set } else { Change::Delete }),
         value: value.map(str::to_owned),
     };
     let changes: Vec<_> = changes.iter().map(change).collect();
@@ -238,11 +238,11 @@ fn settings_are_changed_all_or_none_and_refused_in_words() {
         let broker = InForce::broker(&started, topics.broker_configs());
         let one = Alteration {
             name: name.into(),
-            operation: Operation::from_code(code),
+            operation: Change::from_code(code),
             value: value.map(str::to_owned),
         };
         let first =
-            Alteration { name: "flush.ms".into(), operation: Some(Operation::Set), value: Some("7".into()) };
+            Alteration { name: "flush.ms".into(), operation: Some(Change::Set), value: Some("7".into()) };
         let both = if of == t { vec![first, one] } else { vec![one] };
         let records = topics.decide_alter(of, &both, is_all, broker).map_err(|refusal| refusal.why)?;
         records.iter().for_each(|record| topics.load(record).unwrap());

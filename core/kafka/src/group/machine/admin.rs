@@ -17,29 +17,20 @@ impl Groups {
     pub(super) fn describe(&self, name: &str, version: i16) -> Described {
         match self.slots.get(name).map(|slot| &slot.kind) {
             Some(Kind::Classic(group)) => group.describe(name),
-            _ => Described {
-                error: if version >= 6 { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::NONE },
-                group: name.into(),
-                state: "Dead",
-                protocol_type: String::new(),
-                protocol: String::new(),
-                members: Vec::new(),
-            },
+            _ => {
+                let error = if version >= 6 { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::NONE };
+                Described { state: "Dead", ..Described::refused(name.into(), error) }
+            }
         }
     }
 
     pub(super) fn describe_consumers(&self, at: At<'_>, name: &str) -> DescribedConsumers {
         match self.slots.get(name).map(|slot| &slot.kind) {
             Some(Kind::Consumers(group)) => group.describe(name, at.topics),
-            _ => DescribedConsumers {
-                error: if name.is_empty() {
-                    ErrorCode::INVALID_GROUP_ID
-                } else {
-                    ErrorCode::GROUP_ID_NOT_FOUND
-                },
-                group: name.into(),
-                ..DescribedConsumers::default()
-            },
+            _ => DescribedConsumers::refused(
+                name.into(),
+                if name.is_empty() { ErrorCode::INVALID_GROUP_ID } else { ErrorCode::GROUP_ID_NOT_FOUND },
+            ),
         }
     }
 
