@@ -10,6 +10,7 @@ use crate::log::produced;
 use crate::log::recovery::{Found, look};
 use crate::log::segment::{Head, readable};
 use crate::messages::*;
+use crate::topics::Topics;
 use crate::wire::Message;
 use crate::{compression, control, files, partition};
 
@@ -217,6 +218,9 @@ pub fn visit_request(bytes: &[u8], visit: &mut impl Visit) {
         EndTxnRequest,
         WriteTxnMarkersRequest,
         TxnOffsetCommitRequest,
+        DescribeAclsRequest,
+        CreateAclsRequest,
+        DeleteAclsRequest,
         DescribeConfigsRequest,
         AlterConfigsRequest,
         SaslAuthenticateRequest,
@@ -237,5 +241,22 @@ pub fn visit_request(bytes: &[u8], visit: &mut impl Visit) {
         AlterPartitionReassignmentsRequest,
         ListPartitionReassignmentsRequest,
         ListConfigResourcesRequest,
+        DescribeUserScramCredentialsRequest,
+        AlterUserScramCredentialsRequest,
+        DescribeQuorumRequest,
+        DescribeClientQuotasRequest,
     );
+}
+
+/// A record of the metadata log from any bytes: it is refused, or taken over, and what is known then is the same once it is said again.
+pub fn check_metadata(bytes: &[u8]) {
+    let mut topics = Topics::new();
+    if topics.load(bytes).is_err() {
+        return;
+    }
+    // A name that no string of the protocol holds is refused.
+    let Ok(records) = topics.snapshot(0) else { return };
+    let mut again = Topics::new();
+    records.iter().for_each(|record| again.load(record).expect("it was just written"));
+    assert_eq!(again.snapshot(0), Ok(records));
 }

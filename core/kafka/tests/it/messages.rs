@@ -147,6 +147,23 @@ fn defaults_of_every_message_survive_every_version() {
     assert_eq!(messages::APIS.len(), 52);
 }
 
+/// A request that is served and not fuzzed is one that was forgotten.
+#[test]
+fn every_request_is_fuzzed() {
+    struct Count(u32);
+    impl dolmen_kafka::check::Visit for Count {
+        fn visit<'a, M: Message<'a>>(&mut self, _: &'a [u8], _: i16) {
+            self.0 += 1;
+        }
+    }
+    for api in messages::APIS {
+        let mut count = Count(0);
+        let key = u8::try_from(api.key).unwrap();
+        dolmen_kafka::check::visit_request(&[key, 0], &mut count);
+        assert_eq!(count.0, 1, "{}", api.key);
+    }
+}
+
 #[test]
 fn unknown_tagged_fields_are_kept_between_the_known_ones() {
     // ProduceResponse 10: no responses, throttle 0, then tags 0 (node endpoints, known) and 1, 9 (not known).
