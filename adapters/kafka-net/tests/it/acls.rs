@@ -95,6 +95,8 @@ fn described(client: &mut Client, name: Option<&str>, pattern: i8, version: i16)
         resource_type_filter: 2,
         resource_name_filter: name,
         pattern_type_filter: pattern,
+        principal_filter: None,
+        host_filter: None,
         operation: 1,
         permission_type: 1,
         ..Default::default()
@@ -128,6 +130,8 @@ fn rules_are_made_told_and_taken_away_and_are_there_after_every_end() {
         resource_type_filter: 2,
         resource_name_filter: name,
         pattern_type_filter: 1,
+        principal_filter: None,
+        host_filter: None,
         operation,
         permission_type: 1,
         ..Default::default()
