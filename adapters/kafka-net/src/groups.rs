@@ -236,7 +236,9 @@ pub async fn serve(call: &Call) -> Result<Reply, WireError> {
             Err(answer) => return respond(call, &answer),
         }
     };
-    if is_of_log(call).await.is_err() {
+    // What asks of groups alone makes none, and no log for them.
+    let makes = matches!(ask, Ask::Join(_) | Ask::Commit(_) | Ask::Beat(_));
+    if makes && is_of_log(call).await.is_err() {
         // Its log cannot be made: the client tries again.
         return Ok(Reply::Close);
     }

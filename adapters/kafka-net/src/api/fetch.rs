@@ -184,7 +184,7 @@ fn partition<'r>(version: i16, asked: &Asked, read: &'r Result<Read, ErrorCode>)
             partition_index: asked.index,
             error_code: code.0,
             high_watermark: -1,
-            aborted_transactions: None,
+            aborted_transactions: Some(List::default()),
             ..Default::default()
         },
         Ok(read) => {

@@ -156,6 +156,11 @@ fn topic<'s>(
             // Only the newest version can say that it does not know the name.
             name: if version >= 12 { name.as_deref() } else { Some(name.as_deref().unwrap_or_default()) },
             topic_id: if version >= 10 { *id } else { Uuid::default() },
+            // Of one that is not there too, to who may know that it is not.
+            topic_authorized_operations: match name {
+                Some(name) if *code != ErrorCode::TOPIC_AUTHORIZATION_FAILED => operations(name),
+                _ => NO_OPERATIONS,
+            },
             ..base
         },
         Shown::Topic(topic, epoch) => {
@@ -206,7 +211,10 @@ pub fn describe_topic_partitions(call: &Call) -> Result<Reply, WireError> {
                 topics.push(described::DescribeTopicPartitionsResponseTopic {
                     error_code: code.0,
                     name: Some(name),
-                    topic_authorized_operations: NO_OPERATIONS,
+                    topic_authorized_operations: match code {
+                        ErrorCode::TOPIC_AUTHORIZATION_FAILED => NO_OPERATIONS,
+                        _ => gate.operations(ResourceType::Topic, name),
+                    },
                     ..Default::default()
                 });
                 continue;

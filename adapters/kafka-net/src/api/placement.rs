@@ -8,7 +8,9 @@ use dolmen_kafka::messages::{
     ElectLeadersResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
     alter_partition_reassignments_response as reassigned, alter_replica_log_dirs_response as moved,
     describe_log_dirs_response as dirs, elect_leaders_response as elected,
+    list_partition_reassignments_response as listed,
 };
+use dolmen_kafka::wire::List;
 use dolmen_kafka::{ErrorCode, WireError};
 
 use super::Call;
@@ -43,7 +45,8 @@ pub fn elect_leaders(call: &Call) -> Result<Reply, WireError> {
         }
     });
     call.answer(&ElectLeadersResponse {
-        error_code: permitted.err().unwrap_or(ErrorCode::NONE).0,
+        // Before version 1 there was no code for the request as a whole.
+        error_code: permitted.err().filter(|_| call.version >= 1).unwrap_or(ErrorCode::NONE).0,
         replica_election_results: results.collect(),
         ..Default::default()
     })
@@ -159,9 +162,24 @@ pub fn alter_partition_reassignments(call: &Call) -> Result<Reply, WireError> {
 
 /// Handles ListPartitionReassignments: none is ever under way.
 pub fn list_partition_reassignments(call: &Call) -> Result<Reply, WireError> {
-    let _: ListPartitionReassignmentsRequest<'_> = call.request()?;
+    let request: ListPartitionReassignmentsRequest<'_> = call.request()?;
     let permitted = Gate::of(call).cluster(Operation::Describe);
+    // Who may not know is told of what was named, and nothing of it: as Kafka does it.
+    let named = request.topics.as_ref().into_iter().filter(|_| permitted.is_err()).flat_map(List::iter);
+    let topics = named.map(|topic| listed::OngoingTopicReassignment {
+        name: topic.name,
+        partitions: topic
+            .partition_indexes
+            .iter()
+            .map(|partition_index| listed::OngoingPartitionReassignment {
+                partition_index,
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    });
     call.answer(&ListPartitionReassignmentsResponse {
+        topics: topics.collect(),
         error_code: permitted.err().unwrap_or(ErrorCode::NONE).0,
         error_message: permitted.err().map(ErrorCode::about),
         ..Default::default()

@@ -1,6 +1,7 @@
 //! A broker as its clients see it, over sockets.
 
 mod acls;
+mod authorize;
 mod client;
 mod hostile;
 mod placement;
