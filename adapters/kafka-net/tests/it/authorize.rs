@@ -686,6 +686,57 @@ fn told(client: &mut Client, at: &Fixture, key: i16, version: i16) -> (Vec<i16>,
                 vec![GROUP],
             )
         }
+        48 => {
+            let request = DescribeClientQuotasRequest::default();
+            let codes = ask!(client, version, request => DescribeClientQuotasResponse, |response: DescribeClientQuotasResponse<'_>| {
+                assert_eq!(response.entries, None);
+                vec![response.error_code]
+            });
+            (codes, vec![CLUSTER])
+        }
+        50 => {
+            let request = DescribeUserScramCredentialsRequest::default();
+            let codes = ask!(client, version, request => DescribeUserScramCredentialsResponse, |response: DescribeUserScramCredentialsResponse<'_>| {
+                assert!(response.results.is_empty());
+                vec![response.error_code]
+            });
+            (codes, vec![CLUSTER])
+        }
+        51 => {
+            use alter_user_scram_credentials_request::{ScramCredentialDeletion, ScramCredentialUpsertion};
+            let deletion = ScramCredentialDeletion { name: "gone", mechanism: 1, ..Default::default() };
+            let upsertion = ScramCredentialUpsertion {
+                name: "made",
+                mechanism: 1,
+                iterations: 4096,
+                salt: b"salt",
+                salted_password: &[7; 32],
+                ..Default::default()
+            };
+            let request = AlterUserScramCredentialsRequest {
+                deletions: list(deletion),
+                upsertions: list(upsertion),
+                ..Default::default()
+            };
+            (
+                ask!(client, version, request => AlterUserScramCredentialsResponse, |response: AlterUserScramCredentialsResponse<'_>| response.results.iter().map(|one| one.error_code).collect()),
+                vec![CLUSTER; 2],
+            )
+        }
+        55 => {
+            use describe_quorum_request::{PartitionData, TopicData};
+            let topic = TopicData {
+                topic_name: "__cluster_metadata",
+                partitions: list(PartitionData::default()),
+                ..Default::default()
+            };
+            let request = DescribeQuorumRequest { topics: list(topic), ..Default::default() };
+            let codes = ask!(client, version, request => DescribeQuorumResponse, |response: DescribeQuorumResponse<'_>| {
+                assert!(response.topics.is_empty() && response.nodes.is_empty());
+                vec![response.error_code]
+            });
+            (codes, vec![CLUSTER])
+        }
         60 => {
             let request = DescribeClusterRequest {
                 include_cluster_authorized_operations: true,
