@@ -255,7 +255,8 @@ async fn is_of_log(call: &Call) -> Result<i32, ErrorCode> {
 }
 
 fn client(call: &Call) -> Client {
-    Client { id: call.client.clone(), host: format!("/{}", call.peer.remote.ip()) }
+    let principal = Gate::of(call).principal().to_owned();
+    Client { id: call.client.clone(), host: format!("/{}", call.peer.remote.ip()), principal }
 }
 
 /// Answers.

@@ -19,6 +19,7 @@ fn seeds_and_their_damage_keep_to_the_rules() {
     replay("kafka_produced", hostile(check::check_produced));
     replay("kafka_segment", hostile(check::check_segment));
     replay("kafka_files", hostile(check::check_files));
+    replay("kafka_metadata", hostile(check::check_metadata));
     replay("kafka_request", hostile(check::check_request));
     replay("kafka_group_record", hostile(group::check::check_record));
     replay("kafka_group_request", hostile(group::check::check_request));
