@@ -115,6 +115,8 @@ impl Catalog {
             catalog.adopt()?;
         }
         catalog.open_logs(is_clean)?;
+        let authorizer = catalog.settings.authorizer.clone();
+        catalog.known.write().topics.set_authorizer(authorizer);
         if is_clean {
             fs::remove_file(root.join(CLEAN_SHUTDOWN))?;
             catalog.dir.sync()?;

@@ -264,7 +264,8 @@ async fn is_of_log(call: &Call) -> Result<i32, ErrorCode> {
 }
 
 fn client(call: &Call) -> Client {
-    Client { id: call.client.clone(), host: format!("/{}", call.peer.remote.ip()) }
+    let principal = Gate::of(call).principal().to_owned();
+    Client { id: call.client.clone(), host: format!("/{}", call.peer.remote.ip()), principal }
 }
 
 /// Answers.
@@ -273,11 +274,12 @@ pub fn respond(call: &Call, answer: &Answer) -> Result<Reply, WireError> {
 }
 
 /// What of a TxnOffsetCommit may be asked: by the client, who may write with the transactional id and read the group, if so.
-pub fn permitted(call: &Call, gate: &Gate, is_writer: bool) -> Result<(Ask, permit::Refused), Answer> {
+pub fn permitted(call: &Call, gate: &Gate, is_writer: bool) -> Result<(Ask, permit::Refused), Box<Answer>> {
     let ask = call.read_with(wire::read).ok();
-    let Some(Ask::Commit(commit)) = ask else { return Err(Answer::Commit(Vec::new())) };
+    let Some(Ask::Commit(commit)) = ask else { return Err(Box::new(Answer::Commit(Vec::new()))) };
     if !is_writer {
-        return Err(permit::refused_commit(&commit, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+        let code = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        return Err(Box::new(permit::refused_commit(&commit, code)));
     }
     let may = |operation, kind, name: &str| gate.may(operation, kind, name);
     permit::split(Ask::Commit(commit), call.version, &call.state.catalog.known().topics, &may)

@@ -25,7 +25,7 @@ mod host;
 mod rules;
 
 pub use host::Host;
-pub use rules::{Acls, Created, Found};
+pub use rules::{Acls, Created, Deleted, Found};
 
 /// A principal's rule for everyone, a host's for all, a resource's for every name.
 pub const WILDCARD: &str = "*";

@@ -24,8 +24,9 @@ use core::fmt::Write;
 
 use dolmen_codec::{Cursor, varint};
 
-use crate::acl::Acls;
+use crate::acl::{Acls, Host, Operation, Policy, ResourceType, Who};
 use crate::configs;
+use crate::group::Client;
 use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LEN_MAX};
 use crate::messages::{
     AccessControlEntryRecord, ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord,
@@ -118,6 +119,7 @@ pub struct Topics {
     features: BTreeMap<String, i16>,
     next_producer_id: i64,
     acls: Arc<Acls>,
+    authorizer: Option<Policy>,
     version: u64,
 }
 
@@ -304,6 +306,21 @@ impl Topics {
     /// The access rules. Whoever holds on to them has those of this moment.
     pub const fn acls(&self) -> &Arc<Acls> {
         &self.acls
+    }
+
+    /// The access rules are followed; what holds beside them. Not on record.
+    pub fn set_authorizer(&mut self, policy: Option<Policy>) {
+        self.authorizer = policy;
+    }
+
+    /// Whether a client may be told of a topic. One of which nobody knows who it is, may: it will say so before it is told anything.
+    pub fn may_describe(&self, client: &Client, topic: &str) -> bool {
+        let Some(policy) = self.authorizer.as_ref().filter(|_| !client.principal.is_empty()) else {
+            return true;
+        };
+        let Ok(address) = client.host.trim_start_matches('/').parse() else { return false };
+        let who = Who { principal: &client.principal, host: &Host::new(address) };
+        self.acls.allows(policy, who, Operation::Describe, ResourceType::Topic, topic)
     }
 
     /// A number that grows with every change.

@@ -78,6 +78,11 @@ impl Gate {
         Gate { rules: Some(rules) }
     }
 
+    /// Who the client is; empty without an authorizer.
+    pub fn principal(&self) -> &str {
+        self.rules.as_ref().map_or("", |rules| &rules.principal)
+    }
+
     /// Whether nothing is ever refused.
     pub const fn is_open(&self) -> bool {
         self.rules.is_none()

@@ -48,8 +48,14 @@ impl Desk {
     fn new() -> Desk {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let settings =
-            [("auto.create.topics.enable", "false"), ("log.flush.interval.messages", "1000000000")];
+        // With an authorizer, so that the gate and the access rules cost what they cost; it refuses nothing.
+        let settings = [
+            ("auto.create.topics.enable", "false"),
+            ("log.flush.interval.messages", "1000000000"),
+            ("authorizer.class.name", dolmen_kafka::acl::AUTHORIZER),
+            ("allow.everyone.if.no.acl.found", "true"),
+            ("super.users", "User:ANONYMOUS"),
+        ];
         let state = State::open(dir.path(), Settings::new(&settings).unwrap()).unwrap();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let session = Mutex::new(Session::new(false));

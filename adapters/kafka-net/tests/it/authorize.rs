@@ -1017,7 +1017,7 @@ fn what_a_rule_allows_goes_through_and_the_rest_of_the_request_does_not() {
         })
     };
     let mine = ("mine".to_owned(), 0, 1 << read | 1 << write | 1 << describe);
-    assert_eq!(metadata(&mut plain, None), [mine.clone()]);
+    assert_eq!(metadata(&mut plain, None), std::slice::from_ref(&mine));
     let refused = |name: &str| (name.to_owned(), TOPIC, i32::MIN);
     assert_eq!(
         metadata(&mut plain, Some(&["theirs", "mine", "mist"])),
@@ -1195,5 +1195,41 @@ fn members_of_the_newer_groups_read_what_they_may_describe() {
     assert_eq!(beat(&mut root, "b", &["theirs"]), 0);
     assert_eq!(describe(&mut plain), (TOPIC, true, 0, i32::MIN));
     assert_eq!(describe(&mut root), (0, false, 2, ResourceType::Group.operation_bits()));
+    broker.stop();
+}
+
+#[test]
+fn a_regular_expression_finds_the_topics_that_its_member_may_describe() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = broker(dir.path());
+    let mut root = client(&broker, "root");
+    root.make_topic("mine");
+    root.make_topic("theirs");
+    allow(&mut root, (3, 3, "n", "plain", 3));
+    allow(&mut root, (2, 3, "mine", "plain", 3));
+    let assigned = |client: &mut Client, epoch: i32, regex: Option<&'static str>| {
+        let request = ConsumerGroupHeartbeatRequest {
+            group_id: "n",
+            member_id: "a",
+            member_epoch: epoch,
+            rebalance_timeout_ms: if epoch == 0 { 1000 } else { -1 },
+            subscribed_topic_regex: regex,
+            subscribed_topic_names: None,
+            topic_partitions: (epoch == 0).then(List::default),
+            ..Default::default()
+        };
+        ask!(client, 1, request => ConsumerGroupHeartbeatResponse, |response: ConsumerGroupHeartbeatResponse<'_>| {
+            assert_eq!(response.error_code, 0);
+            let topics = response.assignment.map(|one| one.topic_partitions.iter().map(|topic| topic.topic_id).collect::<Vec<_>>());
+            (response.member_epoch, topics.map(|topics| topics.len()))
+        })
+    };
+    let mut plain = client(&broker, "plain");
+    let (epoch, topics) = assigned(&mut plain, 0, Some(".*"));
+    assert_eq!(topics, Some(1), "one of the two, and neither of Kafka's own");
+    // A rule that is made finds its way to the members.
+    allow(&mut root, (2, 3, "theirs", "plain", 8));
+    let (later, topics) = assigned(&mut plain, epoch, None);
+    assert_eq!((later, topics), (epoch + 1, Some(2)));
     broker.stop();
 }

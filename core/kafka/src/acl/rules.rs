@@ -127,6 +127,9 @@ impl Found<'_> {
 /// What becomes of rules that are to be made: of each, and the records.
 pub type Created = (Vec<Result<(), Refusal>>, Vec<RecordValue>);
 
+/// What becomes of filters whose rules are to go: the rules of each, and the records.
+pub type Deleted<'a> = (Vec<Result<Vec<Found<'a>>, Refusal>>, Vec<RecordValue>);
+
 /// What is known of one operation while the rules for it are walked through.
 #[derive(Default)]
 struct Verdict {
@@ -303,7 +306,7 @@ impl Acls {
     pub fn decide_delete<'s>(
         &'s self,
         filters: &'s [Result<Filter<'s>, Refusal>],
-    ) -> Result<(Vec<Result<Vec<Found<'s>>, Refusal>>, Vec<RecordValue>), Refusal> {
+    ) -> Result<Deleted<'s>, Refusal> {
         let (mut gone, mut total) = (BTreeSet::new(), 0);
         let mut results = Vec::with_capacity(filters.len());
         for filter in filters {

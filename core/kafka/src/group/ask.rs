@@ -14,6 +14,8 @@ pub struct Client {
     pub id: String,
     /// Where it comes from, as Kafka writes it: `/127.0.0.1`.
     pub host: String,
+    /// Who it is, if there is an authorizer: `User:x`. Not on record: after a restart it is empty until the client speaks again.
+    pub principal: String,
 }
 
 /// A request.

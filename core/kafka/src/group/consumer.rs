@@ -347,6 +347,10 @@ fn go_on(
     }
     let name = &ask.group;
     let mut change = Change { next: group.clone(), records: Vec::new(), answer: None };
+    if before.is_some_and(|before| before.client.principal != member.client.principal) {
+        // Somebody else may be told of other topics.
+        change.next.forget_topics();
+    }
     match change.fill(name, place, member, ask, facts) {
         Err(_) => Decision::Refuse(ErrorCode::INVALID_REQUEST),
         Ok(()) => {
@@ -589,10 +593,9 @@ impl Consumers {
             .filter_map(|name| topics.topic(name))
             .map(|t| (t.name.as_str(), t))
             .collect();
-        if let Some(regex) = member.regex.as_deref().and_then(compile) {
-            let matching = topics.iter().filter(|topic| regex.is_match(topic.name.as_bytes()));
-            found.extend(matching.map(|topic| (topic.name.as_str(), topic)));
-        }
+        let matching =
+            matching(member, topics).filter(|topic| topics.may_describe(&member.client, &topic.name));
+        found.extend(matching.map(|topic| (topic.name.as_str(), topic)));
         found.into_values().collect()
     }
 
@@ -606,6 +609,16 @@ impl Consumers {
             return 0;
         }
         let mut bytes = Vec::new();
+        // What is kept from a member is part of what the members read.
+        for member in self.members.values() {
+            for topic in
+                matching(member, topics).filter(|topic| !topics.may_describe(&member.client, &topic.name))
+            {
+                bytes.extend_from_slice(&(member.id.len() as u64).to_be_bytes());
+                bytes.extend_from_slice(member.id.as_bytes());
+                bytes.extend_from_slice(&topic.id.0);
+            }
+        }
         for (name, topic) in read {
             bytes.extend_from_slice(&(name.len() as u64).to_be_bytes());
             bytes.extend_from_slice(name.as_bytes());
@@ -819,6 +832,13 @@ impl Consumers {
             operations: None,
         }
     }
+}
+
+/// Topics whose names a member's regular expression matches.
+fn matching<'t>(member: &ConsumerMember, topics: &'t Topics) -> impl Iterator<Item = &'t Topic> {
+    let regex = member.regex.as_deref().and_then(compile);
+    let all = regex.is_some().then(|| topics.iter()).into_iter().flatten();
+    all.filter(move |topic| regex.as_ref().is_some_and(|regex| regex.is_match(topic.name.as_bytes())))
 }
 
 /// Whether a member owns any of these. One that does not say still does.

@@ -5,6 +5,7 @@
 //!
 //! Source: `KafkaApis` of Kafka 4.4.0.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -20,45 +21,56 @@ pub type May<'m> = &'m dyn Fn(Operation, ResourceType, &str) -> bool;
 /// The first version of OffsetFetch that has a code for the group as a whole.
 const GROUP_ERROR_FROM: i16 = 2;
 
+/// Topics by name or id, and what is asked of each.
+type Asked<T> = Vec<(TopicName, Vec<T>)>;
+
+/// What is refused of one group of OffsetFetch: topics, or all of it.
+type Fetched = Result<Asked<i32>, FetchedGroup>;
+
 /// What was taken out of a request.
 #[derive(Debug, Default)]
 pub struct Refused {
     /// Groups that may not be described or deleted.
     groups: Vec<String>,
     /// Topics that may not be read, each with its partitions.
-    topics: Vec<(TopicName, Vec<i32>)>,
+    topics: Asked<i32>,
     /// Of each group of OffsetFetch: the whole refusal, or the topics that may not be described.
-    fetched: Vec<Result<Vec<(TopicName, Vec<i32>)>, FetchedGroup>>,
+    fetched: Vec<Fetched>,
 }
 
 /// Takes out what may not be asked.
 ///
 /// # Errors
 /// The answer, where nothing is left to ask.
-pub fn split(mut ask: Ask, version: i16, topics: &Topics, may: May<'_>) -> Result<(Ask, Refused), Answer> {
+pub fn split(
+    mut ask: Ask,
+    version: i16,
+    topics: &Topics,
+    may: May<'_>,
+) -> Result<(Ask, Refused), Box<Answer>> {
     const REFUSED: ErrorCode = ErrorCode::GROUP_AUTHORIZATION_FAILED;
     let mut refused = Refused::default();
     let group = |operation, name: &str| may(operation, ResourceType::Group, name);
     match &mut ask {
         Ask::Join(join) if !group(Operation::Read, &join.group) => {
-            return Err(Answer::Join(Joined::refused(REFUSED, String::new())));
+            return refuse(Answer::Join(Joined::refused(REFUSED, String::new())));
         }
         Ask::Sync(sync) if !group(Operation::Read, &sync.group) => {
-            return Err(Answer::Sync(Synced::refused(REFUSED)));
+            return refuse(Answer::Sync(Synced::refused(REFUSED)));
         }
         Ask::Heartbeat(beat) if !group(Operation::Read, &beat.group) => {
-            return Err(Answer::Heartbeat(REFUSED));
+            return refuse(Answer::Heartbeat(REFUSED));
         }
         Ask::Leave(leave) if !group(Operation::Read, &leave.group) => {
-            return Err(Answer::Leave { error: REFUSED, members: Vec::new() });
+            return refuse(Answer::Leave { error: REFUSED, members: Vec::new() });
         }
         Ask::Beat(beat) if !group(Operation::Read, &beat.group) => {
-            return Err(Answer::Beat(Beaten::refused(REFUSED)));
+            return refuse(Answer::Beat(Beaten::refused(REFUSED)));
         }
         Ask::Beat(beat) => {
             let is_hidden = |topic: &String| !may(Operation::Describe, ResourceType::Topic, topic);
             if beat.topics.as_ref().is_some_and(|topics| topics.iter().any(is_hidden)) {
-                return Err(Answer::Beat(Beaten::refused(ErrorCode::TOPIC_AUTHORIZATION_FAILED)));
+                return refuse(Answer::Beat(Beaten::refused(ErrorCode::TOPIC_AUTHORIZATION_FAILED)));
             }
         }
         Ask::Describe { groups, .. } | Ask::DescribeConsumers(groups) => {
@@ -66,7 +78,7 @@ pub fn split(mut ask: Ask, version: i16, topics: &Topics, may: May<'_>) -> Resul
         }
         Ask::Delete(groups) => refused.groups = take(groups, |name| group(Operation::Delete, name)),
         Ask::Commit(commit) if !group(Operation::Read, &commit.group) => {
-            return Err(refused_commit(commit, REFUSED));
+            return refuse(refused_commit(commit, REFUSED));
         }
         Ask::Commit(commit) => {
             let (left, out) = sort(core::mem::take(&mut commit.topics), topics, Operation::Read, may);
@@ -75,7 +87,7 @@ pub fn split(mut ask: Ask, version: i16, topics: &Topics, may: May<'_>) -> Resul
             refused.topics =
                 out.into_iter().map(|(name, all)| (name, all.into_iter().map(index).collect())).collect();
             if commit.topics.is_empty() && !refused.topics.is_empty() {
-                return Err(Answer::Commit(refused_topics(refused.topics).collect()));
+                return refuse(Answer::Commit(refused_topics(refused.topics).collect()));
             }
         }
         Ask::Fetch(fetch) => {
@@ -98,7 +110,7 @@ pub fn split(mut ask: Ask, version: i16, topics: &Topics, may: May<'_>) -> Resul
             }
         }
         Ask::DeleteOffsets(delete) if !group(Operation::Delete, &delete.group) => {
-            return Err(Answer::DeleteOffsets { error: REFUSED, topics: Vec::new() });
+            return refuse(Answer::DeleteOffsets { error: REFUSED, topics: Vec::new() });
         }
         Ask::DeleteOffsets(delete) => {
             let all = core::mem::take(&mut delete.topics);
@@ -111,6 +123,10 @@ pub fn split(mut ask: Ask, version: i16, topics: &Topics, may: May<'_>) -> Resul
         Ask::Join(_) | Ask::Sync(_) | Ask::Heartbeat(_) | Ask::Leave(_) | Ask::List { .. } => {}
     }
     Ok((ask, refused))
+}
+
+fn refuse<T>(answer: Answer) -> Result<T, Box<Answer>> {
+    Err(Box::new(answer))
 }
 
 /// The answer to a commit of which nothing may be done.
@@ -128,9 +144,6 @@ fn take(names: &mut Vec<String>, stays: impl Fn(&str) -> bool) -> Vec<String> {
     out
 }
 
-/// Topics by name or id, and what is asked of each.
-type Asked<T> = Vec<(TopicName, Vec<T>)>;
-
 /// Topics with which this may be done, and the others. An id that no topic has is left in: nobody's topic is hidden by saying so.
 fn sort<T>(all: Asked<T>, topics: &Topics, operation: Operation, may: May<'_>) -> (Asked<T>, Asked<T>) {
     all.into_iter().partition(|(topic, _)| {
@@ -142,9 +155,7 @@ fn sort<T>(all: Asked<T>, topics: &Topics, operation: Operation, may: May<'_>) -
     })
 }
 
-fn refused_topics(
-    topics: Vec<(TopicName, Vec<i32>)>,
-) -> impl Iterator<Item = (TopicName, Vec<(i32, ErrorCode)>)> {
+fn refused_topics(topics: Asked<i32>) -> impl Iterator<Item = (TopicName, Vec<(i32, ErrorCode)>)> {
     let one = |partition| (partition, ErrorCode::TOPIC_AUTHORIZATION_FAILED);
     topics.into_iter().map(move |(name, partitions)| (name, partitions.into_iter().map(one).collect()))
 }
@@ -206,18 +217,17 @@ pub fn join(answer: Answer, refused: Refused, may: May<'_>) -> Answer {
 
 fn join_fetched(
     groups: Vec<FetchedGroup>,
-    refused: Vec<Result<Vec<(TopicName, Vec<i32>)>, FetchedGroup>>,
+    refused: Vec<Fetched>,
     describes: &dyn Fn(&str) -> bool,
 ) -> Vec<FetchedGroup> {
     let mut groups = groups.into_iter();
-    let one = |refused| match refused {
+    let one = |refused: Fetched| match refused {
         Err(group) => Some(group),
         Ok(topics) => {
             let mut group = groups.next()?;
             if group.error == ErrorCode::NONE {
                 group.topics.retain(|(topic, _)| topic.name.is_empty() || describes(&topic.name));
                 let out = |partition| refused_partition(partition, ErrorCode::TOPIC_AUTHORIZATION_FAILED);
-                let topics: Vec<(TopicName, Vec<i32>)> = topics;
                 group.topics.extend(
                     topics
                         .into_iter()

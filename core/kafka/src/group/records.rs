@@ -226,7 +226,7 @@ fn parse_classic(body: &[u8], version: i16) -> Result<Classic, WireError> {
     let members = value.members.iter().map(|member| Member {
         id: member.member_id.into(),
         instance: member.group_instance_id.map(String::from),
-        client: Client { id: member.client_id.into(), host: member.client_host.into() },
+        client: Client { id: member.client_id.into(), host: member.client_host.into(), ..Client::default() },
         // Version 0 has one time-out for both.
         rebalance_timeout_ms: if version == 0 { member.session_timeout } else { member.rebalance_timeout },
         session_timeout_ms: member.session_timeout,
@@ -250,7 +250,7 @@ fn member_of(id: &str, value: &ConsumerGroupMemberMetadataValue<'_>) -> Consumer
         id: id.into(),
         instance: value.instance_id.map(String::from),
         rack: value.rack_id.map(String::from),
-        client: Client { id: value.client_id.into(), host: value.client_host.into() },
+        client: Client { id: value.client_id.into(), host: value.client_host.into(), ..Client::default() },
         topics: value.subscribed_topic_names.iter().map(String::from).collect(),
         regex: value.subscribed_topic_regex.filter(|regex| !regex.is_empty()).map(String::from),
         rebalance_timeout_ms: value.rebalance_timeout_ms,

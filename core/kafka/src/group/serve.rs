@@ -380,7 +380,7 @@ fn write_described(groups: &[Described], version: i16, out: &mut Vec<u8>) -> Res
                 ..described::DescribedGroupMember::default()
             })
             .collect(),
-        authorized_operations: group.operations.unwrap_or(i32::MIN),
+        authorized_operations: group.operations.filter(|_| version >= 3).unwrap_or(i32::MIN),
         ..described::DescribedGroup::default()
     });
     DescribeGroupsResponse { groups: groups.collect(), ..DescribeGroupsResponse::default() }

@@ -174,7 +174,7 @@ impl Desk {
     pub fn send(&mut self, ask: Ask) -> RequestId {
         self.next_request += 1;
         let request = RequestId::new(self.next_request);
-        let client = Client { id: "c".into(), host: "/127.0.0.1".into() };
+        let client = Client { id: "c".into(), host: "/127.0.0.1".into(), ..Client::default() };
         self.handle(Input::Request { request, client, ask });
         request
     }

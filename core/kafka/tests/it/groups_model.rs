@@ -427,7 +427,7 @@ impl World {
                 self.next_request += 1;
                 let request = RequestId::new(self.next_request);
                 self.requests.insert(request, (from, number, ask.clone()));
-                let client = Who { id: "c".into(), host: "/127.0.0.1".into() };
+                let client = Who { id: "c".into(), host: "/127.0.0.1".into(), ..Who::default() };
                 self.groups.handle(self.now, &self.topics, Input::Request { request, client, ask });
                 self.carry_out();
             }

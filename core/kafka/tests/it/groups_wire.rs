@@ -178,6 +178,7 @@ fn answers() -> Vec<(i16, Answer)> {
         protocol_type: "consumer".into(),
         protocol: "range".into(),
         members: vec![member],
+        operations: Some(1 << 3),
     };
     let named = vec![(Uuid([1; 16]), "t".to_owned(), vec![0, 1])];
     let consumers = DescribedConsumers {
