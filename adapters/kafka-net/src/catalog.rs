@@ -363,6 +363,9 @@ impl Catalog {
         let mut log = self.records.lock();
         let records = {
             let known = self.known.read();
+            if matches!(resource, Resource::Topic(name) if known.topics.topic(name).is_none()) {
+                return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            }
             let one = |(name, value): &(String, Option<String>)| {
                 known.topics.decide_set(resource, name, value.as_deref())
             };

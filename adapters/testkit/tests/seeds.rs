@@ -32,6 +32,7 @@ const TARGETS: &[Target] = &[
     ("kafka_files", dolmen_kafka::check::check_files),
     ("kafka_group_record", dolmen_kafka::group::check::check_record),
     ("kafka_group_request", dolmen_kafka::group::check::check_request),
+    ("kafka_metadata", dolmen_kafka::check::check_metadata),
     ("kafka_produced", dolmen_kafka::check::check_produced),
     ("kafka_request", dolmen_kafka::check::check_request),
     ("kafka_segment", dolmen_kafka::check::check_segment),
