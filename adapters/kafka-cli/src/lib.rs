@@ -70,6 +70,8 @@ enum Verb {
     Groups(verbs::Of<verbs::groups::Groups>),
     /// Transactions: list, describe, abort
     Transactions(verbs::Of<verbs::transactions::Transactions>),
+    /// Access rules: list, add, remove
+    Acls(verbs::Of<verbs::acls::Acls>),
     /// Judge what clients saw: lost, doubled, aborted, torn, out of order
     ///
     /// Exits 1 if something is found.
@@ -105,6 +107,7 @@ pub fn run(args: Args, out: &mut Out) -> Result<Status> {
         Verb::Consume(args) => verbs::consume::run(args, out),
         Verb::Groups(verb) => verbs::groups::run(verb, out),
         Verb::Transactions(verb) => verbs::transactions::run(verb, out),
+        Verb::Acls(verb) => verbs::acls::run(verb, out),
         Verb::VerifyHistory { file } => history::run(&file, out),
         Verb::Eos { file } => verbs::eos::run(&file, out),
         Verb::Bench(args) => verbs::bench::run(args, out),

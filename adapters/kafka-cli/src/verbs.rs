@@ -1,5 +1,6 @@
 //! Verbs that speak to a broker.
 
+pub mod acls;
 pub mod bench;
 pub mod consume;
 pub mod eos;

@@ -296,7 +296,9 @@ pub async fn commit_in_transaction(
     let Ask::Commit(commit) = &ask else { return Ok(Reply::Close) };
     let join = |answer| permit::join(answer, refused, &|_, _, _| true);
     if let Err(code) = checked {
-        return respond(call, &join(permit::refused_commit(commit, told(call, code))));
+        let code = told(call, code);
+        let failed = permit::failed_commit(commit, code, &call.state.catalog.known().topics);
+        return respond(call, &join(failed));
     }
     let groups = &call.state.groups;
     groups.committing.lock().entry(producer.id).or_insert_with(|| (id.to_owned(), 0)).1 += 1;

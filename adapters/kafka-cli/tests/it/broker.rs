@@ -105,6 +105,60 @@ fn topics_come_and_go() {
 }
 
 #[test]
+fn access_rules_come_and_go() {
+    let served = Served::start();
+    let refused = served.try_kafka(&["acls", "list"]).1.unwrap_err();
+    assert_eq!(code_of(&refused), Some(ErrorCode::SECURITY_DISABLED));
+    drop(served);
+    let class = ("authorizer.class.name", dolmen_kafka::acl::AUTHORIZER);
+    let served = Served::start_with(&[class, ("super.users", "User:ANONYMOUS")]);
+    let topic = ["--topic", "orders"];
+    let both = ["--operation", "read", "--operation", "describe-configs"];
+    served.kafka(&[&["acls", "add", "User:tree"], &topic[..], &both[..]].concat());
+    served.kafka(&[
+        "acls",
+        "add",
+        "User:*",
+        "--topic",
+        "or",
+        "--prefixed",
+        "--operation",
+        "all",
+        "--deny",
+        "--host",
+        "10.0.0.0/8",
+    ]);
+    served.kafka(&["acls", "add", "User:tree", "--cluster", "--operation", "idempotent-write"]);
+    let listed = served.kafka(&["acls", "list"]);
+    assert_eq!(listed.len(), 4);
+    let of_topic = served.kafka(&[&["acls", "list"], &topic[..]].concat());
+    let texts: Vec<String> = of_topic
+        .iter()
+        .map(|rule| {
+            ["name", "pattern", "permission", "principal", "host", "operation"]
+                .map(|key| rule[key].as_str().unwrap())
+                .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "orders Literal Allow User:tree * Read",
+            "orders Literal Allow User:tree * DescribeConfigs",
+            "or Prefixed Deny User:* 10.0.0.0/8 All",
+        ]
+    );
+    served.kafka(&[&["acls", "remove", "User:tree"], &topic[..], &both[..]].concat());
+    assert_eq!(served.kafka(&["acls", "list", "--principal", "User:tree"]).len(), 1);
+    let gone =
+        served.try_kafka(&[&["acls", "remove", "User:tree"], &topic[..], &both[..]].concat()).1.unwrap_err();
+    assert!(gone.to_string().contains("there is no such rule"), "{gone}");
+    let wrong = served.try_kafka(&[&["acls", "add", "tree"], &topic[..], &both[..]].concat()).1.unwrap_err();
+    assert!(wrong.to_string().contains("User:NAME"), "{wrong}");
+    assert!(served.try_kafka(&["acls", "add", "User:tree", "--operation", "read"]).1.is_err());
+}
+
+#[test]
 fn the_broker_is_named_before_the_last_verb_or_behind_it() {
     let served = Served::start();
     served.kafka(&["topics", "create", "orders"]);

@@ -105,7 +105,14 @@ impl Gate {
         resource_type: ResourceType,
         name: &str,
     ) -> Result<(), ErrorCode> {
-        if self.may(operation, resource_type, name) { Ok(()) } else { Err(resource_type.refusal()) }
+        if self.may(operation, resource_type, name) {
+            return Ok(());
+        }
+        if let Some(Rules { principal, host, .. }) = &self.rules {
+            let (operation, kind) = (operation.name(), resource_type.name());
+            tracing::debug!(target: "kafka", "{principal} at {} may not {operation} {kind} {name:?}", host.as_str());
+        }
+        Err(resource_type.refusal())
     }
 
     /// [`Gate::check`] of a topic.

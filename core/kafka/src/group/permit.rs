@@ -137,6 +137,25 @@ pub fn refused_commit(commit: &Commit, code: ErrorCode) -> Answer {
     Answer::Commit(topics.collect())
 }
 
+/// The answer to a commit in a transaction that goes no further: what is not there is told first.
+pub fn failed_commit(commit: &Commit, code: ErrorCode, topics: &Topics) -> Answer {
+    let of = |(name, partitions): &(TopicName, Vec<super::ask::CommitPartition>)| {
+        let (found, missing) = match name.name.as_str() {
+            "" => (topics.topic_by_id(name.id), ErrorCode::UNKNOWN_TOPIC_ID),
+            text => (topics.topic(text), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        };
+        let one = |wanted: &super::ask::CommitPartition| match found {
+            None => missing,
+            Some(topic) if !(0..topic.partition_count).contains(&wanted.partition) => {
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            }
+            Some(_) => code,
+        };
+        (name.clone(), partitions.iter().map(|wanted| (wanted.partition, one(wanted))).collect())
+    };
+    Answer::Commit(commit.topics.iter().map(of).collect())
+}
+
 /// Takes the names that may not stay.
 fn take(names: &mut Vec<String>, stays: impl Fn(&str) -> bool) -> Vec<String> {
     let (left, out) = core::mem::take(names).into_iter().partition(|name| stays(name));

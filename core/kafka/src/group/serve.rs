@@ -446,7 +446,7 @@ fn write_consumers(groups: &[DescribedConsumers], version: i16, out: &mut Vec<u8
                 client_id: &member.client.id,
                 client_host: &member.client.host,
                 subscribed_topic_names: member.topics.iter().map(String::as_str).collect(),
-                subscribed_topic_regex: member.regex.as_deref(),
+                subscribed_topic_regex: Some(member.regex.as_deref().unwrap_or_default()),
                 assignment: named(&member.assignment),
                 target_assignment: named(&member.target),
                 // 1: of the newer protocol; told from version 1 on.
