@@ -48,6 +48,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod told;
 mod website;
 mod worker;
 

@@ -17,6 +17,7 @@ use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, 
 use super::encryption;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
 use crate::call::{Call, parse};
+use crate::engine::Written;
 use crate::gate::Admitted;
 use crate::pieces;
 
@@ -338,7 +339,7 @@ async fn set_tags(call: &Call<'_>, tags: Vec<(String, String)>, status: u16) -> 
         _ => Event::ObjectTaggingDelete,
     };
     let shown = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let shown = object::set_tags(tx, bucket, key, version, tags.clone())?;
             telling.found(tx, env, (bucket, key), version, &[event])?;
             Ok(shown)
@@ -364,7 +365,7 @@ pub(crate) async fn put_retention(call: &Call<'_>, body: &[u8]) -> Answer {
     let version = call.version()?;
     let bypass = call.headers.get("x-amz-bypass-governance-retention") == Some("true");
     let telling = call.telling();
-    call.change_key(Vec::new(), move |tx, env, bucket, key| {
+    call.change_key(Written::default(), move |tx, env, bucket, key| {
         object::set_retention(tx, env, bucket, key, version, retention, bypass)?;
         telling.found(tx, env, (bucket, key), version, &[Event::ObjectRetentionPut])
     })
@@ -381,7 +382,7 @@ pub(crate) async fn put_legal_hold(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: LegalHold = parse(body)?;
     let on = document.status.ok_or(ErrorCode::MalformedXML)? == OnOff::On;
     let version = call.version()?;
-    call.change_key(Vec::new(), move |tx, _, bucket, key| {
+    call.change_key(Written::default(), move |tx, _, bucket, key| {
         object::set_legal_hold(tx, bucket, key, version, on)
     })
     .await?;
@@ -399,7 +400,7 @@ pub(crate) async fn restore(call: &Call<'_>, body: &[u8]) -> Answer {
     let clock = call.server.lifecycle_clock();
     let telling = call.telling();
     let already = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let already = object::restore(tx, bucket, key, version, days, clock)?;
             // What was restored already has a new time, and nothing happened.
             if !already {

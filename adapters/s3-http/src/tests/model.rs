@@ -9,7 +9,7 @@ use dolmen_s3::state::condition::WriteCondition;
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest};
 
 use super::{Got, World};
-use crate::engine::{Fault, Scope};
+use crate::engine::{Fault, Scope, Written};
 
 /// A request, and the status and code that answer it.
 type Row<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16, &'a str);
@@ -200,7 +200,7 @@ async fn what_goes_meanwhile_is_not_shared() {
     let (mut attempts, other) = (0, deleting.clone());
     let handle = tokio::runtime::Handle::current();
     let scope = Scope::Keys("chest".into(), vec![b"copy".to_vec()]);
-    let copied = engine.change("", scope, Vec::new(), move |tx, env| {
+    let copied = engine.change("", scope, Written::default(), move |tx, env| {
         let (from, to) = (bucket::find(tx, "box")?, bucket::find(tx, "chest")?);
         let source = copy::Source { bucket: &from, key: b"small", version: None };
         let request = CopyRequest::default();
