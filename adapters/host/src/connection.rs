@@ -303,6 +303,29 @@ mod tests {
         }
     }
 
+    /// The next head of a connection has its own time, after an answer and an idle while, and no more than that.
+    #[test]
+    fn every_head_of_a_connection_has_its_time() {
+        let limits = Limits { head: Duration::from_millis(600), ..Limits::new("test") };
+        let (_runtime, address, _stop) = start(limits);
+        let mut stream = connect(address, "");
+        for _ in 0..4 {
+            std::thread::sleep(Duration::from_millis(250));
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"here") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("it was in time");
+                answer.push(byte[0]);
+            }
+        }
+        let begun = Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
+        let mut rest = Vec::new();
+        assert!(stream.read_to_end(&mut rest).is_ok_and(|len| len < 1000), "a slow client was kept");
+        assert!(begun.elapsed() > Duration::from_millis(300), "it had its time: {:?}", begun.elapsed());
+    }
+
     /// A reader that takes nothing is dropped, one that is slow but steady is served to the end.
     #[test]
     fn slow_readers_are_served_and_idle_ones_dropped() {

@@ -37,7 +37,9 @@ pub(crate) struct Written {
 }
 
 /// A change on its way. Who hangs up does not stop what is half done: it goes on without him.
-struct Unstopped(Option<Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>>);
+struct Unstopped(Option<Pin<Box<Change>>>);
+
+type Change = dyn Future<Output = Result<(), Fault>> + Send;
 
 impl Future for Unstopped {
     type Output = Result<(), Fault>;
@@ -263,6 +265,12 @@ impl Engine {
     }
 
     fn are_unchanged(&self, counts: &[Count]) -> bool {
+        let is_still_absent = |(key, seen): &Count| {
+            seen.is_none() && key.first().is_some_and(|&kind| !self.meta.may_hold(kind))
+        };
+        if counts.iter().all(is_still_absent) {
+            return true;
+        }
         let is_same = |source: &dyn Source, (key, seen): &Count| {
             source.get(key).is_ok_and(|value| watched(key, value.as_ref()).as_ref() == Some(seen))
         };

@@ -89,6 +89,11 @@ impl Meta {
         }
     }
 
+    /// Whether there may be keys that begin with this byte.
+    pub fn may_hold(&self, kind: u8) -> bool {
+        self.kinds.may_hold(kind)
+    }
+
     /// Runs a read: at once if everything it needs is in memory, else where it may wait.
     pub fn read<T>(&self, mut operation: impl FnMut(&dyn Source) -> T) -> T {
         let view = self.view(ReadMode::CacheOnly);

@@ -12,7 +12,7 @@ use dolmen_s3::head::{self, TYPE_DEFAULT};
 use dolmen_s3::operation::Operation;
 use dolmen_s3::range::{ByteRange, content_range};
 use dolmen_s3::state::record::{LockMode, ObjectRecord};
-use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
+use dolmen_s3::state::{StateError, Tx, bucket, config, copy, keys, lifecycle, object, shapes, tagging};
 
 use super::encryption;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
@@ -234,7 +234,9 @@ fn with_expiration(call: &Call<'_>, admitted: &Admitted, head: Head, record: &Ob
 
 /// The same for an object that was just made.
 pub(crate) fn expiration(call: &Call<'_>, admitted: &Admitted, head: Head) -> Head {
-    let Some(record) = &admitted.bucket else { return head };
+    let Some(record) = admitted.bucket.as_ref().filter(|_| call.engine().meta.may_hold(keys::CONFIGS)) else {
+        return head;
+    };
     let key = call.key();
     let latest = call.read(|source| {
         let tx = Tx::new(source);

@@ -64,6 +64,11 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Whether there may be keys that begin with this byte.
+    pub(super) fn may_hold(&self, kind: u8) -> bool {
+        self.source.may_hold(kind) || self.writes.keys().any(|key| key.first() == Some(&kind))
+    }
+
     /// Puts a value.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.insert(key, Some(value));
