@@ -48,7 +48,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod told;
 mod website;
 mod worker;
 

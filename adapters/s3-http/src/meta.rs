@@ -11,9 +11,9 @@ use dolmen_store::{
     Db, DbIter, Family, Options, ReadMode, ReadOptions, Shared, StoreError, SyncPolicy, WriteBatch,
     WriteError, WriteOptions,
 };
+use tokio::sync::oneshot;
 
 use crate::memory::MemoryDir;
-use crate::told::Told;
 
 /// Memtables: what a burst of small objects fills.
 const WRITE_BUFFER_LEN: usize = 16 << 20;
@@ -29,7 +29,6 @@ pub(crate) struct Meta {
     db: Db,
     family: Family,
     kinds: Kinds,
-    told: Arc<Told>,
     /// Whether a test forbids looks.
     #[cfg(test)]
     no_reads: std::sync::atomic::AtomicBool,
@@ -64,7 +63,6 @@ impl Meta {
             db,
             family,
             kinds,
-            told: Arc::default(),
             #[cfg(test)]
             no_reads: Default::default(),
         }
@@ -135,10 +133,10 @@ impl Meta {
         if writes.is_empty() {
             return Ok(());
         }
-        let (done, waiting) = self.told.waiting();
+        let (done, outcome) = oneshot::channel();
         let options = WriteOptions { sync: Some(true) };
-        self.db.submit(writes, options, Box::new(move |result| done(result.map(drop))));
-        waiting.await
+        self.db.submit(writes, options, Box::new(move |result| drop(done.send(result))));
+        outcome.await.map_err(|_| WriteError::Closed)?.map(drop)
     }
 
     /// Deletes all keys from `begin` up to `end`, and waits.
