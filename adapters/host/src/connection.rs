@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use axum::Router;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::HttpService;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -117,7 +117,7 @@ where
     <H::ResBody as Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Heads::default())
         .header_read_timeout(limits.head)
         .max_headers(limits.headers)
         .max_buf_size(limits.buffer)
@@ -132,6 +132,58 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(target: "http", "{}, {from}: {error}", limits.name);
+    }
+}
+
+/// Timers of hyper's, which has one for each head: all of a connection are one of the runtime's, which is moved. To move one to later is a
+/// store, while to set one wakes whoever waits for the next.
+#[derive(Default)]
+struct Heads(Kept);
+
+/// A timer that runs for nobody.
+type Kept = Arc<Mutex<Option<Pin<Box<Sleep>>>>>;
+
+/// The timer while it runs; it stays with its connection.
+struct Head {
+    sleep: Option<Pin<Box<Sleep>>>,
+    kept: Kept,
+}
+
+impl hyper::rt::Timer for Heads {
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        self.sleep_until((Instant::now() + time).into())
+    }
+
+    fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        let deadline = Instant::from(deadline);
+        let sleep = match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            None => Box::pin(tokio::time::sleep_until(deadline)),
+            Some(mut sleep) => {
+                sleep.as_mut().reset(deadline);
+                sleep
+            }
+        };
+        Box::pin(Head { sleep: Some(sleep), kept: self.0.clone() })
+    }
+
+    fn now(&self) -> std::time::Instant {
+        Instant::now().into()
+    }
+}
+
+impl hyper::rt::Sleep for Head {}
+
+impl Future for Head {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.sleep.as_mut().map_or(Poll::Ready(()), |sleep| sleep.as_mut().poll(context))
+    }
+}
+
+impl Drop for Head {
+    fn drop(&mut self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = self.sleep.take();
     }
 }
 
@@ -249,6 +301,29 @@ mod tests {
             let mut rest = Vec::new();
             assert!(stream.read_to_end(&mut rest).is_ok_and(|len| len < 1000), "a slow client was kept");
         }
+    }
+
+    /// The next head of a connection has its own time, after an answer and an idle while, and no more than that.
+    #[test]
+    fn every_head_of_a_connection_has_its_time() {
+        let limits = Limits { head: Duration::from_millis(600), ..Limits::new("test") };
+        let (_runtime, address, _stop) = start(limits);
+        let mut stream = connect(address, "");
+        for _ in 0..4 {
+            std::thread::sleep(Duration::from_millis(250));
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"here") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("it was in time");
+                answer.push(byte[0]);
+            }
+        }
+        let begun = Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
+        let mut rest = Vec::new();
+        assert!(stream.read_to_end(&mut rest).is_ok_and(|len| len < 1000), "a slow client was kept");
+        assert!(begun.elapsed() > Duration::from_millis(300), "it had its time: {:?}", begun.elapsed());
     }
 
     /// A reader that takes nothing is dropped, one that is slow but steady is served to the end.

@@ -30,7 +30,7 @@ use sha2::{Digest as _, Sha256};
 use crate::accounts::ROOT;
 use crate::answer::{Answer, Head, Refusal, stamp};
 use crate::body;
-use crate::engine::Scope;
+use crate::engine::{Scope, Written};
 use crate::server::Server;
 
 /// Begins its targets: no bucket can be called so.
@@ -246,10 +246,12 @@ async fn changed<T: Send + 'static>(
     mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, AdminError> + Send + 'static,
 ) -> Result<T, Refusal> {
     let outcome =
-        server.engine.change("", Scope::Accounts, Vec::new(), move |tx, env| match operation(tx, env) {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(AdminError::State(error)) => Err(error),
-            Err(error) => Ok(Err(error)),
+        server.engine.change("", Scope::Accounts, Written::default(), move |tx, env| {
+            match operation(tx, env) {
+                Ok(answer) => Ok(Ok(answer)),
+                Err(AdminError::State(error)) => Err(error),
+                Err(error) => Ok(Err(error)),
+            }
         });
     let answer = outcome.await?.map_err(|error| {
         let code = match error {

@@ -169,7 +169,12 @@ pub(crate) type Answer = Result<Response<Reply>, Refusal>;
 
 /// Sets a header; characters that cannot stand in one are percent-encoded.
 pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    let value = HeaderValue::from_bytes(&dolmen_s3::head::bytes_of(value)).unwrap_or_else(|_| {
+    let plain = if value.is_ascii() {
+        HeaderValue::from_str(value)
+    } else {
+        HeaderValue::from_bytes(&dolmen_s3::head::bytes_of(value))
+    };
+    let value = plain.unwrap_or_else(|_| {
         let clean: String = value
             .bytes()
             .map(|byte| match byte {

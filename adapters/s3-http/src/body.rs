@@ -347,8 +347,7 @@ pub(crate) fn digests(body: &[u8], told: &Told) -> Stored {
         sha256: matches!(told.mode, PayloadMode::Sha256(_)).then(|| Sha256::digest(body).into()),
         checksums: vec![dolmen_s3::checksum::Hasher::hash(told.computed, body)],
         body: Vec::new(),
-        inline: None,
-        writer: None,
+        written: Default::default(),
     }
 }
 

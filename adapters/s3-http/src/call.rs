@@ -11,8 +11,7 @@ use dolmen_s3::target::Target;
 use dolmen_s3::xml::Document;
 
 use crate::answer::Refusal;
-use crate::blobs::Writer;
-use crate::engine::{Engine, Scope};
+use crate::engine::{Engine, Scope, Written};
 use crate::notify::Telling;
 use crate::server::{Caller, Server};
 
@@ -108,7 +107,7 @@ impl<'a> Call<'a> {
     /// Changes the key of the request.
     pub async fn change_key<T: Send + 'static>(
         &self,
-        written: Vec<Writer>,
+        written: Written,
         mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>, &BucketRecord, &[u8]) -> Result<T, StateError>
         + Send
         + 'static,
@@ -130,13 +129,17 @@ impl<'a> Call<'a> {
         + 'static,
     ) -> Result<(), Refusal> {
         let name = self.bucket().to_owned();
-        let changed =
-            self.engine().change(&self.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
+        let changed = self.engine().change(
+            &self.caller.id,
+            Scope::Bucket(name.clone()),
+            Written::default(),
+            move |tx, env| {
                 let mut record = bucket::find(tx, &name)?;
                 operation(tx, env, &mut record)?;
                 bucket::save(tx, &name, &record);
                 Ok(())
-            });
+            },
+        );
         Ok(changed.await?)
     }
 }

@@ -7,11 +7,13 @@
 //! 4. The batch is written and synced, together with those of others. From here on it cannot be called back, whoever hangs up.
 //! 5. Files that nothing names any more are deleted.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use dolmen_host::test_api::Clock;
-use dolmen_s3::state::{Batch, BlobId, Env, Source, StateError, Tx};
+use dolmen_s3::state::{Batch, BlobId, Env, Source, StateError, Tx, keys};
 use dolmen_store::{ReadMode, WriteError};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -24,6 +26,42 @@ use crate::notify::Outbox;
 
 /// Attempts at an operation whose counts of references change under it.
 const ATTEMPTS_MAX: usize = 100;
+
+/// Bytes that are stored when a batch names them.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// A file, synced.
+    pub file: Option<Writer>,
+    /// Small bytes, which the batch holds.
+    pub small: Option<(BlobId, Vec<u8>)>,
+}
+
+/// A change on its way. Who hangs up does not stop what is half done: it goes on without him.
+struct Unstopped(Option<Pin<Box<Change>>>);
+
+type Change = dyn Future<Output = Result<(), Fault>> + Send;
+
+impl Future for Unstopped {
+    type Output = Result<(), Fault>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let Some(change) = &mut self.0 else { return Poll::Ready(Err(Fault::Ended)) };
+        let outcome = ready!(change.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Unstopped {
+    fn drop(&mut self) {
+        if let Some(change) = self.0.take()
+            && !std::thread::panicking()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(change);
+        }
+    }
+}
 
 /// What an operation changes.
 #[derive(Clone, Debug)]
@@ -129,13 +167,13 @@ impl Engine {
         self.fresh.next()
     }
 
-    /// Carries out an operation that changes something. `written` are files that the batch will name: they stay once it may have been
+    /// Carries out an operation that changes something. `written` are bytes that the batch will name: they stay once it may have been
     /// written, and go if the operation is refused.
     pub async fn change<T: Send + 'static>(
         self: &Arc<Self>,
         caller: &str,
         scope: Scope,
-        written: Vec<Writer>,
+        written: Written,
         mut operation: impl FnMut(&mut Tx<'_>, &Env<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Fault> {
         #[cfg(test)]
@@ -146,9 +184,8 @@ impl Engine {
             *answered.lock() = Some(operation(tx, env)?);
             Ok(())
         });
-        // Who hangs up does not stop what is half done.
-        let carried = tokio::spawn(self.clone().carry_out(caller.to_owned(), scope, written, operation));
-        carried.await.map_err(|_| Fault::Ended)??;
+        let carried = self.clone().carry_out(caller.to_owned(), scope, written, operation);
+        Unstopped(Some(Box::pin(carried))).await?;
         answer.lock().take().ok_or(Fault::Ended)
     }
 
@@ -156,16 +193,18 @@ impl Engine {
         self: Arc<Self>,
         caller: String,
         scope: Scope,
-        written: Vec<Writer>,
+        written: Written,
         mut operation: Operation,
     ) -> Result<(), Fault> {
         let held = self.hold(&scope).await;
         let env = Env { now_ms: self.clock.now_ms(), caller: &caller, fresh: self.fresh() };
-        let (batch, counts) = self.attempt(&env, &mut operation).await?;
-        let is_empty = batch.writes.is_empty();
-        if !is_empty {
+        let (mut batch, counts) = self.attempt(&env, &mut operation).await?;
+        if !batch.writes.is_empty() {
             // Whether a batch whose sync failed is there only the next start can tell: then what nobody names is swept.
-            written.into_iter().for_each(Writer::keep);
+            if let Some(file) = written.file {
+                file.keep();
+            }
+            batch.writes.extend(written.small.map(|(blob, bytes)| (keys::inline(blob), Some(bytes))));
         }
         let outcome = self.meta.commit(&batch).await;
         drop((held, counts));
@@ -226,6 +265,12 @@ impl Engine {
     }
 
     fn are_unchanged(&self, counts: &[Count]) -> bool {
+        let is_still_absent = |(key, seen): &Count| {
+            seen.is_none() && key.first().is_some_and(|&kind| !self.meta.may_hold(kind))
+        };
+        if counts.iter().all(is_still_absent) {
+            return true;
+        }
         let is_same = |source: &dyn Source, (key, seen): &Count| {
             source.get(key).is_ok_and(|value| watched(key, value.as_ref()).as_ref() == Some(seen))
         };

@@ -1,5 +1,6 @@
 //! What the one gate needs to know of a request, and what those behind it may rely on.
 
+use std::cell::LazyCell;
 use std::net::IpAddr;
 
 use dolmen_s3::ETag;
@@ -8,8 +9,9 @@ use dolmen_s3::operation::{Operation, Resource};
 use dolmen_s3::request::Headers;
 use dolmen_s3::state::Version;
 use dolmen_s3::state::facts;
-use dolmen_s3::state::gate::{self, Ask, Object, Place};
+use dolmen_s3::state::gate::{self, Ask, Facts, Object, Place};
 use dolmen_s3::state::keys::Order;
+use dolmen_s3::state::policy::Context;
 use dolmen_s3::state::record::{Listed, VersionKind};
 use dolmen_s3::state::{
     Acl, BucketRecord, Encryption, ObjectRecord, Source, StateError, Tx, bucket, object, tagging,
@@ -44,9 +46,17 @@ pub(crate) struct Admitted {
     pub object: Option<Result<(Order, ObjectRecord), StateError>>,
     /// What a copy reads.
     pub origin: Option<Origin>,
-    /// Facts that the gate decided by, for what is asked for one by one.
-    pub context: dolmen_s3::state::policy::Context,
+    /// Facts that the gate decided by, where more is asked for later.
+    context: Option<Box<Context>>,
     _only_here: (),
+}
+
+impl Admitted {
+    /// Facts that the gate decided by, for what is asked for one by one.
+    pub fn facts(&self) -> Result<Facts<'_>, StateError> {
+        // Nothing is allowed on what is not known.
+        Ok(Facts(self.context.as_ref().ok_or(ErrorCode::AccessDenied)?))
+    }
 }
 
 /// Lets a request in, or not.
@@ -57,7 +67,7 @@ pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refu
         Some(text) => tagging::of_header(text)?,
         None => Vec::new(),
     };
-    let context = facts::context(&server.facts(asked, &tags));
+    let context = LazyCell::new(|| facts::context(&server.facts(asked, &tags)));
     let expected = asked.headers.get("x-amz-expected-bucket-owner");
     let source_expected = asked.headers.get("x-amz-source-expected-bucket-owner");
     let admitted = server.engine.meta.read(|source: &dyn Source| {
@@ -79,11 +89,15 @@ pub(crate) fn admit(server: &Server, asked: &Asked<'_>) -> Result<Admitted, Refu
         };
         owned(expected, found.0.as_ref())?;
         owned(source_expected, from.as_ref().map(|(bucket, _)| bucket))?;
-        decide(asked, &context, &found, origin.as_ref().zip(from.as_ref()), version.is_some())?;
+        decide(asked, Facts(&context), &found, origin.as_ref().zip(from.as_ref()), version.is_some())?;
         Ok((found, from))
     });
     let ((bucket, object), from) = admitted.map_err(|error: StateError| Refusal::from(error))?;
     let origin = origin.zip(from).map(|((source, version), (bucket, _))| Origin { source, version, bucket });
+    let has_entries =
+        asked.operation.needs(asked.headers, false, false).any(|need| need.1 == Resource::Entries);
+    let asks_later = origin.is_some() || server.is_gateway() || has_entries;
+    let context = asks_later.then(|| Box::new(Context::clone(&context)));
     Ok(Admitted { bucket, object, origin, context, _only_here: () })
 }
 
@@ -159,7 +173,7 @@ pub(crate) fn admit_absent(
         source_versioned: false,
         target: Some(target),
         source: None,
-        context: &admitted.context,
+        context: admitted.facts()?,
     };
     Ok(gate::authorize(&ask).check()?)
 }
@@ -184,7 +198,7 @@ type From = (BucketRecord, Result<(Order, ObjectRecord), StateError>);
 
 fn decide(
     asked: &Asked<'_>,
-    context: &dolmen_s3::state::policy::Context,
+    context: Facts<'_>,
     (bucket, object): &Found,
     from: Option<(&(CopySource, Option<Version>), &From)>,
     versioned: bool,
@@ -245,7 +259,7 @@ pub(crate) fn admit_annotations(
             source_versioned: false,
             target: Some(place),
             source: None,
-            context: &admitted.context,
+            context: admitted.facts()?,
         };
         gate::authorize(&ask).check()?;
     }

@@ -11,7 +11,7 @@ use dolmen_s3::state::{BlobId, Extent};
 use sha2::{Digest, Sha256};
 
 use crate::blobs::{BlobFault, Writer};
-use crate::engine::Engine;
+use crate::engine::{Engine, Written};
 
 /// Objects up to this length stand in the store, and share its syncs.
 pub(crate) const INLINE_MAX: usize = 64 << 10;
@@ -118,10 +118,8 @@ pub(crate) struct Stored {
     pub sha256: Option<[u8; 32]>,
     pub checksums: Vec<Checksum>,
     pub body: Vec<Extent>,
-    /// Small bytes, which the batch holds.
-    pub inline: Option<(BlobId, Arc<Vec<u8>>)>,
-    /// The file, synced.
-    pub writer: Option<Writer>,
+    /// Where they are.
+    pub written: Written,
 }
 
 impl Intake {
@@ -144,6 +142,15 @@ impl Intake {
         self.keep(data)
     }
 
+    /// As [`Intake::write`], hashed together with what comes to other tasks.
+    pub async fn write_soon(&mut self, data: Bytes) -> Result<(), BlobFault> {
+        if data.len() < SHARED_MIN {
+            return self.write(&data);
+        }
+        self.md5 = self.engine.hashes.update_soon(std::mem::take(&mut self.md5), data.clone()).await;
+        self.keep(&data)
+    }
+
     /// Takes pieces. May write to a file, and wait for other uploads to be hashed with.
     pub fn write_all(&mut self, pieces: &[Bytes]) -> Result<(), BlobFault> {
         pieces.iter().try_for_each(|piece| {
@@ -164,6 +171,11 @@ impl Intake {
         self.len += data.len() as u64;
         if let Place::Memory(bytes) = &mut self.place {
             if bytes.len() + data.len() <= INLINE_MAX {
+                // At once for all that was announced, if it stays here.
+                let announced = usize::try_from(self.announced.unwrap_or(0)).unwrap_or(usize::MAX);
+                if bytes.capacity() == 0 && announced <= INLINE_MAX {
+                    bytes.reserve_exact(announced);
+                }
                 bytes.extend_from_slice(data);
                 return Ok(());
             }
@@ -204,10 +216,10 @@ impl Intake {
             }
         };
         let body = if self.len == 0 { Vec::new() } else { vec![Extent { blob, offset: 0, len: self.len }] };
-        let (inline, writer) = match self.place {
-            Place::Memory(bytes) if bytes.is_empty() => (None, None),
-            Place::Memory(bytes) => (Some((blob, Arc::new(bytes))), None),
-            Place::File(sink) => (None, Some(sink.writer)),
+        let written = match self.place {
+            Place::Memory(bytes) if bytes.is_empty() => Written::default(),
+            Place::Memory(bytes) => Written { small: Some((blob, bytes)), file: None },
+            Place::File(sink) => Written { small: None, file: Some(sink.writer) },
         };
         Ok(Stored {
             len: self.len,
@@ -215,8 +227,7 @@ impl Intake {
             sha256: self.sha256.map(|sha256| sha256.finalize().into()),
             checksums: self.hashers.into_iter().map(Hasher::finish).collect(),
             body,
-            inline,
-            writer,
+            written,
         })
     }
 }
@@ -242,7 +253,7 @@ impl Feed {
         // What was gathered before comes first.
         let is_first = self.gathered.is_empty();
         if let Some(intake) = self.intake.as_mut().filter(|intake| is_first && intake.is_quick(data.len())) {
-            return intake.write(&data);
+            return intake.write_soon(data).await;
         }
         self.gathered_len += data.len();
         self.gathered.push(data);

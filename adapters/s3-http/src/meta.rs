@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use dolmen_s3::state::keys::{INLINE, REFERENCES};
+use dolmen_s3::state::keys::{ANNOTATIONS, CONFIGS, INLINE, REFERENCES};
 use dolmen_s3::state::{Batch, Cursor, Source, Unavailable};
 use dolmen_store::{
     Db, DbIter, Family, Options, ReadMode, ReadOptions, Shared, StoreError, SyncPolicy, WriteBatch,
@@ -17,6 +18,9 @@ use crate::memory::MemoryDir;
 /// Memtables: what a burst of small objects fills.
 const WRITE_BUFFER_LEN: usize = 16 << 20;
 
+/// What a record of a batch has beside key and value, at most.
+const RECORD_LEN_MORE: usize = 16;
+
 /// Cache of blocks where none is shared.
 const CACHE_LEN: usize = 8 << 20;
 
@@ -24,6 +28,7 @@ const CACHE_LEN: usize = 8 << 20;
 pub(crate) struct Meta {
     db: Db,
     family: Family,
+    kinds: Kinds,
     /// Whether a test forbids looks.
     #[cfg(test)]
     no_reads: std::sync::atomic::AtomicBool,
@@ -53,9 +58,11 @@ impl Meta {
 
     fn of(db: Db) -> Meta {
         let family = db.default_family();
+        let kinds = Kinds::of(&db, &family);
         Meta {
             db,
             family,
+            kinds,
             #[cfg(test)]
             no_reads: Default::default(),
         }
@@ -80,6 +87,11 @@ impl Meta {
         }
     }
 
+    /// Whether there may be keys that begin with this byte.
+    pub fn may_hold(&self, kind: u8) -> bool {
+        self.kinds.may_hold(kind)
+    }
+
     /// Runs a read: at once if everything it needs is in memory, else where it may wait.
     pub fn read<T>(&self, mut operation: impl FnMut(&dyn Source) -> T) -> T {
         let view = self.view(ReadMode::CacheOnly);
@@ -102,10 +114,15 @@ impl Meta {
     }
 
     fn records(&self, batch: &Batch) -> WriteBatch {
-        let mut writes = WriteBatch::new();
+        let len = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let room = batch.writes.iter().map(|write| RECORD_LEN_MORE + len(write)).sum();
+        let mut writes = WriteBatch::with_capacity(room);
         for (key, value) in &batch.writes {
             match value {
-                Some(value) => writes.put(self.family.id, key, value),
+                Some(value) => {
+                    self.kinds.note(key);
+                    writes.put(self.family.id, key, value);
+                }
                 None => writes.delete(self.family.id, key),
             }
         }
@@ -147,6 +164,35 @@ fn options() -> Options {
         write_buffer_bytes: WRITE_BUFFER_LEN,
         block_cache_bytes: CACHE_LEN,
         ..Options::default()
+    }
+}
+
+/// Which kinds of keys there may be: what most servers never have is not looked for at every request.
+struct Kinds([(u8, AtomicBool); 3]);
+
+impl Kinds {
+    fn of(db: &Db, family: &Family) -> Kinds {
+        Kinds([ANNOTATIONS, CONFIGS, REFERENCES].map(|kind| {
+            // What cannot be read may be there.
+            let first = db.iter(family, ReadOptions::default()).and_then(|mut iter| {
+                iter.seek(&[kind])?;
+                Ok(iter.valid() && iter.key().first() == Some(&kind))
+            });
+            (kind, AtomicBool::new(first.unwrap_or(true)))
+        }))
+    }
+
+    /// A key is written. It is noted first, so that nobody reads past it.
+    fn note(&self, key: &[u8]) {
+        for (kind, is_there) in &self.0 {
+            if key.first() == Some(kind) && !is_there.load(SeqCst) {
+                is_there.store(true, SeqCst);
+            }
+        }
+    }
+
+    fn may_hold(&self, kind: u8) -> bool {
+        self.0.iter().all(|(known, is_there)| *known != kind || is_there.load(SeqCst))
     }
 }
 
@@ -194,8 +240,12 @@ impl View<'_> {
 
 impl Source for View<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
-        let value =
-            self.meta.db.get(&self.meta.family, key, &self.options).map_err(|error| self.fail(&error))?;
+        let value = match key.first() {
+            Some(&kind) if !self.meta.kinds.may_hold(kind) => None,
+            _ => {
+                self.meta.db.get(&self.meta.family, key, &self.options).map_err(|error| self.fail(&error))?
+            }
+        };
         if let Some(seen) = watched(key, value.as_ref()) {
             self.counts.borrow_mut().push((key.to_vec(), seen));
         }
@@ -204,6 +254,10 @@ impl Source for View<'_> {
 
     fn cursor(&self) -> Box<dyn Cursor + '_> {
         Box::new(Walk { view: self, iter: None })
+    }
+
+    fn may_hold(&self, kind: u8) -> bool {
+        self.meta.kinds.may_hold(kind)
     }
 }
 

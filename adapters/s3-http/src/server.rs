@@ -84,7 +84,8 @@ pub(crate) struct Server {
     /// The store that objects are in, if it is not ours.
     #[cfg(feature = "gateway")]
     pub gateway: Option<Arc<crate::gateway::Gateway>>,
-    pub keys: RwLock<HashMap<(String, KeyScope), SigningKey>>,
+    /// Keys that signatures are checked with, by access key.
+    pub keys: RwLock<HashMap<String, HashMap<KeyScope, SigningKey>>>,
 }
 
 /// What is known of a request whose signature is right.
@@ -262,16 +263,15 @@ impl Server {
         secret: &dolmen_s3::auth::Secret,
         scope: &KeyScope,
     ) -> SigningKey {
-        let at = (access_key.to_owned(), scope.clone());
-        if let Some(key) = self.keys.read().get(&at) {
+        if let Some(key) = self.keys.read().get(access_key).and_then(|keys| keys.get(scope)) {
             return key.clone();
         }
         let key = SigningKey::derive(secret, scope);
         let mut keys = self.keys.write();
-        if keys.len() >= KEYS_MAX {
+        if keys.values().map(HashMap::len).sum::<usize>() >= KEYS_MAX {
             keys.clear();
         }
-        keys.insert(at, key.clone());
+        keys.entry(access_key.to_owned()).or_default().insert(scope.clone(), key.clone());
         key
     }
 

@@ -10,7 +10,7 @@ use dolmen_s3::state::lifecycle::{self, Sweep};
 use dolmen_s3::state::notify::Happened;
 use dolmen_s3::state::{BucketRecord, StateError, Tx, config, multipart};
 
-use crate::engine::{Fault, Scope};
+use crate::engine::{Fault, Scope, Written};
 use crate::notify::Telling;
 use crate::server::Server;
 
@@ -88,7 +88,7 @@ async fn of_bucket(
             let (name, rules, day_ms) = (name.to_owned(), rules.clone(), server.day_ms);
             let scope = Scope::Keys(name.clone(), vec![key.clone()]);
             let telling = Telling::in_bucket(&server.engine.outbox, &name);
-            let done = server.engine.change("", scope, Vec::new(), move |tx, env| {
+            let done = server.engine.change("", scope, Written::default(), move |tx, env| {
                 let record = bucket::find(tx, &name)?;
                 for done in lifecycle::run_key(tx, env, &record, &key, &rules, day_ms)? {
                     let happened = Happened::of_lifecycle(&record, &done);
@@ -101,7 +101,7 @@ async fn of_bucket(
         for (key, id) in step.uploads {
             let name = name.to_owned();
             let scope = Scope::Keys(name.clone(), vec![key.clone()]);
-            let done = server.engine.change("", scope, Vec::new(), move |tx, _| {
+            let done = server.engine.change("", scope, Written::default(), move |tx, _| {
                 let record = bucket::find(tx, &name)?;
                 multipart::abort(tx, &record, &key, &id, None)
             });
@@ -130,7 +130,7 @@ async fn forget(server: &Arc<Server>) -> Result<(), Fault> {
         return Ok(());
     }
     let scope = Scope::Keys(String::new(), Vec::new());
-    let forgotten = server.engine.change("", scope, Vec::new(), move |tx, _| {
+    let forgotten = server.engine.change("", scope, Written::default(), move |tx, _| {
         stale.iter().for_each(|key| tx.delete(key.clone()));
         Ok(())
     });

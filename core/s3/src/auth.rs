@@ -77,10 +77,7 @@ pub struct Scope {
 impl Scope {
     /// A scope.
     pub fn new(at: Timestamp, region: &str, service: &str) -> Scope {
-        let text = alloc::format!("{}", at.date());
-        let mut date = [b'0'; 8];
-        date.copy_from_slice(&text.as_bytes()[..8]);
-        Scope { date, region: region.into(), service: service.into() }
+        Scope { date: at.date(), region: region.into(), service: service.into() }
     }
 
     /// The date as text.

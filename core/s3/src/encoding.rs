@@ -10,15 +10,25 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// Appends bytes in lower-case hexadecimal.
 pub fn put_hex(out: &mut String, bytes: &[u8]) {
+    out.reserve(2 * bytes.len());
     for &byte in bytes {
         out.push(HEX[usize::from(byte >> 4)].into());
         out.push(HEX[usize::from(byte & 15)].into());
     }
 }
 
+/// Writes bytes in lower-case hexadecimal, as many as there are places for.
+pub(crate) fn put_hex_into(out: &mut [u8], bytes: &[u8]) {
+    for (pair, &byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+}
+
 /// A digest of 32 bytes in lower-case hexadecimal.
 pub fn hex32(bytes: &[u8; 32]) -> [u8; 64] {
-    core::array::from_fn(|i| HEX[usize::from(if i % 2 == 0 { bytes[i / 2] >> 4 } else { bytes[i / 2] & 15 })])
+    let mut out = [0; 64];
+    put_hex_into(&mut out, bytes);
+    out
 }
 
 /// The value of a hexadecimal digit.
@@ -45,6 +55,7 @@ pub fn parse_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 
 /// Appends bytes in base64 with padding (RFC 4648, section 4).
 pub fn put_base64(out: &mut String, bytes: &[u8]) {
+    out.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
         let word = at(0) << 16 | at(1) << 8 | at(2);
@@ -57,7 +68,7 @@ pub fn put_base64(out: &mut String, bytes: &[u8]) {
 
 /// Bytes in base64.
 pub fn base64(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    let mut out = String::new();
     put_base64(&mut out, bytes);
     out
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use ::md5::{Digest as _, Md5};
 
-use crate::encoding::{hex_value, parse_hex};
+use crate::encoding::{hex_value, parse_hex, put_hex_into};
 
 /// An entity tag.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,9 +69,9 @@ impl fmt::Display for ETag {
             ETag::Parts(digest, parts) => (digest, Some(parts)),
             ETag::Other(text) => return f.write_str(text),
         };
-        for byte in digest {
-            write!(f, "{byte:02x}")?;
-        }
+        let mut digits = [0; 32];
+        put_hex_into(&mut digits, digest);
+        f.write_str(core::str::from_utf8(&digits).expect("digits are text"))?;
         parts.map_or(Ok(()), |parts| write!(f, "-{parts}"))
     }
 }
@@ -80,7 +80,9 @@ struct Quoted<'a>(&'a ETag);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0)
+        f.write_str("\"")?;
+        self.0.fmt(f)?;
+        f.write_str("\"")
     }
 }
 

@@ -137,13 +137,20 @@ pub fn lock(headers: Headers<'_>) -> Result<(Option<Retention>, bool), ErrorCode
     Ok((retention, hold))
 }
 
+/// Headers that ask for an event hold.
+const EVENT_HOLD: [&str; 3] = [
+    "x-amz-object-lock-event-hold",
+    "x-amz-object-lock-event-hold-duration-days",
+    "x-amz-object-lock-event-hold-duration-years",
+];
+
 /// Event holds are not kept: a client that asks for one is not to think that its object is held.
 fn event_hold(headers: Headers<'_>) -> Result<(), ErrorCode> {
     let mut is_asked = false;
-    for name in ["", "-duration-days", "-duration-years"] {
-        let Some(text) = headers.get(&["x-amz-object-lock-event-hold", name].concat()) else { continue };
+    for name in EVENT_HOLD {
+        let Some(text) = headers.get(name) else { continue };
         let fits = match name {
-            "" => matches!(text, "ON" | "OFF"),
+            "x-amz-object-lock-event-hold" => matches!(text, "ON" | "OFF"),
             _ => text.parse::<u32>().is_ok(),
         };
         if !fits {

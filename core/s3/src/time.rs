@@ -132,9 +132,11 @@ impl Timestamp {
         Written(self, Form::Basic)
     }
 
-    /// As a date without dashes, as scopes have it.
-    pub fn date(self) -> impl fmt::Display {
-        Written(self, Form::Date)
+    /// `20150830`
+    pub fn date(self) -> [u8; 8] {
+        let Civil { year, month, day, .. } = self.civil();
+        let number = year * 10_000 + month * 100 + day;
+        core::array::from_fn(|i| b'0' + (number / 10u32.pow(7 - i as u32) % 10) as u8)
     }
 
     /// Reads an HTTP date in any of its three forms (RFC 9110, 5.6.7), and numeric zones as RFC 1123 allows them.
@@ -309,7 +311,6 @@ enum Form {
     Http,
     Iso,
     Basic,
-    Date,
 }
 
 struct Written(Timestamp, Form);
@@ -328,7 +329,6 @@ impl fmt::Display for Written {
                 write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
             }
             Form::Basic => write!(f, "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z"),
-            Form::Date => write!(f, "{year:04}{month:02}{day:02}"),
         }
     }
 }
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(at.http_date().to_string(), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(at.iso8601().to_string(), "1994-11-06T08:49:37.000Z");
         assert_eq!(at.basic().to_string(), "19941106T084937Z");
-        assert_eq!(at.date().to_string(), "19941106");
+        assert_eq!(&at.date(), b"19941106");
     }
 
     #[test]

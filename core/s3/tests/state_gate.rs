@@ -137,7 +137,7 @@ impl<'a> Request<'a> {
             source_versioned: self.source.is_some_and(|source| source.3),
             target: Some(target),
             source,
-            context: &self.context,
+            context: gate::Facts(&&self.context),
         };
         with(&ask, target)
     }

@@ -29,6 +29,7 @@ use super::upstream::etag;
 use crate::answer::{Answer, Head, Refusal};
 use crate::body::{self, Told};
 use crate::call::Call;
+use crate::engine::Written;
 use crate::gate::Admitted;
 use crate::ops::put;
 
@@ -61,7 +62,7 @@ pub(super) async fn create(gateway: &Gateway, call: &Call<'_>, admitted: &Admitt
         checksum: algorithm.map(|algorithm| (algorithm, kind)),
     };
     let id = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let id = multipart::create(tx, env, bucket, key, new.clone())?;
             tx.put(keys::passed(id, None), id_there.clone().into_bytes());
             Ok(id)
@@ -150,7 +151,7 @@ pub(super) async fn put(
         }
     };
     let (md5, size, checksum) = (stored.md5, stored.len, stored.checksums.first().copied());
-    call.change_key(Vec::new(), move |tx, env, bucket, key| {
+    call.change_key(Written::default(), move |tx, env, bucket, key| {
         let part = PartRecord { modified_ms: env.now_ms, size, md5, checksum, body: Vec::new() };
         multipart::put_part(tx, (bucket, key), id, number, &part, PartBytes::New)?;
         tx.put(keys::passed(id, Some(number)), content_id.clone().into_bytes());
@@ -245,7 +246,7 @@ async fn join(
 async fn forget(gateway: &Gateway, call: &Call<'_>, id: UploadId) -> Result<(), Refusal> {
     let id_text = id.to_string();
     let numbers = call
-        .change_key(Vec::new(), move |tx, _, bucket, key| {
+        .change_key(Written::default(), move |tx, _, bucket, key| {
             multipart::abort(tx, bucket, key, &id_text, None)?;
             let mut numbers = Vec::new();
             let mut scan = tx.scan(keys::passed(id, None))?;

@@ -58,8 +58,7 @@ impl Digests {
             sha256: self.sha256.map(|sha256| sha256.finalize().into()),
             checksums: self.hashers.into_iter().map(Hasher::finish).collect(),
             body: Vec::new(),
-            inline: None,
-            writer: None,
+            written: Default::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use dolmen_s3::state::notify::{self, Waiting};
 use super::Target;
 use super::kafka::Kafka;
 use super::webhook::Webhook;
-use crate::engine::{Engine, Fault, Scope};
+use crate::engine::{Engine, Fault, Scope, Written};
 
 /// Messages that are read at a time.
 const BATCH_LEN: usize = 256;
@@ -142,7 +142,8 @@ async fn remove(engine: &Arc<Engine>, target: &Target, keys: Vec<Vec<u8>>) -> Re
     }
     let _alone = target.deleting.lock().await;
     let scope = Scope::Keys(String::new(), Vec::new());
-    let removed = engine.change("", scope, Vec::new(), move |tx, _| notify::remove(tx, &keys)).await?;
+    let removed =
+        engine.change("", scope, Written::default(), move |tx, _| notify::remove(tx, &keys)).await?;
     let left = |waiting: u64| Some(waiting.saturating_sub(removed));
     target.waiting.fetch_update(SeqCst, SeqCst, left).ok();
     Ok(removed)

@@ -8,6 +8,7 @@ use dolmen_s3::state::{Tx, bucket, object, shapes};
 
 use crate::answer::{Answer, Head, Refusal};
 use crate::call::{Call, parse};
+use crate::engine::Written;
 
 /// Headers that grant, with what they grant.
 const GRANTS: [(&str, Permission); 5] = [
@@ -114,7 +115,7 @@ pub(crate) async fn put_object(call: &Call<'_>, body: &[u8]) -> Answer {
     let asked = asked(call, body, &owner, &bucket_owner)?;
     let telling = call.telling();
     let shown = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             acl::may_put(bucket, &asked.acl, asked.canned)?;
             let shown = object::set_acl(tx, bucket, key, version, asked.acl.clone())?;
             telling.found(tx, env, (bucket, key), version, &[Event::ObjectAclPut])?;

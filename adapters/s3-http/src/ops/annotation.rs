@@ -8,12 +8,13 @@ use dolmen_s3::etag::ETag;
 use dolmen_s3::head::TYPE_DEFAULT;
 use dolmen_s3::state::annotation::{self, Annotation};
 use dolmen_s3::state::condition::EtagCondition;
-use dolmen_s3::state::{Tx, bucket, keys};
+use dolmen_s3::state::{Tx, bucket};
 use hyper::body::Incoming;
 
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
 use crate::body::{self, Told};
 use crate::call::Call;
+use crate::engine::Written;
 use crate::ops::encryption::{self, Chosen};
 use crate::pieces;
 use dolmen_s3::auth::Verified;
@@ -40,7 +41,7 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
     let if_match = call.headers.get("x-amz-object-if-match").map(EtagCondition::parse);
     let Chosen { encryption, key } = encryption::of_server(call);
     let mut stored = body::keep(call, &told, bytes, key).await?;
-    let (inline, writer) = (stored.inline.take(), stored.writer.take());
+    let written = std::mem::take(&mut stored.written);
     let new = Annotation {
         modified_ms: 0,
         size: stored.len,
@@ -57,10 +58,7 @@ pub(crate) async fn put(call: &Call<'_>, incoming: &mut Incoming, verified: &Ver
     let (etag, sealed) = (new.etag.quoted().to_string(), new.encryption.clone());
     let telling = call.telling();
     let shown = call
-        .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
-            if let Some((blob, bytes)) = &inline {
-                tx.put(keys::inline(*blob), bytes.as_ref().clone());
-            }
+        .change_key(written, move |tx, env, bucket, key| {
             let at = (bucket, key, version);
             let shown = annotation::put(tx, env, at, &name, if_match.as_ref(), new.clone())?;
             telling.found(tx, env, (bucket, key), version, &[Event::ObjectAnnotationPut])?;
@@ -96,7 +94,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
     let if_match = call.headers.get("x-amz-object-if-match").map(EtagCondition::parse);
     let telling = call.telling();
     let shown = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let shown = annotation::delete(tx, (bucket, key, version), &name, if_match.as_ref())?;
             telling.found(tx, env, (bucket, key), version, &[Event::ObjectAnnotationDelete])?;
             Ok(shown)

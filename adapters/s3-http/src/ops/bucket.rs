@@ -11,7 +11,7 @@ use dolmen_s3::state::{Tx, config, shapes};
 use super::acl;
 use crate::answer::{Answer, Head, Refusal, stamp};
 use crate::call::{Call, parse};
-use crate::engine::{Fault, Scope};
+use crate::engine::{Fault, Scope, Written};
 
 /// Buckets of a page.
 const PAGE_MAX: u64 = 10_000;
@@ -46,14 +46,18 @@ pub(crate) async fn create(call: &Call<'_>, body: &[u8]) -> Answer {
     let tags = wanted.tags.map(|tag_set| Tagging { tag_set });
     let name = call.bucket().to_owned();
     let new = NewBucket { region, acl: asked.acl.clone(), lock_enabled, ownership };
-    let made =
-        call.engine().change(&call.caller.id, Scope::Bucket(name.clone()), Vec::new(), move |tx, env| {
+    let made = call.engine().change(
+        &call.caller.id,
+        Scope::Bucket(name.clone()),
+        Written::default(),
+        move |tx, env| {
             let record = bucket::create(tx, env, &name, new.clone())?;
             match &tags {
                 Some(tags) => config::put(tx, env, record.id, tags.clone()),
                 None => Ok(()),
             }
-        });
+        },
+    );
     if let Err(fault) = made.await {
         again(call, &asked.acl, fault)?;
     }
@@ -82,7 +86,9 @@ pub(crate) fn ownership(text: &str) -> Option<Ownership> {
 pub(crate) async fn delete(call: &Call<'_>) -> Answer {
     let name = call.bucket().to_owned();
     let scope = Scope::Bucket(name.clone());
-    call.engine().change(&call.caller.id, scope, Vec::new(), move |tx, _| bucket::remove(tx, &name)).await?;
+    call.engine()
+        .change(&call.caller.id, scope, Written::default(), move |tx, _| bucket::remove(tx, &name))
+        .await?;
     Ok(Head::new(204).empty())
 }
 

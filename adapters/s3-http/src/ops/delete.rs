@@ -13,7 +13,7 @@ use futures_like::join_bounded;
 
 use crate::answer::{Answer, Head, Refusal};
 use crate::call::{Call, parse, version};
-use crate::engine::{Fault, Scope};
+use crate::engine::{Fault, Scope, Written};
 use crate::gate::Admitted;
 
 /// Deletes of one request that run at a time: they share syncs.
@@ -32,7 +32,7 @@ pub(crate) async fn one(call: &Call<'_>) -> Answer {
     let bypass = bypasses(call);
     let telling = call.telling();
     let deleted = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let deleted = object::delete(tx, env, bucket, key, version, &condition, bypass)?;
             if let Some(happened) = Happened::of_delete(&deleted, version.is_some()) {
                 telling.happened(tx, env, (bucket, key), &happened)?;
@@ -124,7 +124,7 @@ async fn entry_deleted(
     let (name, key) = (call.bucket().to_owned(), entry.key.clone().into_bytes());
     let scope = Scope::Keys(name.clone(), vec![key.clone()]);
     let telling = call.telling();
-    let deleted = call.engine().change(&call.caller.id, scope, Vec::new(), move |tx, env| {
+    let deleted = call.engine().change(&call.caller.id, scope, Written::default(), move |tx, env| {
         let bucket = bucket::find(tx, &name)?;
         let deleted = object::delete(tx, env, &bucket, &key, named, &condition, bypass)?;
         if let Some(happened) = Happened::of_delete(&deleted, named.is_some()) {
@@ -166,7 +166,7 @@ fn permitted(
             source_versioned: false,
             target: Some(place),
             source: None,
-            context: &admitted.context,
+            context: admitted.facts()?,
         };
         gate::authorize_entry(&ask, &place, named.is_some()).check()
     })

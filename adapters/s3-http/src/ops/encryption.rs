@@ -18,8 +18,18 @@ const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 const KMS_DEFAULT: &str = "alias/aws/s3";
 /// Longest name of a key.
 const KMS_KEY_LEN_MAX: usize = 2048;
-const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
-const SOURCE: &str = "x-amz-copy-source-server-side-encryption-customer-";
+/// Headers that a client's key stands in: algorithm, key, its MD5.
+type Names = [&'static str; 3];
+const CUSTOMER: Names = [
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+];
+const SOURCE: Names = [
+    "x-amz-copy-source-server-side-encryption-customer-algorithm",
+    "x-amz-copy-source-server-side-encryption-customer-key",
+    "x-amz-copy-source-server-side-encryption-customer-key-md5",
+];
 
 /// How the bytes of an object are to be encrypted, and with which key.
 pub(crate) struct Chosen {
@@ -33,10 +43,9 @@ struct CustomerKey {
     md5: [u8; 16],
 }
 
-/// The client's key in the headers that begin so.
-fn customer(call: &Call<'_>, prefix: &str) -> Result<Option<CustomerKey>, Refusal> {
-    let get = |name: &str| call.headers.get(&[prefix, name].concat());
-    let (algorithm, key, md5) = (get("algorithm"), get("key"), get("key-md5"));
+/// The client's key in these headers.
+fn customer(call: &Call<'_>, names: Names) -> Result<Option<CustomerKey>, Refusal> {
+    let [algorithm, key, md5] = names.map(|name| call.headers.get(name));
     if algorithm.is_none() && key.is_none() && md5.is_none() {
         return Ok(None);
     }
@@ -177,8 +186,8 @@ pub(crate) fn key_of_source(call: &Call<'_>, record: &ObjectRecord) -> Result<Op
     opening(call, &record.encryption, SOURCE)
 }
 
-fn opening(call: &Call<'_>, encryption: &Encryption, prefix: &str) -> Result<Option<SecretKey>, Refusal> {
-    let given = customer(call, prefix)?;
+fn opening(call: &Call<'_>, encryption: &Encryption, names: Names) -> Result<Option<SecretKey>, Refusal> {
+    let given = customer(call, names)?;
     match (encryption, given) {
         (Encryption::Customer { .. }, Some(given)) if given.key.is_customer(encryption) => {
             Ok(Some(given.key))

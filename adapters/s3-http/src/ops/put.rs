@@ -19,14 +19,14 @@ use dolmen_s3::state::notify::Happened;
 use dolmen_s3::state::object::{self, NewObject, Put};
 use dolmen_s3::state::record::{Attributes, BucketRecord, Encryption, Extent, PartRecord};
 use dolmen_s3::state::sse::SecretKey;
-use dolmen_s3::state::{StateError, Tx, UploadId, acl as acls, bucket, keys, shapes, tagging};
+use dolmen_s3::state::{Source, StateError, Tx, UploadId, acl as acls, bucket, shapes, tagging};
 use hyper::body::Incoming;
 
 use super::acl;
 use crate::answer::{Answer, Head, Refusal, stamp};
 use crate::body::{self, Told};
 use crate::call::Call;
-use crate::engine::Scope;
+use crate::engine::{Scope, Written};
 use crate::gate::{Admitted, Origin};
 use crate::intake::{Intake, Stored, Wanted};
 use crate::pieces;
@@ -82,15 +82,6 @@ fn with_checksum(head: Head, checksum: Option<&ObjectChecksum>) -> Head {
     }
 }
 
-/// Stores the bytes of a small object with its record.
-fn keep_inline(tx: &mut Tx<'_>, stored: &Inline) {
-    if let Some((blob, bytes)) = stored {
-        tx.put(keys::inline(*blob), bytes.as_ref().clone());
-    }
-}
-
-type Inline = Option<(dolmen_s3::state::BlobId, std::sync::Arc<Vec<u8>>)>;
-
 /// A put that may go on: everything but its bytes is known.
 pub(crate) struct Ready {
     making: Making,
@@ -109,16 +100,15 @@ impl Ready {
             Some(text) => Some(text.parse::<u64>().map_err(|_| ErrorCode::InvalidWriteOffset)?),
         };
         let name = call.bucket();
-        let there = call.read(|source| {
+        let depends = condition != WriteCondition::default() || offset.is_some();
+        let look = |source: &dyn Source| {
             let tx = Tx::new(source);
             let bucket = bucket::find(&tx, name)?;
-            if condition == WriteCondition::default() && offset.is_none() {
-                return Ok(None);
-            }
             let latest = object::latest(&tx, &bucket, call.key())?.map(|(_, record)| record);
             condition.check(latest.as_ref().map(|record| &record.listed))?;
             Ok(latest.filter(|record| !record.is_marker()))
-        })?;
+        };
+        let there = if depends { call.read(look)? } else { None };
         if let Some(there) = there.filter(|_| offset.is_some()) {
             // All bytes of an object are sealed with one key.
             if !there.encryption.is_like(&making.attributes.encryption) {
@@ -145,7 +135,7 @@ impl Ready {
         let Ready { making, condition, offset } = self;
         let checksum = kept(&stored);
         let etag = ETag::Whole(stored.md5);
-        let (inline, writer) = (stored.inline.take(), stored.writer.take());
+        let written = std::mem::take(&mut stored.written);
         let encryption = making.attributes.encryption.clone();
         let new = NewObject {
             attributes: making.attributes,
@@ -162,8 +152,7 @@ impl Ready {
             _ => Event::ObjectCreatedPut,
         };
         let put = call
-            .change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
-                keep_inline(tx, &inline);
+            .change_key(written, move |tx, env, bucket, key| {
                 let put = match offset {
                     None => object::put(tx, env, bucket, key, &condition, new.clone())?,
                     Some(offset) => object::append(tx, env, bucket, key, offset, new.clone())?,
@@ -321,8 +310,7 @@ async fn copied(
     mut written: Option<Stored>,
     annotated: bool,
 ) -> Result<(Put, Option<ObjectChecksum>), Refusal> {
-    let writer = written.as_mut().and_then(|stored| stored.writer.take());
-    let inline = written.as_mut().and_then(|stored| stored.inline.take());
+    let kept_bytes = written.as_mut().map(|stored| std::mem::take(&mut stored.written)).unwrap_or_default();
     let bytes = written.as_ref().map(|stored| CopyBody::Written {
         etag: ETag::Whole(stored.md5),
         checksum: kept(stored),
@@ -344,32 +332,26 @@ async fn copied(
     // A file that is shared cannot go meanwhile: its count is looked at again before the batch is written.
     let put = call
         .engine()
-        .change(
-            &call.caller.id,
-            Scope::Keys(to.clone(), held),
-            writer.into_iter().collect(),
-            move |tx, env| {
-                let target = bucket::find(tx, &to)?;
-                let source = bucket::find(tx, &from_name)?;
-                let from = copy::Source { bucket: &source, key: &from_key, version };
-                let notes = if annotated { annotation::take(tx, from)? } else { Vec::new() };
-                let plan = if bytes.is_some() {
-                    plan.clone()
-                } else {
-                    let again = copy::plan(tx, from, (&target, &key), &request)?;
-                    if !again.share {
-                        return Err(StateError::Refused(ErrorCode::OperationAborted));
-                    }
-                    again
-                };
-                keep_inline(tx, &inline);
-                let body = bytes.clone().unwrap_or(CopyBody::Shared);
-                let put = copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)?;
-                annotation::give(tx, env, (&target, &key), notes)?;
-                telling.found(tx, env, (&target, &key), None, &[Event::ObjectCreatedCopy])?;
-                Ok(put)
-            },
-        )
+        .change(&call.caller.id, Scope::Keys(to.clone(), held), kept_bytes, move |tx, env| {
+            let target = bucket::find(tx, &to)?;
+            let source = bucket::find(tx, &from_name)?;
+            let from = copy::Source { bucket: &source, key: &from_key, version };
+            let notes = if annotated { annotation::take(tx, from)? } else { Vec::new() };
+            let plan = if bytes.is_some() {
+                plan.clone()
+            } else {
+                let again = copy::plan(tx, from, (&target, &key), &request)?;
+                if !again.share {
+                    return Err(StateError::Refused(ErrorCode::OperationAborted));
+                }
+                again
+            };
+            let body = bytes.clone().unwrap_or(CopyBody::Shared);
+            let put = copy::copy(tx, env, (&target, &key), &condition, plan, request.clone(), body)?;
+            annotation::give(tx, env, (&target, &key), notes)?;
+            telling.found(tx, env, (&target, &key), None, &[Event::ObjectCreatedCopy])?;
+            Ok(put)
+        })
         .await?;
     Ok((put, checksum))
 }
@@ -395,7 +377,7 @@ pub(crate) async fn create_upload(call: &Call<'_>, admitted: &Admitted) -> Answe
     let encryption = making.attributes.encryption.clone();
     let new = NewUpload { attributes: making.attributes, owner: making.owner, checksum };
     let id = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             multipart::create(tx, env, bucket, key, new.clone())
         })
         .await?;
@@ -460,11 +442,10 @@ async fn put_part(
     stored: &mut Stored,
     bytes: PartBytes,
 ) -> Result<u64, Refusal> {
-    let (inline, writer) = (stored.inline.take(), stored.writer.take());
+    let written = std::mem::take(&mut stored.written);
     let (size, md5, body) = (stored.len, stored.md5, std::mem::take(&mut stored.body));
     let checksum: Option<Checksum> = stored.checksums.first().copied();
-    call.change_key(writer.into_iter().collect(), move |tx, env, bucket, key| {
-        keep_inline(tx, &inline);
+    call.change_key(written, move |tx, env, bucket, key| {
         let part = PartRecord { modified_ms: env.now_ms, size, md5, checksum, body: body.clone() };
         multipart::put_part(tx, (bucket, key), id, number, &part, bytes)?;
         Ok(env.now_ms)
@@ -548,7 +529,7 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
     };
     let telling = call.telling();
     let completed = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             // A repeat finds no upload, and nothing happens.
             let is_first = multipart::find(tx, bucket, key, &id).is_ok();
             let completed = multipart::complete(tx, env, bucket, key, &id, &request)?;
@@ -580,7 +561,7 @@ pub(crate) async fn complete(call: &Call<'_>, admitted: &Admitted, document: &[u
 pub(crate) async fn abort(call: &Call<'_>) -> Answer {
     let id = call.query("uploadId").unwrap_or("").to_owned();
     let initiated_s = head::initiated_s(call.headers)?;
-    call.change_key(Vec::new(), move |tx, _, bucket, key| {
+    call.change_key(Written::default(), move |tx, _, bucket, key| {
         multipart::abort(tx, bucket, key, &id, initiated_s)
     })
     .await?;
@@ -652,7 +633,7 @@ pub(crate) async fn rename(call: &Call<'_>, admitted: &Admitted) -> Answer {
     let (from, to) = (origin.source.key.as_str().as_bytes().to_vec(), call.key().to_vec());
     let scope = Scope::Keys(name.clone(), vec![from.clone(), to.clone()]);
     let telling = call.telling();
-    let renamed = call.engine().change(&call.caller.id, scope, Vec::new(), move |tx, env| {
+    let renamed = call.engine().change(&call.caller.id, scope, Written::default(), move |tx, env| {
         let bucket = bucket::find(tx, &name)?;
         if object::rename(tx, env, &bucket, &from, &to, &condition)? {
             telling.found(tx, env, (&bucket, &to), None, &[Event::ObjectCreatedCopy])?;

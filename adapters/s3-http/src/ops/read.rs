@@ -12,11 +12,12 @@ use dolmen_s3::head::{self, TYPE_DEFAULT};
 use dolmen_s3::operation::Operation;
 use dolmen_s3::range::{ByteRange, content_range};
 use dolmen_s3::state::record::{LockMode, ObjectRecord};
-use dolmen_s3::state::{StateError, Tx, bucket, config, copy, lifecycle, object, shapes, tagging};
+use dolmen_s3::state::{StateError, Tx, bucket, config, copy, keys, lifecycle, object, shapes, tagging};
 
 use super::encryption;
 use crate::answer::{Answer, Head, Refusal, http_date, stamp};
 use crate::call::{Call, parse};
+use crate::engine::Written;
 use crate::gate::Admitted;
 use crate::pieces;
 
@@ -233,7 +234,9 @@ fn with_expiration(call: &Call<'_>, admitted: &Admitted, head: Head, record: &Ob
 
 /// The same for an object that was just made.
 pub(crate) fn expiration(call: &Call<'_>, admitted: &Admitted, head: Head) -> Head {
-    let Some(record) = &admitted.bucket else { return head };
+    let Some(record) = admitted.bucket.as_ref().filter(|_| call.engine().meta.may_hold(keys::CONFIGS)) else {
+        return head;
+    };
     let key = call.key();
     let latest = call.read(|source| {
         let tx = Tx::new(source);
@@ -338,7 +341,7 @@ async fn set_tags(call: &Call<'_>, tags: Vec<(String, String)>, status: u16) -> 
         _ => Event::ObjectTaggingDelete,
     };
     let shown = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let shown = object::set_tags(tx, bucket, key, version, tags.clone())?;
             telling.found(tx, env, (bucket, key), version, &[event])?;
             Ok(shown)
@@ -364,7 +367,7 @@ pub(crate) async fn put_retention(call: &Call<'_>, body: &[u8]) -> Answer {
     let version = call.version()?;
     let bypass = call.headers.get("x-amz-bypass-governance-retention") == Some("true");
     let telling = call.telling();
-    call.change_key(Vec::new(), move |tx, env, bucket, key| {
+    call.change_key(Written::default(), move |tx, env, bucket, key| {
         object::set_retention(tx, env, bucket, key, version, retention, bypass)?;
         telling.found(tx, env, (bucket, key), version, &[Event::ObjectRetentionPut])
     })
@@ -381,7 +384,7 @@ pub(crate) async fn put_legal_hold(call: &Call<'_>, body: &[u8]) -> Answer {
     let document: LegalHold = parse(body)?;
     let on = document.status.ok_or(ErrorCode::MalformedXML)? == OnOff::On;
     let version = call.version()?;
-    call.change_key(Vec::new(), move |tx, _, bucket, key| {
+    call.change_key(Written::default(), move |tx, _, bucket, key| {
         object::set_legal_hold(tx, bucket, key, version, on)
     })
     .await?;
@@ -399,7 +402,7 @@ pub(crate) async fn restore(call: &Call<'_>, body: &[u8]) -> Answer {
     let clock = call.server.lifecycle_clock();
     let telling = call.telling();
     let already = call
-        .change_key(Vec::new(), move |tx, env, bucket, key| {
+        .change_key(Written::default(), move |tx, env, bucket, key| {
             let already = object::restore(tx, bucket, key, version, days, clock)?;
             // What was restored already has a new time, and nothing happened.
             if !already {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::World;
 use crate::blobs::Blobs;
-use crate::engine::Scope;
+use crate::engine::{Scope, Written};
 use crate::meta::Meta;
 use crate::notify::Wanted;
 
@@ -124,7 +124,7 @@ async fn wrong_digests_keep_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_accounts_get_what_they_are_given() {
     let world = World::new().await;
-    let made = world.server.engine.change("", Scope::Accounts, Vec::new(), |tx, env| {
+    let made = world.server.engine.change("", Scope::Accounts, Written::default(), |tx, env| {
         let ann = UserRecord { name: "ann".into(), id: "ann".into(), ..UserRecord::default() };
         admin::add_user(tx, env, ann).unwrap();
         admin::add_key(tx, env, "ann", "AKANN", Secret::new("secret of ann")).unwrap();

@@ -1,15 +1,17 @@
 //! What cases made from Amazon's model have found (`tests/s3_model.py`): requests that were answered otherwise than Amazon documents.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::task::Poll;
+use std::time::Duration;
 
 use dolmen_s3::error::ErrorCode;
 use dolmen_s3::request::Method::{self, Delete, Get, Post, Put};
-use dolmen_s3::state::bucket;
-use dolmen_s3::state::condition::WriteCondition;
+use dolmen_s3::state::condition::{DeleteCondition, WriteCondition};
 use dolmen_s3::state::copy::{self, CopyBody, CopyRequest};
+use dolmen_s3::state::{bucket, object};
 
 use super::{Got, World};
-use crate::engine::{Fault, Scope};
+use crate::engine::{Fault, Scope, Written};
 
 /// A request, and the status and code that answer it.
 type Row<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16, &'a str);
@@ -200,7 +202,7 @@ async fn what_goes_meanwhile_is_not_shared() {
     let (mut attempts, other) = (0, deleting.clone());
     let handle = tokio::runtime::Handle::current();
     let scope = Scope::Keys("chest".into(), vec![b"copy".to_vec()]);
-    let copied = engine.change("", scope, Vec::new(), move |tx, env| {
+    let copied = engine.change("", scope, Written::default(), move |tx, env| {
         let (from, to) = (bucket::find(tx, "box")?, bucket::find(tx, "chest")?);
         let source = copy::Source { bucket: &from, key: b"small", version: None };
         let request = CopyRequest::default();
@@ -216,4 +218,68 @@ async fn what_goes_meanwhile_is_not_shared() {
     });
     assert!(matches!(copied.await, Err(Fault::State(error)) if error.code() == ErrorCode::NoSuchKey));
     check(&deleting, &[(Get, "/chest/copy", &[], b"", 404, "NoSuchKey")]).await;
+}
+
+/// A small object is copied into another bucket while it is deleted: its bytes stay for the copy. It is the first reference that this store
+/// counts, so that nobody looked for one before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shared_meanwhile_stays() {
+    let world = world().await;
+    check(&world, &[(Put, "/box/small", &[], b"text", 200, ""), (Put, "/chest", &[], b"", 200, "")]).await;
+    let (engine, copying) = (world.server.engine.clone(), Arc::new(world));
+    let (mut attempts, other) = (0, copying.clone());
+    let handle = tokio::runtime::Handle::current();
+    let scope = Scope::Keys("box".into(), vec![b"small".to_vec()]);
+    let deleted = engine.change("", scope, Written::default(), move |tx, env| {
+        let bucket = bucket::find(tx, "box")?;
+        let condition = DeleteCondition::default();
+        object::delete(tx, env, &bucket, b"small", None, &condition, false)?;
+        attempts += 1;
+        if attempts == 1 {
+            let copy = [("x-amz-copy-source", "box/small")];
+            let copied = other.root(Put, "/chest/copy", &copy, b"");
+            assert_eq!(tokio::task::block_in_place(|| handle.block_on(copied)).status, 200);
+        }
+        Ok(attempts)
+    });
+    assert_eq!(deleted.await.unwrap(), 2);
+    check(&copying, &[(Get, "/box/small", &[], b"", 404, "NoSuchKey")]).await;
+    assert_eq!(copying.root(Get, "/chest/copy", &[], b"").await.body, b"text");
+}
+
+/// Whoever hangs up while his change waits has it done all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_begun_is_done() {
+    let world = world().await;
+    let engine = world.server.engine.clone();
+    let scope = || Scope::Keys("box".into(), vec![b"k".to_vec()]);
+    let ((begun, begins), (go, goes)) = (mpsc::channel(), mpsc::channel());
+    let first = tokio::spawn({
+        let engine = engine.clone();
+        async move {
+            let holding = engine.change("", scope(), Written::default(), move |_, _| {
+                begun.send(()).unwrap();
+                tokio::task::block_in_place(|| goes.recv()).unwrap();
+                Ok(())
+            });
+            holding.await
+        }
+    });
+    tokio::task::block_in_place(|| begins.recv()).unwrap();
+    let mut second = Box::pin(engine.change("", scope(), Written::default(), |tx, env| {
+        let bucket = bucket::find(tx, "box")?;
+        object::delete(tx, env, &bucket, b"k", None, &DeleteCondition::default(), false)
+    }));
+    let waits = std::future::poll_fn(|context| Poll::Ready(second.as_mut().poll(context).is_pending()));
+    assert!(waits.await, "the key is held");
+    drop(second);
+    go.send(()).unwrap();
+    first.await.unwrap().unwrap();
+    for _ in 0..1000 {
+        if world.root(Get, "/box/k", &[], b"").await.status == 404 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the change went with its request");
 }

@@ -151,7 +151,7 @@ impl<'a> V4Claim<'a> {
     /// [`AuthError::Scope`].
     pub fn check_scope(&self, rules: &Rules<'_>) -> Result<(), AuthError> {
         let region = rules.region.is_none_or(|region| region == self.scope.region);
-        let day = Scope::new(self.at, "", "").date == self.scope.date;
+        let day = self.at.date() == self.scope.date;
         let ok = self.scope.service == "s3" && region && day;
         if ok { Ok(()) } else { Err(AuthError::Scope { place: self.place }) }
     }

@@ -253,6 +253,9 @@ pub(super) fn remove_all(
     key: &[u8],
     order: Order,
 ) -> Result<(), StateError> {
+    if !tx.may_hold(keys::ANNOTATIONS) {
+        return Ok(());
+    }
     for (name, annotation) in all(tx, bucket, key, order, "")? {
         tx.release(&annotation.body)?;
         tx.delete(keys::annotation(bucket.id, key, order, &name));

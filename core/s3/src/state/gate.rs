@@ -14,6 +14,9 @@
 //! Whether an object is absent is told only to those who may list: for others a read of it is refused.
 
 use alloc::string::String;
+use core::cell::LazyCell;
+use core::fmt;
+use core::ops::Deref;
 
 use super::acl;
 use super::error::{Code, StateError};
@@ -68,12 +71,12 @@ impl<'a> Caller<'a> {
     }
 
     /// What its own policies say.
-    fn own(self, action: &str, resource: &str, context: &Context) -> Verdict {
+    fn own(self, action: &str, resource: &str, context: Facts<'_>) -> Verdict {
         match self {
             Caller::Anonymous => Verdict::Silent,
             Caller::User(user) if user.is_account() => Verdict::Allow,
             Caller::User(user) => user.policies.iter().fold(Verdict::Silent, |so_far, policy| {
-                so_far.and(policy.evaluate(None, action, resource, context))
+                so_far.and(policy.evaluate(None, action, resource, &context))
             }),
         }
     }
@@ -132,7 +135,25 @@ pub struct Ask<'a> {
     /// The object that a copy reads.
     pub source: Option<Place<'a>>,
     /// Facts for conditions.
-    pub context: &'a Context,
+    pub context: Facts<'a>,
+}
+
+/// Facts for conditions, which need not be made before a policy asks for one.
+#[derive(Clone, Copy)]
+pub struct Facts<'a>(pub &'a dyn Deref<Target = Context>);
+
+impl Deref for Facts<'_> {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        self.0
+    }
+}
+
+impl fmt::Debug for Facts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Facts(..)")
+    }
 }
 
 /// The answer of the gate.
@@ -209,11 +230,14 @@ pub fn allows(ask: &Ask<'_>, action: &str, place: Option<&Place<'_>>) -> Decisio
     }
     match place.object {
         Object::Present(record) if !record.tags.is_empty() => {
-            let mut context = ask.context.clone();
-            for (key, value) in &record.tags {
-                context.set(&alloc::format!("s3:ExistingObjectTag/{key}"), value.as_str());
-            }
-            decide(ask, action, place, &context)
+            let context = LazyCell::new(|| {
+                let mut context = Context::clone(&ask.context);
+                for (key, value) in &record.tags {
+                    context.set(&alloc::format!("s3:ExistingObjectTag/{key}"), value.as_str());
+                }
+                context
+            });
+            decide(ask, action, place, Facts(&context))
         }
         _ => decide(ask, action, place, ask.context),
     }
@@ -221,19 +245,23 @@ pub fn allows(ask: &Ask<'_>, action: &str, place: Option<&Place<'_>>) -> Decisio
 
 /// Whether the caller may know that the object is absent: whether it may list the bucket with the key as prefix.
 fn may_list(ask: &Ask<'_>, place: &Place<'_>) -> Decision {
-    let mut context = ask.context.clone();
-    context.set("s3:prefix", place.key);
-    decide(ask, "s3:ListBucket", &Place { key: "", object: Object::Any, ..*place }, &context)
+    let context = LazyCell::new(|| {
+        let mut context = Context::clone(&ask.context);
+        context.set("s3:prefix", place.key);
+        context
+    });
+    decide(ask, "s3:ListBucket", &Place { key: "", object: Object::Any, ..*place }, Facts(&context))
 }
 
-fn decide(ask: &Ask<'_>, action: &str, place: &Place<'_>, context: &Context) -> Decision {
+fn decide(ask: &Ask<'_>, action: &str, place: &Place<'_>, context: Facts<'_>) -> Decision {
     let caller = ask.caller;
     let slash = if place.key.is_empty() { "" } else { "/" };
     let resource = alloc::format!("arn:aws:s3:::{}{slash}{}", place.name, place.key);
     let own = caller.own(action, &resource, context);
     let Some(bucket) = place.bucket else { return decision(own == Verdict::Allow) };
     let policy = place.policy;
-    let said = policy.map_or(Verdict::Silent, |p| p.evaluate(Some(caller.who()), action, &resource, context));
+    let said =
+        policy.map_or(Verdict::Silent, |p| p.evaluate(Some(caller.who()), action, &resource, &context));
     let denied = said == Verdict::Deny && !is_spared(caller, bucket, action);
     if own == Verdict::Deny || denied {
         return Decision::Deny;

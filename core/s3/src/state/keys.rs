@@ -58,6 +58,9 @@ pub const EVENTS: u8 = b'E';
 /// The key of the highest sequence of a message that is gone.
 pub const EVENTS_MARK: u8 = b'e';
 
+/// Room for the end of `⟨key⟩` and an order.
+const BEHIND_KEY_LEN: usize = 10;
+
 /// Position among the versions of one key; larger is newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Order(pub u64);
@@ -121,12 +124,21 @@ pub fn bucket(name: &str) -> Vec<u8> {
 
 /// The first part of keys of one kind within a bucket.
 pub fn in_bucket(kind: u8, bucket: BucketId) -> Vec<u8> {
-    named(kind, &bucket.0.to_be_bytes())
+    with_room(kind, bucket, 0)
+}
+
+/// The same, with room for more.
+fn with_room(kind: u8, bucket: BucketId, more: usize) -> Vec<u8> {
+    let bucket = bucket.0.to_be_bytes();
+    let mut out = Vec::with_capacity(1 + bucket.len() + more);
+    out.push(kind);
+    out.extend_from_slice(&bucket);
+    out
 }
 
 /// The key of a configuration document; `id` is empty for kinds that have one document.
 pub fn config(bucket: BucketId, kind: ConfigKind, id: &str) -> Vec<u8> {
-    let mut out = in_bucket(CONFIGS, bucket);
+    let mut out = with_room(CONFIGS, bucket, 1 + id.len());
     out.push(kind.byte());
     out.extend_from_slice(id.as_bytes());
     out
@@ -134,7 +146,7 @@ pub fn config(bucket: BucketId, kind: ConfigKind, id: &str) -> Vec<u8> {
 
 /// The first part of the keys of all objects whose key starts with `prefix`.
 pub fn prefixed(kind: u8, bucket: BucketId, prefix: &[u8]) -> Vec<u8> {
-    let mut out = in_bucket(kind, bucket);
+    let mut out = with_room(kind, bucket, prefix.len() + BEHIND_KEY_LEN);
     escape(prefix, &mut out);
     out
 }

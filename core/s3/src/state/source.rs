@@ -29,6 +29,12 @@ pub trait Source {
 
     /// A cursor that stands nowhere yet.
     fn cursor(&self) -> Box<dyn Cursor + '_>;
+
+    /// Whether there may be keys that begin with this byte. One that knows that there are none is not asked for them.
+    fn may_hold(&self, kind: u8) -> bool {
+        let _ = kind;
+        true
+    }
 }
 
 /// A place in a [`Source`]; it only moves forward between seeks.

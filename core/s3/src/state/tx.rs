@@ -64,6 +64,11 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Whether there may be keys that begin with this byte.
+    pub(super) fn may_hold(&self, kind: u8) -> bool {
+        self.source.may_hold(kind) || self.writes.keys().any(|key| key.first() == Some(&kind))
+    }
+
     /// Puts a value.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.insert(key, Some(value));
@@ -79,8 +84,11 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// [`StateError::Storage`]: the source cannot be read.
     pub fn scan(&self, prefix: Vec<u8>) -> Result<Scan<'_>, StateError> {
-        let mut cursor = self.source.cursor();
-        cursor.seek(&prefix)?;
+        let is_worth_it = prefix.first().is_none_or(|&kind| self.source.may_hold(kind));
+        let mut cursor = is_worth_it.then(|| self.source.cursor());
+        if let Some(cursor) = &mut cursor {
+            cursor.seek(&prefix)?;
+        }
         Ok(Scan { writes: &self.writes, cursor, at: Bound::Included(prefix.clone()), prefix })
     }
 
@@ -126,10 +134,13 @@ impl<'a> Tx<'a> {
     pub(super) fn release(&mut self, body: &[Extent]) -> Result<(), StateError> {
         for extent in body {
             let blob = extent.blob;
-            match self.references(blob)? {
+            let counted = self.get(&keys::reference(blob))?;
+            match count_of(blob, counted.as_deref())? {
                 0 => {}
                 1 => {
-                    self.delete(keys::reference(blob));
+                    if counted.is_some() {
+                        self.delete(keys::reference(blob));
+                    }
                     if blob.is_inline() {
                         self.delete(keys::inline(blob));
                     } else {
@@ -143,10 +154,15 @@ impl<'a> Tx<'a> {
     }
 
     fn references(&self, blob: BlobId) -> Result<u64, StateError> {
-        match self.get(&keys::reference(blob))? {
-            Some(bytes) => Ok(decode(&bytes, Dec::u64)?),
-            None => Ok(u64::from(blob.is_inline())),
-        }
+        count_of(blob, self.get(&keys::reference(blob))?.as_deref())
+    }
+}
+
+/// The references that an entry of [`keys::reference`] says; without one a small blob has one.
+fn count_of(blob: BlobId, counted: Option<&[u8]>) -> Result<u64, StateError> {
+    match counted {
+        Some(bytes) => Ok(decode(bytes, Dec::u64)?),
+        None => Ok(u64::from(blob.is_inline())),
     }
 }
 
@@ -164,7 +180,8 @@ pub(super) fn decode<'a, T>(
 /// Entries of a [`Tx`] in order.
 pub struct Scan<'t> {
     writes: &'t BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    cursor: Box<dyn Cursor + 't>,
+    /// `None`: the source holds nothing of this kind.
+    cursor: Option<Box<dyn Cursor + 't>>,
     prefix: Vec<u8>,
     at: Bound<Vec<u8>>,
 }
@@ -176,7 +193,11 @@ impl Scan<'_> {
     /// [`StateError::Storage`]: the source cannot be read.
     pub fn step(&mut self) -> Result<Option<Entry>, StateError> {
         loop {
-            let below = self.cursor.entry().filter(|(key, _)| key.starts_with(&self.prefix));
+            let below = self
+                .cursor
+                .as_ref()
+                .and_then(|cursor| cursor.entry())
+                .filter(|(key, _)| key.starts_with(&self.prefix));
             let above = self.writes.range((self.at.clone(), Bound::Unbounded)).next();
             let above = above.filter(|(key, _)| key.starts_with(&self.prefix));
             let found = match (below, above) {
@@ -190,8 +211,8 @@ impl Scan<'_> {
                 }
             };
             let (key, value, from_source) = found;
-            if from_source {
-                self.cursor.next()?;
+            if let Some(cursor) = self.cursor.as_mut().filter(|_| from_source) {
+                cursor.next()?;
             }
             self.at = Bound::Excluded(key.clone());
             if let Some(value) = value {

@@ -7,8 +7,10 @@
 //! load memory --mib 64 --connections 64                   NAME=..      puts, gets, both, parts; the peak after each
 //! ```
 //!
-//! The servers take turns, case by case: A B C A B C. Without signature a server gets the same requests plain. `--reference DIR` adds files
+//! The servers take turns, case by case: A B C A B C. Puts and gets of `bench` are [`crowd`]'s; all others have a thread for each connection. Without signature a server gets the same requests plain. `--reference DIR` adds files
 //! made durable one by one (temporary file, fsync, rename, fsync of the directory) to every case that puts small objects.
+
+mod crowd;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -86,10 +88,45 @@ fn server(text: &str) -> Server {
     Server { name: name.into(), address: parts[0].into(), pid: parts[1].parse().expect("a process id"), keys }
 }
 
+impl Server {
+    /// The head of a request, signed now.
+    fn head(&self, method: Method, target: &str, len: u64) -> Vec<u8> {
+        let (path, raw_query) = target.split_once('?').unwrap_or((target, ""));
+        let query = Query::parse(raw_query.as_bytes()).expect("a query");
+        let headers: [(&str, &[u8]); 1] = [("host", self.address.as_bytes())];
+        let mut head =
+            format!("{method} {target} HTTP/1.1\r\nhost: {}\r\ncontent-length: {len}\r\n", self.address);
+        if let Some((access_key, secret)) = &self.keys {
+            let request = Request {
+                method,
+                raw_path: path.as_bytes(),
+                query: &query,
+                headers: Headers(&headers),
+                host_bucket: None,
+            };
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+            let now = Timestamp::from_unix_ms(since.as_millis() as i64);
+            let signer = Signer {
+                access_key,
+                secret: &Secret::new(secret),
+                token: None,
+                region: "us-east-1",
+                service: "s3",
+            };
+            let signed = signer.sign(&request, "UNSIGNED-PAYLOAD", now);
+            head += &format!(
+                "x-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-date: {}\r\nauthorization: {}\r\n",
+                signed.date, signed.authorization
+            );
+        }
+        head += "\r\n";
+        head.into_bytes()
+    }
+}
+
 /// One connection.
 struct Client<'a> {
     server: &'a Server,
-    secret: Secret,
     stream: BufReader<TcpStream>,
     buffer: Vec<u8>,
     /// Body of the last answer, if it is short.
@@ -101,32 +138,15 @@ impl<'a> Client<'a> {
         let stream = TcpStream::connect(&server.address).expect("the server listens");
         stream.set_nodelay(true).expect("an option");
         stream.set_read_timeout(Some(Duration::from_secs(300))).expect("an option");
-        let secret = Secret::new(server.keys.as_ref().map_or("", |keys| &keys.1));
         let stream = BufReader::with_capacity(64 << 10, stream);
-        Client { server, secret, stream, buffer: vec![0; 256 << 10], body: Vec::new() }
+        Client { server, stream, buffer: vec![0; 256 << 10], body: Vec::new() }
     }
 
     /// Sends a request whose body is `len` bytes of `piece` over and over; status and length of the answer.
     fn ask(&mut self, method: Method, target: &str, len: u64, piece: &[u8]) -> (u16, u64) {
-        let (path, raw_query) = target.split_once('?').unwrap_or((target, ""));
-        let query = Query::parse(raw_query.as_bytes()).expect("a query");
-        let headers: [(&str, &[u8]); 1] = [("host", self.server.address.as_bytes())];
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\ncontent-length: {len}\r\n", self.server.address);
-        if let Some((access_key, _)) = &self.server.keys {
-            let request = Request { method, raw_path: path.as_bytes(), query: &query, headers: Headers(&headers), host_bucket: None };
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-            let now = Timestamp::from_unix_ms(since.as_millis() as i64);
-            let signer = Signer { access_key, secret: &self.secret, token: None, region: "us-east-1", service: "s3" };
-            let signed = signer.sign(&request, "UNSIGNED-PAYLOAD", now);
-            head += &format!(
-                "x-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-date: {}\r\nauthorization: {}\r\n",
-                signed.date, signed.authorization
-            );
-        }
-        head += "\r\n";
+        let mut first = self.server.head(method, target, len);
         let stream = self.stream.get_mut();
-        let small = len <= 64 << 10;
-        let mut first = head.into_bytes();
+        let small = len <= SMALL;
         if small {
             first.extend((0..len).map(|at| piece[at as usize % piece.len()]));
         }
@@ -170,7 +190,8 @@ impl<'a> Client<'a> {
         }
         let mut all = 0;
         loop {
-            let size = u64::from_str_radix(self.line().split(';').next().expect("a size"), 16).expect("a size");
+            let size =
+                u64::from_str_radix(self.line().split(';').next().expect("a size"), 16).expect("a size");
             self.take(size);
             all += size;
             let end = self.line();
@@ -249,16 +270,20 @@ const CASES: [Case; 8] = [
 
 /// Objects that are put over and over, and got.
 const KEYS: u64 = 64;
+/// Bodies up to this length are sent with their head.
+const SMALL: u64 = 64 << 10;
 
 fn piece() -> Vec<u8> {
     (0..256 << 10).map(|at: u32| (at % 251) as u8).collect()
 }
 
-/// What a server did for one case: operations, seconds, CPU time, latencies.
+/// What a server did for one case: operations, seconds, CPU time of the server and of this process, latencies.
+#[derive(Default)]
 struct Reading {
     ops: u64,
     seconds: f64,
     cpu_us: f64,
+    own_us: f64,
     p50_ms: f64,
     p99_ms: f64,
 }
@@ -268,10 +293,15 @@ fn percentile(sorted: &[f64], of: f64) -> f64 {
 }
 
 /// Runs `one` on every connection until the time is over.
-fn timed(connections: usize, seconds: f64, pid: u32, one: impl Fn(usize) -> Box<dyn FnMut(u64)> + Sync) -> Reading {
+fn timed(
+    connections: usize,
+    seconds: f64,
+    pid: u32,
+    one: impl Fn(usize) -> Box<dyn FnMut(u64)> + Sync,
+) -> Reading {
     let (ops, barrier) = (AtomicU64::new(0), Barrier::new(connections + 1));
     let (mut took, mut latencies) = (0.0, Vec::new());
-    let mut cpu = 0;
+    let (mut cpu, mut own) = (0, 0);
     std::thread::scope(|scope| {
         let running: Vec<_> = (0..connections)
             .map(|at| {
@@ -293,7 +323,7 @@ fn timed(connections: usize, seconds: f64, pid: u32, one: impl Fn(usize) -> Box<
                 })
             })
             .collect();
-        let before = cpu_us(pid);
+        let (before, own_before) = (cpu_us(pid), cpu_us(std::process::id()));
         barrier.wait();
         let since = Instant::now();
         for one in running {
@@ -301,34 +331,28 @@ fn timed(connections: usize, seconds: f64, pid: u32, one: impl Fn(usize) -> Box<
         }
         took = since.elapsed().as_secs_f64();
         cpu = cpu_us(pid) - before;
+        own = cpu_us(std::process::id()) - own_before;
     });
     latencies.sort_by(f64::total_cmp);
     let ops = ops.load(Relaxed);
     let (p50_ms, p99_ms) = (percentile(&latencies, 0.5), percentile(&latencies, 0.99));
-    Reading { ops, seconds: took, cpu_us: cpu as f64 / ops.max(1) as f64, p50_ms, p99_ms }
+    let [cpu_us, own_us] = [cpu, own].map(|all| all as f64 / ops.max(1) as f64);
+    Reading { ops, seconds: took, cpu_us, own_us, p50_ms, p99_ms }
 }
 
 fn read_case(server: &Server, case: &Case, options: &Options) -> Reading {
     let piece = piece();
     let connections = if options.connections == 0 { case.connections } else { options.connections };
+    if case.method != Method::Post {
+        return crowd::read_case(server, case, connections, options.seconds, &piece);
+    }
     // The lifetimes of the steps end with the threads.
     let server: &'static Server = Box::leak(Box::new(server.clone()));
     let piece: &'static [u8] = Box::leak(piece.into_boxed_slice());
-    let (method, len) = (case.method, case.len);
-    let keys = if len >= 64 << 20 { 4 } else { KEYS };
+    let len = case.len;
     timed(connections, options.seconds, server.pid, move |at| {
         let mut client = Client::new(server);
-        Box::new(move |round| {
-            let target = format!("/bench/{len}-{}", (at as u64 * 7 + round) % keys);
-            match method {
-                Method::Put => {
-                    let (status, _) = client.ask(method, &target, len, piece);
-                    assert!(matches!(status, 200 | 201 | 204), "{}: put {status}", server.name);
-                }
-                Method::Get => assert_eq!(client.ask(method, &target, 0, piece), (200, len), "{}", server.name),
-                _ => parts(&mut client, &format!("/bench/parts-{at}"), len, piece),
-            }
-        })
+        Box::new(move |_| parts(&mut client, &format!("/bench/parts-{at}"), len, piece))
     })
 }
 
@@ -349,7 +373,8 @@ fn parts(client: &mut Client<'_>, target: &str, len: u64, piece: &[u8]) {
         list += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>");
     }
     list += "</CompleteMultipartUpload>";
-    let (status, _) = client.ask(Method::Post, &format!("{target}?uploadId={id}"), list.len() as u64, list.as_bytes());
+    let (status, _) =
+        client.ask(Method::Post, &format!("{target}?uploadId={id}"), list.len() as u64, list.as_bytes());
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&client.body));
 }
 
@@ -360,7 +385,8 @@ fn read_reference(dir: &Path, connections: usize, seconds: f64) -> Reading {
     let piece: &'static [u8] = Box::leak(piece().into_boxed_slice());
     timed(connections, seconds, std::process::id(), move |at| {
         Box::new(move |round| {
-            let (made, named) = (dir.join(format!("{at}.tmp")), dir.join(format!("{}", (at as u64 * 7 + round) % KEYS)));
+            let (made, named) =
+                (dir.join(format!("{at}.tmp")), dir.join(format!("{}", (at as u64 * 7 + round) % KEYS)));
             let mut file = File::create(&made).expect("a file");
             file.write_all(&piece[..4 << 10]).expect("a write");
             file.sync_all().expect("a sync");
@@ -377,24 +403,26 @@ fn bench(options: &Options) {
         let piece = piece();
         for case in &CASES {
             let gets = case.method == Method::Get && options.cases.iter().any(|name| name == case.name);
-            for at in 0..if case.len >= 64 << 20 { 4 } else { KEYS } {
+            for at in 0..case.keys() {
                 if gets {
-                    let (status, _) = client.ask(Method::Put, &format!("/bench/{}-{at}", case.len), case.len, &piece);
+                    let (status, _) =
+                        client.ask(Method::Put, &format!("/bench/{}-{at}", case.len), case.len, &piece);
                     assert!(matches!(status, 200 | 201 | 204), "{}: put {status}", server.name);
                 }
             }
         }
     }
     let mut readings: BTreeMap<(String, String), Vec<Reading>> = BTreeMap::new();
-    println!("round case server ops/s cpu-us/op p50-ms p99-ms");
+    println!("round case server ops/s cpu-us/op own-cpu-us/op p50-ms p99-ms");
     for round in 0..options.rounds {
         for name in &options.cases {
             let case = CASES.iter().find(|case| case.name == name).expect("a case");
             let mut note = |server: &str, reading: Reading| {
                 println!(
-                    "{round} {name} {server} {:.0} {:.0} {:.2} {:.2}",
+                    "{round} {name} {server} {:.0} {:.1} {:.1} {:.2} {:.2}",
                     reading.ops as f64 / reading.seconds,
                     reading.cpu_us,
+                    reading.own_us,
                     reading.p50_ms,
                     reading.p99_ms
                 );
@@ -418,10 +446,11 @@ fn bench(options: &Options) {
             all.sort_by(f64::total_cmp);
             (percentile(&all, 0.5), all[0], all[all.len() - 1])
         };
-        let (rate, cpu) = (of(&|r| r.ops as f64 / r.seconds), of(&|r| r.cpu_us));
+        let (rate, cpu, own) = (of(&|r| r.ops as f64 / r.seconds), of(&|r| r.cpu_us), of(&|r| r.own_us));
+        let (p50, p99) = (of(&|r| r.p50_ms), of(&|r| r.p99_ms));
         println!(
-            "{case} {server}: {:.0} ops/s ({:.0} .. {:.0}), {:.0} us CPU ({:.0} .. {:.0})",
-            rate.0, rate.1, rate.2, cpu.0, cpu.1, cpu.2
+            "{case} {server}: {:.0} ops/s ({:.0} .. {:.0}), {:.1} us CPU ({:.1} .. {:.1}), own {:.1} us ({:.1} .. {:.1}), p50 {:.1} ms, p99 {:.1} ms",
+            rate.0, rate.1, rate.2, cpu.0, cpu.1, cpu.2, own.0, own.1, own.2, p50.0, p99.0
         );
     }
 }
@@ -462,10 +491,16 @@ fn list(options: &Options) {
         let folder = at.map(|at| format!("&start-after=dir-{:04}%2F", at / 1000)).unwrap_or_default();
         if name != "end" {
             // Prefixes of a thousand keys each: the last page of them would hold none.
-            places.push((format!("{name}, delimiter"), format!("/many?list-type=2&max-keys=1000&delimiter=%2F{folder}")));
+            places.push((
+                format!("{name}, delimiter"),
+                format!("/many?list-type=2&max-keys=1000&delimiter=%2F{folder}"),
+            ));
         }
     }
-    places.push(("end, delimiter".into(), "/many?list-type=2&max-keys=1000&delimiter=%2F&prefix=dir-0999%2F".into()));
+    places.push((
+        "end, delimiter".into(),
+        "/many?list-type=2&max-keys=1000&delimiter=%2F&prefix=dir-0999%2F".into(),
+    ));
     for server in &options.servers {
         let mut client = Client::new(server);
         let mut readings: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -484,7 +519,13 @@ fn list(options: &Options) {
         }
         for (name, mut all) in readings {
             all.sort_by(f64::total_cmp);
-            println!("{} {name}: median {:.0} us ({:.0} .. {:.0})", server.name, percentile(&all, 0.5), all[0], all[all.len() - 1]);
+            println!(
+                "{} {name}: median {:.0} us ({:.0} .. {:.0})",
+                server.name,
+                percentile(&all, 0.5),
+                all[0],
+                all[all.len() - 1]
+            );
         }
     }
 }
